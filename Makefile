@@ -1,0 +1,44 @@
+# `make help` lists the targets. Each target that needs the environment makes it first.
+
+PYTHON ?= python3
+VENV   ?= .venv
+EXP    ?= infogan_mnist
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install train test lint types benchmark clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# constraints.txt holds the versions that the tests ran with; pyproject.toml the lower bounds.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+install: $(VENV)/.installed ## Make .venv and install the package into it
+
+train: $(VENV)/.installed ## Train an experiment: make train EXP=infogan_mnist ARGS="--seed 1"
+	@$(VENV)/bin/gan-lightning train $(EXP) $(ARGS)
+
+test: $(VENV)/.installed-dev ## Run the tests
+	$(VENV)/bin/pytest -n auto --dist worksteal $(ARGS)
+
+lint: $(VENV)/.installed-dev ## Check style
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(VENV)/.installed-dev ## Check types
+	$(VENV)/bin/mypy
+
+benchmark: $(VENV)/.installed-dev ## Time a training step against a bare and a textbook loop
+	$(VENV)/bin/python benchmarks/step.py $(ARGS)
+
+clean: ## Remove caches; runs and .venv stay
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

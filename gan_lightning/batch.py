@@ -1,0 +1,93 @@
+"""What passes between data, players and metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
+
+from torch import Tensor
+
+__all__ = ["Batch", "Condition", "DataSpec", "Sample"]
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What a model must know of its data.
+
+    Args:
+        shape: of one datum: (2,) for points, (C, H, W) for images.
+        classes: number of classes; None where the data has no labels.
+    """
+
+    shape: tuple[int, ...]
+    classes: int | None = None
+
+    @property
+    def is_image(self) -> bool:
+        """Whether a datum is an image (C, H, W) rather than a point (D,)."""
+        return len(self.shape) == 3
+
+
+class Batch(NamedTuple):
+    """Real data: a minibatch, or rounds of minibatches when it comes from a DataModule.
+
+    Args:
+        data: minibatch (N, *shape), rounds (rounds, minibatches, N, *shape); images in [-1, 1].
+        labels: class of each datum, int64, with the leading dimensions of `data`; or None.
+    """
+
+    data: Tensor
+    labels: Tensor | None = None
+
+    def unbind(self) -> list[Batch]:
+        """Split along the first dimension, without a copy."""
+        if self.labels is None:
+            return [Batch(data) for data in self.data.unbind()]
+        return [Batch(*pair) for pair in zip(self.data.unbind(), self.labels.unbind(), strict=True)]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a generator is given; what is None it draws from its prior, or does not take.
+
+    Args:
+        latent: (N, latent size), incompressible noise.
+        labels: (N,) int64 in [0, classes).
+        categorical: (N, number of categorical codes) int64, each in [0, its categories).
+        continuous: (N, number of continuous codes) in [-1, 1].
+    """
+
+    latent: Tensor | None = None
+    labels: Tensor | None = None
+    categorical: Tensor | None = None
+    continuous: Tensor | None = None
+
+    def parts(self) -> dict[str, Tensor]:
+        """The tensors that are there, by name."""
+        present = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: tensor for name, tensor in present if tensor is not None}
+
+    def __getitem__(self, rows: slice) -> Condition:
+        """Take some rows of every tensor."""
+        return Condition(**{name: tensor[rows] for name, tensor in self.parts().items()})
+
+    def updated(self, given: Condition | None) -> Condition:
+        """Replace every tensor that `given` holds."""
+        return self if given is None else replace(self, **given.parts())
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Generated data with all that it was generated from.
+
+    Args:
+        data: (N, *shape); images in [-1, 1].
+        condition: complete: nothing that the generator takes is None.
+    """
+
+    data: Tensor
+    condition: Condition
+
+    def detach(self) -> Sample:
+        """Cut the generator's graph off."""
+        return replace(self, data=self.data.detach())

@@ -1,0 +1,21 @@
+"""What watches a run."""
+
+from __future__ import annotations
+
+from gan_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints, latest_checkpoint
+from gan_lightning.callbacks.evaluation import Evaluation
+from gan_lightning.callbacks.interruption import StopOnSignal
+from gan_lightning.callbacks.pictures import SampleGrid, Scatter, TraversalGrid
+from gan_lightning.callbacks.progress import UpdatesBar
+
+__all__ = [
+    "AtomicCheckpointIO",
+    "Checkpoints",
+    "Evaluation",
+    "SampleGrid",
+    "Scatter",
+    "StopOnSignal",
+    "TraversalGrid",
+    "UpdatesBar",
+    "latest_checkpoint",
+]

@@ -1,0 +1,39 @@
+"""Measures during and at the end of training."""
+
+from __future__ import annotations
+
+from pytorch_lightning import Trainer
+
+from gan_lightning.callbacks.cadence import Periodic
+from gan_lightning.data import ResidentData
+from gan_lightning.evaluation import evaluate
+from gan_lightning.learner import Learner
+
+__all__ = ["Evaluation"]
+
+
+class Evaluation(Periodic):
+    """Measures the model and logs the figures; training goes on as if nothing had happened.
+
+    Args:
+        data: that the model is trained on.
+        every: updates between two evaluations.
+        samples: generated data to measure, over all processes.
+
+    Attributes:
+        measures: of the latest evaluation, by name.
+    """
+
+    def __init__(self, data: ResidentData, every: int, samples: int) -> None:
+        super().__init__(every)
+        self.data = data
+        self.samples = samples
+        self.measures: dict[str, float] = {}
+
+    def act(self, trainer: Trainer, learner: Learner) -> None:
+        """Measure, on every process its share, and log."""
+        self.measures = evaluate(
+            learner, self.data, self.samples, trainer.global_rank, trainer.world_size
+        )
+        for logger in trainer.loggers:
+            logger.log_metrics(self.measures, step=learner.updates)

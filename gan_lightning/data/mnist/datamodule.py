@@ -1,0 +1,104 @@
+"""MNIST as a DataModule, read from the embedded files."""
+
+from __future__ import annotations
+
+import lzma
+from dataclasses import dataclass
+from functools import cache
+from hashlib import md5
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from gan_lightning.batch import Batch, DataSpec
+from gan_lightning.data.base import DataConfig, ResidentData, as_networks_see
+from gan_lightning.errors import UserError
+
+__all__ = ["MNIST", "MNISTConfig", "read_idx"]
+
+FOLDER = Path(__file__).parent
+MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+HEADER_BYTES = {"idx3": 16, "idx1": 8}
+
+
+@dataclass
+class MNISTConfig(DataConfig):
+    """60,000 training and 10,000 test digits."""
+
+    # height and width in pixels: 28, or 32 with a border of zeros
+    size: int = 28
+
+
+class MNIST(ResidentData):
+    """Handwritten digits, 1x28x28 (or padded to 1x32x32), ten classes.
+
+    Raises:
+        ValueError: `size` is neither 28 nor 32.
+        UserError: an embedded file is missing or is not the published one.
+
+    Source: LeCun, Cortes, Burges; see ATTRIBUTION.md beside the files.
+    """
+
+    Config: ClassVar[type[Any]] = MNISTConfig
+    config: MNISTConfig
+
+    def __init__(self, config: MNISTConfig) -> None:
+        super().__init__(config)
+        if config.size not in (28, 32):
+            raise ValueError(f"size is {config.size}; MNIST comes at 28 and 32 pixels")
+        self.spec = DataSpec((1, config.size, config.size), classes=10)
+
+    def training_data(self) -> tuple[Tensor, Tensor]:
+        """Return uint8 images (60000, H, W, 1) and digits (60000,)."""
+        return self._images("train-images-idx3-ubyte"), _labels("train-labels-idx1-ubyte")
+
+    def test_data(self) -> Batch:
+        """Return images (10000, 1, H, W) in [-1, 1] and their digits (10000,)."""
+        images = self._images("t10k-images-idx3-ubyte")
+        return Batch(as_networks_see(images), _labels("t10k-labels-idx1-ubyte"))
+
+    def _images(self, name: str) -> Tensor:
+        border = (self.config.size - 28) // 2
+        images = torch.from_numpy(read_idx(name)).view(-1, 28, 28)
+        return pad(images, (border,) * 4).unsqueeze(-1) if border else images.unsqueeze(-1)
+
+
+def _labels(name: str) -> Tensor:
+    return torch.from_numpy(read_idx(name)).long()
+
+
+@cache
+def read_idx(name: str, folder: Path = FOLDER) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Read one embedded IDX file, checked against its published MD5 sum.
+
+    Args:
+        name: one of the four canonical file names, without suffix.
+        folder: where `NAME.xz` lies.
+
+    Returns:
+        All bytes after the header, uint8, flat; one copy for all callers.
+
+    Raises:
+        UserError: the file is missing, cannot be decompressed, or has another MD5 sum.
+    """
+    path = folder / f"{name}.xz"
+    fix = "reinstall gan-lightning, or run `git checkout` on this file"
+    try:
+        content = bytearray(lzma.decompress(path.read_bytes()))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; {fix}") from error
+    except lzma.LZMAError as error:
+        raise UserError(f"{path} is damaged ({error}); {fix}") from error
+    found = md5(content, usedforsecurity=False).hexdigest()
+    if found != MD5[name]:
+        raise UserError(f"{path} has MD5 sum {found}, the published one is {MD5[name]}; {fix}")
+    return np.frombuffer(content, np.uint8, offset=HEADER_BYTES[name.split("-")[2]])

@@ -1,0 +1,108 @@
+"""Rounds of the game from data that lies in memory, as a pure function of the update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gan_lightning.batch import Batch
+from gan_lightning.randomness import derived_seed
+
+__all__ = ["RoundStream", "Schedule"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a run reads its data.
+
+    Args:
+        updates: generator updates of the whole run.
+        discriminator_steps: minibatches a round.
+        rounds_per_batch: rounds in one Lightning batch, to spread its cost over small steps.
+        seed: of the order of the data.
+    """
+
+    updates: int
+    discriminator_steps: int = 1
+    rounds_per_batch: int = 1
+    seed: int = 0
+
+
+class RoundStream:
+    """Iterate over a run's rounds, from any update to the last.
+
+    The n-th minibatch of a run holds `batch_size` data: positions of a permutation of the data set
+    that is a pure function of the seed and the epoch. Each process reads its own part, so no datum
+    is seen twice in an epoch; what does not fill a minibatch waits for the next permutation.
+
+    Args:
+        data: (M, ...), with `labels` (M,) or None.
+        batch_size: of the global minibatch.
+        schedule: of the run.
+        first_update: rounds already played.
+        rank: of this process, of `world_size`.
+
+    Raises:
+        ValueError: the batch is larger than the data, or the processes cannot share it.
+    """
+
+    def __init__(
+        self,
+        data: Tensor,
+        labels: Tensor | None,
+        *,
+        batch_size: int,
+        schedule: Schedule,
+        first_update: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        if not 1 <= batch_size <= len(data):
+            raise ValueError(f"batch_size is {batch_size}; it must lie in 1..{len(data)}")
+        if batch_size % world_size:
+            nearest = max(1, round(batch_size / world_size)) * world_size
+            raise ValueError(
+                f"batch_size is {batch_size}, the global minibatch, which {world_size} processes "
+                f"cannot share evenly; the nearest that they can is {nearest}"
+            )
+        self._data, self._labels = data, labels
+        self._schedule = schedule
+        self._first_update = first_update
+        self._batch_size = batch_size
+        share = batch_size // world_size
+        self._part = slice(rank * share, (rank + 1) * share)
+        self._per_epoch = len(data) // batch_size
+        self._epoch, self._order = -1, torch.empty(0)
+
+    def __len__(self) -> int:
+        """Count the Lightning batches that are left."""
+        size = self._schedule.rounds_per_batch
+        return -(-self._schedule.updates // size) - self._first_update // size
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield rounds, data of shape (rounds, minibatches, N, ...)."""
+        size, last = self._schedule.rounds_per_batch, self._schedule.updates
+        update = self._first_update
+        while update < last:
+            end = min((update // size + 1) * size, last)
+            yield self._rounds(update, end)
+            update = end
+
+    def _rounds(self, start: int, end: int) -> Batch:
+        steps = self._schedule.discriminator_steps
+        minibatches = range(start * steps, end * steps)
+        rows = torch.stack([self._minibatch(number) for number in minibatches])
+        rows = rows.view(end - start, steps, -1)
+        return Batch(self._data[rows], None if self._labels is None else self._labels[rows])
+
+    def _minibatch(self, number: int) -> Tensor:
+        epoch, position = divmod(number, self._per_epoch)
+        if epoch != self._epoch:
+            rng = torch.Generator().manual_seed(derived_seed(self._schedule.seed, "order", epoch))
+            self._order = torch.randperm(len(self._data), generator=rng)
+            self._epoch = epoch
+        start = position * self._batch_size
+        return self._order[start : start + self._batch_size][self._part]

@@ -1,0 +1,164 @@
+"""Two-dimensional worlds on which theory is visible."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_lightning.batch import Batch, DataSpec
+from gan_lightning.data.base import DataConfig, ResidentData
+from gan_lightning.randomness import derived_seed
+
+__all__ = ["Grid", "GridConfig", "Ring", "RingConfig", "SwissRoll", "SwissRollConfig"]
+
+TEST_POINTS = 10_000
+
+
+@dataclass
+class PointsConfig(DataConfig):
+    """Points drawn once and held."""
+
+    batch_size: int = 100
+    # number of training points
+    points: int = 100_000
+    # of the draw of the points
+    data_seed: int = 0
+
+
+@dataclass
+class RingConfig(PointsConfig):
+    """Gaussians on a circle; PacGAN's values."""
+
+    modes: int = 8
+    radius: float = 1.0
+    standard_deviation: float = 0.01
+
+
+@dataclass
+class GridConfig(PointsConfig):
+    """Gaussians on a square grid; PacGAN's values."""
+
+    # modes along one side
+    side: int = 5
+    # distance between neighbours
+    spacing: float = 2.0
+    standard_deviation: float = 0.05
+
+
+@dataclass
+class SwissRollConfig(PointsConfig):
+    """A spiral; WGAN-GP's values."""
+
+    # of the noise around the spiral, before scaling
+    noise: float = 0.25
+    # the spiral is divided by this number
+    scale: float = 7.5
+
+
+class Points(ResidentData):
+    """Points (N, 2), drawn once from a known distribution."""
+
+    spec = DataSpec((2,))
+    config: PointsConfig
+
+    def __init__(self, config: PointsConfig) -> None:
+        super().__init__(config)
+        if config.points < 1:
+            raise ValueError(f"points is {config.points}; it must be at least 1")
+
+    @abstractmethod
+    def draw(self, count: int, rng: torch.Generator) -> Tensor:
+        """Draw points, shape (count, 2)."""
+
+    def training_data(self) -> tuple[Tensor, None]:
+        """Return the points (points, 2)."""
+        return self._draw("train", self.config.points), None
+
+    def test_data(self) -> Batch:
+        """Return other points of the same distribution, (10000, 2)."""
+        return Batch(self._draw("test", TEST_POINTS))
+
+    def _draw(self, part: str, count: int) -> Tensor:
+        rng = torch.Generator().manual_seed(derived_seed(self.config.data_seed, "points", part))
+        return self.draw(count, rng)
+
+
+class GaussianMixture(Points):
+    """Equally likely Gaussians of one width.
+
+    Attributes:
+        centres: (M, 2), the modes.
+        standard_deviation: of each mode, in both directions.
+    """
+
+    centres: Tensor
+
+    def __init__(self, config: RingConfig | GridConfig) -> None:
+        super().__init__(config)
+        if config.standard_deviation <= 0:
+            raise ValueError(
+                f"standard_deviation is {config.standard_deviation}; it must be positive"
+            )
+        self.standard_deviation = config.standard_deviation
+
+    def draw(self, count: int, rng: torch.Generator) -> Tensor:
+        """Draw points, shape (count, 2)."""
+        modes = torch.randint(len(self.centres), (count,), generator=rng)
+        noise = torch.randn(count, 2, generator=rng)
+        return self.centres[modes] + self.standard_deviation * noise
+
+
+class Ring(GaussianMixture):
+    """Gaussians at equal angles on a circle, the first at angle 0; all centres are distinct.
+
+    Source: Metz et al. 2017 (arXiv:1611.02163), appendix A; values of Lin et al. 2018
+        (arXiv:1712.04086), section 4.1.
+    """
+
+    Config: ClassVar[type[Any]] = RingConfig
+
+    def __init__(self, config: RingConfig) -> None:
+        super().__init__(config)
+        if config.modes < 1:
+            raise ValueError(f"modes is {config.modes}; it must be at least 1")
+        angles = torch.arange(config.modes) * (2 * math.pi / config.modes)
+        self.centres = config.radius * torch.stack([angles.cos(), angles.sin()], dim=1)
+
+
+class Grid(GaussianMixture):
+    """Gaussians on a square grid around the origin.
+
+    Source: Srivastava et al. 2017 (arXiv:1705.07761), section 4.1; values of Lin et al. 2018
+        (arXiv:1712.04086), section 4.1.
+    """
+
+    Config: ClassVar[type[Any]] = GridConfig
+
+    def __init__(self, config: GridConfig) -> None:
+        super().__init__(config)
+        if config.side < 1:
+            raise ValueError(f"side is {config.side}; it must be at least 1")
+        line = (torch.arange(config.side) - (config.side - 1) / 2) * config.spacing
+        self.centres = torch.cartesian_prod(line, line)
+
+
+class SwissRoll(Points):
+    """A spiral of one and a half turns in the plane; it has no modes.
+
+    Source: Gulrajani et al. 2017 (arXiv:1704.00028), section 3.1 and its code.
+    """
+
+    Config: ClassVar[type[Any]] = SwissRollConfig
+    config: SwissRollConfig
+
+    def draw(self, count: int, rng: torch.Generator) -> Tensor:
+        """Draw points, shape (count, 2)."""
+        angle = 1.5 * math.pi * (1 + 2 * torch.rand(count, generator=rng))
+        spiral = torch.stack([angle * angle.cos(), angle * angle.sin()], dim=1)
+        noise = self.config.noise * torch.randn(count, 2, generator=rng)
+        return (spiral + noise) / self.config.scale

@@ -1,0 +1,65 @@
+"""Several processes, one game."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from pytorch_lightning import LightningModule
+from pytorch_lightning.strategies import DDPStrategy
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+__all__ = ["AlternatingDDP"]
+
+
+class AlternatingDDP(DDPStrategy):
+    """Data-parallel training in which only the player that steps has its gradients averaged.
+
+    DistributedDataParallel's reducer would average both players' gradients at every backward. Here
+    the model is left as it is, and the gradients of an optimizer's own parameters are averaged,
+    in one message a data type, right before its step. Batch statistics are those of each process;
+    their running averages are averaged over the processes after each Lightning batch.
+    """
+
+    def configure_ddp(self) -> None:
+        """Give every process the weights of the first, and leave the module unwrapped."""
+        assert self.model is not None
+        for tensor in (*self.model.parameters(), *self.model.buffers()):
+            dist.broadcast(tensor.detach(), src=0)
+
+    def optimizer_step(
+        self,
+        optimizer: Optimizer,
+        closure: Callable[[], Any],
+        model: LightningModule | nn.Module | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Average the gradients of the optimizer's parameters, then step."""
+        parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
+        average([weight.grad for weight in parameters if weight.grad is not None])
+        return super().optimizer_step(optimizer, closure, model, **kwargs)
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        """Play a batch, then average the running statistics."""
+        output = super().training_step(*args, **kwargs)
+        assert self.lightning_module is not None
+        buffers = self.lightning_module.buffers()
+        average([buffer for buffer in buffers if buffer.is_floating_point()])
+        return output
+
+
+def average(tensors: list[Tensor]) -> None:
+    """Replace tensors by their mean over all processes, in place, in one message a data type."""
+    by_type: dict[torch.dtype, list[Tensor]] = {}
+    for tensor in tensors:
+        by_type.setdefault(tensor.dtype, []).append(tensor)
+    for group in by_type.values():
+        message = torch.cat([tensor.reshape(-1) for tensor in group])
+        dist.all_reduce(message)
+        message /= dist.get_world_size()
+        parts = message.split([tensor.numel() for tensor in group])
+        for tensor, part in zip(group, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))

@@ -1,0 +1,263 @@
+"""The adversarial game, written once."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, final
+
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from gan_lightning.batch import Batch, Condition, DataSpec, Sample
+from gan_lightning.learner import Learner, evaluation_mode
+from gan_lightning.networks import NetworkFamily
+from gan_lightning.optimization import OptimizerConfig, build_optimizer
+from gan_lightning.randomness import derived_seed, isolated_randomness
+
+__all__ = ["GAN", "GANConfig", "LossTerms"]
+
+LossTerms = Mapping[str, Tensor]
+"""Weighted, named parts of one player's loss: scalars that the base sums."""
+
+
+@dataclass
+class GANConfig:
+    """What every GAN has; a variant overrides the defaults with its paper's."""
+
+    # length of the noise vector
+    latent_size: int = 100
+    # distribution of the noise: uniform on [-1, 1], or standard normal
+    latent_prior: str = "uniform"
+    # minibatches that the discriminator plays in a round, before the generator's one step
+    discriminator_steps: int = 1
+    # decay of the running average of the generator's weights, an update; null keeps none
+    ema_decay: float | None = None
+    discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        if self.latent_size < 1:
+            raise ValueError(f"latent_size is {self.latent_size}; it must be at least 1")
+        if self.latent_prior not in ("uniform", "normal"):
+            raise ValueError(f"latent_prior is {self.latent_prior!r}; valid are uniform, normal")
+        if self.discriminator_steps < 1:
+            raise ValueError(
+                f"discriminator_steps is {self.discriminator_steps}; it must be at least 1"
+            )
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise ValueError(f"ema_decay is {self.ema_decay}; it must lie in (0, 1), or be null")
+
+
+class GAN(Learner):
+    """Two players, stepped in turn by manual optimisation.
+
+    A Lightning batch holds rounds of the game, data of shape (rounds, minibatches, N, *shape). In
+    a round the discriminator plays every minibatch once, then the generator makes one step: a round
+    is one *generator update*, the unit of all budgets and axes. The round's last minibatch draws
+    one sample for both players: the discriminator sees it detached, the generator with its graph.
+
+    Random numbers are a function of (seed, generator update) for the prior, which every process
+    draws for the global minibatch and takes its part of, and of (seed, rank, generator update) for
+    all else. So a resumed run repeats an uninterrupted one, and nothing outside can disturb it.
+
+    Args:
+        config: an instance of the class's `Config`.
+        networks: the family that builds the players.
+        data: shape and classes of the data.
+        seed: of all random draws of the game.
+
+    Attributes:
+        generator: what `generate` calls; the running average stands in for it when sampling.
+        updates: rounds played, which are generator updates.
+
+    Raises:
+        ValueError: a value of the config is out of range, or the family lacks the shape.
+    """
+
+    Config: ClassVar[type[Any]] = GANConfig
+    generator: nn.Module
+
+    def __init__(
+        self, config: GANConfig, networks: NetworkFamily[Any], data: DataSpec, seed: int = 0
+    ) -> None:
+        super().__init__(data, seed)
+        config.validate()
+        self.config = config
+        self.build(networks)
+        self.averaged = self._running_average()
+
+    @abstractmethod
+    def build(self, networks: NetworkFamily[Any]) -> None:
+        """Make the players, `self.generator` among them."""
+
+    @abstractmethod
+    def discriminator_players(self) -> Mapping[str, nn.Module]:
+        """Return the modules that the discriminator's optimizer moves, by name."""
+
+    @abstractmethod
+    def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
+        """Return the discriminator's weighted loss terms, to be minimised; `fake` is detached."""
+
+    @abstractmethod
+    def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
+        """Return the generator's weighted loss terms; the discriminator's players are frozen."""
+
+    def generator_players(self) -> Mapping[str, nn.Module]:
+        """Return the modules that the generator's optimizer moves, by name."""
+        return {"generator": self.generator}
+
+    def after_discriminator_step(self) -> None:
+        """Do what the paper does to the discriminator after each of its steps."""
+
+    def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
+        """Draw everything that the generator takes.
+
+        Returns:
+            Condition with a latent of shape (count, latent size) from the config's prior; a variant
+            adds codes and labels.
+        """
+        size = (count, self.config.latent_size)
+        if self.config.latent_prior == "normal":
+            latent = torch.randn(size, generator=rng, device=self.device)
+        else:
+            latent = torch.rand(size, generator=rng, device=self.device).mul_(2).sub_(1)
+        return Condition(latent=latent)
+
+    def generate(self, condition: Condition) -> Tensor:
+        """Map a complete condition to data, shape (N, *shape)."""
+        assert condition.latent is not None
+        data: Tensor = self.generator(condition.latent)
+        return data
+
+    def draw(self, count: int, condition: Condition | None = None) -> Sample:
+        """Generate data from the prior, with what `condition` fixes held fixed.
+
+        Returns:
+            Sample of `count` data with the generator's graph and its present mode and weights.
+        """
+        complete = self.prior(count).updated(condition)
+        return Sample(self.generate(complete), complete)
+
+    @final
+    @torch.no_grad()
+    def sample(self, count: int, condition: Condition | None = None, *, seed: int) -> Sample:
+        """Generate data as a user sees it: evaluation mode, the running average where there is one.
+
+        Leaves random states, modes and weights as they were. The same seed gives the same data.
+        """
+        with isolated_randomness(seed), self._averaged_generator(), evaluation_mode(self):
+            return self.draw(count, condition)
+
+    @final
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Play the batch's rounds; batch data has shape (rounds, minibatches, N, *shape)."""
+        for game_round in batch.unbind():
+            self._play(game_round.unbind())
+
+    def _play(self, minibatches: list[Batch]) -> None:
+        torch.manual_seed(
+            derived_seed(self.seed, "play", self.global_rank, self.updates)
+        )
+        rng = torch.Generator(self.device)
+        rng.manual_seed(derived_seed(self.seed, "prior", self.updates))
+        discriminator, generator = self._optimizers()
+        for real in minibatches[:-1]:
+            with torch.no_grad():
+                fake = self._draw_share(len(real.data), rng)
+            self._step(discriminator, self.discriminator_loss(real, fake))
+            self.after_discriminator_step()
+        real = minibatches[-1]
+        fake = self._draw_share(len(real.data), rng)
+        discriminator_terms = self.discriminator_loss(real, fake.detach())
+        self._step(discriminator, discriminator_terms)
+        self.after_discriminator_step()
+        with frozen(self.discriminator_players()):
+            generator_terms = self.generator_loss(real, fake)
+            self._step(generator, generator_terms)
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.generator)
+        terms = {"discriminator": discriminator_terms, "generator": generator_terms}
+        self.finish_update(
+            images=len(minibatches) * len(real.data),
+            terms={
+                f"loss/{player}/{name}": value
+                for player, part in terms.items()
+                for name, value in part.items()
+            },
+        )
+
+    def _draw_share(self, count: int, rng: torch.Generator) -> Sample:
+        """Draw this process's part of the global minibatch."""
+        start = self.global_rank * count
+        condition = self.prior(count * self.trainer.world_size, rng)[start : start + count]
+        return Sample(self.generate(condition), condition)
+
+    def _step(self, optimizer: LightningOptimizer, terms: LossTerms) -> None:
+        optimizer.zero_grad()
+        self.manual_backward(torch.stack(list(terms.values())).sum())
+        optimizer.step()
+        # Autocast keeps low-precision copies of the weights that have just changed.
+        torch.clear_autocast_cache()
+
+    def _optimizers(self) -> tuple[LightningOptimizer, LightningOptimizer]:
+        discriminator, generator = self.optimizers()  # type: ignore[misc]
+        return discriminator, generator
+
+    @final
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Build the discriminator's and the generator's optimizer, in this order."""
+        config = self.config
+        discriminator = parameters(self.discriminator_players())
+        generator = parameters(self.generator_players())
+        return [
+            build_optimizer(discriminator, config.discriminator_optimizer),
+            build_optimizer(generator, config.generator_optimizer),
+        ]
+
+    def network_to_ship(self) -> nn.Module:
+        """Return the generator, its running average where there is one."""
+        with self._averaged_generator():
+            return self.generator
+
+    def _running_average(self) -> AveragedModel | None:
+        if self.config.ema_decay is None:
+            return None
+        average = get_ema_multi_avg_fn(self.config.ema_decay)
+        averaged = AveragedModel(self.generator, multi_avg_fn=average, use_buffers=True)
+        return averaged.requires_grad_(False)
+
+    @contextmanager
+    def _averaged_generator(self) -> Iterator[None]:
+        playing = self.generator
+        if self.averaged is not None and self.updates > 0:
+            self.generator = self.averaged.module
+        try:
+            yield
+        finally:
+            self.generator = playing
+
+
+def parameters(players: Mapping[str, nn.Module]) -> list[nn.Parameter]:
+    """Collect the players' parameters, each once."""
+    return list(
+        dict.fromkeys(parameter for player in players.values() for parameter in player.parameters())
+    )
+
+
+@contextmanager
+def frozen(players: Mapping[str, nn.Module]) -> Iterator[None]:
+    """Compute no gradient of the players' parameters inside the block."""
+    moving = [parameter for parameter in parameters(players) if parameter.requires_grad]
+    for parameter in moving:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in moving:
+            parameter.requires_grad_(True)

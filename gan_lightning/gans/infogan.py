@@ -1,0 +1,163 @@
+"""InfoGAN: codes that the generated data has to reveal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from gan_lightning import losses
+from gan_lightning.batch import Batch, Condition, Sample
+from gan_lightning.gans.base import GAN, GANConfig, LossTerms
+from gan_lightning.learner import evaluation_mode
+from gan_lightning.networks import NetworkFamily
+from gan_lightning.optimization import OptimizerConfig
+
+__all__ = ["InfoGAN", "InfoGANConfig", "Recognition"]
+
+
+@dataclass
+class InfoGANConfig(GANConfig):
+    """The paper's values for MNIST."""
+
+    latent_size: int = 62
+    discriminator_optimizer: OptimizerConfig = field(
+        default_factory=lambda: OptimizerConfig(learning_rate=2e-4)
+    )
+    generator_optimizer: OptimizerConfig = field(
+        default_factory=lambda: OptimizerConfig(learning_rate=1e-3)
+    )
+    # number of categories of each categorical code
+    categorical_codes: list[int] = field(default_factory=lambda: [10])
+    # number of continuous codes, each uniform on [-1, 1]
+    continuous_codes: int = 2
+    # lambda: weight of the information bound in the game
+    information_weight: float = 1.0
+
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        super().validate()
+        if any(categories < 2 for categories in self.categorical_codes):
+            raise ValueError(
+                f"categorical_codes is {list(self.categorical_codes)}; each needs 2 or more"
+            )
+        if self.continuous_codes < 0:
+            raise ValueError(f"continuous_codes is {self.continuous_codes}; it must be at least 0")
+        if not self.categorical_codes and not self.continuous_codes:
+            raise ValueError("InfoGAN needs a code: set categorical_codes or continuous_codes")
+
+
+class Recognition(NamedTuple):
+    """What Q reads from data.
+
+    Args:
+        categorical: logits of each categorical code, each (N, its categories).
+        continuous: means of the continuous codes, (N, continuous codes), of variance 1.
+    """
+
+    categorical: tuple[Tensor, ...]
+    continuous: Tensor
+
+
+class InfoGAN(GAN):
+    """A GAN whose generator maximises a bound on the information between codes and data.
+
+    Q shares the discriminator's encoder and has a head of its own. Its negative log-likelihood of
+    the codes, weighted by lambda, is a loss of both players (equation 6): on generated data D's
+    step trains Q and the encoder, G's step the generator. The real/fake head gets no gradient of
+    it.
+
+    Source: Chen et al. 2016 (arXiv:1606.03657), equations 4 to 6, section 6 and appendix C.
+    Deviations: the variance of Q's Gaussians is fixed at 1, as in the authors' MNIST code.
+    """
+
+    Config: ClassVar[type[Any]] = InfoGANConfig
+    config: InfoGANConfig
+
+    def build(self, networks: NetworkFamily[Any]) -> None:
+        """Make the generator, and one encoder with a real/fake and a recognition head."""
+        categories, continuous = self.config.categorical_codes, self.config.continuous_codes
+        codes = sum(categories) + continuous
+        self.generator = networks.generator(self.config.latent_size + codes, self.data.shape)
+        self.encoder = networks.encoder(self.data.shape)
+        self.score = networks.score_head(self.encoder.features)
+        self.recognition = networks.recognition_head(self.encoder.features, codes)
+
+    def discriminator_players(self) -> Mapping[str, nn.Module]:
+        """Return the encoder and both heads."""
+        return {"encoder": self.encoder, "score": self.score, "recognition": self.recognition}
+
+    def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
+        """Draw noise, uniform categories, and continuous codes uniform on [-1, 1]."""
+        noise = super().prior(count, rng)
+        draw = {"generator": rng, "device": self.device}
+        sizes = self.config.categorical_codes
+        categorical = [torch.randint(size, (count,), **draw) for size in sizes]
+        continuous = torch.rand(count, self.config.continuous_codes, **draw).mul_(2).sub_(1)
+        codes = torch.stack(categorical, 1) if categorical else None
+        return noise.updated(Condition(categorical=codes, continuous=continuous))
+
+    def generate(self, condition: Condition) -> Tensor:
+        """Map noise, one-hot categories and continuous codes, side by side, to data."""
+        sizes = self.config.categorical_codes
+        parts = [condition.latent]
+        if condition.categorical is not None:
+            columns = condition.categorical.unbind(1)
+            parts += [one_hot(code, size) for code, size in zip(columns, sizes, strict=True)]
+        parts.append(condition.continuous)
+        present = [part.float() for part in parts if part is not None]
+        data: Tensor = self.generator(torch.cat(present, 1))
+        return data
+
+    def recognise(self, data: Tensor) -> Recognition:
+        """Return Q(c | x) for data of shape (N, *shape)."""
+        return self._split(self.recognition(self.encoder(data)))
+
+    @torch.no_grad()
+    def recognised(self, data: Tensor) -> Recognition:
+        """Return Q(c | x) as a user sees it: evaluation mode, which is then put back."""
+        with evaluation_mode(self.encoder, self.recognition):
+            return self.recognise(data)
+
+    def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
+        """Return the cross-entropy of real against generated, and Q's loss on the generated."""
+        real_logits = self.score(self.encoder(real.data))
+        features = self.encoder(fake.data)
+        fake_logits = self.score(features)
+        return {
+            "adversarial": losses.discriminator_cross_entropy(real_logits, fake_logits),
+            "information": self._information_loss(features, fake.condition),
+        }
+
+    def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
+        """Return the non-saturating objective, and the loss of codes that Q cannot read."""
+        features = self.encoder(fake.data)
+        return {
+            "adversarial": losses.non_saturating_generator(self.score(features)),
+            "information": self._information_loss(features, fake.condition),
+        }
+
+    def _information_loss(self, features: Tensor, codes: Condition) -> Tensor:
+        """Return -lambda E[log Q(c | x)], up to the entropy of the codes."""
+        recognised = self._split(self.recognition(features))
+        terms = []
+        if codes.categorical is not None:
+            columns = codes.categorical.unbind(1)
+            terms += [
+                losses.categorical_negative_log_likelihood(logits, code)
+                for logits, code in zip(recognised.categorical, columns, strict=True)
+            ]
+        if codes.continuous is not None and self.config.continuous_codes:
+            terms.append(
+                losses.gaussian_negative_log_likelihood(recognised.continuous, codes.continuous)
+            )
+        return self.config.information_weight * torch.stack(terms).sum()
+
+    def _split(self, outputs: Tensor) -> Recognition:
+        sizes = [*self.config.categorical_codes, self.config.continuous_codes]
+        *categorical, continuous = outputs.split(sizes, dim=1)
+        return Recognition(tuple(categorical), continuous)

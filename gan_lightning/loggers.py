@@ -1,0 +1,171 @@
+"""Where figures and pictures go: a CSV file beside the run, and Weights & Biases."""
+
+from __future__ import annotations
+
+import csv
+import netrc
+import os
+from argparse import Namespace
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import numpy as np
+from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from gan_lightning.config import LogConfig
+
+__all__ = ["MetricsFile", "WandbRun", "wandb_mode"]
+
+Array = np.ndarray[Any, np.dtype[np.uint8]]
+STEP = "updates"
+
+
+class MetricsFile(Logger):
+    """Rows of figures in `metrics.csv`, one an update at which anything was logged.
+
+    A column that comes up later is added to the header, the file being replaced as a whole.
+
+    Args:
+        path: of the CSV file; rows that are there already stay, up to the resumed update.
+        first_update: rows after it are dropped, since the run goes on from it.
+    """
+
+    def __init__(self, path: Path, first_update: int = 0) -> None:
+        super().__init__()
+        self.path = path
+        self._columns: list[str] = [STEP]
+        self._open_row: dict[str, Any] = {}
+        if path.exists():
+            self._keep_rows_up_to(first_update)
+
+    @property
+    def name(self) -> str:
+        """Name of the logger."""
+        return "metrics"
+
+    @property
+    def version(self) -> str:
+        """Version of the log; there is one."""
+        return ""
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kw: Any) -> None:
+        """Ignore them: the run folder has its config.yaml."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Add figures to the row of update `step`, and write the row before it."""
+        if self._open_row and self._open_row[STEP] != step:
+            self._write_row()
+        self._open_row = {STEP: step, **{k: v for k, v in self._open_row.items() if k != STEP}}
+        self._open_row.update(metrics)
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write the row in progress."""
+        if self._open_row:
+            self._write_row()
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write the last row."""
+        self.save()
+
+    def _write_row(self) -> None:
+        row, self._open_row = self._open_row, {}
+        new = [name for name in row if name not in self._columns]
+        if new or not self.path.exists():
+            rows = self._rows()
+            self._columns += new
+            self._replace([*rows, row])
+            return
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self._columns).writerow(row)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _keep_rows_up_to(self, update: int) -> None:
+        rows = self._rows()
+        self._columns = list(rows[0]) if rows else self._columns
+        self._replace([row for row in rows if int(row[STEP]) <= update])
+
+    def _replace(self, rows: list[dict[str, Any]]) -> None:
+        partial = self.path.with_suffix(".partial")
+        with partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self._columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        partial.replace(self.path)
+
+
+class WandbRun(WandbLogger):
+    """A Weights & Biases run whose x-axis is the generator update."""
+
+    @classmethod
+    def make(cls, config: LogConfig, mode: str, experiment: str, folder: Path) -> WandbRun:
+        """Declare a run that keeps its files in the run folder; a resumed run keeps its id."""
+        name = folder.name
+        return cls(
+            name=f"{experiment}/{name}",
+            id=sha256(str(folder.resolve()).encode()).hexdigest()[:16],
+            save_dir=folder,
+            project=config.project,
+            entity=config.entity,
+            group=experiment,
+            tags=list(config.tags),
+            mode=mode,
+            resume="allow",
+            settings={"x_save_requirements": False, "silent": True},
+        )
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log figures at update `step`."""
+        self.experiment.log({**metrics, STEP: step})
+
+    @rank_zero_only
+    def log_picture(self, name: str, picture: Array, caption: str, step: int) -> None:
+        """Log an image, uint8 (H, W, 3), at update `step`."""
+        import wandb
+
+        self.experiment.log({name: wandb.Image(picture, caption=caption), STEP: step})
+
+    @rank_zero_only
+    def begin(self, config: Mapping[str, Any]) -> None:
+        """Start the run, with its resolved config, and make updates the x-axis of everything."""
+        self.experiment.config.update(dict(config), allow_val_change=True)
+        self.experiment.define_metric(STEP)
+        self.experiment.define_metric("*", step_metric=STEP)
+
+    @rank_zero_only
+    def summarise(self, measures: Mapping[str, float]) -> None:
+        """Write the final measures into the run's summary."""
+        self.experiment.summary.update(dict(measures))
+
+
+def wandb_mode(config: LogConfig) -> str:
+    """Resolve `auto`: WANDB_MODE where it is set, online with a login, else offline."""
+    if config.wandb != "auto":
+        return config.wandb
+    if mode := os.environ.get("WANDB_MODE"):
+        return mode
+    return "online" if os.environ.get("WANDB_API_KEY") or _has_netrc_login() else "offline"
+
+
+def _has_netrc_login() -> bool:
+    """Tell whether ~/.netrc knows the W&B server in use."""
+    hosts = ["api.wandb.ai", "wandb.ai"]
+    if url := os.environ.get("WANDB_BASE_URL"):
+        hosts = [urlparse(url).hostname or ""]
+    try:
+        logins = netrc.netrc(os.environ.get("NETRC"))
+    except (OSError, netrc.NetrcParseError):
+        return False
+    return any(host in logins.hosts for host in hosts)

@@ -1,0 +1,31 @@
+"""Network families: generators, encoders and heads that know no loss, optimizer or data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gan_lightning.networks.dcgan import DCGAN, DCGANConfig
+from gan_lightning.networks.family import Encoder, NetworkFamily, Shape
+from gan_lightning.networks.heads import ScoreHead
+from gan_lightning.networks.infogan import InfoGANNetworks, InfoGANNetworksConfig
+from gan_lightning.networks.mlp import MLP, MLPConfig
+
+NETWORKS: dict[str, type[NetworkFamily[Any]]] = {
+    "mlp": MLP,
+    "dcgan": DCGAN,
+    "infogan": InfoGANNetworks,
+}
+
+__all__ = [
+    "DCGAN",
+    "MLP",
+    "NETWORKS",
+    "DCGANConfig",
+    "Encoder",
+    "InfoGANNetworks",
+    "InfoGANNetworksConfig",
+    "MLPConfig",
+    "NetworkFamily",
+    "ScoreHead",
+    "Shape",
+]

@@ -1,0 +1,107 @@
+"""The DCGAN's convolutional networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+from torch import nn
+
+from gan_lightning.networks.family import Encoder, NetworkFamily, Shape, choose, unsupported_shape
+
+STEMS = {28: (7, 2), 32: (4, 3), 64: (4, 4), 128: (4, 5)}
+"""Image size -> (size of the smallest feature map, number of doublings)."""
+
+GENERATOR_NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm2d,
+    "none": lambda channels: nn.Identity(),
+}
+DISCRIMINATOR_NORMS: dict[str, Callable[[int], nn.Module]] = {
+    **GENERATOR_NORMS,
+    "layer": lambda channels: nn.GroupNorm(1, channels),
+}
+
+
+@dataclass
+class DCGANConfig:
+    """Width, normalisation and slopes of the convolutional networks."""
+
+    # channels of the largest hidden map, doubled at each halving; the paper's figure 1 has 128
+    width: int = 64
+    # batch or none
+    generator_norm: str = "batch"
+    # batch, layer (over channels, height and width) or none; gradient penalties need no batch norm
+    discriminator_norm: str = "batch"
+    # slope of the discriminator's leaky ReLU below zero
+    leakiness: float = 0.2
+    # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
+    initialisation: str = "normal_0.02"
+
+
+class DCGAN(NetworkFamily[DCGANConfig]):
+    """Strided convolutions down, transposed ones up; images of 28, 32, 64 or 128 pixels square.
+
+    Every layer has a norm but the generator's output and the discriminator's input. The encoder
+    ends with its flattened last feature map, so a linear head is the paper's last convolution.
+
+    Raises:
+        ValueError: the config names an unknown norm or initialisation.
+
+    Source: Radford, Metz, Chintala 2016 (arXiv:1511.06434), sections 3 and 4, figure 1.
+    Deviations: kernels are 4x4, not 5x5, so that every pixel is covered equally often; 28-pixel
+        images start from a 7x7 map; layers before a batch norm have no bias of their own.
+    """
+
+    Config: ClassVar[type[DCGANConfig]] = DCGANConfig
+
+    def __init__(self, config: DCGANConfig) -> None:
+        super().__init__(config)
+        self._generator_norm = choose(GENERATOR_NORMS, "generator_norm", config.generator_norm)
+        self._discriminator_norm = choose(
+            DISCRIMINATOR_NORMS, "discriminator_norm", config.discriminator_norm
+        )
+
+    def generator(self, inputs: int, shape: Shape) -> nn.Module:
+        """Build a projection to the smallest map, then one 4x4 up-convolution a doubling."""
+        start, doublings = _stem(shape)
+        widths = [self.config.width * 2**level for level in reversed(range(doublings))]
+        bias = self.config.generator_norm == "none"
+        layers: list[nn.Module] = [
+            nn.Linear(inputs, widths[0] * start * start, bias=bias),
+            nn.Unflatten(1, (widths[0], start, start)),
+        ]
+        for before, after in pairwise(widths):
+            layers += [self._generator_norm(before), nn.ReLU()]
+            layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias))
+        layers += [self._generator_norm(widths[-1]), nn.ReLU()]
+        layers += [nn.ConvTranspose2d(widths[-1], shape[0], 4, 2, 1), nn.Tanh()]
+        return self.initialised(nn.Sequential(*layers))
+
+    def encoder(self, shape: Shape) -> Encoder:
+        """Build one 4x4 convolution a halving, down to the smallest map, flattened."""
+        start, halvings = _stem(shape)
+        widths = [self.config.width * 2**level for level in range(halvings)]
+        bias = self.config.discriminator_norm != "batch"
+        layers: list[nn.Module] = [nn.Conv2d(shape[0], widths[0], 4, 2, 1)]
+        layers.append(nn.LeakyReLU(self.config.leakiness))
+        for before, after in pairwise(widths):
+            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=bias))
+            layers += [self._discriminator_norm(after), nn.LeakyReLU(self.config.leakiness)]
+        layers.append(nn.Flatten())
+        encoder = Encoder(nn.Sequential(*layers), widths[-1] * start * start)
+        self.initialised(encoder)
+        return encoder
+
+
+def _stem(shape: Shape) -> tuple[int, int]:
+    square = len(shape) == 3 and shape[1] == shape[2]
+    if not square or shape[0] not in (1, 3) or shape[1] not in STEMS:
+        raise unsupported_shape(
+            "dcgan",
+            shape,
+            valid=f"(C, S, S) with C of 1, 3 and S of {', '.join(map(str, STEMS))}",
+            fix="Resize the images, or choose the mlp networks.",
+        )
+    return STEMS[shape[1]]

@@ -1,0 +1,52 @@
+"""The convolutional network of the digit classifier."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+__all__ = ["DigitNet"]
+
+
+class DigitNet(nn.Module):
+    """Five 3x3 convolutions with batch norm, two poolings, an average over positions, a linear map.
+
+    About 140,000 parameters. Works at 28 pixels; larger images are cropped to their middle, so that
+    digits with a border look the same.
+    """
+
+    features_size: ClassVar[int] = 128
+    classes: ClassVar[int] = 10
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            *_convolution(1, 32),
+            *_convolution(32, 32),
+            nn.MaxPool2d(2),
+            *_convolution(32, 64),
+            *_convolution(64, 64),
+            nn.MaxPool2d(2),
+            *_convolution(64, self.features_size),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+        self.head = nn.Linear(self.features_size, self.classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images (N, 1, H, W) in [-1, 1], H = W >= 28, to features (N, 128), at least 0."""
+        border = (images.shape[-1] - 28) // 2
+        if border:
+            images = images[..., border : border + 28, border : border + 28]
+        features: Tensor = self.trunk(images)
+        return features
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, 1, H, W) in [-1, 1] to class logits (N, 10)."""
+        logits: Tensor = self.head(self.features(images))
+        return logits
+
+
+def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()

@@ -1,0 +1,107 @@
+"""The networks of InfoGAN's MNIST experiment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from gan_lightning.networks.family import Encoder, NetworkFamily, Shape, unsupported_shape
+
+
+@dataclass
+class InfoGANNetworksConfig:
+    """What the paper and its reference implementation leave open."""
+
+    # slope of the discriminator's leaky ReLU below zero (reference implementation: 0.01)
+    leakiness: float = 0.1
+    # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
+    initialisation: str = "normal_0.02"
+
+
+class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
+    """Two convolutions and a dense layer of 1024 units, and the same upside down.
+
+    The discriminator's trunk is the encoder; D adds a linear unit, Q a dense layer of 128 units and
+    a linear one. Images of any size divisible by 4, with 1 or 3 channels.
+
+    The paper's text and its code (github.com/openai/InfoGAN) differ: the leaky rate is 0.1 in
+    appendix C and 0.01 in the code; table 1 writes "lRELU. batchnorm", the code normalises before
+    the nonlinearity. We take the paper's rate and the code's order. From the code: weights from
+    N(0, 0.02^2), norm scales from N(1, 0.02^2), biases 0, batch norm with epsilon 1e-5 and running
+    averages of decay 0.9 (PyTorch's defaults).
+
+    Raises:
+        ValueError: the config names an unknown initialisation.
+
+    Source: Chen et al. 2016 (arXiv:1606.03657), appendix C.1, table 1.
+    Deviations: images leave the generator through tanh in [-1, 1], not as Bernoulli means in
+        [0, 1]; the discriminator's convolutions start from a normal distribution, which the code
+        truncates at two standard deviations; layers before a batch norm have no bias of their own.
+    """
+
+    Config: ClassVar[type[InfoGANNetworksConfig]] = InfoGANNetworksConfig
+
+    def generator(self, inputs: int, shape: Shape) -> nn.Module:
+        """Build two dense layers and two 4x4 up-convolutions."""
+        channels, height, width = _quarter(shape)
+        return self.initialised(
+            nn.Sequential(
+                nn.Linear(inputs, 1024, bias=False),
+                nn.BatchNorm1d(1024),
+                nn.ReLU(),
+                nn.Linear(1024, 128 * height * width, bias=False),
+                nn.BatchNorm1d(128 * height * width),
+                nn.ReLU(),
+                nn.Unflatten(1, (128, height, width)),
+                nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(64),
+                nn.ReLU(),
+                nn.ConvTranspose2d(64, channels, 4, 2, 1),
+                nn.Tanh(),
+            )
+        )
+
+    def encoder(self, shape: Shape) -> Encoder:
+        """Build the trunk that D and Q share, up to the 1024 units."""
+        channels, height, width = _quarter(shape)
+        layers = nn.Sequential(
+            nn.Conv2d(channels, 64, 4, 2, 1),
+            nn.LeakyReLU(self.config.leakiness),
+            nn.Conv2d(64, 128, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.LeakyReLU(self.config.leakiness),
+            nn.Flatten(),
+            nn.Linear(128 * height * width, 1024, bias=False),
+            nn.BatchNorm1d(1024),
+            nn.LeakyReLU(self.config.leakiness),
+        )
+        encoder = Encoder(layers, 1024)
+        self.initialised(encoder)
+        return encoder
+
+    def recognition_head(self, features: int, outputs: int) -> nn.Module:
+        """Build Q's own layers: 128 units with batch norm, then one linear layer."""
+        return self.initialised(
+            nn.Sequential(
+                nn.Linear(features, 128, bias=False),
+                nn.BatchNorm1d(128),
+                nn.LeakyReLU(self.config.leakiness),
+                nn.Linear(128, outputs),
+            )
+        )
+
+
+def _quarter(shape: Shape) -> tuple[int, int, int]:
+    """Return the channels of the image, and height and width of the map a quarter its size."""
+    fits = len(shape) == 3 and shape[0] in (1, 3)
+    if not fits or min(shape) < 1 or shape[1] % 4 or shape[2] % 4:
+        raise unsupported_shape(
+            "infogan",
+            shape,
+            valid="(C, H, W) with C of 1, 3 and H, W divisible by 4",
+            fix="Resize the images, or choose the mlp networks.",
+        )
+    channels, height, width = shape
+    return channels, height // 4, width // 4

@@ -1,0 +1,94 @@
+"""Multilayer perceptrons, for points and for small images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import ClassVar
+
+from torch import nn
+
+from gan_lightning.networks.family import Encoder, NetworkFamily, Shape, choose, unsupported_shape
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": lambda: nn.LeakyReLU(0.2),
+    "tanh": nn.Tanh,
+}
+
+
+@dataclass
+class MLPConfig:
+    """Widths and layers of the perceptrons."""
+
+    # units of each hidden layer of the generator
+    generator_hidden: list[int] = field(default_factory=lambda: [128, 128])
+    # units of each hidden layer of the discriminator; the last one is the feature vector
+    discriminator_hidden: list[int] = field(default_factory=lambda: [128, 128])
+    # of all hidden layers: relu, leaky_relu (slope 0.2) or tanh
+    activation: str = "relu"
+    # batch normalisation of the generator's hidden layers
+    batch_norm: bool = False
+    # probability that a hidden unit of the discriminator is zeroed in training, in [0, 1)
+    dropout: float = 0.0
+    # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
+    initialisation: str = "default"
+
+
+class MLP(NetworkFamily[MLPConfig]):
+    """Fully connected networks that take points (D,) and images (C, H, W) of any size.
+
+    Raises:
+        ValueError: the config names an unknown activation or initialisation.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 5, for the layout. The default widths
+        are customary on 2-D mixtures; the published code of Metz et al. 2017 (arXiv:1611.02163)
+        starts them as initialisation orthogonal_0.8 and divides the discriminator's input by 4.
+    Deviations: no maxout units in the discriminator; images leave the generator through tanh.
+    """
+
+    Config: ClassVar[type[MLPConfig]] = MLPConfig
+
+    def __init__(self, config: MLPConfig) -> None:
+        super().__init__(config)
+        self._activation = choose(ACTIVATIONS, "activation", config.activation)
+
+    def generator(self, inputs: int, shape: Shape) -> nn.Module:
+        """Build hidden layers and a linear output, with tanh for images."""
+        _check(shape)
+        widths = [inputs, *self.config.generator_hidden]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layers.append(nn.Linear(before, after, bias=not self.config.batch_norm))
+            if self.config.batch_norm:
+                layers.append(nn.BatchNorm1d(after))
+            layers.append(self._activation())
+        layers.append(nn.Linear(widths[-1], math.prod(shape)))
+        if len(shape) == 3:
+            layers += [nn.Tanh(), nn.Unflatten(1, shape)]
+        return self.initialised(nn.Sequential(*layers))
+
+    def encoder(self, shape: Shape) -> Encoder:
+        """Build the hidden layers of the discriminator; images are flattened."""
+        _check(shape)
+        widths = [math.prod(shape), *self.config.discriminator_hidden]
+        layers: list[nn.Module] = [nn.Flatten()]
+        for before, after in pairwise(widths):
+            layers += [nn.Linear(before, after), self._activation()]
+            if self.config.dropout > 0:
+                layers.append(nn.Dropout(self.config.dropout))
+        encoder = Encoder(nn.Sequential(*layers), widths[-1])
+        self.initialised(encoder)
+        return encoder
+
+
+def _check(shape: Shape) -> None:
+    if len(shape) not in (1, 3) or min(shape) < 1:
+        raise unsupported_shape(
+            "mlp",
+            shape,
+            valid="(D,) for points, (C, H, W) for images",
+            fix="Reshape the data to one of them.",
+        )

@@ -1,0 +1,59 @@
+"""Optimizers by name: declared in a config, built for a player."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+__all__ = ["OPTIMIZERS", "OptimizerConfig", "build_optimizer"]
+
+
+@dataclass
+class OptimizerConfig:
+    """One player's optimizer."""
+
+    # adam, rmsprop or sgd
+    name: str = "adam"
+    # step size a generator (or discriminator) update
+    learning_rate: float = 2e-4
+    # adam's decay of its two moments, each in [0, 1)
+    betas: list[float] = field(default_factory=lambda: [0.5, 0.999])
+    # L2 penalty
+    weight_decay: float = 0.0
+
+
+Parameters = Iterable[nn.Parameter]
+
+OPTIMIZERS: dict[str, Callable[[Parameters, OptimizerConfig], torch.optim.Optimizer]] = {
+    "adam": lambda parameters, config: torch.optim.Adam(
+        parameters,
+        lr=config.learning_rate,
+        betas=(config.betas[0], config.betas[1]),
+        weight_decay=config.weight_decay,
+        fused=True,
+    ),
+    "rmsprop": lambda parameters, config: torch.optim.RMSprop(
+        parameters, lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True
+    ),
+    "sgd": lambda parameters, config: torch.optim.SGD(
+        parameters, lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True
+    ),
+}
+
+
+def build_optimizer(parameters: Parameters, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """Build the optimizer that a config names.
+
+    Raises:
+        ValueError: unknown name, a learning rate that is not positive, or betas outside [0, 1).
+    """
+    if config.name not in OPTIMIZERS:
+        raise ValueError(f"optimizer {config.name!r} is unknown; valid are {', '.join(OPTIMIZERS)}")
+    if config.learning_rate <= 0:
+        raise ValueError(f"learning_rate is {config.learning_rate}; it must be positive")
+    if len(config.betas) != 2 or not all(0 <= beta < 1 for beta in config.betas):
+        raise ValueError(f"betas is {list(config.betas)}; it must be two numbers in [0, 1)")
+    return OPTIMIZERS[config.name](parameters, config)

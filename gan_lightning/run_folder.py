@@ -1,0 +1,160 @@
+"""The folder of a run: everything about it, nothing elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from gan_lightning.config import RunConfig, load_config, read_yaml, to_yaml
+from gan_lightning.errors import UserError, nearest_first
+
+__all__ = ["RunFolder"]
+
+RUNS = Path("runs")
+PASSED_ON = "GAN_LIGHTNING_RUN_FOLDER"
+"""Lightning starts each further process with the same command; this variable names the folder."""
+
+PACKAGES = ("gan-lightning", "torch", "pytorch-lightning", "torchmetrics", "wandb", "omegaconf")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where things of one run lie."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, experiment: str, output: Path | None) -> RunFolder:
+        """Make a new folder, `output` or runs/EXPERIMENT/<time>.
+
+        A process that another rank has started takes that rank's folder.
+
+        Raises:
+            UserError: `output` holds something already, or cannot be written.
+        """
+        if passed_on := os.environ.get(PASSED_ON):
+            return cls(Path(passed_on))
+        try:
+            path = _new(output) if output is not None else _new_timed(RUNS / experiment)
+        except OSError as error:
+            where = output if output is not None else RUNS / experiment
+            raise UserError(
+                f"cannot write to {where}: {error.strerror}; choose another folder by --output DIR"
+            ) from error
+        os.environ[PASSED_ON] = str(path.resolve())
+        return cls(path)
+
+    @classmethod
+    def find(cls, run: str) -> RunFolder:
+        """Find a run by its folder, or the latest of an experiment by its name.
+
+        Raises:
+            UserError: there is none; the message lists the experiments that have runs.
+        """
+        path = Path(run)
+        if (path / "config.yaml").is_file():
+            return cls(path)
+        found = sorted((RUNS / run).glob("*/config.yaml")) if run and "/" not in run else []
+        if found:
+            return cls(found[-1].parent)
+        names = sorted({config.parent.parent.name for config in RUNS.glob("*/*/config.yaml")})
+        valid = f"runs exist of {nearest_first(run, names)}" if names else "there are no runs yet"
+        raise UserError(
+            f"there is no run {run!r}: {valid}; name a run folder or an experiment, "
+            f"or make one by `gan-lightning train EXP`"
+        )
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """Folder of the pictures."""
+        return self.path / "samples"
+
+    @property
+    def metrics(self) -> Path:
+        """CSV file of losses and measures by update."""
+        return self.path / "metrics.csv"
+
+    @property
+    def log(self) -> Path:
+        """Text log."""
+        return self.path / "log.txt"
+
+    def config(self, overrides: list[str] | None = None) -> RunConfig:
+        """Read the run's resolved config back.
+
+        Raises:
+            UserError: it cannot be read or does not fit this version.
+        """
+        return load_config(read_yaml(self.path / "config.yaml"), overrides or [])
+
+    def describe(self, config: RunConfig) -> None:
+        """Write the resolved config and the environment."""
+        write_whole(self.path / "config.yaml", to_yaml(config))
+        write_whole(self.path / "environment.json", json.dumps(_environment(), indent=2) + "\n")
+
+    def write_measures(self, measures: dict[str, Any]) -> None:
+        """Write the final measures."""
+        write_whole(self.path / "measures.json", json.dumps(measures, indent=2) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file as a whole: a reader sees the old text or the new."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def _new(path: Path) -> Path:
+    if path.is_dir() and any(path.iterdir()):
+        raise UserError(f"{path} is not empty; choose a new folder by --output DIR")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _new_timed(parent: Path) -> Path:
+    stem = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    parent.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1, 1000):
+        path = parent / (stem if attempt == 1 else f"{stem}-{attempt}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise UserError(f"cannot make a new folder in {parent}; choose one by --output DIR")
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "git_revision": _git_revision(),
+    }
+
+
+def _git_revision() -> str | None:
+    """Name the commit of the checkout that the package runs from, or None outside one."""
+    folder = Path(__file__).parent
+    if not (folder.parent / ".git").exists():
+        return None
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,203 @@
+"""Every network family keeps the contract at every shape that it supports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from gan_lightning.networks import NETWORKS, Encoder, NetworkFamily, Shape
+
+INPUTS = 12
+BATCH = 4
+POINTS: Shape = (2,)
+IMAGES: list[Shape] = [(1, 28, 28), (1, 32, 32), (3, 32, 32), (3, 64, 64), (3, 128, 128)]
+SUPPORTED = [(name, shape) for name in NETWORKS for shape in IMAGES] + [("mlp", POINTS)]
+# infogan's dense layers are sized for small images: 512 MiB of weights at 128 pixels, skipped
+SUPPORTED.remove(("infogan", (3, 128, 128)))
+UNSUPPORTED: list[tuple[str, Shape]] = [
+    ("mlp", (28, 28)),
+    ("mlp", ()),
+    ("dcgan", POINTS),
+    ("dcgan", (1, 30, 30)),
+    ("dcgan", (1, 32, 64)),
+    ("dcgan", (2, 32, 32)),
+    ("infogan", POINTS),
+    ("infogan", (1, 30, 28)),
+    ("infogan", (4, 28, 28)),
+]
+
+families = pytest.mark.parametrize(("name", "shape"), SUPPORTED, ids=str)
+
+
+def build(name: str, **options: object) -> NetworkFamily[Any]:
+    torch.manual_seed(0)
+    small = {"width": 8} if name == "dcgan" else {}
+    family = NETWORKS[name]
+    return family(family.Config(**{**small, **options}))
+
+
+def data(shape: Shape) -> torch.Tensor:
+    return torch.rand(BATCH, *shape, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def without_gradient(*networks: nn.Module) -> list[str]:
+    return [
+        name
+        for network in networks
+        for name, parameter in network.named_parameters()
+        if parameter.grad is None or not parameter.grad.abs().sum() > 0
+    ]
+
+
+@families
+def test_generator_shape_range_and_gradients(name: str, shape: Shape) -> None:
+    generator = build(name).generator(INPUTS, shape)
+    samples = generator(torch.randn(BATCH, INPUTS))
+    assert samples.shape == (BATCH, *shape)
+    if len(shape) == 3:
+        assert samples.abs().max() <= 1
+    (samples * data(shape)).sum().backward()
+    assert without_gradient(generator) == []
+
+
+@families
+def test_encoder_and_heads_shapes_and_gradients(name: str, shape: Shape) -> None:
+    family = build(name)
+    encoder = family.encoder(shape)
+    score, recognition = (
+        family.score_head(encoder.features),
+        family.recognition_head(encoder.features, 5),
+    )
+    features = encoder(data(shape))
+    assert isinstance(encoder, Encoder)
+    assert features.shape == (BATCH, encoder.features)
+    logits, codes = score(features), recognition(features)
+    assert logits.shape == (BATCH,)
+    assert codes.shape == (BATCH, 5)
+    (logits.square().sum() + codes.square().sum()).backward()
+    assert without_gradient(encoder, score, recognition) == []
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_channels_last_gives_the_same_output(name: str) -> None:
+    shape = (3, 32, 32)
+    family = build(name)
+    for network, batch in (
+        (family.encoder(shape), data(shape)),
+        (family.generator(INPUTS, shape), data((INPUTS,))),
+    ):
+        expected = network.eval()(batch)
+        network.to(memory_format=torch.channels_last)
+        if batch.ndim == 4:
+            batch = batch.to(memory_format=torch.channels_last)
+        torch.testing.assert_close(network(batch), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_same_seed_same_weights(name: str) -> None:
+    first, second = (build(name).generator(INPUTS, (1, 28, 28)).state_dict() for _ in range(2))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize(("name", "shape"), UNSUPPORTED, ids=str)
+def test_unsupported_shape_is_named_in_one_line(name: str, shape: Shape) -> None:
+    family = build(name)
+    for make in (lambda: family.generator(INPUTS, shape), lambda: family.encoder(shape)):
+        with pytest.raises(ValueError, match="do not support shape") as caught:
+            make()
+        message = str(caught.value)
+        assert message.startswith(name)
+        assert str(shape) in message
+        assert "valid: " in message
+        assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("mlp", {"activation": "maxout"}),
+        ("mlp", {"initialisation": "zeros"}),
+        ("dcgan", {"generator_norm": "layer"}),
+        ("dcgan", {"discriminator_norm": "group"}),
+        ("infogan", {"initialisation": "zeros"}),
+    ],
+)
+def test_unknown_option_is_named_with_the_valid_ones(name: str, options: dict[str, str]) -> None:
+    option, value = next(iter(options.items()))
+    with pytest.raises(ValueError, match=rf"{option} is '{value}'; valid are '"):
+        build(name, **options)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_config_survives_omegaconf(name: str) -> None:
+    config = NETWORKS[name].Config
+    merged = OmegaConf.merge(OmegaConf.structured(config), {"initialisation": "orthogonal"})
+    restored = OmegaConf.to_object(merged)
+    assert restored == config(initialisation="orthogonal")
+    assert NETWORKS[name](restored).encoder((1, 28, 28)).features > 0
+
+
+def test_infogan_parameter_counts_are_those_of_table_1() -> None:
+    family = build("infogan")
+    shape = (1, 28, 28)
+    map_size = 7 * 7 * 128
+    dense = 74 * 1024 + 2 * 1024 + 1024 * map_size + 2 * map_size
+    up_convolutions = 128 * 64 * 16 + 2 * 64 + 64 * 1 * 16 + 1
+    assert parameters(family.generator(74, shape)) == dense + up_convolutions
+    convolutions = 1 * 64 * 16 + 64 + 64 * 128 * 16 + 2 * 128
+    trunk = map_size * 1024 + 2 * 1024
+    assert parameters(family.encoder(shape)) == convolutions + trunk
+    assert parameters(family.score_head(1024)) == 1024 + 1
+    assert parameters(family.recognition_head(1024, 12)) == 1024 * 128 + 2 * 128 + 128 * 12 + 12
+
+
+@pytest.mark.parametrize(
+    ("size", "features"), [(28, 16 * 49), (32, 32 * 16), (64, 64 * 16), (128, 128 * 16)]
+)
+def test_dcgan_features_are_the_last_map(size: int, features: int) -> None:
+    assert build("dcgan").encoder((3, size, size)).features == features
+
+
+def test_dcgan_norms_follow_the_config() -> None:
+    def norms(network: nn.Module, kind: type[nn.Module]) -> int:
+        return sum(isinstance(module, kind) for module in network.modules())
+
+    shape = (3, 64, 64)
+    usual = build("dcgan")
+    assert norms(usual.generator(INPUTS, shape), nn.BatchNorm2d) == 4
+    assert norms(usual.encoder(shape), nn.BatchNorm2d) == 3
+    critic = build("dcgan", discriminator_norm="layer").encoder(shape)
+    assert (norms(critic, nn.GroupNorm), norms(critic, nn.BatchNorm2d)) == (3, 0)
+    bare = build("dcgan", generator_norm="none", discriminator_norm="none")
+    assert norms(bare.generator(INPUTS, shape), nn.BatchNorm2d) == 0
+    assert norms(bare.encoder(shape), nn.BatchNorm2d) == 0
+
+
+def test_mlp_options_change_the_layers_they_name() -> None:
+    family = build("mlp", generator_hidden=[16, 8], batch_norm=True, dropout=0.5)
+    generator, encoder = family.generator(INPUTS, POINTS), family.encoder(POINTS)
+    assert sum(isinstance(module, nn.BatchNorm1d) for module in generator.modules()) == 2
+    assert not any(isinstance(module, nn.BatchNorm1d) for module in encoder.modules())
+    assert sum(isinstance(module, nn.Dropout) for module in encoder.modules()) == 2
+    assert parameters(generator) == 12 * 16 + 2 * 16 + 16 * 8 + 2 * 8 + 8 * 2 + 2
+
+
+def test_normal_initialisation_has_its_spread() -> None:
+    encoder = build("infogan").encoder((1, 28, 28))
+    weights = {name: weight for name, weight in encoder.named_parameters() if weight.ndim > 1}
+    for weight in weights.values():
+        assert weight.std().item() == pytest.approx(0.02, rel=0.1)
+
+
+def test_orthogonal_initialisation_is_scaled() -> None:
+    encoder = build("mlp", initialisation="orthogonal_0.8").encoder(POINTS)
+    weight = dict(encoder.named_parameters())["layers.3.weight"]
+    torch.testing.assert_close(weight @ weight.T, 0.64 * torch.eye(128), atol=1e-5, rtol=0)

@@ -1,0 +1,156 @@
+"""The W&B stub server and the offline reader agree on what the real client logs."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from wandb_offline import read_offline_run
+from wandb_server import WandbServer, wandb_environment
+
+PIXELS = np.arange(64, dtype=np.uint8).reshape(8, 8)
+CONFIG = {"learning_rate": 2e-4, "data": {"name": "mnist", "shape": [1, 28, 28]}, "later": "x"}
+HISTORY = [
+    {"updates": 0, "loss/generator": 1, "modes": {"covered": 3}},
+    {"updates": 10, "loss/generator": 0.5, "note": "n" * 70_000},
+    {"updates": 20},
+    {},
+]
+MEDIA = {"samples", "codes"}
+
+CLIENT = """
+import sys, numpy as np, wandb
+settings = wandb.Settings(init_timeout=float(sys.argv[1]))
+resumed = {"id": sys.argv[2], "resume": "must"} if len(sys.argv) > 2 else {}
+config = {"learning_rate": 2e-4, "data": {"name": "mnist", "shape": [1, 28, 28]}}
+run = wandb.init(project="tools", config=config, settings=settings, **resumed)
+run.config.update({"later": "x"})
+run.define_metric("updates")
+run.define_metric("loss/*", step_metric="updates")
+run.log({"updates": 0, "loss/generator": 1.0, "modes": {"covered": 3}})
+run.log({"updates": 10, "loss/generator": 0.5, "note": "n" * 70_000})
+pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+run.log({"updates": 20, "samples": wandb.Image(pixels, caption="grid")})
+run.log({"codes": wandb.Table(columns=["code", "digit"], data=[[0, 7]])})
+run.summary["best"] = 3
+run.finish()
+"""
+
+
+def run_client(
+    folder: Path,
+    server: WandbServer | None = None,
+    init_timeout: float = 30.0,
+    resume: str | None = None,
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", CLIENT, str(init_timeout)] + ([resume] if resume else [])
+    return subprocess.run(
+        command,
+        check=False,
+        env=wandb_environment(folder, server),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def logged(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the program logged itself: no clock, no step, no media."""
+    return [
+        {key: value for key, value in row.items() if key[0] != "_" and key not in MEDIA}
+        for row in history
+    ]
+
+
+def assert_pixels(png: bytes) -> None:
+    with Image.open(io.BytesIO(png)) as image:
+        np.testing.assert_array_equal(np.asarray(image), PIXELS)
+
+
+def test_offline_file_holds_what_was_logged(tmp_path: Path) -> None:
+    client = run_client(tmp_path)
+    assert client.returncode == 0, client.stderr
+    run = read_offline_run(tmp_path)
+    assert run.config == CONFIG
+    assert run.step_metrics == {"loss/*": "updates"}
+    assert logged(run.history) == HISTORY
+    assert run.summary["best"] == 3
+    assert run.summary["loss/generator"] == 0.5
+    assert run.summary["modes"] == {"covered": 3}
+    assert run.exit_code == 0
+    assert run.history[2]["samples"]["_type"] == "image-file"
+    assert [path.relative_to(path.parents[2]).as_posix() for path in run.media] == [
+        run.history[2]["samples"]["path"]
+    ]
+    assert_pixels(run.media[0].read_bytes())
+
+
+def test_server_receives_what_the_same_run_writes_offline(tmp_path: Path) -> None:
+    with WandbServer() as server:
+        client = run_client(tmp_path, server)
+    assert client.returncode == 0, client.stderr
+    assert server.config == CONFIG
+    assert server.run.step_metrics == {"loss/*": "updates"}
+    assert logged(server.history) == HISTORY
+    assert server.run.exit_code == 0
+    assert not server.unknown
+    image = server.history[2]["samples"]
+    assert image["caption"] == "grid"
+    assert_pixels(server.files[image["path"]])
+    table = f"artifacts/run-{server.run.name}-codes/codes.table.json"
+    assert json.loads(server.files[table])["data"] == [[0, 7]]
+    assert ("POST", "/graphql", "UpsertBucket") in server.requests
+
+    written = read_offline_run(tmp_path)
+    assert server.history == written.history
+    assert server.summary == written.summary
+
+
+def test_resumed_run_continues_on_the_server(tmp_path: Path) -> None:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    with WandbServer() as server:
+        for folder in folders:
+            folder.mkdir()
+            name = server.run.name if server.runs else None
+            client = run_client(folder, server, resume=name)
+            assert client.returncode == 0, client.stderr
+    assert logged(server.history) == HISTORY * 2
+    assert [row["_step"] for row in server.history] == list(range(8))
+
+
+def test_reader_stops_where_a_killed_run_stopped_writing(tmp_path: Path) -> None:
+    run_client(tmp_path)
+    log = next(tmp_path.rglob("*.wandb"))
+    log.write_bytes(log.read_bytes()[:40_000])  # inside the second row, which spans blocks
+    run = read_offline_run(tmp_path)
+    assert logged(run.history) == HISTORY[:1]
+    assert run.exit_code is None
+
+
+def test_reader_refuses_other_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="found none"):
+        read_offline_run(tmp_path)
+    (tmp_path / "run.wandb").write_bytes(b"something else")
+    with pytest.raises(ValueError, match="not a W&B log"):
+        read_offline_run(tmp_path)
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_failing_server_ends_the_client_in_bounded_time(tmp_path: Path, status: int) -> None:
+    started = time.monotonic()
+    with WandbServer(fail_with=status) as server:
+        client = run_client(tmp_path, server, init_timeout=1.0)
+    assert time.monotonic() - started < 30
+    assert client.returncode != 0
+    assert str(status) in client.stderr
+    assert ("POST", "/graphql", "UpsertBucket") in server.requests
+    assert not server.runs

@@ -1,0 +1,127 @@
+"""Reader of what a W&B run left on disk: its `.wandb` transaction log and its media.
+
+The log, as wandb 0.31 writes it, is LevelDB's: a 7-byte file header, then 32 KiB blocks (the file
+header counts into the first) of chunks. A chunk has a 7-byte header `<IHB` (checksum, length,
+kind), never crosses a block, and is a whole record or the first, a middle or the last part of one;
+a block's rest that is too short for a header is padding. A record is a protobuf `Record`.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wandb.proto import wandb_internal_pb2 as protobuf
+
+__all__ = ["OfflineRun", "read_offline_run"]
+
+BLOCK = 32 * 1024
+FILE_HEADER = b":W&B\xe1\xbe\x00"
+CHUNK_HEADER = struct.Struct("<IHB")
+WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+
+
+@dataclass
+class OfflineRun:
+    """What a run logged; nested keys are nested dicts, as the server would see them."""
+
+    config: dict[str, Any] = field(default_factory=dict)
+    step_metrics: dict[str, str] = field(default_factory=dict)
+    """From a metric's name or glob to the metric that is its x-axis (`define_metric`)."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+    media: list[Path] = field(default_factory=list)
+    """Files below files/media/images, sorted."""
+    exit_code: int | None = None
+    """None: the run never finished, and its log ends where it was last flushed."""
+
+
+def read_offline_run(folder: Path) -> OfflineRun:
+    """Reads the one run in a folder: a run's own (offline-run-…) or any above it.
+
+    Raises:
+        FileNotFoundError: there is not exactly one `.wandb` file.
+        ValueError: the file is not a W&B transaction log of the known version.
+    """
+    logs = sorted(folder.rglob("*.wandb"))
+    if len(logs) != 1:
+        raise FileNotFoundError(f"expected one .wandb file in {folder}, found {logs or 'none'}")
+    run = OfflineRun()
+    for data in _records(logs[0].read_bytes()):
+        _apply(run, protobuf.Record.FromString(data))  # type: ignore[attr-defined]
+    last = {key: value for row in run.history for key, value in row.items()}
+    run.summary = last | run.summary
+    images = logs[0].parent / "files" / "media" / "images"
+    run.media = sorted(path for path in images.rglob("*") if path.is_file())
+    return run
+
+
+def _records(log: bytes) -> Iterator[bytes]:
+    """The records of a log, in order; stops at the first that was not wholly written."""
+    if not log.startswith(FILE_HEADER):
+        raise ValueError(f"not a W&B log of the known version: begins with {log[:7]!r}")
+    place, parts = len(FILE_HEADER), b""
+    while place + CHUNK_HEADER.size <= len(log):
+        left_in_block = BLOCK - place % BLOCK
+        if left_in_block < CHUNK_HEADER.size:
+            place += left_in_block
+            continue
+        _, length, kind = CHUNK_HEADER.unpack_from(log, place)
+        place += CHUNK_HEADER.size
+        if not WHOLE <= kind <= LAST or place + length > len(log):
+            return
+        chunk = log[place : place + length]
+        place += length
+        parts = chunk if kind in (WHOLE, FIRST) else parts + chunk
+        if kind in (WHOLE, LAST):
+            yield parts
+
+
+def _apply(run: OfflineRun, record: Any) -> None:
+    match record.WhichOneof("record_type"):
+        case "run":
+            _update(run.config, record.run.config)
+            _update(run.summary, record.run.summary)
+        case "config":
+            _update(run.config, record.config)
+        case "summary":
+            _update(run.summary, record.summary)
+        case "history":
+            row: dict[str, Any] = {}
+            _assign(row, record.history.item)
+            run.history.append(row)
+        case "metric" if record.metric.step_metric:
+            name = record.metric.name or record.metric.glob_name
+            run.step_metrics[name] = record.metric.step_metric
+        case "exit":
+            run.exit_code = record.exit.exit_code
+    run.config.pop("_wandb", None)
+
+
+def _update(values: dict[str, Any], record: Any) -> None:
+    """Applies a config or summary record: what it sets, then what it removes."""
+    _assign(values, record.update)
+    for item in record.remove:
+        *parents, name = _path(item)
+        level = values
+        for parent in parents:
+            level = level.get(parent, {})
+        level.pop(name, None)
+
+
+def _assign(values: dict[str, Any], items: Iterable[Any]) -> None:
+    for item in items:
+        *parents, name = _path(item)
+        level = values
+        for parent in parents:
+            below = level.get(parent)
+            level[parent] = level = below if isinstance(below, dict) else {}
+        level[name] = json.loads(item.value_json)
+
+
+def _path(item: Any) -> list[str]:
+    return list(item.nested_key) or [item.key]

@@ -1,0 +1,284 @@
+"""A stub of the Weights & Biases API on loopback, for the real client in online mode.
+
+Emulated, as wandb 0.31 uses it: the GraphQL operations that log in, create or resume a run and ask
+where its files go; the file stream (history, summary, console, system metrics, exit code); and the
+upload of files, among them media and the entries of artifacts (each `wandb.Table` is one).
+Not emulated: reading back (public API, downloads), sweeps, launch, alerts.
+
+`wandb_environment` gives a client process an environment that knows this server and no other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote, unquote
+
+__all__ = ["Request", "StubRun", "WandbServer", "wandb_environment"]
+
+ENTITY = "stub-entity"
+API_KEY = "0123456789" * 4
+HISTORY = "wandb-history.jsonl"
+
+Request = tuple[str, str, str]
+"""(HTTP method, path, GraphQL operation or "")."""
+
+
+def wandb_environment(folder: Path, server: WandbServer | None = None) -> dict[str, str]:
+    """Environment for a process that logs to W&B, cut off from this user's settings and logins.
+
+    Args:
+        folder: receives everything that the client writes; runs lie in folder / "wandb".
+        server: where to log online; without one the client logs offline.
+
+    Returns:
+        A whole environment for `subprocess`, or for `monkeypatch.setenv` item by item. Within one
+        process wandb reads it once: call `wandb.teardown()` before and after such a test.
+    """
+    kept = {key: text for key, text in os.environ.items() if not key.startswith("WANDB_")}
+    home = folder / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    own = {"HOME": home, "NETRC": home / "netrc", "WANDB_DIR": folder}
+    own |= {f"WANDB_{kind}_DIR": home / kind for kind in ("CACHE", "CONFIG", "DATA")}
+    mode = {"WANDB_MODE": "offline"}
+    if server is not None:
+        mode = {"WANDB_MODE": "online", "WANDB_BASE_URL": server.url, "WANDB_API_KEY": API_KEY}
+    quiet = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
+    return kept | {key: str(path) for key, path in own.items()} | mode | quiet
+
+
+@dataclass
+class StubRun:
+    """What the server was told about one run."""
+
+    project: str
+    name: str
+    display_name: str
+    config: dict[str, Any] = field(default_factory=dict)
+    step_metrics: dict[str, str] = field(default_factory=dict)
+    """From a metric's name or glob to the metric that is its x-axis (`define_metric`)."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Uploads by name: config.yaml, media/images/…, artifacts/COLLECTION/ENTRY."""
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    """The file stream: lines of wandb-history.jsonl, output.log and so on."""
+    exit_code: int | None = None
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.lines.get(HISTORY, [])]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        summary: dict[str, Any] = json.loads(self.lines.get("wandb-summary.json", ["{}"])[-1])
+        return summary
+
+    def configure(self, text: str) -> None:
+        """Takes a whole config as the client sends it: {"key": {"value": …}, "_wandb": …}."""
+        values = {key: entry["value"] for key, entry in json.loads(text).items()}
+        metrics = values.pop("_wandb", {}).get("m", [])
+        self.config = values
+        # Protobuf's field numbers as keys: 1 name, 2 glob, 5 one-based place of the step metric.
+        self.step_metrics = {
+            metric.get("1") or metric["2"]: metrics[metric["5"] - 1]["1"]
+            for metric in metrics
+            if "5" in metric
+        }
+
+    def stream(self, message: dict[str, Any]) -> None:
+        """Takes one file_stream message; a line sent again (a retry) replaces itself."""
+        for file, chunk in message.get("files", {}).items():
+            lines, first = self.lines.setdefault(file, []), chunk["offset"]
+            lines[first : first + len(chunk["content"])] = chunk["content"]
+        if message.get("complete"):
+            self.exit_code = message["exitcode"]
+
+    def bucket(self) -> dict[str, Any]:
+        """The run as GraphQL's `bucket`, with what a resuming client continues from."""
+        history, events, console = (
+            self.lines.get(file, []) for file in (HISTORY, "wandb-events.jsonl", "output.log")
+        )
+        return (
+            _named(self.name)
+            | {
+                "displayName": self.display_name,
+                "project": _named(self.project) | {"entity": _named(ENTITY)},
+                "config": json.dumps({key: {"value": value} for key, value in self.config.items()}),
+                "summaryMetrics": json.dumps(self.summary),
+                "wandbConfig": '{"t": {}}',  # without it the client takes the run for not begun
+                "historyLineCount": len(history),
+                "historyTail": json.dumps(history[-1:]),
+                "eventsLineCount": len(events),
+                "eventsTail": json.dumps(events[-1:]),
+                "logLineCount": len(console),
+            }
+        )
+
+
+def _named(name: str) -> dict[str, Any]:
+    return {"id": name, "name": name}
+
+
+class WandbServer:
+    """Context manager: serves on 127.0.0.1 and records what real clients log.
+
+    Args:
+        fail_with: HTTP status that answers every request; may be set or cleared while it serves.
+        delay: seconds to wait before each answer; likewise.
+    """
+
+    def __init__(self, fail_with: int | None = None, delay: float = 0.0) -> None:
+        self.fail_with = fail_with
+        self.delay = delay
+        self.requests: list[Request] = []
+        self.unknown: list[str] = []
+        """GraphQL operations that nothing here emulates; they were answered with no data."""
+        self.runs: dict[str, StubRun] = {}
+        self._lock = threading.Lock()
+        self._http = _Http(("127.0.0.1", 0), _Handler)
+        self._http.stub = self
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    @property
+    def run(self) -> StubRun:
+        """The only run that was logged."""
+        if len(self.runs) != 1:
+            raise LookupError(f"expected one run, got {sorted(self.runs)} by {self.requests}")
+        return next(iter(self.runs.values()))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.run.config
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        return self.run.history
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return self.run.summary
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return self.run.files
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        """HTTP status and JSON for one request, after recording it."""
+        message = json.loads(body) if path == "/graphql" else {}
+        named = re.search(r"(?:query|mutation)\s+(\w+)", message.get("query", ""))
+        operation = named[1] if named else ""
+        with self._lock:
+            self.requests.append((method, path, operation))
+        time.sleep(self.delay)
+        if self.fail_with is not None:
+            return self.fail_with, {"errors": [{"message": f"stub fails with {self.fail_with}"}]}
+        with self._lock:
+            if path == "/graphql":
+                return 200, {"data": self._graphql(operation, message.get("variables") or {})}
+            parts = path.strip("/").split("/")
+            if parts[0] == "files" and parts[-1] == "file_stream":
+                self.runs[parts[3]].stream(json.loads(body))
+            elif parts[0] == "upload":
+                self.runs[parts[1]].files[unquote("/".join(parts[2:]))] = body
+            return 200, {}
+
+    def _graphql(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
+        match operation:
+            case "Viewer":
+                user = {"id": "stub", "entity": ENTITY, "username": "stub", "flags": "{}"}
+                return {"viewer": user | {"teams": {"edges": []}}}
+            case "ServerFeaturesQuery":
+                return {"serverInfo": {"features": []}}
+            case "OrganizationCoreWeaveOrganizationID":
+                return {"entity": None}
+            case "RunResumeStatus":
+                run = self.runs.get(variables["name"])
+                project = _named(variables["project"]) | {"entity": _named(ENTITY)}
+                return {"model": project | {"bucket": run.bucket() if run else None}}
+            case "UpsertBucket":
+                return {"upsertBucket": self._upsert_run(variables)}
+            case "CreateRunFiles":
+                run_name = variables["run"]
+                files = [self._upload(run_name, name) for name in variables["files"]]
+                return {"createRunFiles": {"runID": run_name, "uploadHeaders": [], "files": files}}
+            case "ArtifactType":
+                return {"project": None}
+            case "CreateArtifact":
+                asked = variables["input"]
+                place = f"{asked['runName']}/artifacts/{asked['artifactCollectionName']}"
+                sequence = {"id": place, "latestArtifact": None}
+                artifact = {"id": place, "state": "PENDING", "artifactSequence": sequence}
+                return {"createArtifact": {"artifact": artifact}}
+            case "CreateArtifactManifest":
+                file = self._upload(variables["artifactID"], variables["name"])
+                return {"createArtifactManifest": {"artifactManifest": {"id": "0", "file": file}}}
+            case "CreateArtifactFiles":
+                entries = variables["input"]["artifactFiles"]
+                nodes = [self._upload(entry["artifactID"], entry["name"]) for entry in entries]
+                edges = [{"node": node | {"artifact": {"id": "0"}}} for node in nodes]
+                return {"createArtifactFiles": {"files": {"edges": edges}}}
+            case "CommitArtifact":
+                return {"commitArtifact": {"artifact": {"id": variables["artifactID"]}}}
+        self.unknown.append(operation)
+        return {}
+
+    def _upload(self, place: str, name: str) -> dict[str, Any]:
+        """Where to PUT a file; `place` is a run's name or, for artifacts, a folder below it."""
+        url = f"{self.url}/upload/{quote(f'{place}/{name}')}"
+        return _named(name) | {"storagePath": name, "uploadUrl": url, "uploadHeaders": []}
+
+    def _upsert_run(self, variables: dict[str, Any]) -> dict[str, Any]:
+        name = variables["name"]
+        new = name not in self.runs
+        if new:
+            project = variables["project"] or "uncategorized"
+            self.runs[name] = StubRun(project, name, variables["displayName"] or name)
+        if variables["config"]:
+            self.runs[name].configure(variables["config"])
+        return {"bucket": self.runs[name].bucket(), "inserted": new}
+
+
+class _Http(ThreadingHTTPServer):
+    stub: WandbServer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of a client that hung up: wandb does so when a process ends."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Http
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keeps requests off the tests' stderr; `WandbServer.requests` has them."""
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        status, reply = self.server.stub.answer(self.command, self.path, body)
+        text = json.dumps(reply).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_PUT = _serve
