@@ -1,0 +1,1 @@
+"""gan_lightning: train, compare and understand generative adversarial networks."""

@@ -13,7 +13,6 @@ from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
     OmegaConfBaseException,
-    ValidationError,
 )
 from yaml import YAMLError
 
@@ -206,9 +205,7 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
         if not isinstance(name, str):
             raise UserError(f"{section}.name is missing; valid are {', '.join(sorted(table))}")
         if name not in table:
-            raise UserError(
-                f"{section}.name is {name!r}; valid are {nearest_first(name, table)}"
-            )
+            raise UserError(f"{section}.name is {name!r}; valid are {nearest_first(name, table)}")
         base[section] = OmegaConf.structured(table[name])
         merged[section] = {key: value for key, value in given.items() if key != "name"}
         merged[section]["name"] = name

@@ -69,15 +69,15 @@ class DigitJudge(SampleJudge):
 
     def __init__(self, data: MNIST, device: torch.device) -> None:
         self._network = shipped_digit_network().to(device)
-        key = {
+        key: dict[str, str | int | float] = {
             "data": "mnist-test",
             "size": data.config.size,
             "features": digit_network_fingerprint(),
         }
         reference = cached_statistics(key, lambda: self._reference(data, device))
-        self._distance = FrechetDistance(
-            nn.Identity(), self._network.features_size, reference
-        ).to(device)
+        self._distance = FrechetDistance(nn.Identity(), self._network.features_size, reference).to(
+            device
+        )
         self._coverage = ClassCoverage(self._network.head, self._network.classes).to(device)
 
     def update(self, data: Tensor) -> None:
@@ -119,7 +119,8 @@ def evaluate(
         learner: the model.
         data: the data set that it was trained on.
         samples: number of generated data, over all processes.
-        rank: of this process, of `world_size`; each measures its share.
+        rank: of this process; each measures its share.
+        world_size: number of processes.
 
     Returns:
         Measures by name, the same on every process.

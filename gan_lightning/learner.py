@@ -29,6 +29,7 @@ class Learner(LightningModule, ABC):
     Attributes:
         updates: made so far.
         images_seen: real data seen so far, on all processes together.
+        log_every: updates between two rows of the log.
         losses: the latest logged loss terms, by name.
     """
 
@@ -41,6 +42,7 @@ class Learner(LightningModule, ABC):
         self.seed = seed
         self.updates = 0
         self.images_seen = 0
+        self.log_every = 50
         self.losses: dict[str, float] = {}
 
     @abstractmethod
@@ -51,7 +53,7 @@ class Learner(LightningModule, ABC):
         """Count one update on `images` data of this process, and log its losses when due."""
         self.updates += 1
         self.images_seen += images * self.trainer.world_size
-        if self.updates % max(1, self.trainer.log_every_n_steps) == 0:
+        if self.updates % self.log_every == 0:
             values = torch.stack([value.detach().float() for value in terms.values()]).tolist()
             self.losses = dict(zip(terms, values, strict=True))
             for logger in self.loggers:

@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 from pytorch_lightning.loggers import Logger, WandbLogger
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from pytorch_lightning.utilities import rank_zero_only
 
 from gan_lightning.config import LogConfig
 
@@ -111,9 +111,8 @@ class WandbRun(WandbLogger):
     @classmethod
     def make(cls, config: LogConfig, mode: str, experiment: str, folder: Path) -> WandbRun:
         """Declare a run that keeps its files in the run folder; a resumed run keeps its id."""
-        name = folder.name
-        return cls(
-            name=f"{experiment}/{name}",
+        run = cls(
+            name=f"{experiment}/{folder.name}",
             id=sha256(str(folder.resolve()).encode()).hexdigest()[:16],
             save_dir=folder,
             project=config.project,
@@ -124,6 +123,8 @@ class WandbRun(WandbLogger):
             resume="allow",
             settings={"x_save_requirements": False, "silent": True},
         )
+        del run._wandb_init["anonymous"]  # Lightning sets it, and the client warns of it
+        return run
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

@@ -89,6 +89,7 @@ def build(config: RunConfig) -> tuple[Learner, ResidentData]:
             networks = _constructed("network", NETWORKS[config.network.name], config.network)
             gan = GANS[config.model.name]
             learner = _constructed("model", gan, config.model, networks, data.spec, config.seed)
+    learner.log_every = config.log.every
     data.schedule = Schedule(
         updates=config.trainer.max_steps,
         discriminator_steps=getattr(config.model, "discriminator_steps", 1),
@@ -261,7 +262,6 @@ def _trainer(
         logger=loggers,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
-        log_every_n_steps=config.log.every,
         enable_model_summary=False,
         use_distributed_sampler=False,
         default_root_dir=folder.path,

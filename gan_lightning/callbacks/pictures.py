@@ -201,10 +201,9 @@ def draw_scatter(real: Tensor, generated: Tensor, title: str) -> Array:
 
     figure = Figure(figsize=(5, 5), dpi=120, layout="constrained")
     axis = figure.subplots()
-    axis.scatter(*real.numpy().T, s=4, color="#b0b0b0", label="real", linewidths=0)
-    axis.scatter(
-        *generated.numpy().T, s=4, color="#d1495b", alpha=0.5, label="generated", linewidths=0
-    )
+    for points, colour, label in ((real, "#b0b0b0", "real"), (generated, "#d1495b", "generated")):
+        x, y = points.numpy().T
+        axis.scatter(x, y, s=4, color=colour, alpha=0.6, label=label, linewidths=0)
     reach = 1.25 * real.abs().max().item()
     axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
     axis.legend(loc="upper right", markerscale=3)

@@ -14,5 +14,14 @@ DATASETS: dict[str, type[ResidentData]] = {
     "swissroll": SwissRoll,
 }
 
-__all__ = ["DATASETS", "MNIST", "DataConfig", "Grid", "ResidentData", "Ring", "RoundStream",
-           "Schedule", "SwissRoll"]
+__all__ = [
+    "DATASETS",
+    "MNIST",
+    "DataConfig",
+    "Grid",
+    "ResidentData",
+    "Ring",
+    "RoundStream",
+    "Schedule",
+    "SwissRoll",
+]

@@ -64,16 +64,16 @@ class ResidentData(LightningDataModule, ABC):
         if self.schedule is None:
             raise RuntimeError("set the DataModule's schedule before training: see data/rounds.py")
         trainer = self.trainer
-        alone = trainer is None
+        learner = None if trainer is None else trainer.lightning_module
         data, labels = self.training_data()
         return RoundStream(
             data,
             labels,
             batch_size=self.config.batch_size,
             schedule=self.schedule,
-            first_update=0 if alone else getattr(trainer.lightning_module, "updates", 0),
-            rank=0 if alone else trainer.global_rank,
-            world_size=1 if alone else trainer.world_size,
+            first_update=getattr(learner, "updates", 0),
+            rank=0 if trainer is None else trainer.global_rank,
+            world_size=1 if trainer is None else trainer.world_size,
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:

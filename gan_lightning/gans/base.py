@@ -161,9 +161,7 @@ class GAN(Learner):
             self._play(game_round.unbind())
 
     def _play(self, minibatches: list[Batch]) -> None:
-        torch.manual_seed(
-            derived_seed(self.seed, "play", self.global_rank, self.updates)
-        )
+        torch.manual_seed(derived_seed(self.seed, "play", self.global_rank, self.updates))
         rng = torch.Generator(self.device)
         rng.manual_seed(derived_seed(self.seed, "prior", self.updates))
         discriminator, generator = self._optimizers()
@@ -206,7 +204,9 @@ class GAN(Learner):
         torch.clear_autocast_cache()
 
     def _optimizers(self) -> tuple[LightningOptimizer, LightningOptimizer]:
-        discriminator, generator = self.optimizers()  # type: ignore[misc]
+        optimizers = self.optimizers()
+        assert isinstance(optimizers, list)
+        discriminator, generator = optimizers
         return discriminator, generator
 
     @final

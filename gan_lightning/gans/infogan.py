@@ -94,10 +94,12 @@ class InfoGAN(GAN):
     def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
         """Draw noise, uniform categories, and continuous codes uniform on [-1, 1]."""
         noise = super().prior(count, rng)
-        draw = {"generator": rng, "device": self.device}
-        sizes = self.config.categorical_codes
-        categorical = [torch.randint(size, (count,), **draw) for size in sizes]
-        continuous = torch.rand(count, self.config.continuous_codes, **draw).mul_(2).sub_(1)
+        categorical = [
+            torch.randint(size, (count,), generator=rng, device=self.device)
+            for size in self.config.categorical_codes
+        ]
+        shape = (count, self.config.continuous_codes)
+        continuous = torch.rand(shape, generator=rng, device=self.device).mul_(2).sub_(1)
         codes = torch.stack(categorical, 1) if categorical else None
         return noise.updated(Condition(categorical=codes, continuous=continuous))
 

@@ -45,7 +45,7 @@ def frechet_distance(
     difference = mean_a.double() - mean_b.double()
     first, second = covariance_a.double(), covariance_b.double()
     if not all(bool(x.isfinite().all()) for x in (difference, first, second)):
-        return difference.new_tensor(torch.nan)
+        return torch.full_like(difference.sum(), torch.nan)
     values, vectors = torch.linalg.eigh(first)
     root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     product = root @ second @ root

@@ -135,7 +135,7 @@ def write(path: Path, canonical: str, statistics: FeatureStatistics) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -1,7 +1,8 @@
-"""Mode and class coverage on sets made by hand."""
+"""Mode and class coverage on hand-made sets, and against a second implementation in numpy."""
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -11,148 +12,220 @@ from scipy.stats import entropy
 from torch import Tensor, nn
 
 from gan_lightning.metrics import ClassCoverage, ModeCoverage
+from gan_lightning.metrics.modes import divergence_of_counts
 
-SD = 0.01
 ANGLES = torch.arange(8) * (2 * math.pi / 8)
 RING = torch.stack([ANGLES.cos(), ANGLES.sin()], dim=1)
-RIGHT = torch.tensor([1.0, 0.0])
+GRID = torch.cartesian_prod(*[torch.arange(-4.0, 5.0, 2.0)] * 2)
+MIXTURES = [(RING, 0.01), (GRID, 0.05)]
 
 
-def scores(samples: Tensor, centres: Tensor = RING, sd: float = SD) -> dict[str, float]:
-    metric = ModeCoverage(centres, sd)
-    metric.update(samples)
-    return {name: value.item() for name, value in metric.compute().items()}
+def coverage(points: Tensor, centres: Tensor, deviation: float) -> dict[str, float]:
+    metric = ModeCoverage(centres, deviation)
+    metric.update(points)
+    return {name: float(value) for name, value in metric.compute().items()}
 
 
-def test_the_target_itself_scores_perfectly() -> None:
-    generator = torch.Generator().manual_seed(0)
-    modes = torch.randint(8, (20_000,), generator=generator)
-    samples = RING[modes] + SD * torch.randn(20_000, 2, generator=generator)
-    found = scores(samples)
-    assert found["modes/covered"] == 8
-    # a Gaussian in the plane lies within 3 sd with probability 1 - exp(-9 / 2)
-    assert found["modes/high_quality"] == pytest.approx(1 - math.exp(-4.5), abs=0.002)
-    assert 0 <= found["modes/reverse_kl"] < 0.001
+def by_hand(points: Tensor, centres: Tensor, deviation: float) -> dict[str, float]:
+    """Count as PacGAN's published code does: only points within 3 sd enter the histogram."""
+    histogram = np.zeros(len(centres))
+    for point in points.double().numpy():
+        distances = np.sqrt((((point - centres.double().numpy()) / deviation) ** 2).sum(axis=1))
+        if distances.min() < 3:
+            histogram[distances.argmin()] += 1
+    return {
+        "modes/covered": float(np.count_nonzero(histogram)),
+        "modes/high_quality": histogram.sum() / len(points),
+        "modes/reverse_kl": math.log(len(centres)) - float(entropy(histogram)),
+    }
 
 
-def test_a_collapsed_generator_covers_one_mode() -> None:
-    found = scores(RING[3].expand(100, 2))
+@pytest.mark.parametrize(("centres", "deviation"), MIXTURES, ids=["ring", "grid"])
+def test_all_modes(centres: Tensor, deviation: float) -> None:
+    assert coverage(centres.repeat(10, 1), centres, deviation) == {
+        "modes/covered": len(centres),
+        "modes/high_quality": 1,
+        "modes/reverse_kl": pytest.approx(0, abs=1e-6),
+    }
+
+
+@pytest.mark.parametrize(("centres", "deviation"), MIXTURES, ids=["ring", "grid"])
+def test_collapsed_to_one_mode(centres: Tensor, deviation: float) -> None:
+    assert coverage(centres[:1].repeat(10, 1), centres, deviation) == {
+        "modes/covered": 1,
+        "modes/high_quality": 1,
+        "modes/reverse_kl": pytest.approx(math.log(len(centres))),
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("centres", "deviation"), MIXTURES, ids=["ring", "grid"])
+def test_agrees_with_a_second_implementation(centres: Tensor, deviation: float, seed: int) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    chosen = centres[torch.randint(len(centres) - 2, (500,), generator=rng)]
+    points = chosen + 1.5 * deviation * torch.randn(500, 2, generator=rng)
+    expected = by_hand(points, centres, deviation)
+    assert 0.5 < expected["modes/high_quality"] < 1
+    assert coverage(points, centres, deviation) == pytest.approx(expected, abs=1e-5)
+
+
+def test_divergence_of_a_known_histogram() -> None:
+    points = RING[[0, 0, 0, 1, 1, 2, 2, 2, 2]]
+    shares = np.array([3, 2, 4]) / 9
+    expected = float((shares * np.log(shares * 8)).sum())
+    assert coverage(points, RING, 0.01)["modes/reverse_kl"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("centres", "deviation"), MIXTURES, ids=["ring", "grid"])
+@pytest.mark.parametrize(("radius", "share"), [(2.9, 1), (3.1, 0)])
+def test_radius_of_high_quality(
+    centres: Tensor, deviation: float, radius: float, share: int
+) -> None:
+    offsets = torch.stack([ANGLES.sin(), ANGLES.cos()], dim=1) * radius * deviation
+    points = (centres[:, None] + offsets).flatten(0, 1)
+    found = coverage(points, centres, deviation)
+    assert found["modes/high_quality"] == share
+    assert found["modes/covered"] == share * len(centres)
+
+
+def test_mode_with_only_low_quality_samples_is_not_covered() -> None:
+    points = torch.cat([RING[:1], RING[1:2] + 0.04])
+    found = coverage(points, RING, 0.01)
     assert found["modes/covered"] == 1
-    assert found["modes/high_quality"] == 1
-    assert found["modes/reverse_kl"] == pytest.approx(math.log(8), rel=1e-6)
+    assert found["modes/high_quality"] == 0.5
+    assert found["modes/reverse_kl"] == pytest.approx(math.log(8))
 
 
-def test_reverse_kl_is_exact() -> None:
-    counts = np.array([5, 1, 0, 0, 20, 3, 0, 1])
-    samples = RING.repeat_interleave(torch.from_numpy(counts), dim=0)
-    found = scores(samples)["modes/reverse_kl"]
-    assert found == pytest.approx(entropy(counts / counts.sum(), np.full(8, 1 / 8)), rel=1e-6)
-    # what PacGAN's code reports is the entropy of the histogram
-    assert found == pytest.approx(math.log(8) - entropy(counts), rel=1e-6)
-
-
-def test_three_standard_deviations_are_the_border() -> None:
-    for direction in (RIGHT, -RIGHT, torch.tensor([0.6, 0.8])):
-        near = scores((RING[0] + 2.9 * SD * direction)[None])
-        far = scores((RING[0] + 3.1 * SD * direction)[None])
-        assert (near["modes/covered"], near["modes/high_quality"]) == (1, 1)
-        assert (far["modes/covered"], far["modes/high_quality"]) == (0, 0)
-
-
-def test_low_quality_samples_cover_nothing_and_enter_no_histogram() -> None:
-    samples = torch.cat([RING[:2].repeat(5, 1), (RING[4] + 3.1 * SD * RIGHT).expand(90, 2)])
-    found = scores(samples)
-    assert found["modes/covered"] == 2
-    assert found["modes/high_quality"] == pytest.approx(0.1)
-    assert found["modes/reverse_kl"] == pytest.approx(math.log(8 / 2), rel=1e-6)
-
-
-def test_a_diverged_generator_is_scored() -> None:
-    found = scores(torch.tensor([[math.nan, 0.0], [math.inf, 0.0], [7.0, 7.0]]))
-    assert (found["modes/covered"], found["modes/high_quality"]) == (0, 0)
+def test_only_low_quality_has_no_divergence() -> None:
+    found = coverage(torch.zeros(5, 2), RING, 0.01)
+    assert found["modes/covered"] == found["modes/high_quality"] == 0
     assert math.isnan(found["modes/reverse_kl"])
 
 
-def test_far_narrow_modes_are_told_exactly() -> None:
-    centres = torch.tensor([[1000.0, 1000.0], [1000.0, 1001.0]])
-    # 2 and 4 sd off, on a grid that float32 holds exactly there
-    samples = centres[0] + torch.tensor([[2 / 64, 0.0], [4 / 64, 0.0]]).repeat(50, 1)
-    assert scores(samples, centres, sd=1 / 64)["modes/high_quality"] == 0.5
+def test_points_that_are_not_finite_are_of_low_quality() -> None:
+    broken = torch.tensor([[math.nan, 0.0], [math.inf, 0.0], [-math.inf, math.inf]])
+    found = coverage(torch.cat([RING[:1], broken]), RING, 0.01)
+    assert found["modes/covered"] == 1
+    assert found["modes/high_quality"] == 0.25
 
 
-def test_mode_coverage_names_wrong_values() -> None:
-    with pytest.raises(ValueError, match="standard_deviation is 0"):
-        ModeCoverage(RING, 0.0)
-    with pytest.raises(ValueError, match=r"\(M, D\)"):
-        ModeCoverage(RING[0], SD)
-    metric = ModeCoverage(RING, SD)
+def test_batches_do_not_matter() -> None:
+    rng = torch.Generator().manual_seed(3)
+    points = RING.repeat(5, 1) + 0.02 * torch.randn(40, 2, generator=rng)
+    metric = ModeCoverage(RING, 0.01)
+    for part in points.split([7, 0, 33]):
+        metric.update(part)
+    found = {name: float(value) for name, value in metric.compute().items()}
+    assert found == coverage(points, RING, 0.01)
+
+
+def test_no_points_raise() -> None:
+    metric = ModeCoverage(RING, 0.01)
     metric.update(torch.zeros(0, 2))
-    with pytest.raises(ValueError, match="call update first"):
+    with pytest.raises(ValueError, match="no samples"):
         metric.compute()
-    with pytest.raises(ValueError, match=r"\(N, 2\)"):
-        metric.update(torch.zeros(4, 3))
-    assert metric.state_dict() == {}
 
 
-class Brightness(nn.Module):
-    """Logits that put an image of value v = -1 + 2 k / (classes - 1) into class k."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.register_buffer("levels", torch.linspace(-1, 1, classes))
-
-    def forward(self, images: Tensor) -> Tensor:
-        assert not torch.is_autocast_enabled("cpu")
-        levels = self.levels
-        assert isinstance(levels, Tensor)
-        return -(images.flatten(1).mean(dim=1, keepdim=True) - levels).abs()
+def test_misuse_of_mode_coverage_raises() -> None:
+    for centres in (torch.zeros(0, 2), torch.zeros(4), torch.zeros(4, 0)):
+        with pytest.raises(ValueError, match="centres"):
+            ModeCoverage(centres, 0.1)
+    for deviation in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="standard_deviation"):
+            ModeCoverage(RING, deviation)
+    for points in (torch.zeros(4), torch.zeros(4, 3)):
+        with pytest.raises(ValueError, match="shape"):
+            ModeCoverage(RING, 0.01).update(points)
 
 
-def pictures(counts: list[int]) -> Tensor:
-    values = torch.linspace(-1, 1, len(counts)).repeat_interleave(torch.tensor(counts))
-    return values[:, None, None, None].expand(-1, 1, 4, 4)
+COUNTS = [(1, 1, 1), (3, 0, 1), (0, 0, 7), (100, 10, 1)]
+SHARES = [(1 / 3, 1 / 3, 1 / 3), (0.5, 0.25, 0.25), (0.9, 0.05, 0.05)]
 
 
-def test_class_coverage_is_exact() -> None:
-    counts = [4, 0, 10, 1, 1]
-    metric = ClassCoverage(Brightness(5), 5, batch_size=3)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        metric.update(pictures(counts))
-    metric.update(pictures(counts)[:0])
-    found = metric.compute()
-    assert found["classes/covered"] == 4
-    expected = entropy(np.array(counts) / 16, np.full(5, 0.2))
-    assert found["classes/kl"].item() == pytest.approx(expected, rel=1e-6)
-    assert metric.state_dict() == {}
-
-
-def test_class_coverage_compares_with_the_data() -> None:
-    reference = torch.tensor([40, 0, 100, 10, 10])
-    metric = ClassCoverage(Brightness(5), 5, reference)
-    metric.update(pictures([4, 0, 10, 1, 1]))
-    assert metric.compute()["classes/kl"].item() == pytest.approx(0, abs=1e-6)
-    metric.reset()
-    metric.update(pictures([8, 0, 4, 2, 2]))
-    expected = entropy(np.array([8, 4, 2, 2]) / 16, np.array([4, 10, 1, 1]) / 16)
-    assert metric.compute()["classes/kl"].item() == pytest.approx(expected, rel=1e-6)
-    metric.update(pictures([0, 1, 0, 0, 0]))
-    assert metric.compute()["classes/kl"] == torch.inf
+@pytest.mark.parametrize(("counts", "shares"), itertools.product(COUNTS, SHARES))
+def test_divergence_agrees_with_scipy(counts: tuple[int, ...], shares: tuple[float, ...]) -> None:
+    ours = divergence_of_counts(torch.tensor(counts), torch.tensor(shares))
+    assert ours.item() == pytest.approx(float(entropy(counts, shares)), abs=1e-6)
 
 
 @pytest.mark.parametrize(
-    "reference", [torch.ones(4), torch.zeros(5), torch.tensor([1.0, 1, 1, 1, -1])], ids=str
+    ("counts", "shares", "expected"),
+    [
+        ((0, 4), (0.5, 0.5), math.log(2)),
+        ((4, 0), (1.0, 0.0), 0.0),
+        ((3, 1), (1.0, 0.0), math.inf),
+        ((0, 1), (1.0, 0.0), math.inf),
+        ((0, 0), (0.5, 0.5), math.nan),
+    ],
 )
-def test_class_coverage_refuses_a_wrong_reference(reference: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"must hold \(5,\)"):
-        ClassCoverage(Brightness(5), 5, reference)
+def test_divergence_at_the_edges(
+    counts: tuple[int, ...], shares: tuple[float, ...], expected: float
+) -> None:
+    ours = divergence_of_counts(torch.tensor(counts), torch.tensor(shares))
+    assert ours.item() == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
-def test_class_coverage_names_wrong_values() -> None:
-    metric = ClassCoverage(Brightness(5), 5)
-    metric.update(pictures([1, 1])[:0])
-    with pytest.raises(ValueError, match="call update first"):
+def as_images(classes: list[int], number: int) -> Tensor:
+    """Return images (N, number, 1, 1) that `nn.Flatten` classifies as these classes."""
+    return nn.functional.one_hot(torch.tensor(classes), number).float()[:, :, None, None]
+
+
+def class_coverage(
+    classes: list[int], number: int, reference: Tensor | None = None
+) -> dict[str, float]:
+    metric = ClassCoverage(nn.Flatten(), number, reference, batch_size=3)
+    for part in as_images(classes, number).split(4):
+        metric.update(part)
+    return {name: float(value) for name, value in metric.compute().items()}
+
+
+def test_all_classes_and_one_class() -> None:
+    everything = class_coverage(list(range(10)) * 2, 10)
+    assert everything == {"classes/covered": 10, "classes/kl": pytest.approx(0, abs=1e-6)}
+    single = class_coverage([4] * 5, 10)
+    assert single == {"classes/covered": 1, "classes/kl": pytest.approx(math.log(10))}
+
+
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_custom_frequencies(scale: int) -> None:
+    frequencies = np.array([0.5, 0.3, 0.2])
+    classes = [0] * 6 + [1] * 1 + [2] * 3
+    found = class_coverage(classes, 3, torch.tensor(frequencies * scale))
+    expected = float(entropy([6, 1, 3], frequencies))
+    assert found == {"classes/covered": 3, "classes/kl": pytest.approx(expected, rel=1e-5)}
+    exact = class_coverage([0] * 5 + [1] * 3 + [2] * 2, 3, torch.tensor(frequencies * scale))
+    assert exact["classes/kl"] == pytest.approx(0, abs=1e-6)
+
+
+def test_class_that_the_real_data_lack() -> None:
+    reference = torch.tensor([1.0, 1.0, 0.0])
+    assert class_coverage([0, 1], 3, reference)["classes/kl"] == pytest.approx(0, abs=1e-6)
+    assert class_coverage([0, 1, 2], 3, reference)["classes/kl"] == math.inf
+
+
+def test_no_images_raise() -> None:
+    metric = ClassCoverage(nn.Flatten(), 3)
+    metric.update(torch.zeros(0, 3, 1, 1))
+    with pytest.raises(ValueError, match="no samples"):
         metric.compute()
-    with pytest.raises(ValueError, match="the metric was told"):
-        ClassCoverage(Brightness(5), 6).update(pictures([1, 1]))
-    with pytest.raises(ValueError, match="classes is 0"):
-        ClassCoverage(Brightness(5), 0)
+
+
+def test_misuse_of_class_coverage_raises() -> None:
+    with pytest.raises(ValueError, match="classes"):
+        ClassCoverage(nn.Flatten(), 0)
+    wrong = ([1.0, 1.0], [0.0, 0.0, 0.0], [1.0, -1.0, 1.0], [1.0, math.nan, 1.0], [1, math.inf, 1])
+    for reference in wrong:
+        with pytest.raises(ValueError, match="reference"):
+            ClassCoverage(nn.Flatten(), 3, torch.tensor(reference))
+    with pytest.raises(ValueError, match="network returns"):
+        ClassCoverage(nn.Flatten(), 3).update(torch.zeros(2, 4, 1, 1))
+
+
+def test_classifier_is_no_part_of_the_state_dict() -> None:
+    classifier = nn.Sequential(nn.Flatten(), nn.Linear(3, 3))
+    metric = ClassCoverage(classifier, 3)
+    metric.update(torch.zeros(2, 3, 1, 1))
+    assert not metric.state_dict()
+    assert not list(metric.parameters())
+    assert classifier.training
+    assert classifier[1].weight.requires_grad

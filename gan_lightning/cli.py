@@ -1,0 +1,304 @@
+"""The commands that a person types; heavy imports happen only where a command needs them."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from gan_lightning.errors import UserError
+
+__all__ = ["main"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=", re.DOTALL)
+
+EPILOG = """\b
+Examples:
+  gan-lightning list
+  gan-lightning train infogan_mnist
+  gan-lightning train infogan_mnist --seed 1 model.information_weight=0.5 trainer.max_steps=2000
+  gan-lightning sample infogan_mnist --count 100 --output digits.png
+  gan-lightning evaluate runs/infogan_mnist/2026-11-23_10-00-00
+"""
+
+
+class Failure(click.ClickException):
+    """A user's mistake: one line, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        """Print the line."""
+        click.echo(f"gan-lightning: {self.format_message()}", err=True)
+
+
+def for_people(command: Command) -> Command:
+    """Turn a UserError into its one line."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            raise Failure(str(error)) from error
+
+    return run  # type: ignore[return-value]
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gan-lightning")
+def cli() -> None:
+    """Train, compare and understand GANs: every experiment is one command.
+
+    EXP is a name that `gan-lightning list` shows, or the path of a YAML file. RUN is a run folder,
+    or an experiment's name for its latest run. Overrides are `key=value`, anywhere on the line;
+    `gan-lightning show EXP` lists the keys.
+    """
+
+
+def overrides_argument(command: Command) -> Command:
+    """Take the `key=value` words of the line."""
+    decorated = click.option("overrides", "--set", multiple=True, hidden=True)(command)
+    return decorated
+
+
+@cli.command()
+@click.argument("experiment", metavar="EXP")
+@click.option("--devices", type=int, help="Processes a node, each with its own device.")
+@click.option("--nodes", type=int, help="Machines; each runs this same command.")
+@click.option("--accelerator", help="auto, cpu, gpu, cuda or mps.")
+@click.option("--seed", type=int, help="Of weights, order of the data and all random draws.")
+@click.option(
+    "--resume",
+    metavar="[RUN]",
+    is_flag=False,
+    flag_value="",
+    help="Go on with a run, by default the latest of EXP, from its latest checkpoint.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the run; by default runs/EXP/<time>.",
+)
+@overrides_argument
+@for_people
+def train(
+    experiment: str,
+    devices: int | None,
+    nodes: int | None,
+    accelerator: str | None,
+    seed: int | None,
+    resume: str | None,
+    output: Path | None,
+    overrides: Sequence[str],
+) -> None:
+    """Train EXP, evaluate it, and say where everything is.
+
+    \b
+    Examples:
+      gan-lightning train gan_ring
+      gan-lightning train infogan_mnist --devices 2 --accelerator cpu trainer.max_steps=20
+      gan-lightning train infogan_mnist --resume
+    """
+    from gan_lightning.config import experiment_path, load_config, read_yaml
+    from gan_lightning.run_folder import RunFolder
+
+    path = experiment_path(experiment)
+    flags = {
+        "trainer.devices": devices,
+        "trainer.nodes": nodes,
+        "trainer.accelerator": accelerator,
+        "seed": seed,
+    }
+    given = [f"{key}={value}" for key, value in flags.items() if value is not None]
+    changes = [*overrides, *given]
+    if resume is None:
+        folder = None
+        config = load_config(read_yaml(path), changes)
+    else:
+        if output is not None:
+            raise UserError("--output and --resume exclude each other: a run stays in its folder")
+        folder = RunFolder.find(resume or path.stem)
+        config = folder.config(changes)
+
+    from gan_lightning.run import train as run
+
+    outcome = run(config, path.stem, output, folder)
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        report(outcome, config)
+    if outcome.interrupted is not None:
+        sys.exit(128 + outcome.interrupted)
+
+
+def report(outcome: Any, config: Any) -> None:
+    """Print what a run measured, its claims, and where everything is."""
+    for name, value in outcome.measures.items():
+        claims = [claim for claim in config.claims if claim.metric == name]
+        said = "".join(f"   {verdict(claim, value)}" for claim in claims)
+        click.echo(f"  {name:<26} {value:>9.4f}{said}")
+    minutes = outcome.seconds / 60
+    click.echo(f"  {outcome.updates:,} updates; {minutes:.1f} minutes")
+    click.echo(f"  run    {outcome.folder.path}")
+    click.echo(f"  W&B    {outcome.wandb}")
+    if outcome.interrupted is not None:
+        click.echo(
+            f"stopped at update {outcome.updates:,}; go on by "
+            f"`gan-lightning train EXP --resume {outcome.folder.path}`"
+        )
+
+
+def verdict(claim: Any, value: float) -> str:
+    """Say whether a claim holds on a measured value."""
+    if claim.at_least is not None:
+        holds, bound = value >= claim.at_least, f"at least {claim.at_least:g}"
+    else:
+        holds, bound = value <= claim.at_most, f"at most {claim.at_most:g}"
+    return f"claim {'holds' if holds else 'is missed'}: {bound} ({claim.source})"
+
+
+@cli.command("list")
+@for_people
+def list_experiments() -> None:
+    """List the experiments: name, paper, data, claim."""
+    from gan_lightning.config import experiment_names, read_yaml
+
+    rows = [("experiment", "paper", "data", "claim")]
+    for name, path in experiment_names().items():
+        content = read_yaml(path)
+        claims = content.get("claims") or []
+        rows.append(
+            (
+                name,
+                str(content.get("paper") or "ours"),
+                str((content.get("data") or {}).get("name", "")),
+                "; ".join(_claim_in_short(claim) for claim in claims) or "-",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]
+        click.echo("  ".join([*cells, row[3]]))
+
+
+def _claim_in_short(claim: dict[str, Any]) -> str:
+    sign, bound = (">=", "at_least") if claim.get("at_least") is not None else ("<=", "at_most")
+    return f"{claim.get('metric')} {sign} {claim.get(bound)}"
+
+
+@cli.command()
+@click.argument("experiment", metavar="EXP")
+@overrides_argument
+@for_people
+def show(experiment: str, overrides: Sequence[str]) -> None:
+    """Print EXP with every key resolved: what a run of it would use.
+
+    \b
+    Example:
+      gan-lightning show infogan_mnist model.continuous_codes=3
+    """
+    from gan_lightning.config import experiment_path, load_config, read_yaml, to_yaml
+
+    config = load_config(read_yaml(experiment_path(experiment)), list(overrides))
+    click.echo(to_yaml(config), nl=False)
+
+
+@cli.command()
+@click.argument("run", metavar="RUN", required=False)
+@click.option(
+    "--samples",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Judge the `images` or `points` of a file instead of a run.",
+)
+@click.option("--data", metavar="NAME", help="Data set to judge them against.")
+@click.option("--count", type=int, help="Data to generate; by default what the run's config says.")
+@for_people
+def evaluate(run: str | None, samples: Path | None, data: str | None, count: int | None) -> None:
+    """Measure a run's model anew from its checkpoint, or anybody's samples.
+
+    \b
+    Examples:
+      gan-lightning evaluate infogan_mnist
+      gan-lightning evaluate --samples digits.npz --data mnist
+    """
+    if (run is None) == (samples is None):
+        raise UserError("evaluate needs a RUN, or --samples FILE.npz with --data NAME")
+    if count is not None and count < 2:
+        raise UserError(f"--count is {count}; it must be at least 2")
+    from gan_lightning import generation
+
+    if run is not None:
+        measures = generation.evaluate_run(run, count)
+    else:
+        assert samples is not None
+        measures = generation.evaluate_file(samples, data)
+    for name, value in measures.items():
+        click.echo(f"  {name:<26} {value:>9.4f}")
+
+
+@cli.command()
+@click.argument("run", metavar="RUN")
+@click.option("--count", type=int, default=64, show_default=True, help="How many.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="FILE.npz: arrays `images` uint8 (N, H, W, C) or `points` float32 (N, 2), and `labels` "
+    "and `codes` where the model has them. FILE.png: a picture.",
+)
+@for_people
+def sample(run: str, count: int, seed: int, output: Path) -> None:
+    """Generate data with a run's model.
+
+    \b
+    Example:
+      gan-lightning sample infogan_mnist --count 10000 --seed 1 --output digits.npz
+    """
+    from gan_lightning import generation
+
+    generation.write_samples(run, count, seed, output)
+    click.echo(f"wrote {count} samples to {output}")
+
+
+@cli.command()
+@click.argument("run", metavar="RUN")
+@click.option("--rows", type=int, default=8, show_default=True, help="Of each panel.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of what stays fixed.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("traversal.png"),
+    show_default=True,
+    metavar="FILE.png",
+)
+@for_people
+def traverse(run: str, rows: int, seed: int, output: Path) -> None:
+    """Draw what each code of a run's model does, all else fixed.
+
+    \b
+    Example:
+      gan-lightning traverse infogan_mnist --output codes.png
+    """
+    from gan_lightning import generation
+
+    generation.write_traversal(run, rows, seed, output)
+    click.echo(f"wrote {output}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line; exit code 2 is a user's mistake, 128 + signal an interrupted run."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    marked: list[str] = []
+    for word in words:
+        marked += ["--set", word] if OVERRIDE.match(word) else [word]
+    cli.main(args=marked, prog_name="gan-lightning")

@@ -1,0 +1,167 @@
+"""What can be done with a finished run: measure it, sample it, draw its codes."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gan_lightning.callbacks.pictures import draw_scatter, tile, to_uint8, traversal_picture
+from gan_lightning.config import RunConfig
+from gan_lightning.data import DATASETS, ResidentData
+from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.evaluation import evaluate, judge_for
+from gan_lightning.gans import GAN
+from gan_lightning.run import load_learner
+from gan_lightning.run_folder import RunFolder
+
+__all__ = ["evaluate_file", "evaluate_run", "write_samples", "write_traversal"]
+
+CHUNK = 500
+
+
+def evaluate_run(run: str, count: int | None) -> dict[str, float]:
+    """Measure the model of a run's latest checkpoint.
+
+    Raises:
+        UserError: there is no such run, or it has no checkpoint.
+    """
+    learner, data, config = load_learner(RunFolder.find(run))
+    return evaluate(learner, data, config.evaluation.samples if count is None else count)
+
+
+def evaluate_file(path: Path, name: str | None) -> dict[str, float]:
+    """Measure the samples of a file, `images` uint8 (N, H, W, C) or `points` (N, 2).
+
+    Raises:
+        UserError: the file or data set cannot be had, or do not fit each other.
+    """
+    if name is None or name not in DATASETS:
+        said = "--data is missing" if name is None else f"--data is {name!r}"
+        raise UserError(f"{said}; valid are {nearest_first(name or '', DATASETS)}")
+    dataset = DATASETS[name]
+    data = dataset(dataset.Config())
+    judge = judge_for(data, torch.device("cpu"))
+    if judge is None:
+        raise UserError(f"--data is {name!r}, which has no measure; valid are grid, mnist, ring")
+    for part in _read_samples(path, data).split(CHUNK):
+        judge.update(part)
+    return judge.compute()
+
+
+def write_samples(run: str, count: int, seed: int, output: Path) -> None:
+    """Generate data with a run's model and write them as `.npz` or `.png`.
+
+    Raises:
+        UserError: there is no such run, it is no GAN, or the file cannot be written.
+    """
+    if count < 1:
+        raise UserError(f"--count is {count}; it must be at least 1")
+    if output.suffix not in (".npz", ".png"):
+        raise UserError(f"--output is {output}; its name must end in .npz or .png")
+    gan, data, _ = _gan_of(run)
+    arrays = _generated(gan, count, seed)
+    if output.suffix == ".npz":
+        write_file(output, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+        return
+    if "points" in arrays:
+        points = torch.from_numpy(arrays["points"])
+        picture = draw_scatter(data.test_data().data[:2500], points, f"{count} samples of {run}")
+    else:
+        images = torch.from_numpy(arrays["images"]).movedim(-1, 1)
+        picture = tile(images.float().div(127.5).sub(1))
+    write_file(output, lambda file: Image.fromarray(picture).save(file, "png"))
+
+
+def write_traversal(run: str, rows: int, seed: int, output: Path) -> None:
+    """Draw what each code of a run's model does.
+
+    Raises:
+        UserError: there is no such run, it does not make images, or the file cannot be written.
+    """
+    if rows < 1:
+        raise UserError(f"--rows is {rows}; it must be at least 1")
+    if output.suffix != ".png":
+        raise UserError(f"--output is {output}; its name must end in .png")
+    gan, data, _ = _gan_of(run)
+    if not data.spec.is_image:
+        raise UserError(f"run {run!r} makes points, and traversals are for images; use `sample`")
+    picture = traversal_picture(gan, seed, rows)
+    write_file(output, lambda file: Image.fromarray(picture).save(file, "png"))
+
+
+def write_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file as a whole or not at all.
+
+    Raises:
+        UserError: its folder cannot be written or is full.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                write(file)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror}; choose another --output"
+        ) from error
+
+
+def _gan_of(run: str) -> tuple[GAN, ResidentData, RunConfig]:
+    learner, data, config = load_learner(RunFolder.find(run))
+    if not isinstance(learner, GAN):
+        raise UserError(f"run {run!r} is of {config.model.name}, which generates nothing")
+    return learner, data, config
+
+
+def _generated(gan: GAN, count: int, seed: int) -> dict[str, np.ndarray[Any, Any]]:
+    """Generate in chunks; the first data of a seed are the same whatever the count."""
+    samples = [gan.sample(CHUNK, seed=seed * 1_000_003 + start) for start in range(0, count, CHUNK)]
+    data = torch.cat([sample.data for sample in samples])[:count]
+    conditions = [sample.condition.parts() for sample in samples]
+    parts = {
+        name: torch.cat([condition[name] for condition in conditions])[:count]
+        for name in conditions[0]
+    }
+    arrays: dict[str, np.ndarray[Any, Any]] = (
+        {"images": to_uint8(data)} if data.ndim == 4 else {"points": data.float().cpu().numpy()}
+    )
+    if "labels" in parts:
+        arrays["labels"] = parts["labels"].cpu().numpy()
+    codes = [parts[name].float() for name in ("categorical", "continuous") if name in parts]
+    if codes:
+        arrays["codes"] = torch.cat(codes, 1).cpu().numpy()
+    return arrays
+
+
+def _read_samples(path: Path, data: ResidentData) -> Tensor:
+    """Read samples as the networks see them."""
+    key = "images" if data.spec.is_image else "points"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if key not in file:
+                raise UserError(f"{path} has no array {key!r}; it has {', '.join(file.files)}")
+            array = file[key]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"cannot read samples from {path}: {error}") from error
+    if key == "points":
+        if array.ndim != 2 or array.shape[1] != 2 or len(array) < 1:
+            raise UserError(f"points in {path} have shape {array.shape}; it must be (N, 2)")
+        return torch.from_numpy(array.astype(np.float32))
+    channels, height, width = data.spec.shape
+    if array.dtype != np.uint8 or array.shape[1:] != (height, width, channels) or len(array) < 2:
+        raise UserError(
+            f"images in {path} are {array.dtype} {array.shape}; "
+            f"they must be uint8 (N, {height}, {width}, {channels}), N of 2 or more"
+        )
+    return torch.from_numpy(array).movedim(-1, 1).float().div(127.5).sub(1)
