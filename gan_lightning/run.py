@@ -158,7 +158,15 @@ def train(
     _check_devices(config)
     learner, data = build(config)
     _check_batch(config)
-    checkpoint = None if resume is None else _checkpoint_to_resume(resume)
+    checkpoint, first_update = None, 0
+    if resume is not None:
+        checkpoint = _checkpoint_to_resume(resume)
+        first_update = _updates_of(checkpoint)
+        if first_update >= config.trainer.max_steps:
+            raise UserError(
+                f"run {resume.path} has made all its {first_update:,} updates; "
+                f"to go on, give a larger trainer.max_steps"
+            )
     folder = resume or RunFolder.create(experiment, output)
     first_process = int(os.environ.get("LOCAL_RANK", "0")) == 0
     with _logged_to(folder.log):
@@ -166,7 +174,6 @@ def train(
             folder.describe(config)
         precision = resolve_precision(config, data.spec.is_image)
         logging.getLogger("gan_lightning").info("precision %s", precision)
-        first_update = 0 if checkpoint is None else _updates_of(checkpoint)
         loggers = _loggers(config, experiment, folder, first_update)
         callbacks = _callbacks(config, folder, data)
         evaluation = next(c for c in callbacks if isinstance(c, Evaluation))
@@ -263,6 +270,7 @@ def _trainer(
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
         enable_model_summary=False,
+        log_every_n_steps=1,  # nothing is logged through Lightning: see Learner.finish_update
         use_distributed_sampler=False,
         default_root_dir=folder.path,
     )

@@ -26,6 +26,15 @@ class UpdatesBar(ProgressBar):
         self._updates = updates
         self._bar: tqdm[Any] | None = None
         self._shown: dict[str, float] = {}
+        self._enabled = True
+
+    def disable(self) -> None:
+        """Draw nothing: Lightning asks it of all processes but the first."""
+        self._enabled = False
+
+    def enable(self) -> None:
+        """Draw again."""
+        self._enabled = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the bar where the model stands."""
@@ -36,7 +45,7 @@ class UpdatesBar(ProgressBar):
             unit="update",
             dynamic_ncols=True,
             mininterval=0.2 if sys.stderr.isatty() else 10.0,
-            disable=not trainer.is_global_zero,
+            disable=not self._enabled,
         )
 
     def on_train_batch_end(

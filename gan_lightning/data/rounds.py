@@ -79,8 +79,8 @@ class RoundStream:
 
     def __len__(self) -> int:
         """Count the Lightning batches that are left."""
-        size = self._schedule.rounds_per_batch
-        return -(-self._schedule.updates // size) - self._first_update // size
+        size, last = self._schedule.rounds_per_batch, self._schedule.updates
+        return 0 if self._first_update >= last else -(-last // size) - self._first_update // size
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield rounds, data of shape (rounds, minibatches, N, ...)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from gan_lightning.networks.family import Encoder, NetworkFamily, Shape, choose, unsupported_shape
 
@@ -31,6 +31,8 @@ class MLPConfig:
     activation: str = "relu"
     # batch normalisation of the generator's hidden layers
     batch_norm: bool = False
+    # pieces of the discriminator's maxout units, in place of its activation; 0 for none
+    maxout_pieces: int = 0
     # probability that a hidden unit of the discriminator is zeroed in training, in [0, 1)
     dropout: float = 0.0
     # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
@@ -46,7 +48,8 @@ class MLP(NetworkFamily[MLPConfig]):
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 5, for the layout. The default widths
         are customary on 2-D mixtures; the published code of Metz et al. 2017 (arXiv:1611.02163)
         starts them as initialisation orthogonal_0.8 and divides the discriminator's input by 4.
-    Deviations: no maxout units in the discriminator; images leave the generator through tanh.
+    Deviations: maxout units in the discriminator are an option; images leave the generator through
+        tanh.
     """
 
     Config: ClassVar[type[MLPConfig]] = MLPConfig
@@ -76,12 +79,37 @@ class MLP(NetworkFamily[MLPConfig]):
         widths = [math.prod(shape), *self.config.discriminator_hidden]
         layers: list[nn.Module] = [nn.Flatten()]
         for before, after in pairwise(widths):
-            layers += [nn.Linear(before, after), self._activation()]
+            if self.config.maxout_pieces:
+                layers.append(Maxout(before, after, self.config.maxout_pieces))
+            else:
+                layers += [nn.Linear(before, after), self._activation()]
             if self.config.dropout > 0:
                 layers.append(nn.Dropout(self.config.dropout))
         encoder = Encoder(nn.Sequential(*layers), widths[-1])
         self.initialised(encoder)
         return encoder
+
+
+class Maxout(nn.Module):
+    """A layer of units, each the largest of several linear pieces.
+
+    Args:
+        inputs: length of the input vector.
+        outputs: number of units.
+        pieces: of each unit.
+
+    Source: Goodfellow et al. 2013 (arXiv:1302.4389), section 3.
+    """
+
+    def __init__(self, inputs: int, outputs: int, pieces: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs * pieces)
+        self.pieces = pieces
+
+    def forward(self, data: Tensor) -> Tensor:
+        """Map (N, inputs) to (N, outputs)."""
+        values: Tensor = self.linear(data).unflatten(1, (-1, self.pieces)).amax(2)
+        return values
 
 
 def _check(shape: Shape) -> None:

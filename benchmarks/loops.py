@@ -1,0 +1,324 @@
+"""Three loops that play the same game: ours, a bare one by hand, and a tutorial's.
+
+Each takes a freshly built model and its data and trains without end, calling `tick(updates)` before
+every update (our loop: before every Lightning batch); `tick` raises `Finished` to end it.
+"""
+
+from __future__ import annotations
+
+import lzma
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, redirect_stderr
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    one_hot,
+    softplus,
+)
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision import transforms
+from torchvision.datasets import MNIST as TutorialMNIST
+
+from gan_lightning import run
+from gan_lightning.config import RunConfig
+from gan_lightning.data import MNIST, ResidentData
+from gan_lightning.data.mnist import datamodule as embedded
+from gan_lightning.gans.gan import StandardGAN
+from gan_lightning.gans.infogan import InfoGAN
+from gan_lightning.learner import Learner
+from gan_lightning.loggers import WandbRun
+from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.randomness import derived_seed
+from gan_lightning.run_folder import RunFolder
+
+__all__ = ["LOOPS", "Finished", "Tick", "bare", "textbook", "trainer"]
+
+Tick = Callable[[int], None]
+"""Called with the number of updates made so far, before the next one."""
+
+ENDLESS = 10**9
+
+
+class Finished(Exception):  # noqa: N818 - it ends a loop, nothing went wrong
+    """Raised by a tick to end a loop."""
+
+
+def trainer(config: RunConfig, learner: Learner, data: ResidentData, tick: Tick) -> None:
+    """Train as `gan-lightning train` does, in a folder that is deleted afterwards.
+
+    All callbacks of a run are there, but evaluation, pictures and checkpoints never come due.
+    """
+    assert data.schedule is not None
+    data.schedule = replace(data.schedule, updates=ENDLESS)
+    config = replace(
+        config,
+        evaluation=replace(config.evaluation, every=0),
+        pictures=replace(config.pictures, every=0),
+        checkpoints=replace(config.checkpoints, every=0),
+    )
+    precision = run.resolve_precision(config, data.spec.is_image)
+    with TemporaryDirectory() as root, run._logged_to(Path(root, "log.txt")):
+        folder = RunFolder(Path(root))
+        loggers = run._loggers(config, "benchmark", folder, 0)
+        callbacks = [*run._callbacks(config, folder, data), Ticking(tick)]
+        lightning = run._trainer(config, precision, folder, loggers, callbacks)
+        run._begin_wandb(loggers, config, precision)
+        if config.trainer.channels_last and data.spec.is_image:
+            learner = learner.to(memory_format=torch.channels_last)
+        try:
+            with Path(root, "bar.txt").open("w") as bar, redirect_stderr(bar):
+                lightning.fit(learner, datamodule=data)
+        finally:
+            for logger in loggers:
+                if isinstance(logger, WandbRun):
+                    logger.experiment.finish()
+
+
+class Ticking(Callback):
+    """Ticks before every Lightning batch."""
+
+    def __init__(self, tick: Tick) -> None:
+        self._tick = tick
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Tick; Lightning lets what the tick raises pass, without the end of a training."""
+        assert isinstance(pl_module, Learner)
+        self._tick(pl_module.updates)
+
+
+def bare(config: RunConfig, learner: Learner, data: ResidentData, tick: Tick) -> None:
+    """Train by hand, with all of our tricks and the same numbers, without Lightning and a log."""
+    device = _device(config)
+    layout = torch.channels_last if data.spec.is_image else torch.preserve_format
+    game = _game(learner.to(device, memory_format=layout))
+    betas_of = _adam_settings(config)
+    moving = [list(player.parameters()) for player in (game.discriminator, game.generator)]
+    discriminator_step, generator_step = (
+        torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True)
+        for parameters, (rate, betas) in zip(moving, betas_of, strict=True)
+    )
+    precision = run.resolve_precision(config, data.spec.is_image)
+    everything, _ = data.training_data()
+    size = config.data.batch_size
+    updates, order = 0, torch.empty(0)
+    while True:
+        tick(updates)
+        epoch, position = divmod(updates, len(everything) // size)
+        if position == 0:
+            rng = torch.Generator().manual_seed(derived_seed(config.seed, "order", epoch))
+            order = torch.randperm(len(everything), generator=rng)
+        real = everything[order[position * size : (position + 1) * size]].to(device)
+        if real.dtype == torch.uint8:
+            real = real.float().div_(127.5).sub_(1).movedim(-1, -3)
+        torch.manual_seed(derived_seed(config.seed, "play", 0, updates))
+        rng = torch.Generator(device).manual_seed(derived_seed(config.seed, "prior", updates))
+        with _autocast(precision, device):
+            inputs, codes = game.prior(size, rng, device)
+            fake = game.generator(inputs)
+            real_logits, _ = game.discriminator(real, recognise=False)
+            fake_logits, recognised = game.discriminator(fake.detach())
+            loss = softplus(-real_logits.float()).mean() + softplus(fake_logits.float()).mean()
+            discriminator_step.zero_grad()
+            (loss + game.information(recognised, codes)).backward()
+            discriminator_step.step()
+            for parameter in moving[0]:
+                parameter.requires_grad_(False)
+            fake_logits, recognised = game.discriminator(fake)
+            loss = softplus(-fake_logits.float()).mean()
+            generator_step.zero_grad()
+            (loss + game.information(recognised, codes)).backward()
+            generator_step.step()
+            for parameter in moving[0]:
+                parameter.requires_grad_(True)
+        updates += 1
+
+
+def textbook(config: RunConfig, learner: Learner, data: ResidentData, tick: Tick) -> None:
+    """Train as PyTorch's DCGAN tutorial does: a DataLoader, float32, plain Adam, both players."""
+    torch.manual_seed(config.seed)
+    device = _device(config)
+    game = _game(learner.to(device))
+    (discriminator_rate, discriminator_betas), (rate, betas) = _adam_settings(config)
+    discriminator_adam = torch.optim.Adam(
+        game.discriminator.parameters(), lr=discriminator_rate, betas=discriminator_betas
+    )
+    generator_adam = torch.optim.Adam(game.generator.parameters(), lr=rate, betas=betas)
+    log: list[tuple[float, float]] = []
+    for real in _tutorial_batches(data, config.data.batch_size):
+        tick(len(log))
+        real = real.to(device)
+        ones, zeros = torch.ones(len(real), device=device), torch.zeros(len(real), device=device)
+
+        discriminator_adam.zero_grad()
+        logits, _ = game.discriminator(real, recognise=False)
+        real_loss = binary_cross_entropy_with_logits(logits, ones)
+        real_loss.backward()
+        inputs, codes = game.prior(len(real), None, device)
+        fake = game.generator(inputs)
+        logits, recognised = game.discriminator(fake.detach())
+        fake_loss = binary_cross_entropy_with_logits(logits, zeros)
+        fake_loss = fake_loss + game.information(recognised, codes)
+        fake_loss.backward()
+        discriminator_adam.step()
+
+        generator_adam.zero_grad()
+        logits, recognised = game.discriminator(fake)
+        generator_loss = binary_cross_entropy_with_logits(logits, ones)
+        generator_loss = generator_loss + game.information(recognised, codes)
+        generator_loss.backward()
+        generator_adam.step()
+        log.append(((real_loss + fake_loss).item(), generator_loss.item()))
+
+
+LOOPS: dict[str, Callable[[RunConfig, Learner, ResidentData, Tick], None]] = {
+    "trainer": trainer,
+    "bare": bare,
+    "textbook": textbook,
+}
+
+Codes = tuple[Tensor, Tensor]
+"""Of InfoGAN: a category (N,) int64, and continuous codes (N, D) in [-1, 1]."""
+
+
+class Discriminator(nn.Module):
+    """An encoder with a real/fake head and, for InfoGAN, a recognition head."""
+
+    def __init__(self, encoder: nn.Module, score: nn.Module, recognition: nn.Module | None) -> None:
+        super().__init__()
+        self.encoder, self.score, self.recognition = encoder, score, recognition
+
+    def forward(self, data: Tensor, recognise: bool = True) -> tuple[Tensor, Tensor | None]:
+        """Map data, shape (N, *shape), to logits (N,) and what it reads of the codes."""
+        features = self.encoder(data)
+        if self.recognition is None or not recognise:
+            return self.score(features), None
+        return self.score(features), self.recognition(features)
+
+
+@dataclass(frozen=True)
+class Game:
+    """Players and rules, as a script would have them: no class of the framework takes part.
+
+    Args:
+        latent_size: length of the noise vector, uniform on [-1, 1] or standard normal.
+        categories: of InfoGAN's categorical code; 0 for the standard GAN.
+        continuous_codes: number of InfoGAN's continuous codes.
+    """
+
+    generator: nn.Module
+    discriminator: Discriminator
+    latent_size: int
+    normal: bool
+    categories: int = 0
+    continuous_codes: int = 0
+
+    def prior(
+        self, count: int, rng: torch.Generator | None, device: torch.device
+    ) -> tuple[Tensor, Codes | None]:
+        """Draw the generator's inputs, shape (count, inputs), and the codes among them."""
+        draw = torch.randn if self.normal else torch.rand
+        latent = draw(count, self.latent_size, generator=rng, device=device)
+        if not self.normal:
+            latent = latent.mul_(2).sub_(1)
+        if not self.categories:
+            return latent, None
+        category = torch.randint(self.categories, (count,), generator=rng, device=device)
+        continuous = torch.rand(count, self.continuous_codes, generator=rng, device=device)
+        continuous = continuous.mul_(2).sub_(1)
+        inputs = torch.cat([latent, one_hot(category, self.categories).float(), continuous], 1)
+        return inputs, (category, continuous)
+
+    def information(self, recognised: Tensor | None, codes: Codes | None) -> Tensor | float:
+        """Return Q's negative log-likelihood of the codes; 0 for the standard GAN."""
+        if recognised is None or codes is None:
+            return 0.0
+        category, continuous = codes
+        logits, mean = recognised.float().split([self.categories, self.continuous_codes], 1)
+        gaussian = 0.5 * ((continuous - mean).square() + math.log(2 * math.pi)).sum(dim=1).mean()
+        return cross_entropy(logits, category) + gaussian
+
+
+def _game(learner: Learner) -> Game:
+    """Take the networks of a freshly built model.
+
+    Raises:
+        ValueError: the loops by hand do not play this game.
+    """
+    if isinstance(learner, StandardGAN):
+        encoder, score = learner.discriminator
+        objective, information, codes = learner.config.generator_objective, 1.0, (0, 0)
+        recognition = None
+    elif isinstance(learner, InfoGAN) and len(learner.config.categorical_codes) == 1:
+        encoder, score, recognition = learner.encoder, learner.score, learner.recognition
+        objective, information = "non_saturating", learner.config.information_weight
+        codes = (learner.config.categorical_codes[0], learner.config.continuous_codes)
+    else:
+        raise ValueError(f"{type(learner).__name__} has no loop by hand; use InfoGAN, StandardGAN")
+    config = learner.config
+    extras = (objective, information, config.discriminator_steps, config.ema_decay)
+    if extras != ("non_saturating", 1.0, 1, None):
+        raise ValueError(f"the loops by hand lack an option of this experiment: {extras}")
+    discriminator = Discriminator(encoder, score, recognition)
+    normal = config.latent_prior == "normal"
+    return Game(learner.generator, discriminator, config.latent_size, normal, *codes)
+
+
+def _adam_settings(config: RunConfig) -> list[tuple[float, tuple[float, float]]]:
+    """Return learning rate and betas of the discriminator and of the generator."""
+    settings = []
+    for player in ("discriminator", "generator"):
+        optimizer: OptimizerConfig = getattr(config.model, f"{player}_optimizer")
+        if optimizer.name != "adam" or optimizer.weight_decay:
+            raise ValueError(f"the loops by hand know plain adam only, not {optimizer}")
+        settings.append((optimizer.learning_rate, (optimizer.betas[0], optimizer.betas[1])))
+    return settings
+
+
+def _device(config: RunConfig) -> torch.device:
+    on_cuda = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if on_cuda else "cpu")
+
+
+def _autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Compute in bfloat16 where the run does; Lightning keeps no copies of cast weights either."""
+    if precision == "32-true":
+        return nullcontext()
+    if precision != "bf16-mixed":
+        raise ValueError(f"the bare loop knows 32-true and bf16-mixed, not {precision}")
+    return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False)
+
+
+def _tutorial_batches(data: ResidentData, size: int) -> Iterator[Tensor]:
+    """Yield shuffled batches without end, from torchvision's MNIST or a TensorDataset."""
+    if not isinstance(data, MNIST):
+        points = DataLoader(TensorDataset(data.training_data()[0]), size, shuffle=True)
+        while True:
+            for (batch,) in points:
+                yield batch
+    scale = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+    with TemporaryDirectory() as root:
+        raw = Path(root, TutorialMNIST.__name__, "raw")
+        raw.mkdir(parents=True)
+        for name in embedded.MD5:
+            with (
+                lzma.open(embedded.FOLDER / f"{name}.xz") as packed,
+                (raw / name).open("wb") as idx,
+            ):
+                shutil.copyfileobj(packed, idx)
+        digits = TutorialMNIST(root, train=True, transform=scale)
+    images = DataLoader(digits, size, shuffle=True)
+    while True:
+        for batch, _ in images:
+            yield batch

@@ -1,0 +1,70 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan_lightning.config import experiment_path, load_config, read_yaml
+from gan_lightning.run import build
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+UPDATES = 3
+
+
+@pytest.fixture
+def loops(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import loops
+
+    return loops
+
+
+def weights_after(loops, loop, experiment, overrides):
+    def tick(updates):
+        if updates >= UPDATES:
+            raise loops.Finished
+
+    config = load_config(read_yaml(experiment_path(experiment)), ["log.wandb=disabled", *overrides])
+    learner, data = build(config)
+    with pytest.raises(loops.Finished):
+        loop(config, learner, data, tick)
+    return learner.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "overrides"),
+    [
+        ("infogan_mnist", ["data.batch_size=8", "trainer.precision=bf16-mixed"]),
+        ("gan_mnist", ["data.batch_size=8", "trainer.precision=32-true"]),
+        ("gan_ring", ["trainer.rounds_per_batch=1"]),
+        ("gan_ring", [f"trainer.rounds_per_batch={UPDATES}"]),
+    ],
+)
+def test_bare_loop_does_the_trainers_work(loops, experiment, overrides):
+    ours = weights_after(loops, loops.trainer, experiment, overrides)
+    bare = weights_after(loops, loops.bare, experiment, overrides)
+    assert ours.keys() == bare.keys()
+    for name, value in ours.items():
+        assert torch.equal(value.cpu(), bare[name].cpu()), name
+
+
+@pytest.mark.parametrize("experiment", ["infogan_mnist", "gan_ring"])
+def test_textbook_loop_trains(loops, experiment):
+    config = load_config(read_yaml(experiment_path(experiment)), ["data.batch_size=8"])
+    before = build(config)[0].state_dict()
+    after = weights_after(loops, loops.textbook, experiment, ["data.batch_size=8"])
+    assert all(value.isfinite().all() for value in after.values())
+    assert any(not torch.equal(value, before[name]) for name, value in after.items())
+
+
+def test_script_prints_a_row_an_experiment():
+    arguments = ["--experiments", "gan_ring", "--updates", "20", "--warmup-updates", "20"]
+    arguments += ["--repeats", "2", "--threads", "1", "--wandb", "disabled"]
+    command = [sys.executable, str(BENCHMARKS / "step.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    header, row, machine = done.stdout.splitlines()
+    assert row.split()[:2] == ["gan_ring", "100"]
+    assert "trainer/bare" in header
+    assert "torch" in machine

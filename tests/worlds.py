@@ -1,0 +1,76 @@
+"""Small worlds and models for the tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer
+
+from gan_lightning.config import RunConfig, load_config
+from gan_lightning.gans import GAN, GANS
+from gan_lightning.learner import Learner
+from gan_lightning.run import build
+
+SMALL_MODELS: dict[str, dict[str, Any]] = {"infogan": {"categorical_codes": [3, 4]}}
+"""Settings that a variant needs to be small; every variant of GANS is tested with or without."""
+
+SMALL_MLP = {"name": "mlp", "generator_hidden": [16], "discriminator_hidden": [16]}
+SMALL_RING = {"name": "ring", "points": 64, "batch_size": 8}
+
+
+def config(model: str, *overrides: str, **sections: Any) -> RunConfig:
+    """Make a run config of a variant on a ring, in float32."""
+    source = {
+        "model": {"name": model, "latent_size": 4, **SMALL_MODELS.get(model, {})},
+        "network": SMALL_MLP,
+        "data": SMALL_RING,
+        "trainer": {"max_steps": 6, "precision": "32-true", "rounds_per_batch": 1},
+        **sections,
+    }
+    return load_config(source, overrides)
+
+
+def gan(model: str, *overrides: str) -> GAN:
+    """Build a variant."""
+    learner, _ = build(config(model, *overrides))
+    assert isinstance(learner, GAN)
+    return learner
+
+
+def trained(run: RunConfig, **trainer: Any) -> Learner:
+    """Train for the config's budget, without callbacks or loggers."""
+    learner, data = build(run)
+    quiet_trainer(precision=run.trainer.precision, **trainer).fit(learner, datamodule=data)
+    return learner
+
+
+def quiet_trainer(**settings: Any) -> Trainer:
+    """Make a Trainer that shows and writes nothing."""
+    defaults: dict[str, Any] = {
+        "max_epochs": 1,
+        "accelerator": "cpu",
+        "devices": 1,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "default_root_dir": Path("/nonexistent"),
+    }
+    return Trainer(**{**defaults, **settings})
+
+
+def weights(learner: Learner) -> dict[str, torch.Tensor]:
+    """Copy all weights and buffers."""
+    return {name: value.clone() for name, value in learner.state_dict().items()}
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    """Tell whether two sets of weights are equal bit for bit."""
+    return first.keys() == second.keys() and all(
+        torch.equal(value, second[name]) for name, value in first.items()
+    )
+
+
+ALL_GANS = sorted(GANS)
