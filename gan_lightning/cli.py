@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, nearest_first
 
 __all__ = ["main"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=", re.DOTALL)
+
+STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+TAKE_OVERRIDES = ("train", "show")
 
 EPILOG = """\b
 Examples:
@@ -48,11 +52,61 @@ def for_people(command: Command) -> Command:
             return command(*args, **kwargs)
         except UserError as error:
             raise Failure(str(error)) from error
+        except Exception as error:
+            if (cause := _storage_error(error)) is None:
+                raise
+            where = f" {cause.filename}" if cause.filename else ""
+            raise Failure(
+                f"cannot write{where}: {cause.strerror}; make room, then go on by "
+                f"`gan-lightning train EXP --resume` where a run has a checkpoint"
+            ) from error
 
     return run  # type: ignore[return-value]
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+def _storage_error(error: BaseException | None) -> OSError | None:
+    """Find, among an error and what led to it, a disk that is full or not to be written."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+class CommandLine(click.Group):
+    """Says in one line what is wrong with the words of a command line."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the words before the command."""
+        with _usage_in_one_line():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Parse the words after the command, and run it."""
+        with _usage_in_one_line():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _usage_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        said = " ".join(error.format_message().split()).removesuffix(".")
+        command = error.ctx.command_path if error.ctx else "gan-lightning"
+        if isinstance(error, click.exceptions.NoSuchCommand):
+            there = nearest_first(error.command_name, cli.commands)
+            said = f"command {error.command_name!r} is unknown; valid are {there}"
+        elif "unexpected extra" in said and command.endswith(TAKE_OVERRIDES):
+            said += "; an override is key=value, as trainer.max_steps=2000"
+        raise Failure(f"{said}; `{command} --help` shows examples") from error
+
+
+@click.group(
+    cls=CommandLine, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="gan-lightning")
 def cli() -> None:
     """Train, compare and understand GANs: every experiment is one command.
@@ -109,7 +163,7 @@ def train(
       gan-lightning train infogan_mnist --resume
     """
     from gan_lightning.config import experiment_path, load_config, read_yaml
-    from gan_lightning.run_folder import RunFolder
+    from gan_lightning.run_folder import RunFolder, is_first_process
 
     path = experiment_path(experiment)
     flags = {
@@ -132,13 +186,13 @@ def train(
     from gan_lightning.run import train as run
 
     outcome = run(config, path.stem, output, folder)
-    if os.environ.get("LOCAL_RANK", "0") == "0":
-        report(outcome, config)
+    if is_first_process():
+        report(outcome, config, experiment)
     if outcome.interrupted is not None:
         sys.exit(128 + outcome.interrupted)
 
 
-def report(outcome: Any, config: Any) -> None:
+def report(outcome: Any, config: Any, experiment: str) -> None:
     """Print what a run measured, its claims, and where everything is."""
     for name, value in outcome.measures.items():
         claims = [claim for claim in config.claims if claim.metric == name]
@@ -151,7 +205,7 @@ def report(outcome: Any, config: Any) -> None:
     if outcome.interrupted is not None:
         click.echo(
             f"stopped at update {outcome.updates:,}; go on by "
-            f"`gan-lightning train EXP --resume {outcome.folder.path}`"
+            f"`gan-lightning train {experiment} --resume {outcome.folder.path}`"
         )
 
 
@@ -299,6 +353,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line; exit code 2 is a user's mistake, 128 + signal an interrupted run."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     marked: list[str] = []
+    takes_overrides = bool(words) and words[0] in TAKE_OVERRIDES
     for word in words:
-        marked += ["--set", word] if OVERRIDE.match(word) else [word]
+        follows_output = bool(marked) and marked[-1] == "--output"
+        override = takes_overrides and not follows_output and OVERRIDE.match(word)
+        marked += ["--set", word] if override else [word]
     cli.main(args=marked, prog_name="gan-lightning")

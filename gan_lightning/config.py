@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -171,13 +172,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         content = OmegaConf.load(path)
+        return _plain(content) if isinstance(content, DictConfig) else _no_mapping(path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
         raise UserError(f"{path} is not valid YAML: {_one_line(error)}") from error
-    if not isinstance(content, DictConfig):
-        raise UserError(f"{path} must hold `key: value` lines, as experiments/ shows")
-    return _plain(content)
+
+
+def _no_mapping(path: Path) -> NoReturn:
+    raise UserError(f"{path} must hold `key: value` lines, as experiments/ shows")
 
 
 def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunConfig:
@@ -243,7 +246,7 @@ def _named(config: type[Any], name: str) -> type[Any]:
 
 def _merge_overrides(source: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
-        if not re.fullmatch(r"[A-Za-z_][\w.]*=.*", override, re.DOTALL):
+        if not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*=.*", override, re.DOTALL):
             raise UserError(f"override {override!r} is not key=value, as in trainer.max_steps=2000")
     try:
         merged = OmegaConf.merge(source, OmegaConf.from_dotlist(list(overrides)))
@@ -261,19 +264,43 @@ def _plain(config: Any) -> dict[str, Any]:
 
 def _checked_merge(base: DictConfig, given: dict[str, Any]) -> RunConfig:
     """Merge, with OmegaConf's errors rewritten for people."""
+    for name, value in given.items():
+        if isinstance(base.get(name), DictConfig) and not isinstance(value, dict):
+            raise UserError(f"{name} is {value!r}; it must be `key: value` pairs")
+    if not isinstance(given.get("claims", []), list):
+        raise UserError("claims must be a list of {metric: …, at_least: … or at_most: …}")
     try:
         config = OmegaConf.to_object(OmegaConf.merge(base, given))
     except (ConfigKeyError, ConfigAttributeError) as error:
         *parents, wrong = str(error.full_key).split(".")
         section = OmegaConf.select(base, ".".join(parents)) if parents else base
+        if error.object_type is Claim:
+            parents, section = ["claims"], OmegaConf.structured(Claim)
         valid = nearest_first(wrong, [str(key) for key in section or {}])
         where = f" in {'.'.join(parents)}" if parents else ""
         raise UserError(f"key {wrong!r}{where} is unknown; valid are {valid}") from error
     except OmegaConfBaseException as error:
-        key = error.full_key or "a value"
-        raise UserError(f"{key}: {_one_line(error)}") from error
+        raise UserError(_wrong_type(base, given, error)) from error
     assert isinstance(config, RunConfig)
     return config
+
+
+WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def _wrong_type(base: DictConfig, given: dict[str, Any], error: OmegaConfBaseException) -> str:
+    """Say which value has which type instead of which."""
+    key = str(error.full_key or "").partition("[")[0]
+    default = OmegaConf.select(base, key) if key else None
+    value = OmegaConf.select(OmegaConf.create(given), key) if key else None
+    word = WORDS.get(type(default), "")
+    if isinstance(default, ListConfig):
+        each = WORDS.get(type(default[0]), "a value") if default else "text"
+        word = f"a list, each of it {each}, as {list(default) or ['a', 'b']}"
+    if not word or key == "claims":
+        return f"{error.full_key or 'a value'}: {_one_line(error)}"
+    shown = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+    return f"{key} is {shown!r}; it must be {word}"
 
 
 def _one_line(error: BaseException) -> str:
@@ -291,7 +318,6 @@ def _validate(config: RunConfig) -> None:
         "trainer.max_steps": trainer.max_steps,
         "trainer.devices": trainer.devices,
         "trainer.nodes": trainer.nodes,
-        "evaluation.samples": config.evaluation.samples,
         "pictures.samples": config.pictures.samples,
         "checkpoints.keep": config.checkpoints.keep,
         "log.every": config.log.every,
@@ -304,6 +330,11 @@ def _validate(config: RunConfig) -> None:
         "pictures.every": config.pictures.every,
         "checkpoints.every": config.checkpoints.every,
     }
+    for key, number in _numbers(as_plain(config)):
+        if not math.isfinite(number):
+            raise UserError(f"{key} is {number}; it must be finite")
+    if config.evaluation.samples < 2:
+        raise UserError(f"evaluation.samples is {config.evaluation.samples}; it must be at least 2")
     for key, value in at_least_one.items():
         if value < 1:
             raise UserError(f"{key} is {value}; it must be at least 1")
@@ -325,6 +356,18 @@ def _validate(config: RunConfig) -> None:
             config.model.validate()
         except ValueError as error:
             raise UserError(f"model.{error}") from error
+
+
+def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every number of nested plain values, with its key."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _numbers(part, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _numbers(part, f"{key}[{index}]")
+    elif isinstance(value, int | float):
+        yield key, value
 
 
 def as_plain(config: RunConfig) -> dict[str, Any]:

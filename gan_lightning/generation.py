@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -63,6 +64,7 @@ def write_samples(run: str, count: int, seed: int, output: Path) -> None:
     """
     if count < 1:
         raise UserError(f"--count is {count}; it must be at least 1")
+    _check_seed(seed)
     if output.suffix not in (".npz", ".png"):
         raise UserError(f"--output is {output}; its name must end in .npz or .png")
     gan, data, _ = _gan_of(run)
@@ -87,6 +89,7 @@ def write_traversal(run: str, rows: int, seed: int, output: Path) -> None:
     """
     if rows < 1:
         raise UserError(f"--rows is {rows}; it must be at least 1")
+    _check_seed(seed)
     if output.suffix != ".png":
         raise UserError(f"--output is {output}; its name must end in .png")
     gan, data, _ = _gan_of(run)
@@ -94,6 +97,11 @@ def write_traversal(run: str, rows: int, seed: int, output: Path) -> None:
         raise UserError(f"run {run!r} makes points, and traversals are for images; use `sample`")
     picture = traversal_picture(gan, seed, rows)
     write_file(output, lambda file: Image.fromarray(picture).save(file, "png"))
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed is {seed}; it must lie in 0 to {2**32 - 1}")
 
 
 def write_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
@@ -147,17 +155,22 @@ def _generated(gan: GAN, count: int, seed: int) -> dict[str, np.ndarray[Any, Any
 def _read_samples(path: Path, data: ResidentData) -> Tensor:
     """Read samples as the networks see them."""
     key = "images" if data.spec.is_image else "points"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if key not in file:
-                raise UserError(f"{path} has no array {key!r}; it has {', '.join(file.files)}")
-            array = file[key]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"cannot read samples from {path}: {error}") from error
+    array = _read_array(path, key)
     if key == "points":
-        if array.ndim != 2 or array.shape[1] != 2 or len(array) < 1:
-            raise UserError(f"points in {path} have shape {array.shape}; it must be (N, 2)")
-        return torch.from_numpy(array.astype(np.float32))
+        if (
+            array.dtype.kind not in "fiu"
+            or array.ndim != 2
+            or array.shape[1] != 2
+            or not len(array)
+        ):
+            raise UserError(
+                f"points in {path} are {array.dtype} {array.shape}; "
+                f"they must be float32 (N, 2), N of 1 or more"
+            )
+        points = torch.from_numpy(array.astype(np.float32))
+        if not points.isfinite().all():
+            raise UserError(f"points in {path} are not all finite; leave out those that are not")
+        return points
     channels, height, width = data.spec.shape
     if array.dtype != np.uint8 or array.shape[1:] != (height, width, channels) or len(array) < 2:
         raise UserError(
@@ -165,3 +178,24 @@ def _read_samples(path: Path, data: ResidentData) -> Tensor:
             f"they must be uint8 (N, {height}, {width}, {channels}), N of 2 or more"
         )
     return torch.from_numpy(array).movedim(-1, 1).float().div(127.5).sub(1)
+
+
+def _read_array(path: Path, key: str) -> np.ndarray[Any, Any]:
+    """Read one array of an `.npz` file; nothing is unpickled."""
+    fix = f"write it by numpy.savez(FILE, {key}=…)"
+    try:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise UserError(f"{path} is a single array, not an .npz file; {fix}")
+        with file:
+            if key not in file:
+                there = ", ".join(file.files) or "nothing"
+                raise UserError(f"{path} has no array {key!r}; it has {there}: {fix}")
+            array = file[key]
+    except OSError as error:
+        raise UserError(f"cannot read samples from {path}: {error.strerror or error}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} is damaged or not an .npz file of plain arrays; {fix}") from error
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path} is damaged or not an .npz file of plain arrays; {fix}")
+    return array

@@ -39,7 +39,7 @@ from gan_lightning.learner import Learner
 from gan_lightning.loggers import MetricsFile, WandbRun, wandb_mode
 from gan_lightning.networks import NETWORKS
 from gan_lightning.randomness import derived_seed, isolated_randomness
-from gan_lightning.run_folder import RunFolder
+from gan_lightning.run_folder import RunFolder, is_first_process
 
 __all__ = ["Outcome", "build", "load_learner", "resolve_precision", "rounds_per_batch", "train"]
 
@@ -168,9 +168,8 @@ def train(
                 f"to go on, give a larger trainer.max_steps"
             )
     folder = resume or RunFolder.create(experiment, output)
-    first_process = int(os.environ.get("LOCAL_RANK", "0")) == 0
     with _logged_to(folder.log):
-        if first_process:
+        if is_first_process():
             folder.describe(config)
         precision = resolve_precision(config, data.spec.is_image)
         logging.getLogger("gan_lightning").info("precision %s", precision)

@@ -16,11 +16,14 @@ from typing import Any
 from gan_lightning.config import RunConfig, load_config, read_yaml, to_yaml
 from gan_lightning.errors import UserError, nearest_first
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "is_first_process"]
 
 RUNS = Path("runs")
 PASSED_ON = "GAN_LIGHTNING_RUN_FOLDER"
 """Lightning starts each further process with the same command; this variable names the folder."""
+
+SMALLEST_RUN = 2**20
+"""Bytes that any run needs."""
 
 PACKAGES = ("gan-lightning", "torch", "pytorch-lightning", "torchmetrics", "wandb", "omegaconf")
 
@@ -40,10 +43,11 @@ class RunFolder:
         Raises:
             UserError: `output` holds something already, or cannot be written.
         """
-        if passed_on := os.environ.get(PASSED_ON):
+        if (passed_on := os.environ.get(PASSED_ON)) and not is_first_process():
             return cls(Path(passed_on))
         try:
             path = _new(output) if output is not None else _new_timed(RUNS / experiment)
+            _check_space(path)
         except OSError as error:
             where = output if output is not None else RUNS / experiment
             raise UserError(
@@ -110,6 +114,11 @@ class RunFolder:
         write_whole(self.path / "measures.json", json.dumps(measures, indent=2) + "\n")
 
 
+def is_first_process() -> bool:
+    """Tell whether no other process of this run started this one."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
 def write_whole(path: Path, text: str) -> None:
     """Replace a file as a whole: a reader sees the old text or the new."""
     partial = path.with_name(f".{path.name}.partial")
@@ -135,6 +144,18 @@ def _new_timed(parent: Path) -> Path:
             continue
         return path
     raise UserError(f"cannot make a new folder in {parent}; choose one by --output DIR")
+
+
+def _check_space(folder: Path) -> None:
+    """Refuse a folder that has no room for even a small run, and leave nothing there."""
+    probe = folder / ".probe"
+    try:
+        probe.write_bytes(bytes(SMALLEST_RUN))
+        probe.unlink()
+    except OSError:
+        probe.unlink(missing_ok=True)
+        folder.rmdir()
+        raise
 
 
 def _environment() -> dict[str, Any]:

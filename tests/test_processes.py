@@ -67,7 +67,7 @@ def test_two_processes_equal_one_and_each_other(model: str, tmp_path: Path) -> N
     sizes = [
         sum(weight.numel() for weight in parameters)
         for parameters in (
-            [group["params"] for group in optimizer.param_groups][0]
+            optimizer.param_groups[0]["params"]
             for optimizer in learner.configure_optimizers()  # type: ignore[union-attr]
         )
     ]

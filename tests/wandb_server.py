@@ -268,7 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Http
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base names it so)
         """Keeps requests off the tests' stderr; `WandbServer.requests` has them."""
 
     def _serve(self) -> None:
@@ -281,4 +281,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    do_GET = do_POST = do_PUT = _serve
+    do_GET = do_POST = do_PUT = _serve  # noqa: N815 (the names that http.server looks for)

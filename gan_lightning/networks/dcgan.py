@@ -10,6 +10,7 @@ from typing import ClassVar
 from torch import nn
 
 from gan_lightning.networks.family import Encoder, NetworkFamily, Shape, choose, unsupported_shape
+from gan_lightning.networks.layout import MapsToVector, VectorToMaps
 
 STEMS = {28: (7, 2), 32: (4, 3), 64: (4, 4), 128: (4, 5)}
 """Image size -> (size of the smallest feature map, number of doublings)."""
@@ -70,7 +71,7 @@ class DCGAN(NetworkFamily[DCGANConfig]):
         bias = self.config.generator_norm == "none"
         layers: list[nn.Module] = [
             nn.Linear(inputs, widths[0] * start * start, bias=bias),
-            nn.Unflatten(1, (widths[0], start, start)),
+            VectorToMaps(widths[0], start, start),
         ]
         for before, after in pairwise(widths):
             layers += [self._generator_norm(before), nn.ReLU()]
@@ -89,7 +90,7 @@ class DCGAN(NetworkFamily[DCGANConfig]):
         for before, after in pairwise(widths):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=bias))
             layers += [self._discriminator_norm(after), nn.LeakyReLU(self.config.leakiness)]
-        layers.append(nn.Flatten())
+        layers.append(MapsToVector())
         encoder = Encoder(nn.Sequential(*layers), widths[-1] * start * start)
         self.initialised(encoder)
         return encoder

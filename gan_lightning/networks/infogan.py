@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import nn
 
 from gan_lightning.networks.family import Encoder, NetworkFamily, Shape, unsupported_shape
+from gan_lightning.networks.layout import MapsToVector, VectorToMaps
 
 
 @dataclass
@@ -54,7 +55,7 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
                 nn.Linear(1024, 128 * height * width, bias=False),
                 nn.BatchNorm1d(128 * height * width),
                 nn.ReLU(),
-                nn.Unflatten(1, (128, height, width)),
+                VectorToMaps(128, height, width),
                 nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
                 nn.BatchNorm2d(64),
                 nn.ReLU(),
@@ -72,7 +73,7 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
             nn.Conv2d(64, 128, 4, 2, 1, bias=False),
             nn.BatchNorm2d(128),
             nn.LeakyReLU(self.config.leakiness),
-            nn.Flatten(),
+            MapsToVector(),
             nn.Linear(128 * height * width, 1024, bias=False),
             nn.BatchNorm1d(1024),
             nn.LeakyReLU(self.config.leakiness),

@@ -108,7 +108,7 @@ class Maxout(nn.Module):
 
     def forward(self, data: Tensor) -> Tensor:
         """Map (N, inputs) to (N, outputs)."""
-        values: Tensor = self.linear(data).unflatten(1, (-1, self.pieces)).amax(2)
+        values: Tensor = self.linear(data).unflatten(1, (-1, self.pieces)).max(2).values
         return values
 
 

@@ -1,0 +1,145 @@
+"""What tests of the command line share: a shell in this process, and one tiny run of each kind."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+EXPERIMENTS = sorted(path.stem for path in (CHECKOUT / "experiments").glob("*.yaml"))
+
+TINY = (
+    "trainer.max_steps=4",
+    "data.batch_size=8",
+    "evaluation.every=0",
+    "evaluation.samples=40",
+    "pictures.every=2",
+    "pictures.samples=9",
+    "checkpoints.every=2",
+    "log.every=2",
+)
+NARROW = {
+    "mlp": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16]"),
+    "dcgan": ("network.width=4",),
+}
+"""Overrides that make a network family fast; a family without them runs as it is."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class TinyRun:
+    """A run of an experiment on tiny data, and what its command printed."""
+
+    experiment: str
+    folder: Path
+    outcome: Outcome
+
+
+RunCli = Callable[..., Outcome]
+
+
+def run_cli(*arguments: str) -> Outcome:
+    """Run a command line in this process; the environment is then as it was."""
+    from gan_lightning.cli import main
+
+    environment = dict(os.environ)
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            main(arguments)
+        code: object = None
+    except SystemExit as end:
+        code = end.code
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+    assert code is None or isinstance(code, int), code
+    return Outcome(code or 0, out.getvalue(), err.getvalue())
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the words that start gan-lightning as a person does."""
+    return [str(Path(sys.executable).with_name("gan-lightning")), *arguments]
+
+
+def run_process(
+    arguments: Sequence[str], folder: Path, environment: dict[str, str] | None = None
+) -> Outcome:
+    """Run a command line in a process of its own."""
+    process = subprocess.run(
+        command(*arguments),
+        check=False,
+        cwd=folder,
+        env={**(environment or os.environ), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    return Outcome(process.returncode, process.stdout, process.stderr)
+
+
+def tiny(experiment: str) -> list[str]:
+    """Return the overrides that make an experiment end in seconds."""
+    from gan_lightning.config import experiment_path, read_yaml
+
+    network = read_yaml(experiment_path(experiment)).get("network", {})
+    return [*TINY, *NARROW.get(network.get("name", "mlp"), ())]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests off this user's caches, logins and settings."""
+    folder = tmp_path_factory.mktemp("environment")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("WANDB_", "GAN_LIGHTNING_"))]:
+            patch.delenv(name)
+        patch.setenv("GAN_LIGHTNING_CACHE", str(shared / "cache"))
+        patch.setenv("NETRC", str(folder / "no-netrc"))
+        patch.setenv("WANDB_ERROR_REPORTING", "false")
+        yield
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TinyRun]:
+    """Give the tiny run of an experiment, made when it is first asked for; do not change it."""
+    runs: dict[str, TinyRun] = {}
+
+    def run_of(experiment: str) -> TinyRun:
+        if experiment not in runs:
+            folder = tmp_path_factory.mktemp(experiment) / "run"
+            words = ["train", experiment, *tiny(experiment), "log.wandb=disabled"]
+            outcome = run_cli(*words, "--output", str(folder))
+            runs[experiment] = TinyRun(experiment, folder, outcome)
+        return runs[experiment]
+
+    return run_of
+
+
+@pytest.fixture(scope="session")
+def ring_run(trained: Callable[[str], TinyRun]) -> TinyRun:
+    """A tiny run of points."""
+    return trained("gan_ring")
+
+
+@pytest.fixture(scope="session")
+def infogan_run(trained: Callable[[str], TinyRun]) -> TinyRun:
+    """A tiny run of images with codes."""
+    return trained("infogan_mnist")

@@ -1,0 +1,237 @@
+"""What a run sends to Weights & Biases, in its offline file and over the wire."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Outcome, run_cli, run_process, tiny
+from PIL import Image
+from wandb_offline import OfflineRun, read_offline_run
+from wandb_server import StubRun, WandbServer, wandb_environment
+
+from gan_lightning.config import as_plain, load_config, read_yaml
+
+LOSSES = {
+    "infogan_mnist": {
+        "loss/discriminator/adversarial",
+        "loss/discriminator/information",
+        "loss/generator/adversarial",
+        "loss/generator/information",
+    },
+    "gan_ring": {"loss/discriminator/adversarial", "loss/generator/adversarial"},
+}
+MEASURES = {
+    "infogan_mnist": {
+        "fd_digits",
+        "classes/covered",
+        "classes/kl",
+        "code/accuracy",
+        "code/mutual_information",
+    },
+    "gan_ring": {"modes/covered", "modes/high_quality", "modes/reverse_kl"},
+}
+PICTURES = {"infogan_mnist": {"samples", "traversal"}, "gan_ring": {"scatter"}}
+KINDS = sorted(LOSSES)
+WIDE = {"gan_ring": ["data.standard_deviation=1"]}
+"""So wide that an untrained generator hits modes, and their divergence is a number."""
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A finished run: what it printed, where it lies, and what W&B has of it."""
+
+    outcome: Outcome
+    folder: Path
+    config: dict[str, Any]
+    step_metrics: dict[str, str]
+    history: list[dict[str, Any]]
+    summary: dict[str, Any]
+    exit_code: int | None
+    images: dict[str, bytes]
+    """Contents of pictures by the path that the history names."""
+
+
+def train(experiment: str, folder: Path, environment: dict[str, str]) -> Outcome:
+    """Run an experiment in a process of its own, as a person does."""
+    words = ["train", experiment, *tiny(experiment), *WIDE.get(experiment, []), "--output", "run"]
+    return run_process(words, folder, environment)
+
+
+def from_file(outcome: Outcome, folder: Path, run: OfflineRun) -> Logged:
+    files = next(folder.rglob("*.wandb")).parent / "files"
+    images = {path.relative_to(files).as_posix(): path.read_bytes() for path in run.media}
+    return Logged(
+        outcome,
+        folder / "run",
+        run.config,
+        run.step_metrics,
+        run.history,
+        run.summary,
+        run.exit_code,
+        images,
+    )
+
+
+def from_server(outcome: Outcome, folder: Path, run: StubRun) -> Logged:
+    return Logged(
+        outcome,
+        folder / "run",
+        run.config,
+        run.step_metrics,
+        run.history,
+        run.summary,
+        run.exit_code,
+        run.files,
+    )
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Logged]:
+    """Give a run of a user who has no login and sets nothing; made once."""
+    runs: dict[str, Logged] = {}
+
+    def run_of(experiment: str) -> Logged:
+        if experiment not in runs:
+            folder = tmp_path_factory.mktemp("offline")
+            environment = wandb_environment(folder)
+            del environment["WANDB_MODE"], environment["WANDB_SILENT"], environment["WANDB_DIR"]
+            outcome = train(experiment, folder, environment)
+            assert outcome.code == 0, outcome.err
+            runs[experiment] = from_file(outcome, folder, read_offline_run(folder))
+        return runs[experiment]
+
+    return run_of
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Logged]:
+    """Give the same run, sent to a server on loopback; made once."""
+    runs: dict[str, Logged] = {}
+
+    def run_of(experiment: str) -> Logged:
+        if experiment not in runs:
+            folder = tmp_path_factory.mktemp("online")
+            with WandbServer() as server:
+                environment = wandb_environment(folder, server)
+                del environment["WANDB_MODE"]
+                outcome = train(experiment, folder, environment)
+            assert outcome.code == 0, outcome.err
+            assert not server.unknown
+            runs[experiment] = from_server(outcome, folder, server.run)
+        return runs[experiment]
+
+    return run_of
+
+
+@pytest.fixture(params=["offline", "delivered"])
+def way(request: pytest.FixtureRequest) -> Callable[[str], Logged]:
+    """Both ways of logging, which must hold the same."""
+    run_of: Callable[[str], Logged] = request.getfixturevalue(request.param)
+    return run_of
+
+
+@pytest.mark.parametrize("experiment", KINDS)
+def test_holds_the_resolved_config(experiment: str, way: Callable[[str], Logged]) -> None:
+    run = way(experiment)
+    expected = as_plain(load_config(read_yaml(run.folder / "config.yaml")))
+    precision = run.config["trainer"]["precision"]
+    assert precision in ("32-true", "bf16-mixed")
+    expected["trainer"]["precision"] = precision
+    assert run.config == expected
+    assert f"precision {precision}" in (run.folder / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("experiment", KINDS)
+def test_holds_losses_and_measures(experiment: str, way: Callable[[str], Logged]) -> None:
+    run = way(experiment)
+    losses, measures = LOSSES[experiment], MEASURES[experiment]
+    rows = [row for row in run.history if losses & row.keys()]
+    assert [row["updates"] for row in rows] == [2, 4]
+    assert all(losses | {"images_seen"} <= row.keys() for row in rows)
+    assert [row["images_seen"] for row in rows] == [16 * steps_of(run), 32 * steps_of(run)]
+    (final,) = (row for row in run.history if measures & row.keys())
+    assert measures <= final.keys()
+    assert final["updates"] == 4
+    assert measures <= run.summary.keys()
+    assert {name: final[name] for name in measures} == {
+        name: run.summary[name] for name in measures
+    }
+    assert run.exit_code == 0
+
+
+def steps_of(run: Logged) -> int:
+    steps: int = run.config["model"]["discriminator_steps"]
+    return steps
+
+
+@pytest.mark.parametrize("experiment", KINDS)
+def test_every_axis_is_the_update(experiment: str, way: Callable[[str], Logged]) -> None:
+    run = way(experiment)
+    assert run.step_metrics == {"*": "updates"}
+    logged = [row for row in run.history if any(not name.startswith("_") for name in row)]
+    assert logged
+    assert all("updates" in row for row in logged)
+
+
+@pytest.mark.parametrize("experiment", KINDS)
+def test_holds_pictures(experiment: str, way: Callable[[str], Logged]) -> None:
+    run = way(experiment)
+    for name in PICTURES[experiment]:
+        pictures = [(row["updates"], row[name]) for row in run.history if name in row]
+        assert [update for update, _ in pictures] == [2, 4]
+        for update, picture in pictures:
+            assert picture["_type"] == "image-file"
+            assert picture["caption"] == f"{update:,} updates"
+            there = Image.open(io.BytesIO(run.images[picture["path"]])).convert("RGB")
+            file = run.folder / "samples" / f"{name}_{update:07d}.png"
+            assert there.tobytes() == Image.open(file).convert("RGB").tobytes()
+
+
+def test_without_a_login_says_how_to_sync(offline: Callable[[str], Logged]) -> None:
+    run = offline("gan_ring")
+    (line,) = (line for line in run.outcome.out.splitlines() if "W&B" in line)
+    assert (
+        line.split(maxsplit=1)[1] == "logged offline; `wandb sync run/wandb/offline-run-*` sends it"
+    )
+    assert list(run.folder.glob("wandb/offline-run-*"))
+    assert not [word for word in ("wandb.ai", "login", "Traceback") if word in run.outcome.err]
+
+
+def test_with_a_login_says_so(delivered: Callable[[str], Logged]) -> None:
+    run = delivered("gan_ring")
+    assert "W&B    logged online" in run.outcome.out
+    assert "0123456789" not in run.outcome.out + run.outcome.err
+    assert "0123456789" not in str(run.config)
+
+
+def test_disabled_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    outcome = run_cli("train", "gan_ring", *tiny("gan_ring"), "--output", "run")
+    assert outcome.code == 0, outcome.err
+    assert "W&B    disabled" in outcome.out
+    assert not list(tmp_path.rglob("*wandb*"))
+
+
+def test_option_goes_before_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "online")
+    words = ["train", "gan_ring", *tiny("gan_ring"), "log.wandb=disabled", "--output", "run"]
+    assert "W&B    disabled" in run_cli(*words).out
+    assert not list(tmp_path.rglob("*wandb*"))
+
+
+@pytest.mark.xfail(strict=True, reason="wandb.init's error is a traceback, and ends the run")
+def test_server_that_refuses(tmp_path: Path) -> None:
+    """It costs a line: the run goes on without it, or leaves nothing behind."""
+    with WandbServer(fail_with=401) as server:
+        outcome = train("gan_ring", tmp_path, wandb_environment(tmp_path, server))
+    assert "Traceback" not in outcome.err
+    assert outcome.code == (0 if (tmp_path / "run").exists() else 2)
