@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import lzma
 import math
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, redirect_stderr
 from dataclasses import dataclass, replace
@@ -26,8 +25,7 @@ from torch.nn.functional import (
     softplus,
 )
 from torch.utils.data import DataLoader, TensorDataset
-from torchvision import transforms
-from torchvision.datasets import MNIST as TutorialMNIST
+from torchvision import datasets, transforms
 
 from gan_lightning import run
 from gan_lightning.config import RunConfig
@@ -246,8 +244,9 @@ class Game:
             return 0.0
         category, continuous = codes
         logits, mean = recognised.float().split([self.categories, self.continuous_codes], 1)
-        gaussian = 0.5 * ((continuous - mean).square() + math.log(2 * math.pi)).sum(dim=1).mean()
-        return cross_entropy(logits, category) + gaussian
+        error = (continuous - mean).square() + math.log(2 * math.pi)
+        loss: Tensor = cross_entropy(logits, category) + 0.5 * error.sum(dim=1).mean()
+        return loss
 
 
 def _game(learner: Learner) -> Game:
@@ -309,15 +308,12 @@ def _tutorial_batches(data: ResidentData, size: int) -> Iterator[Tensor]:
                 yield batch
     scale = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
     with TemporaryDirectory() as root:
-        raw = Path(root, TutorialMNIST.__name__, "raw")
+        raw = Path(root, datasets.MNIST.__name__, "raw")
         raw.mkdir(parents=True)
         for name in embedded.MD5:
-            with (
-                lzma.open(embedded.FOLDER / f"{name}.xz") as packed,
-                (raw / name).open("wb") as idx,
-            ):
-                shutil.copyfileobj(packed, idx)
-        digits = TutorialMNIST(root, train=True, transform=scale)
+            packed = (embedded.FOLDER / f"{name}.xz").read_bytes()
+            (raw / name).write_bytes(lzma.decompress(packed))
+        digits = datasets.MNIST(root, train=True, transform=scale)
     images = DataLoader(digits, size, shuffle=True)
     while True:
         for batch, _ in images:

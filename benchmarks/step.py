@@ -64,7 +64,7 @@ DEFAULT_PLAN = Plan(updates=20, warmup_updates=20)
 class Timing:
     """Milliseconds an update of every block, by variant."""
 
-    batch: int
+    batch: int = 0
     blocks: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in VARIANTS})
 
     def ratios(self, slow: str, fast: str) -> list[float]:
@@ -114,9 +114,10 @@ def work(
     import torch
 
     torch.set_flush_denormal(variant != "textbook")
+    from loops import LOOPS, Finished
+
     from gan_lightning.config import experiment_path, load_config, read_yaml
     from gan_lightning.run import build
-    from loops import LOOPS, Finished
 
     config = load_config(read_yaml(experiment_path(experiment)), overrides)
     learner, data = build(config)
@@ -128,7 +129,8 @@ def work(
 @contextmanager
 def workers(experiment: str, overrides: Sequence[str]) -> Iterator[dict[str, Connection[Any, Any]]]:
     """Start a process a variant, and end them after the block."""
-    context = get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["loops"])
     connections, processes = {}, []
     try:
         for variant in VARIANTS:
@@ -152,8 +154,9 @@ def measure(
 ) -> Timing:
     """Time one experiment's loops in turn."""
     with workers(experiment, overrides) as connections:
-        timing = Timing(batch=[connection.recv() for connection in connections.values()][0])
+        timing = Timing()
         for connection in connections.values():
+            timing.batch = connection.recv()
             connection.recv()
         for connection in connections.values():
             connection.send(warmup)
