@@ -224,8 +224,7 @@ def _check_devices(config: RunConfig) -> None:
     if on_cuda:
         there, kind = torch.cuda.device_count(), "GPU"
     else:
-        there, kind = torch.get_num_threads(), "processor core"
-        there = max(there, os.cpu_count() or 1)
+        there, kind = os.cpu_count() or 1, "processor core"
     if on_cuda and there == 0:
         raise UserError(
             f"trainer.accelerator is {trainer.accelerator!r} and there is no GPU; use cpu or auto"
