@@ -129,8 +129,7 @@ def work(
 @contextmanager
 def workers(experiment: str, overrides: Sequence[str]) -> Iterator[dict[str, Connection[Any, Any]]]:
     """Start a process a variant, and end them after the block."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["loops"])
+    context = get_context("spawn")
     connections, processes = {}, []
     try:
         for variant in VARIANTS:

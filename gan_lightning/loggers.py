@@ -7,7 +7,6 @@ import netrc
 import os
 from argparse import Namespace
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -109,11 +108,13 @@ class WandbRun(WandbLogger):
     """A Weights & Biases run whose x-axis is the generator update."""
 
     @classmethod
-    def make(cls, config: LogConfig, mode: str, experiment: str, folder: Path) -> WandbRun:
+    def make(
+        cls, config: LogConfig, mode: str, experiment: str, folder: Path, identity: str
+    ) -> WandbRun:
         """Declare a run that keeps its files in the run folder; a resumed run keeps its id."""
         run = cls(
             name=f"{experiment}/{folder.name}",
-            id=sha256(str(folder.resolve()).encode()).hexdigest()[:16],
+            id=identity,
             save_dir=folder,
             project=config.project,
             entity=config.entity,
@@ -149,6 +150,11 @@ class WandbRun(WandbLogger):
     def summarise(self, measures: Mapping[str, float]) -> None:
         """Write the final measures into the run's summary."""
         self.experiment.summary.update(dict(measures))
+
+    @rank_zero_only
+    def end(self, failed: bool) -> None:
+        """Close the run, so that the next one in this process is another."""
+        self.experiment.finish(exit_code=int(failed))
 
 
 def wandb_mode(config: LogConfig) -> str:

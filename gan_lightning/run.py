@@ -182,14 +182,15 @@ def train(
         _begin_wandb(loggers, config, precision)
         if config.trainer.channels_last and data.spec.is_image:
             learner = learner.to(memory_format=torch.channels_last)
-        trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        with _wandb_closed(loggers):
+            trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+            for logger in loggers:
+                if isinstance(logger, WandbRun):
+                    logger.summarise(evaluation.measures)
         seconds = time.perf_counter() - start
         if trainer.is_global_zero:
             folder.write_measures(evaluation.measures)
             _write_network(folder, learner)
-        for logger in loggers:
-            if isinstance(logger, WandbRun):
-                logger.summarise(evaluation.measures)
         return Outcome(
             folder=folder,
             updates=learner.updates,
@@ -297,7 +298,8 @@ def _loggers(
     loggers: list[Logger] = [MetricsFile(folder.metrics, first_update)]
     mode = wandb_mode(config.log)
     if mode != "disabled":
-        loggers.append(WandbRun.make(config.log, mode, experiment, folder.path))
+        identity = folder.identity() or ""
+        loggers.append(WandbRun.make(config.log, mode, experiment, folder.path, identity))
     return loggers
 
 
@@ -307,6 +309,19 @@ def _begin_wandb(loggers: list[Logger], config: RunConfig, precision: str) -> No
     for logger in loggers:
         if isinstance(logger, WandbRun):
             logger.begin(plain)
+
+
+@contextmanager
+def _wandb_closed(loggers: list[Logger]) -> Iterator[None]:
+    """End the W&B run however the block ends."""
+    failed = True
+    try:
+        yield
+        failed = False
+    finally:
+        for logger in loggers:
+            if isinstance(logger, WandbRun):
+                logger.end(failed)
 
 
 def _wandb_line(config: RunConfig, folder: RunFolder) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from gan_lightning.config import RunConfig, load_config, read_yaml, to_yaml
 from gan_lightning.errors import UserError, nearest_first
@@ -107,7 +108,16 @@ class RunFolder:
     def describe(self, config: RunConfig) -> None:
         """Write the resolved config and the environment."""
         write_whole(self.path / "config.yaml", to_yaml(config))
-        write_whole(self.path / "environment.json", json.dumps(_environment(), indent=2) + "\n")
+        environment = {"run": self.identity() or uuid4().hex[:16], **_environment()}
+        write_whole(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
+
+    def identity(self) -> str | None:
+        """Read the run's id, which W&B knows it by; None before `describe`."""
+        try:
+            found = json.loads((self.path / "environment.json").read_text())["run"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return str(found)
 
     def write_measures(self, measures: dict[str, Any]) -> None:
         """Write the final measures."""

@@ -24,6 +24,7 @@ __all__ = ["SampleGrid", "Scatter", "TraversalGrid", "draw_scatter", "tile", "tr
 Array = np.ndarray[Any, np.dtype[np.uint8]]
 SCATTER_POINTS = 2500
 TRAVERSAL_COLUMNS = 10
+SMALL = 32
 CONTINUOUS_RANGE = 2.0
 """The paper's figure 2 runs the continuous codes from -2 to 2, beyond the prior's [-1, 1]."""
 
@@ -101,18 +102,21 @@ def _show(trainer: Trainer, learner: Learner, folder: Path, name: str, picture: 
 
 
 def tile(images: Tensor, columns: int | None = None) -> Array:
-    """Lay images side by side.
+    """Lay images side by side; small ones are drawn twice as large.
 
     Args:
         images: (N, C, H, W) in [-1, 1], C of 1 or 3.
         columns: of the grid; by default as near to a square as N allows.
 
     Returns:
-        uint8 (rows (H + 2) + 2, columns (W + 2) + 2, 3), with a border of two grey pixels.
+        uint8 (rows (H + 2) + 2, columns (W + 2) + 2, 3), with a border of two grey pixels; H and W
+        as drawn.
     """
     columns = columns or math.ceil(math.sqrt(len(images)))
     rows = math.ceil(len(images) / columns)
     pixels = to_uint8(images)
+    if pixels.shape[2] <= SMALL:
+        pixels = pixels.repeat(2, axis=1).repeat(2, axis=2)
     height, width = pixels.shape[1:3]
     grid = np.full((rows * (height + 2) + 2, columns * (width + 2) + 2, 3), 96, np.uint8)
     for index, image in enumerate(pixels):
@@ -185,12 +189,12 @@ def _titled(panels: list[tuple[str, Array]]) -> Array:
     from matplotlib.figure import Figure
 
     height, width = panels[0][1].shape[:2]
-    size = (len(panels) * (width + 20) / 100, (height + 40) / 100)
-    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    size = (len(panels) * (width + 20) / 100, (height + 50) / 100)
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, picture) in zip(axes, panels, strict=True):
         axis.imshow(picture, interpolation="nearest")
-        axis.set_title(title, fontsize=8)
+        axis.set_title(title, fontsize=14)
         axis.set_axis_off()
     return _rendered(figure)
 
