@@ -67,6 +67,7 @@ def trainer(config: RunConfig, learner: Learner, data: ResidentData, tick: Tick)
     precision = run.resolve_precision(config, data.spec.is_image)
     with TemporaryDirectory() as root, run._logged_to(Path(root, "log.txt")):
         folder = RunFolder(Path(root))
+        folder.describe(config)
         loggers = run._loggers(config, "benchmark", folder, 0)
         callbacks = [*run._callbacks(config, folder, data), Ticking(tick)]
         lightning = run._trainer(config, precision, folder, loggers, callbacks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,6 +53,9 @@ def for_people(command: Command) -> Command:
             return command(*args, **kwargs)
         except UserError as error:
             raise Failure(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("gan-lightning: interrupted before the first update", err=True)
+            sys.exit(128 + signal.SIGINT)
         except Exception as error:
             if (cause := _storage_error(error)) is None:
                 raise

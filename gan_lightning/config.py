@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -197,8 +197,8 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
     Raises:
         UserError: unknown key or name, wrong type, value out of range; names the valid ones.
     """
-    merged = _merge_overrides(source, overrides)
     tables = _tables()
+    merged = _merge_overrides(_without_strangers(source, overrides, tables), overrides)
     base = OmegaConf.structured(RunConfig)
     for section, table in tables.items():
         given = merged.get(section, {})
@@ -242,6 +242,21 @@ def _tables() -> dict[str, dict[str, Any]]:
 def _named(config: type[Any], name: str) -> type[Any]:
     """Add the field `name`, so that a section says which class it configures."""
     return make_dataclass(config.__name__, [("name", str, field(default=name))], bases=(config,))
+
+
+def _without_strangers(
+    source: dict[str, Any], overrides: Sequence[str], tables: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Where an override renames a section, leave out the keys that the new class does not have."""
+    kept = dict(source)
+    for override in overrides:
+        key, _, name = override.partition("=")
+        section = key.removesuffix(".name")
+        old = source.get(section)
+        if section != key and isinstance(old, dict) and name in tables.get(section, {}):
+            known = {entry.name for entry in fields(tables[section][name])}
+            kept[section] = {key: value for key, value in old.items() if key in known}
+    return kept
 
 
 def _merge_overrides(source: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -321,7 +336,6 @@ def _validate(config: RunConfig) -> None:
         "pictures.samples": config.pictures.samples,
         "checkpoints.keep": config.checkpoints.keep,
         "log.every": config.log.every,
-        "data.batch_size": config.data.batch_size,
     }
     at_least_zero = {
         "seed": config.seed,
@@ -351,11 +365,21 @@ def _validate(config: RunConfig) -> None:
     for claim in config.claims:
         if (claim.at_least is None) == (claim.at_most is None):
             raise UserError(f"claim on {claim.metric!r} needs at_least or at_most, and one only")
-    if hasattr(config.model, "validate"):
-        try:
-            config.model.validate()
-        except ValueError as error:
-            raise UserError(f"model.{error}") from error
+    _validate_parts(config)
+
+
+def _validate_parts(part: Any, key: str = "") -> None:
+    """Let every section check its own ranges, and put its key before what it says."""
+    for name in (entry.name for entry in fields(part)):
+        value = getattr(part, name)
+        if is_dataclass(value):
+            path = f"{key}{name}."
+            if hasattr(value, "validate"):
+                try:
+                    value.validate()
+                except ValueError as error:
+                    raise UserError(f"{path}{error}") from error
+            _validate_parts(value, path)
 
 
 def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:

@@ -105,7 +105,13 @@ class MetricsFile(Logger):
 
 
 class WandbRun(WandbLogger):
-    """A Weights & Biases run whose x-axis is the generator update."""
+    """A Weights & Biases run whose x-axis is the generator update.
+
+    Attributes:
+        refusal: why the server did not take the run; empty where it did.
+    """
+
+    refusal = ""
 
     @classmethod
     def make(
@@ -122,7 +128,7 @@ class WandbRun(WandbLogger):
             tags=list(config.tags),
             mode=mode,
             resume="allow",
-            settings={"x_save_requirements": False, "silent": True},
+            settings={"x_save_requirements": False, "silent": True, "init_timeout": 30},
         )
         del run._wandb_init["anonymous"]  # Lightning sets it, and the client warns of it
         return run
@@ -141,7 +147,18 @@ class WandbRun(WandbLogger):
 
     @rank_zero_only
     def begin(self, config: Mapping[str, Any]) -> None:
-        """Start the run, with its resolved config, and make updates the x-axis of everything."""
+        """Start the run, with its resolved config, and make updates the x-axis of everything.
+
+        A server that refuses the run, or does not answer in time, costs no run: it goes on offline.
+        """
+        import wandb
+
+        try:
+            self.experiment.config  # noqa: B018 (this is what starts the run)
+        except wandb.errors.Error as error:
+            self.refusal = str(error).splitlines()[0]
+            wandb.teardown()
+            self._wandb_init["mode"] = "offline"
         self.experiment.config.update(dict(config), allow_val_change=True)
         self.experiment.define_metric(STEP)
         self.experiment.define_metric("*", step_metric=STEP)
@@ -150,6 +167,14 @@ class WandbRun(WandbLogger):
     def summarise(self, measures: Mapping[str, float]) -> None:
         """Write the final measures into the run's summary."""
         self.experiment.summary.update(dict(measures))
+
+    def what_to_tell(self) -> str:
+        """Say in one line where the run is."""
+        if self._wandb_init["mode"] != "offline":
+            return "logged online"
+        why = f"W&B refused ({self.refusal}); " if self.refusal else ""
+        folder = Path(self.save_dir or ".")
+        return f"{why}logged offline; `wandb sync {folder}/wandb/offline-run-*` sends it"
 
     @rank_zero_only
     def end(self, failed: bool) -> None:

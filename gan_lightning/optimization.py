@@ -24,6 +24,17 @@ class OptimizerConfig:
     # L2 penalty
     weight_decay: float = 0.0
 
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        if self.name not in OPTIMIZERS:
+            raise ValueError(f"name is {self.name!r}; valid are {', '.join(OPTIMIZERS)}")
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}; it must be positive")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas is {list(self.betas)}; it must be two numbers in [0, 1)")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay is {self.weight_decay}; it must be at least 0")
+
 
 Parameters = Iterable[nn.Parameter]
 
@@ -48,12 +59,7 @@ def build_optimizer(parameters: Parameters, config: OptimizerConfig) -> torch.op
     """Build the optimizer that a config names.
 
     Raises:
-        ValueError: unknown name, a learning rate that is not positive, or betas outside [0, 1).
+        ValueError: a value of the config is out of range.
     """
-    if config.name not in OPTIMIZERS:
-        raise ValueError(f"optimizer {config.name!r} is unknown; valid are {', '.join(OPTIMIZERS)}")
-    if config.learning_rate <= 0:
-        raise ValueError(f"learning_rate is {config.learning_rate}; it must be positive")
-    if len(config.betas) != 2 or not all(0 <= beta < 1 for beta in config.betas):
-        raise ValueError(f"betas is {list(config.betas)}; it must be two numbers in [0, 1)")
+    config.validate()
     return OPTIMIZERS[config.name](parameters, config)

@@ -157,8 +157,8 @@ def train(
     torch.set_flush_denormal(True)
     _check_devices(config)
     learner, data = build(config)
-    _check_batch(config)
-    checkpoint, first_update = None, 0
+    _check_data(config, data)
+    checkpoint = None
     if resume is not None:
         checkpoint = _checkpoint_to_resume(resume)
         first_update = _updates_of(checkpoint)
@@ -168,37 +168,55 @@ def train(
                 f"to go on, give a larger trainer.max_steps"
             )
     folder = resume or RunFolder.create(experiment, output)
-    with _logged_to(folder.log):
-        if is_first_process():
-            folder.describe(config)
-        precision = resolve_precision(config, data.spec.is_image)
-        logging.getLogger("gan_lightning").info("precision %s", precision)
-        loggers = _loggers(config, experiment, folder, first_update)
-        callbacks = _callbacks(config, folder, data)
-        evaluation = next(c for c in callbacks if isinstance(c, Evaluation))
-        signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
-        trainer = _trainer(config, precision, folder, loggers, callbacks)
-        start = time.perf_counter()
-        _begin_wandb(loggers, config, precision)
-        if config.trainer.channels_last and data.spec.is_image:
-            learner = learner.to(memory_format=torch.channels_last)
-        with _wandb_closed(loggers):
-            trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-            for logger in loggers:
-                if isinstance(logger, WandbRun):
-                    logger.summarise(evaluation.measures)
-        seconds = time.perf_counter() - start
-        if trainer.is_global_zero:
-            folder.write_measures(evaluation.measures)
-            _write_network(folder, learner)
-        return Outcome(
-            folder=folder,
-            updates=learner.updates,
-            seconds=seconds,
-            measures=evaluation.measures,
-            interrupted=signals.received,
-            wandb=_wandb_line(config, folder),
-        )
+    try:
+        with _logged_to(folder.log):
+            return _train(config, experiment, folder, learner, data, checkpoint)
+    except BaseException:
+        if resume is None and learner.updates == 0 and is_first_process():
+            folder.remove()
+        raise
+
+
+def _train(
+    config: RunConfig,
+    experiment: str,
+    folder: RunFolder,
+    learner: Learner,
+    data: ResidentData,
+    checkpoint: Path | None,
+) -> Outcome:
+    if is_first_process():
+        folder.describe(config)
+    precision = resolve_precision(config, data.spec.is_image)
+    logging.getLogger("gan_lightning").info("precision %s", precision)
+    first_update = 0 if checkpoint is None else _updates_of(checkpoint)
+    loggers = _loggers(config, experiment, folder, first_update)
+    wandb_runs = [logger for logger in loggers if isinstance(logger, WandbRun)]
+    callbacks = _callbacks(config, folder, data)
+    evaluation = next(c for c in callbacks if isinstance(c, Evaluation))
+    signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
+    trainer = _trainer(config, precision, folder, loggers, callbacks)
+    start = time.perf_counter()
+    for wandb_run in wandb_runs:
+        wandb_run.begin(_resolved(config, precision))
+    if config.trainer.channels_last and data.spec.is_image:
+        learner = learner.to(memory_format=torch.channels_last)
+    with _closed(wandb_runs):
+        trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        for wandb_run in wandb_runs:
+            wandb_run.summarise(evaluation.measures)
+    seconds = time.perf_counter() - start
+    if trainer.is_global_zero:
+        folder.write_measures(evaluation.measures)
+        _write_network(folder, learner)
+    return Outcome(
+        folder=folder,
+        updates=learner.updates,
+        seconds=seconds,
+        measures=evaluation.measures,
+        interrupted=signals.received,
+        wandb=next((run.what_to_tell() for run in wandb_runs), "disabled"),
+    )
 
 
 def load_learner(folder: RunFolder) -> tuple[Learner, ResidentData, RunConfig]:
@@ -230,6 +248,8 @@ def _check_devices(config: RunConfig) -> None:
         raise UserError(
             f"trainer.accelerator is {trainer.accelerator!r} and there is no GPU; use cpu or auto"
         )
+    if trainer.accelerator == "mps" and not torch.backends.mps.is_available():
+        raise UserError("trainer.accelerator is 'mps' and there is no such GPU; use cpu or auto")
     if trainer.devices > there:
         raise UserError(
             f"--devices is {trainer.devices} and there {'is' if there == 1 else 'are'} {there} "
@@ -237,9 +257,13 @@ def _check_devices(config: RunConfig) -> None:
         )
 
 
-def _check_batch(config: RunConfig) -> None:
+def _check_data(config: RunConfig, data: ResidentData) -> None:
+    """Read the data before anything is written, and refuse a batch that they cannot fill."""
     world = config.trainer.devices * config.trainer.nodes
-    size = config.data.batch_size
+    size, there = config.data.batch_size, len(data.training_data()[0])
+    data.test_data()
+    if size > there:
+        raise UserError(f"data.batch_size is {size}; it must lie in 1..{there}, the training data")
     if size % world:
         nearest = max(1, round(size / world)) * world
         raise UserError(
@@ -303,34 +327,23 @@ def _loggers(
     return loggers
 
 
-def _begin_wandb(loggers: list[Logger], config: RunConfig, precision: str) -> None:
+def _resolved(config: RunConfig, precision: str) -> dict[str, Any]:
+    """Return the config as plain values, with what `auto` became."""
     plain = as_plain(config)
     plain["trainer"]["precision"] = precision
-    for logger in loggers:
-        if isinstance(logger, WandbRun):
-            logger.begin(plain)
+    return plain
 
 
 @contextmanager
-def _wandb_closed(loggers: list[Logger]) -> Iterator[None]:
+def _closed(wandb_runs: list[WandbRun]) -> Iterator[None]:
     """End the W&B run however the block ends."""
     failed = True
     try:
         yield
         failed = False
     finally:
-        for logger in loggers:
-            if isinstance(logger, WandbRun):
-                logger.end(failed)
-
-
-def _wandb_line(config: RunConfig, folder: RunFolder) -> str:
-    mode = wandb_mode(config.log)
-    if mode == "disabled":
-        return "disabled"
-    if mode == "offline":
-        return f"logged offline; `wandb sync {folder.path}/wandb/offline-run-*` sends it"
-    return "logged online"
+        for wandb_run in wandb_runs:
+            wandb_run.end(failed)
 
 
 def _write_network(folder: RunFolder, learner: Learner) -> None:

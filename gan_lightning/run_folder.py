@@ -10,7 +10,9 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 from uuid import uuid4
 
@@ -119,9 +121,14 @@ class RunFolder:
             return None
         return str(found)
 
-    def write_measures(self, measures: dict[str, Any]) -> None:
-        """Write the final measures."""
-        write_whole(self.path / "measures.json", json.dumps(measures, indent=2) + "\n")
+    def write_measures(self, measures: dict[str, float]) -> None:
+        """Write the final measures; what is no number, as the KL of no samples, is null."""
+        plain = {name: value if isfinite(value) else None for name, value in measures.items()}
+        write_whole(self.path / "measures.json", json.dumps(plain, indent=2) + "\n")
+
+    def remove(self) -> None:
+        """Delete the folder with all in it."""
+        rmtree(self.path, ignore_errors=True)
 
 
 def is_first_process() -> bool:

@@ -60,7 +60,7 @@ def test_textbook_loop_trains(loops, experiment):
 
 def test_script_prints_a_row_an_experiment():
     arguments = ["--experiments", "gan_ring", "--updates", "20", "--warmup-updates", "20"]
-    arguments += ["--repeats", "2", "--threads", "1", "--wandb", "disabled"]
+    arguments += ["--repeats", "2", "--threads", "1", "--wandb", "offline"]
     command = [sys.executable, str(BENCHMARKS / "step.py"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

@@ -121,7 +121,7 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
     assert environment["packages"]["torch"] == torch.__version__.partition("+")[0]
     assert {"command", "python", "git_revision"} <= environment.keys()
 
-    measures = json.loads((folder / "measures.json").read_text())
+    measures = measures_of(folder)
     assert measures
     *_, last = rows(folder)
     assert last["updates"] == "4"
@@ -218,13 +218,19 @@ def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
 # --- evaluate, sample, traverse
 
 
+def measures_of(folder: Path) -> dict[str, float]:
+    """Read the final measures, null being no number."""
+    measures = json.loads((folder / "measures.json").read_text())
+    return {name: float("nan") if value is None else value for name, value in measures.items()}
+
+
 @pytest.mark.parametrize("kind", ["ring_run", "infogan_run"])
 def test_evaluate_measures_the_checkpoint(kind: str, request: pytest.FixtureRequest) -> None:
     run: TinyRun = request.getfixturevalue(kind)
     outcome = run_cli("evaluate", str(run.folder))
     assert outcome.code == 0, outcome.err
     measured = {line.split()[0]: float(line.split()[1]) for line in outcome.out.splitlines()}
-    measures = json.loads((run.folder / "measures.json").read_text())
+    measures = measures_of(run.folder)
     assert measured == pytest.approx(measures, rel=0.01, abs=0.002, nan_ok=True)
 
 
@@ -310,3 +316,25 @@ def test_traverse_draws_each_code(infogan_run: TinyRun) -> None:
             sizes.append(image.size)
     assert sizes[0][1] < sizes[1][1]
     assert sizes[0][0] > 3 * 28 * 10
+
+
+def test_another_network_family_by_one_override() -> None:
+    outcome = run_cli("show", "gan_mnist", "network.name=dcgan")
+    assert outcome.code == 0, outcome.err
+    assert "generator_norm: batch" in outcome.out
+    assert "generator_hidden" not in outcome.out
+
+
+def test_interrupt_before_the_first_update_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import gan_lightning.run
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gan_lightning.run, "_trainer", interrupted)
+    words = [*tiny("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
+    outcome = run_cli("train", "gan_ring", *words)
+    assert outcome.code == 130
+    assert not (tmp_path / "run").exists()

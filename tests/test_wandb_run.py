@@ -228,7 +228,6 @@ def test_option_goes_before_the_environment(
     assert not list(tmp_path.rglob("*wandb*"))
 
 
-@pytest.mark.xfail(strict=True, reason="wandb.init's error is a traceback, and ends the run")
 def test_server_that_refuses(tmp_path: Path) -> None:
     """It costs a line: the run goes on without it, or leaves nothing behind."""
     with WandbServer(fail_with=401) as server:

@@ -23,6 +23,11 @@ class DataConfig:
     # data of one minibatch, on all processes together
     batch_size: int = 64
 
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}; it must be at least 1")
+
 
 class ResidentData(LightningDataModule, ABC):
     """Data that fits in memory and stays there: a batch is an index into it.
@@ -32,6 +37,9 @@ class ResidentData(LightningDataModule, ABC):
 
     Args:
         config: an instance of the class's `Config`.
+
+    Raises:
+        ValueError: a value of the config is out of range.
 
     Attributes:
         spec: shape and classes.
@@ -43,6 +51,7 @@ class ResidentData(LightningDataModule, ABC):
 
     def __init__(self, config: DataConfig) -> None:
         super().__init__()
+        config.validate()
         self.config = config
         self.schedule: Schedule | None = None
 

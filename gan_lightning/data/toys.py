@@ -29,6 +29,11 @@ class PointsConfig(DataConfig):
     # of the draw of the points
     data_seed: int = 0
 
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        super().validate()
+        _at_least_one("points", self.points)
+
 
 @dataclass
 class RingConfig(PointsConfig):
@@ -37,6 +42,13 @@ class RingConfig(PointsConfig):
     modes: int = 8
     radius: float = 1.0
     standard_deviation: float = 0.01
+
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        super().validate()
+        _at_least_one("modes", self.modes)
+        _positive("radius", self.radius)
+        _positive("standard_deviation", self.standard_deviation)
 
 
 @dataclass
@@ -49,6 +61,13 @@ class GridConfig(PointsConfig):
     spacing: float = 2.0
     standard_deviation: float = 0.05
 
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        super().validate()
+        _at_least_one("side", self.side)
+        _positive("spacing", self.spacing)
+        _positive("standard_deviation", self.standard_deviation)
+
 
 @dataclass
 class SwissRollConfig(PointsConfig):
@@ -59,17 +78,29 @@ class SwissRollConfig(PointsConfig):
     # the spiral is divided by this number
     scale: float = 7.5
 
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        super().validate()
+        _positive("scale", self.scale)
+        if self.noise < 0:
+            raise ValueError(f"noise is {self.noise}; it must be at least 0")
+
+
+def _at_least_one(name: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{name} is {value}; it must be at least 1")
+
+
+def _positive(name: str, value: float) -> None:
+    if value <= 0:
+        raise ValueError(f"{name} is {value}; it must be positive")
+
 
 class Points(ResidentData):
     """Points (N, 2), drawn once from a known distribution."""
 
     spec = DataSpec((2,))
     config: PointsConfig
-
-    def __init__(self, config: PointsConfig) -> None:
-        super().__init__(config)
-        if config.points < 1:
-            raise ValueError(f"points is {config.points}; it must be at least 1")
 
     @abstractmethod
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
@@ -100,10 +131,6 @@ class GaussianMixture(Points):
 
     def __init__(self, config: RingConfig | GridConfig) -> None:
         super().__init__(config)
-        if config.standard_deviation <= 0:
-            raise ValueError(
-                f"standard_deviation is {config.standard_deviation}; it must be positive"
-            )
         self.standard_deviation = config.standard_deviation
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
@@ -124,8 +151,6 @@ class Ring(GaussianMixture):
 
     def __init__(self, config: RingConfig) -> None:
         super().__init__(config)
-        if config.modes < 1:
-            raise ValueError(f"modes is {config.modes}; it must be at least 1")
         angles = torch.arange(config.modes) * (2 * math.pi / config.modes)
         self.centres = config.radius * torch.stack([angles.cos(), angles.sin()], dim=1)
 
@@ -141,8 +166,6 @@ class Grid(GaussianMixture):
 
     def __init__(self, config: GridConfig) -> None:
         super().__init__(config)
-        if config.side < 1:
-            raise ValueError(f"side is {config.side}; it must be at least 1")
         line = (torch.arange(config.side) - (config.side - 1) / 2) * config.spacing
         self.centres = torch.cartesian_prod(line, line)
 

@@ -45,6 +45,10 @@ class InfoGANConfig(GANConfig):
             raise ValueError(
                 f"categorical_codes is {list(self.categorical_codes)}; each needs 2 or more"
             )
+        if self.information_weight < 0:
+            raise ValueError(
+                f"information_weight is {self.information_weight}; it must be at least 0"
+            )
         if self.continuous_codes < 0:
             raise ValueError(f"continuous_codes is {self.continuous_codes}; it must be at least 0")
         if not self.categorical_codes and not self.continuous_codes:

@@ -40,6 +40,11 @@ class DCGANConfig:
     # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
     initialisation: str = "normal_0.02"
 
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        if self.width < 1:
+            raise ValueError(f"width is {self.width}; it must be at least 1")
+
 
 class DCGAN(NetworkFamily[DCGANConfig]):
     """Strided convolutions down, transposed ones up; images of 28, 32, 64 or 128 pixels square.

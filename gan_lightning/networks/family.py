@@ -21,6 +21,9 @@ class FamilyConfig(Protocol):
 
     initialisation: str
 
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+
 
 ConfigT = TypeVar("ConfigT", bound=FamilyConfig)
 
@@ -53,12 +56,13 @@ class NetworkFamily(ABC, Generic[ConfigT]):
         config: an instance of the class's `Config`.
 
     Raises:
-        ValueError: `config.initialisation` is unknown.
+        ValueError: a value of the config is out of range, or `initialisation` unknown.
     """
 
     Config: ClassVar[type[Any]]
 
     def __init__(self, config: ConfigT) -> None:
+        config.validate()
         self.config = config
         self._initialise = choose(INITIALISATIONS, "initialisation", config.initialisation)
 

@@ -20,6 +20,9 @@ class InfoGANNetworksConfig:
     # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
     initialisation: str = "normal_0.02"
 
+    def validate(self) -> None:
+        """Accept every value: an unknown initialisation is refused when networks are built."""
+
 
 class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
     """Two convolutions and a dense layer of 1024 units, and the same upside down.

@@ -38,6 +38,17 @@ class MLPConfig:
     # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
     initialisation: str = "default"
 
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        for name in ("generator_hidden", "discriminator_hidden"):
+            widths = list(getattr(self, name))
+            if not widths or min(widths) < 1:
+                raise ValueError(f"{name} is {widths}; it needs a layer, each of 1 unit or more")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; it must lie in [0, 1)")
+        if self.maxout_pieces < 0:
+            raise ValueError(f"maxout_pieces is {self.maxout_pieces}; it must be at least 0")
+
 
 class MLP(NetworkFamily[MLPConfig]):
     """Fully connected networks that take points (D,) and images (C, H, W) of any size.

@@ -37,6 +37,12 @@ class MNISTConfig(DataConfig):
     # height and width in pixels: 28, or 32 with a border of zeros
     size: int = 28
 
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        super().validate()
+        if self.size not in (28, 32):
+            raise ValueError(f"size is {self.size}; MNIST comes at 28 and 32 pixels")
+
 
 class MNIST(ResidentData):
     """Handwritten digits, 1x28x28 (or padded to 1x32x32), ten classes.
@@ -53,8 +59,6 @@ class MNIST(ResidentData):
 
     def __init__(self, config: MNISTConfig) -> None:
         super().__init__(config)
-        if config.size not in (28, 32):
-            raise ValueError(f"size is {config.size}; MNIST comes at 28 and 32 pixels")
         self.spec = DataSpec((1, config.size, config.size), classes=10)
 
     def training_data(self) -> tuple[Tensor, Tensor]:
