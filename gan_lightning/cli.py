@@ -166,7 +166,8 @@ def train(
       gan-lightning train infogan_mnist --devices 2 --accelerator cpu trainer.max_steps=20
       gan-lightning train infogan_mnist --resume
     """
-    from gan_lightning.config import experiment_path, load_config, read_yaml
+    from gan_lightning.config import load_config
+    from gan_lightning.experiment_files import experiment_path, read_yaml
     from gan_lightning.run_folder import RunFolder, is_first_process
 
     path = experiment_path(experiment)
@@ -226,7 +227,7 @@ def verdict(claim: Any, value: float) -> str:
 @for_people
 def list_experiments() -> None:
     """List the experiments: name, paper, data, claim."""
-    from gan_lightning.config import experiment_names, read_yaml
+    from gan_lightning.experiment_files import experiment_names, read_yaml
 
     rows = [("experiment", "paper", "data", "claim")]
     for name, path in experiment_names().items():
@@ -262,7 +263,8 @@ def show(experiment: str, overrides: Sequence[str]) -> None:
     Example:
       gan-lightning show infogan_mnist model.continuous_codes=3
     """
-    from gan_lightning.config import experiment_path, load_config, read_yaml, to_yaml
+    from gan_lightning.config import load_config, to_yaml
+    from gan_lightning.experiment_files import experiment_path, read_yaml
 
     config = load_config(read_yaml(experiment_path(experiment)), list(overrides))
     click.echo(to_yaml(config), nl=False)

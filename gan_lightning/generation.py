@@ -14,13 +14,13 @@ from PIL import Image
 from torch import Tensor
 
 from gan_lightning.callbacks.pictures import draw_scatter, tile, to_uint8, traversal_picture
-from gan_lightning.config import RunConfig
 from gan_lightning.data import DATASETS, ResidentData
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.evaluation import evaluate, judge_for
 from gan_lightning.gans import GAN
-from gan_lightning.run import load_learner
+from gan_lightning.restore import load_learner
 from gan_lightning.run_folder import RunFolder
+from gan_lightning.schema import RunConfig
 
 __all__ = ["evaluate_file", "evaluate_run", "write_samples", "write_traversal"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from gan_lightning.config import LogConfig
+from gan_lightning.schema import LogConfig
 
 __all__ = ["MetricsFile", "WandbRun", "wandb_mode"]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
-import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -18,6 +16,8 @@ from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import Logger
 from safetensors.torch import save as save_safetensors
 
+from gan_lightning.batch import DataSpec
+from gan_lightning.build import build
 from gan_lightning.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
@@ -27,23 +27,19 @@ from gan_lightning.callbacks import (
     StopOnSignal,
     TraversalGrid,
     UpdatesBar,
-    latest_checkpoint,
 )
-from gan_lightning.classifiers import CLASSIFIERS
-from gan_lightning.config import RunConfig, as_plain
-from gan_lightning.data import DATASETS, ResidentData, Schedule
+from gan_lightning.data import ResidentData
 from gan_lightning.distributed import AlternatingDDP
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GANS
 from gan_lightning.learner import Learner
 from gan_lightning.loggers import MetricsFile, WandbRun, wandb_mode
-from gan_lightning.networks import NETWORKS
-from gan_lightning.randomness import derived_seed, isolated_randomness
+from gan_lightning.preflight import check_data, check_devices, resolve_precision
+from gan_lightning.restore import checkpoint_to_resume, updates_of
 from gan_lightning.run_folder import RunFolder, is_first_process
+from gan_lightning.schema import RunConfig, as_plain
 
-__all__ = ["Outcome", "build", "load_learner", "resolve_precision", "rounds_per_batch", "train"]
-
-MOST_ROUNDS_PER_BATCH = 20
+__all__ = ["Outcome", "assemble", "default_callbacks", "logged_to", "train"]
 
 
 @dataclass(frozen=True)
@@ -67,79 +63,6 @@ class Outcome:
     wandb: str
 
 
-def build(config: RunConfig) -> tuple[Learner, ResidentData]:
-    """Make the model, initialised as the seed says, and its data.
-
-    Raises:
-        UserError: data cannot be had, or model, networks and data do not fit each other.
-    """
-    data = _constructed("data", DATASETS[config.data.name], config.data)
-    with isolated_randomness(derived_seed(config.seed, "weights")):
-        if config.model.name in CLASSIFIERS:
-            classifier = CLASSIFIERS[config.model.name]
-            learner: Learner = _constructed(
-                "model",
-                classifier,
-                config.model,
-                data.spec,
-                updates=config.trainer.max_steps,
-                seed=config.seed,
-            )
-        else:
-            networks = _constructed("network", NETWORKS[config.network.name], config.network)
-            gan = GANS[config.model.name]
-            learner = _constructed("model", gan, config.model, networks, data.spec, config.seed)
-    learner.log_every = config.log.every
-    data.schedule = Schedule(
-        updates=config.trainer.max_steps,
-        discriminator_steps=getattr(config.model, "discriminator_steps", 1),
-        rounds_per_batch=rounds_per_batch(config, is_image=data.spec.is_image),
-        seed=config.seed,
-    )
-    return learner, data
-
-
-def _constructed(section: str, make: Any, *args: Any, **kwargs: Any) -> Any:
-    try:
-        return make(*args, **kwargs)
-    except ValueError as error:
-        raise UserError(f"{section}: {error}") from error
-
-
-def rounds_per_batch(config: RunConfig, is_image: bool) -> int:
-    """Choose how many rounds one Lightning batch holds.
-
-    The trainer's own loop costs about a millisecond a batch: nothing beside a step on images, half
-    of the time on points. Every cadence stays a multiple of the choice.
-    """
-    if config.trainer.rounds_per_batch:
-        return config.trainer.rounds_per_batch
-    if is_image:
-        return 1
-    cadences = (
-        config.trainer.max_steps,
-        config.evaluation.every,
-        config.pictures.every,
-        config.checkpoints.every,
-        config.log.every,
-    )
-    common = math.gcd(*cadences)
-    return max(size for size in range(1, MOST_ROUNDS_PER_BATCH + 1) if common % size == 0)
-
-
-def resolve_precision(config: RunConfig, is_image: bool) -> str:
-    """Resolve `auto`: bfloat16 autocast for images where the processor computes in it."""
-    if config.trainer.precision != "auto":
-        return config.trainer.precision
-    if not is_image:
-        return "32-true"
-    if config.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    capabilities = torch.cpu.get_capabilities()
-    fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return "bf16-mixed" if fast else "32-true"
-
-
 def train(
     config: RunConfig, experiment: str, output: Path | None = None, resume: RunFolder | None = None
 ) -> Outcome:
@@ -155,13 +78,13 @@ def train(
         UserError: nothing has been written then, or the run folder says how far it got.
     """
     torch.set_flush_denormal(True)
-    _check_devices(config)
+    check_devices(config)
     learner, data = build(config)
-    _check_data(config, data)
+    check_data(config, data)
     checkpoint = None
     if resume is not None:
-        checkpoint = _checkpoint_to_resume(resume)
-        first_update = _updates_of(checkpoint)
+        checkpoint = checkpoint_to_resume(resume)
+        first_update = updates_of(checkpoint)
         if first_update >= config.trainer.max_steps:
             raise UserError(
                 f"run {resume.path} has made all its {first_update:,} updates; "
@@ -169,7 +92,7 @@ def train(
             )
     folder = resume or RunFolder.create(experiment, output)
     try:
-        with _logged_to(folder.log):
+        with logged_to(folder.log):
             return _train(config, experiment, folder, learner, data, checkpoint)
     except BaseException:
         if resume is None and learner.updates == 0 and is_first_process():
@@ -187,20 +110,13 @@ def _train(
 ) -> Outcome:
     if is_first_process():
         folder.describe(config)
-    precision = resolve_precision(config, data.spec.is_image)
-    logging.getLogger("gan_lightning").info("precision %s", precision)
-    first_update = 0 if checkpoint is None else _updates_of(checkpoint)
-    loggers = _loggers(config, experiment, folder, first_update)
-    wandb_runs = [logger for logger in loggers if isinstance(logger, WandbRun)]
-    callbacks = _callbacks(config, folder, data)
+    first_update = 0 if checkpoint is None else updates_of(checkpoint)
+    start = time.perf_counter()
+    callbacks = default_callbacks(config, folder, data)
+    trainer = assemble(config, experiment, folder, data.spec, callbacks, first_update)
+    wandb_runs = [logger for logger in trainer.loggers if isinstance(logger, WandbRun)]
     evaluation = next(c for c in callbacks if isinstance(c, Evaluation))
     signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
-    trainer = _trainer(config, precision, folder, loggers, callbacks)
-    start = time.perf_counter()
-    for wandb_run in wandb_runs:
-        wandb_run.begin(_resolved(config, precision))
-    if config.trainer.channels_last and data.spec.is_image:
-        learner = learner.to(memory_format=torch.channels_last)
     with _closed(wandb_runs):
         trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         for wandb_run in wandb_runs:
@@ -219,66 +135,30 @@ def _train(
     )
 
 
-def load_learner(folder: RunFolder) -> tuple[Learner, ResidentData, RunConfig]:
-    """Load a run's model from its latest checkpoint, with its data and config.
-
-    Raises:
-        UserError: the run has no checkpoint, or it cannot be read.
-    """
-    torch.set_flush_denormal(True)
-    config = folder.config()
-    learner, data = build(config)
-    checkpoint = _read_checkpoint(_checkpoint_to_resume(folder))
-    learner.load_state_dict(checkpoint["state_dict"])
-    learner.on_load_checkpoint(checkpoint)
-    return learner.eval(), data, config
-
-
-def _check_devices(config: RunConfig) -> None:
-    """Refuse more devices than there are."""
-    trainer = config.trainer
-    on_cuda = trainer.accelerator in ("gpu", "cuda") or (
-        trainer.accelerator == "auto" and torch.cuda.is_available()
-    )
-    if on_cuda:
-        there, kind = torch.cuda.device_count(), "GPU"
-    else:
-        there, kind = os.cpu_count() or 1, "processor core"
-    if on_cuda and there == 0:
-        raise UserError(
-            f"trainer.accelerator is {trainer.accelerator!r} and there is no GPU; use cpu or auto"
-        )
-    if trainer.accelerator == "mps" and not torch.backends.mps.is_available():
-        raise UserError("trainer.accelerator is 'mps' and there is no such GPU; use cpu or auto")
-    if trainer.devices > there:
-        raise UserError(
-            f"--devices is {trainer.devices} and there {'is' if there == 1 else 'are'} {there} "
-            f"{kind}{'' if there == 1 else 's'}; valid are 1 to {there}"
-        )
-
-
-def _check_data(config: RunConfig, data: ResidentData) -> None:
-    """Read the data before anything is written, and refuse a batch that they cannot fill."""
-    world = config.trainer.devices * config.trainer.nodes
-    size, there = config.data.batch_size, len(data.training_data()[0])
-    data.test_data()
-    if size > there:
-        raise UserError(f"data.batch_size is {size}; it must lie in 1..{there}, the training data")
-    if size % world:
-        nearest = max(1, round(size / world)) * world
-        raise UserError(
-            f"data.batch_size is {size}, the global minibatch, which {world} processes cannot "
-            f"share evenly; the nearest that they can is {nearest}"
-        )
-
-
-def _trainer(
+def assemble(
     config: RunConfig,
-    precision: str,
+    experiment: str,
     folder: RunFolder,
-    loggers: list[Logger],
+    data: DataSpec,
     callbacks: list[Callback],
+    first_update: int = 0,
 ) -> Trainer:
+    """Make a run's Trainer with its loggers, the W&B run begun.
+
+    Args:
+        config: of the run.
+        experiment: its name.
+        folder: where it writes.
+        data: shape of what it trains on.
+        callbacks: `default_callbacks`, or more.
+        first_update: where a resumed run goes on.
+    """
+    precision = resolve_precision(config, data.is_image)
+    logging.getLogger("gan_lightning").info("precision %s", precision)
+    loggers = _loggers(config, experiment, folder, first_update)
+    for logger in loggers:
+        if isinstance(logger, WandbRun):
+            logger.begin(_resolved(config, precision))
     several = config.trainer.devices * config.trainer.nodes > 1
     if several and not torch.cuda.is_available():
         torch.set_num_threads(max(1, torch.get_num_threads() // config.trainer.devices))
@@ -299,7 +179,7 @@ def _trainer(
     )
 
 
-def _callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) -> list[Callback]:
+def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) -> list[Callback]:
     """List what watches the run; signals come first, the checkpoint after what it must include."""
     callbacks: list[Callback] = [StopOnSignal(), UpdatesBar(config.trainer.max_steps)]
     evaluation = config.evaluation
@@ -356,32 +236,8 @@ def _write_network(folder: RunFolder, learner: Learner) -> None:
     partial.replace(folder.path / f"{name}.safetensors")
 
 
-def _checkpoint_to_resume(folder: RunFolder) -> Path:
-    checkpoint = latest_checkpoint(folder.checkpoints)
-    if checkpoint is None:
-        raise UserError(f"run {folder.path} has no checkpoint yet; train it again")
-    return checkpoint
-
-
-def _read_checkpoint(path: Path) -> dict[str, Any]:
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # torch names no narrower class for a damaged archive
-        raise UserError(
-            f"checkpoint {path} cannot be read ({type(error).__name__}); "
-            f"delete it to use the one before"
-        ) from error
-    assert isinstance(checkpoint, dict)
-    return checkpoint
-
-
-def _updates_of(path: Path) -> int:
-    updates: int = _read_checkpoint(path)["progress"]["updates"]
-    return updates
-
-
 @contextmanager
-def _logged_to(path: Path) -> Iterator[None]:
+def logged_to(path: Path) -> Iterator[None]:
     """Send Lightning's remarks and Python's warnings to the run's log, not to the screen."""
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -16,8 +16,10 @@ from shutil import rmtree
 from typing import Any
 from uuid import uuid4
 
-from gan_lightning.config import RunConfig, load_config, read_yaml, to_yaml
+from gan_lightning.config import load_config, to_yaml
 from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.experiment_files import read_yaml
+from gan_lightning.schema import RunConfig
 
 __all__ = ["RunFolder", "is_first_process"]
 

@@ -96,7 +96,7 @@ def run_process(
 
 def tiny(experiment: str) -> list[str]:
     """Return the overrides that make an experiment end in seconds."""
-    from gan_lightning.config import experiment_path, read_yaml
+    from gan_lightning.experiment_files import experiment_path, read_yaml
 
     network = read_yaml(experiment_path(experiment)).get("network", {})
     return [*TINY, *NARROW.get(network.get("name", "mlp"), ())]

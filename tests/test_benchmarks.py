@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_lightning.config import experiment_path, load_config, read_yaml
-from gan_lightning.run import build
+from gan_lightning.build import build
+from gan_lightning.config import load_config
+from gan_lightning.experiment_files import experiment_path, read_yaml
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 UPDATES = 3
@@ -21,15 +22,17 @@ def loops(monkeypatch):
 
 
 def weights_after(loops, loop, experiment, overrides):
-    def tick(updates):
+    weights = {}
+
+    def tick(learner, updates):
         if updates >= UPDATES:
+            weights.update(learner.state_dict())
             raise loops.Finished
 
     config = load_config(read_yaml(experiment_path(experiment)), ["log.wandb=disabled", *overrides])
-    learner, data = build(config)
     with pytest.raises(loops.Finished):
-        loop(config, learner, data, tick)
-    return learner.state_dict()
+        loop(config, tick)
+    return weights
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,10 @@ from conftest import EXPERIMENTS, TinyRun, command, run_cli, tiny
 from PIL import Image
 from safetensors.numpy import load_file
 
-from gan_lightning.config import as_plain, experiment_path, load_config, read_yaml
+from gan_lightning.config import load_config
 from gan_lightning.data.mnist import datamodule as mnist
+from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.schema import as_plain
 
 COMMANDS = ("train", "list", "show", "evaluate", "sample", "traverse")
 WITH_EXAMPLE = [name for name in COMMANDS if name != "list"]
@@ -333,7 +335,7 @@ def test_interrupt_before_the_first_update_leaves_nothing(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gan_lightning.run, "_trainer", interrupted)
+    monkeypatch.setattr(gan_lightning.run, "assemble", interrupted)
     words = [*tiny("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
     outcome = run_cli("train", "gan_ring", *words)
     assert outcome.code == 130

@@ -11,9 +11,9 @@ from torch.optim import Optimizer
 from worlds import ALL_GANS, config, gan, quiet_trainer, same, trained, weights
 
 from gan_lightning.batch import Batch, Condition
+from gan_lightning.build import build
 from gan_lightning.gans import GANS
 from gan_lightning.gans.base import GAN, frozen, parameters
-from gan_lightning.run import build
 
 
 class StepWatch(Callback):

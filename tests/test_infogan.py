@@ -8,8 +8,8 @@ import torch
 from worlds import config, gan
 
 from gan_lightning.batch import Batch, Condition
+from gan_lightning.build import build
 from gan_lightning.gans import InfoGAN
-from gan_lightning.run import build
 
 
 def infogan(*overrides: str) -> InfoGAN:

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 from worlds import config, quiet_trainer, weights
 
+from gan_lightning.build import build
 from gan_lightning.distributed import AlternatingDDP
-from gan_lightning.run import build
 
 
 def play(model: str, world: int, folder: Path) -> None:

@@ -11,10 +11,11 @@ import torch
 from worlds import ALL_GANS, config
 
 from gan_lightning.callbacks import AtomicCheckpointIO, latest_checkpoint
-from gan_lightning.config import RunConfig
 from gan_lightning.errors import UserError
-from gan_lightning.run import Outcome, load_learner, train
+from gan_lightning.restore import load_learner
+from gan_lightning.run import Outcome, train
 from gan_lightning.run_folder import RunFolder
+from gan_lightning.schema import RunConfig
 
 
 def small(model: str, updates: int) -> RunConfig:

@@ -14,7 +14,9 @@ from PIL import Image
 from wandb_offline import OfflineRun, read_offline_run
 from wandb_server import StubRun, WandbServer, wandb_environment
 
-from gan_lightning.config import as_plain, load_config, read_yaml
+from gan_lightning.config import load_config
+from gan_lightning.experiment_files import read_yaml
+from gan_lightning.schema import as_plain
 
 LOSSES = {
     "infogan_mnist": {

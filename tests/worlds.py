@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from pytorch_lightning import Trainer
 
-from gan_lightning.config import RunConfig, load_config
+from gan_lightning.build import build
+from gan_lightning.config import load_config
 from gan_lightning.gans import GAN, GANS
 from gan_lightning.learner import Learner
-from gan_lightning.run import build
+from gan_lightning.schema import RunConfig
 
 SMALL_MODELS: dict[str, dict[str, Any]] = {"infogan": {"categorical_codes": [3, 4]}}
 """Settings that a variant needs to be small; every variant of GANS is tested with or without."""

@@ -1,0 +1,191 @@
+"""The keys of a run, with their defaults, units and ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from omegaconf import MISSING, OmegaConf
+
+from gan_lightning.errors import UserError, nearest_first
+
+__all__ = ["Claim", "LogConfig", "RunConfig", "as_plain", "check_ranges"]
+
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
+WANDB_MODES = ("auto", "online", "offline", "disabled")
+
+
+@dataclass
+class Claim:
+    """A paper's number, and what a run must measure to agree."""
+
+    # key of an evaluated metric
+    metric: str = MISSING
+    at_least: float | None = None
+    at_most: float | None = None
+    # section, table or figure
+    source: str = ""
+
+
+@dataclass
+class TrainerConfig:
+    """How long and on what a run trains."""
+
+    # generator updates
+    max_steps: int = 5000
+    # auto, 32-true, bf16-mixed or 16-mixed; auto is bf16-mixed for images where it is fast
+    precision: str = "auto"
+    # auto, cpu, gpu, cuda or mps
+    accelerator: str = "auto"
+    # processes a node, each with a device of its own
+    devices: int = 1
+    nodes: int = 1
+    # rounds of the game in one Lightning batch; 0 chooses: 1 for images, up to 20 for points
+    rounds_per_batch: int = 0
+    # memory layout of the networks' convolutions: channels last
+    channels_last: bool = True
+
+
+@dataclass
+class EvaluationConfig:
+    """What is measured, and how often."""
+
+    # generator updates between evaluations; 0 evaluates at the end only
+    every: int = 1000
+    # generated data to measure
+    samples: int = 10_000
+
+
+@dataclass
+class PicturesConfig:
+    """What is drawn, and how often."""
+
+    # generator updates between pictures; 0 draws at the end only
+    every: int = 500
+    # images in the sample grid; points in the scatter plot are 2500
+    samples: int = 64
+
+
+@dataclass
+class CheckpointsConfig:
+    """What is saved."""
+
+    # generator updates between checkpoints; one is always saved at the end
+    every: int = 500
+    # how many are kept
+    keep: int = 2
+
+
+@dataclass
+class LogConfig:
+    """Where losses and metrics go."""
+
+    # generator updates between logged losses
+    every: int = 50
+    # Weights & Biases: online, offline, disabled; auto is online with a login, else offline
+    wandb: str = "auto"
+    project: str = "gan-lightning"
+    entity: str | None = None
+    tags: list[str] = field(default_factory=list)
+
+
+@dataclass
+class RunConfig:
+    """A run, whole: nothing outside it decides what is trained."""
+
+    title: str = ""
+    # authors, year, arXiv number
+    paper: str = ""
+    # of weights, order of the data and all random draws
+    seed: int = 0
+    model: Any = MISSING
+    network: Any = MISSING
+    data: Any = MISSING
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    pictures: PicturesConfig = field(default_factory=PicturesConfig)
+    checkpoints: CheckpointsConfig = field(default_factory=CheckpointsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+    claims: list[Claim] = field(default_factory=list)
+
+
+def check_ranges(config: RunConfig) -> None:
+    """Check ranges; networks and data check theirs when they are built.
+
+    Raises:
+        UserError: the first value out of range.
+    """
+    trainer = config.trainer
+    at_least_one = {
+        "trainer.max_steps": trainer.max_steps,
+        "trainer.devices": trainer.devices,
+        "trainer.nodes": trainer.nodes,
+        "pictures.samples": config.pictures.samples,
+        "checkpoints.keep": config.checkpoints.keep,
+        "log.every": config.log.every,
+    }
+    at_least_zero = {
+        "seed": config.seed,
+        "trainer.rounds_per_batch": trainer.rounds_per_batch,
+        "evaluation.every": config.evaluation.every,
+        "pictures.every": config.pictures.every,
+        "checkpoints.every": config.checkpoints.every,
+    }
+    for key, number in _numbers(as_plain(config)):
+        if not math.isfinite(number):
+            raise UserError(f"{key} is {number}; it must be finite")
+    if config.evaluation.samples < 2:
+        raise UserError(f"evaluation.samples is {config.evaluation.samples}; it must be at least 2")
+    for key, value in at_least_one.items():
+        if value < 1:
+            raise UserError(f"{key} is {value}; it must be at least 1")
+    for key, value in at_least_zero.items():
+        if value < 0:
+            raise UserError(f"{key} is {value}; it must be at least 0")
+    for key, word, valid in (
+        ("trainer.precision", trainer.precision, PRECISIONS),
+        ("trainer.accelerator", trainer.accelerator, ACCELERATORS),
+        ("log.wandb", config.log.wandb, WANDB_MODES),
+    ):
+        if word not in valid:
+            raise UserError(f"{key} is {word!r}; valid are {nearest_first(word, valid)}")
+    for claim in config.claims:
+        if (claim.at_least is None) == (claim.at_most is None):
+            raise UserError(f"claim on {claim.metric!r} needs at_least or at_most, and one only")
+    _validate_parts(config)
+
+
+def _validate_parts(part: Any, key: str = "") -> None:
+    """Let every section check its own ranges, and put its key before what it says."""
+    for name in (entry.name for entry in fields(part)):
+        value = getattr(part, name)
+        if is_dataclass(value):
+            path = f"{key}{name}."
+            if hasattr(value, "validate"):
+                try:
+                    value.validate()
+                except ValueError as error:
+                    raise UserError(f"{path}{error}") from error
+            _validate_parts(value, path)
+
+
+def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every number of nested plain values, with its key."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _numbers(part, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _numbers(part, f"{key}[{index}]")
+    elif isinstance(value, int | float):
+        yield key, value
+
+
+def as_plain(config: RunConfig) -> dict[str, Any]:
+    """Turn a config into plain dictionaries, lists, words and numbers, for YAML and W&B."""
+    plain = OmegaConf.to_container(OmegaConf.structured(config))
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
