@@ -61,7 +61,7 @@ def test_the_adversarial_term_has_no_gradient_in_q() -> None:
 
 
 def test_information_loss_by_hand() -> None:
-    learner = infogan("model.information_weight=0.5")
+    learner = infogan("model.information_weight=0.5", "model.continuous_information_weight=0.25")
     fake = learner.draw(6)
     codes = fake.condition
     assert codes.categorical is not None
@@ -71,15 +71,15 @@ def test_information_loss_by_hand() -> None:
     for index, logits in enumerate(recognised.categorical):
         log_probabilities = logits - logits.exp().sum(1, keepdim=True).log()
         chosen = log_probabilities[torch.arange(6), codes.categorical[:, index]]
-        expected = expected - chosen.mean()
+        expected = expected - 0.5 * chosen.mean()
     squared = (recognised.continuous - codes.continuous).pow(2).sum(1).mean()
-    expected = expected + 0.5 * squared + math.log(2 * math.pi)  # two codes, half of it each
+    expected = expected + 0.25 * (0.5 * squared + math.log(2 * math.pi))  # half of it a code
     found = learner.generator_loss(Batch(torch.randn(6, 2)), fake)["information"]
-    torch.testing.assert_close(found, 0.5 * expected)
+    torch.testing.assert_close(found, expected)
 
 
 def test_no_weight_no_gradient() -> None:
-    learner = infogan("model.information_weight=0")
+    learner = infogan("model.information_weight=0", "model.continuous_information_weight=0")
     terms = learner.generator_loss(Batch(torch.randn(4, 2)), learner.draw(4))
     assert gradients(learner, terms["information"], *MODULES)["generator"] == 0
 

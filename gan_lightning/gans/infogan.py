@@ -35,8 +35,10 @@ class InfoGANConfig(GANConfig):
     categorical_codes: list[int] = field(default_factory=lambda: [10])
     # number of continuous codes, each uniform on [-1, 1]
     continuous_codes: int = 2
-    # lambda: weight of the information bound in the game
+    # lambda: weight in the game of the information bound of the categorical codes
     information_weight: float = 1.0
+    # and of the continuous codes, for which section 6 of the paper asks a smaller one
+    continuous_information_weight: float = 0.2
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
@@ -45,10 +47,9 @@ class InfoGANConfig(GANConfig):
             raise ValueError(
                 f"categorical_codes is {list(self.categorical_codes)}; each needs 2 or more"
             )
-        if self.information_weight < 0:
-            raise ValueError(
-                f"information_weight is {self.information_weight}; it must be at least 0"
-            )
+        for name in ("information_weight", "continuous_information_weight"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
         if self.continuous_codes < 0:
             raise ValueError(f"continuous_codes is {self.continuous_codes}; it must be at least 0")
         if not self.categorical_codes and not self.continuous_codes:
@@ -154,14 +155,16 @@ class InfoGAN(GAN):
         if codes.categorical is not None:
             columns = codes.categorical.unbind(1)
             terms += [
-                losses.categorical_negative_log_likelihood(logits, code)
+                self.config.information_weight
+                * losses.categorical_negative_log_likelihood(logits, code)
                 for logits, code in zip(recognised.categorical, columns, strict=True)
             ]
         if codes.continuous is not None and self.config.continuous_codes:
             terms.append(
-                losses.gaussian_negative_log_likelihood(recognised.continuous, codes.continuous)
+                self.config.continuous_information_weight
+                * losses.gaussian_negative_log_likelihood(recognised.continuous, codes.continuous)
             )
-        return self.config.information_weight * torch.stack(terms).sum()
+        return torch.stack(terms).sum()
 
     def _split(self, outputs: Tensor) -> Recognition:
         sizes = [*self.config.categorical_codes, self.config.continuous_codes]
