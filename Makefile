@@ -27,7 +27,7 @@ train: $(VENV)/.installed ## Train an experiment: make train EXP=infogan_mnist A
 	@$(VENV)/bin/gan-lightning train $(EXP) $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run the tests
-	$(VENV)/bin/pytest -n auto --dist worksteal $(ARGS)
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style
 	$(VENV)/bin/ruff check .

@@ -8,6 +8,7 @@ import os
 import torch
 
 from gan_lightning.data import ResidentData
+from gan_lightning.data.rounds import check_batch_size
 from gan_lightning.errors import UserError
 from gan_lightning.schema import RunConfig
 
@@ -75,14 +76,9 @@ def check_devices(config: RunConfig) -> None:
 
 def check_data(config: RunConfig, data: ResidentData) -> None:
     """Read the data before anything is written, and refuse a batch that they cannot fill."""
-    world = config.trainer.devices * config.trainer.nodes
-    size, there = config.data.batch_size, len(data.training_data()[0])
     data.test_data()
-    if size > there:
-        raise UserError(f"data.batch_size is {size}; it must lie in 1..{there}, the training data")
-    if size % world:
-        nearest = max(1, round(size / world)) * world
-        raise UserError(
-            f"data.batch_size is {size}, the global minibatch, which {world} processes cannot "
-            f"share evenly; the nearest that they can is {nearest}"
-        )
+    world_size = config.trainer.devices * config.trainer.nodes
+    try:
+        check_batch_size(config.data.batch_size, len(data.training_data()[0]), world_size)
+    except ValueError as error:
+        raise UserError(f"data.{error}") from error

@@ -11,7 +11,7 @@ from torch import Tensor
 from gan_lightning.batch import Batch
 from gan_lightning.randomness import derived_seed
 
-__all__ = ["RoundStream", "Schedule"]
+__all__ = ["RoundStream", "Schedule", "check_batch_size"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,22 @@ class Schedule:
     discriminator_steps: int = 1
     rounds_per_batch: int = 1
     seed: int = 0
+
+
+def check_batch_size(batch_size: int, data: int, world_size: int) -> None:
+    """Check that a global minibatch can be filled and shared.
+
+    Raises:
+        ValueError: it is larger than the data, or the processes cannot share it evenly.
+    """
+    if not 1 <= batch_size <= data:
+        raise ValueError(f"batch_size is {batch_size}; it must lie in 1..{data}")
+    if batch_size % world_size:
+        nearest = max(1, round(batch_size / world_size)) * world_size
+        raise ValueError(
+            f"batch_size is {batch_size}, the global minibatch, which {world_size} processes "
+            f"cannot share evenly; the nearest that they can is {nearest}"
+        )
 
 
 class RoundStream:
@@ -60,14 +76,7 @@ class RoundStream:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        if not 1 <= batch_size <= len(data):
-            raise ValueError(f"batch_size is {batch_size}; it must lie in 1..{len(data)}")
-        if batch_size % world_size:
-            nearest = max(1, round(batch_size / world_size)) * world_size
-            raise ValueError(
-                f"batch_size is {batch_size}, the global minibatch, which {world_size} processes "
-                f"cannot share evenly; the nearest that they can is {nearest}"
-            )
+        check_batch_size(batch_size, len(data), world_size)
         self._data, self._labels = data, labels
         self._schedule = schedule
         self._first_update = first_update
