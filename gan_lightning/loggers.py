@@ -109,9 +109,11 @@ class WandbRun(WandbLogger):
 
     Attributes:
         refusal: why the server did not take the run; empty where it did.
+        address: of the run's page; empty offline.
     """
 
     refusal = ""
+    address = ""
 
     @classmethod
     def make(
@@ -159,6 +161,7 @@ class WandbRun(WandbLogger):
             self.refusal = str(error).splitlines()[0]
             wandb.teardown()
             self._wandb_init["mode"] = "offline"
+        self.address = self.experiment.url or ""
         self.experiment.config.update(dict(config), allow_val_change=True)
         self.experiment.define_metric(STEP)
         self.experiment.define_metric("*", step_metric=STEP)
@@ -171,7 +174,7 @@ class WandbRun(WandbLogger):
     def what_to_tell(self) -> str:
         """Say in one line where the run is."""
         if self._wandb_init["mode"] != "offline":
-            return "logged online"
+            return f"logged at {self.address}"
         why = f"W&B refused ({self.refusal}); " if self.refusal else ""
         folder = Path(self.save_dir or ".")
         return f"{why}logged offline; `wandb sync {folder}/wandb/offline-run-*` sends it"

@@ -206,7 +206,7 @@ def test_without_a_login_says_how_to_sync(offline: Callable[[str], Logged]) -> N
 
 def test_with_a_login_says_so(delivered: Callable[[str], Logged]) -> None:
     run = delivered("gan_ring")
-    assert "W&B    logged online" in run.outcome.out
+    assert "W&B    logged at http://127.0.0.1" in run.outcome.out
     assert "0123456789" not in run.outcome.out + run.outcome.err
     assert "0123456789" not in str(run.config)
 
