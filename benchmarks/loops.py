@@ -1,22 +1,23 @@
 """Three loops that play the same game: ours, a bare one by hand, and a tutorial's.
 
-Each takes a freshly built model and its data and trains without end, calling `tick(updates)` before
-every update (our loop: before every Lightning batch); `tick` raises `Finished` to end it.
+Each builds an experiment's model and data and trains without end, calling `tick(model, updates)`
+before every update (our loop: before every Lightning batch); `tick` raises `Finished` to end it.
 """
 
 from __future__ import annotations
 
 import lzma
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, redirect_stderr
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, default_generator, nn
 from torch.nn.functional import (
     binary_cross_entropy_with_logits,
@@ -27,22 +28,22 @@ from torch.nn.functional import (
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import datasets, transforms
 
-from gan_lightning import run
-from gan_lightning.config import RunConfig
+from gan_lightning.build import build
 from gan_lightning.data import MNIST, ResidentData
 from gan_lightning.data.mnist import datamodule as embedded
 from gan_lightning.gans.gan import StandardGAN
 from gan_lightning.gans.infogan import InfoGAN
 from gan_lightning.learner import Learner
-from gan_lightning.loggers import WandbRun
 from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.preflight import resolve_precision, rounds_per_batch
 from gan_lightning.randomness import derived_seed
-from gan_lightning.run_folder import RunFolder
+from gan_lightning.run import train
+from gan_lightning.schema import RunConfig
 
 __all__ = ["LOOPS", "Finished", "Tick", "bare", "textbook", "trainer"]
 
-Tick = Callable[[int], None]
-"""Called with the number of updates made so far, before the next one."""
+Tick = Callable[[Learner, int], None]
+"""Called with the model and the number of updates made so far, before the next one."""
 
 ENDLESS = 10**9
 
@@ -51,54 +52,40 @@ class Finished(Exception):  # noqa: N818 - it ends a loop, nothing went wrong
     """Raised by a tick to end a loop."""
 
 
-def trainer(config: RunConfig, learner: Learner, data: ResidentData, tick: Tick) -> None:
-    """Train as `gan-lightning train` does, in a folder that is deleted afterwards.
+def trainer(config: RunConfig, tick: Tick) -> None:
+    """Train by `run.train`, which the command line calls, in a folder that is deleted afterwards.
 
-    All callbacks of a run are there, but evaluation, pictures and checkpoints never come due.
+    Every callback and logger of a run is there; evaluation, pictures and checkpoints are due after
+    the last update only, which never comes.
     """
-    assert data.schedule is not None
-    data.schedule = replace(data.schedule, updates=ENDLESS)
+    is_image = build(config)[1].spec.is_image
     config = replace(
         config,
+        trainer=replace(
+            config.trainer,
+            max_steps=ENDLESS,
+            rounds_per_batch=rounds_per_batch(config, is_image),
+        ),
         evaluation=replace(config.evaluation, every=0),
         pictures=replace(config.pictures, every=0),
         checkpoints=replace(config.checkpoints, every=0),
     )
-    precision = run.resolve_precision(config, data.spec.is_image)
-    with TemporaryDirectory() as root, run._logged_to(Path(root, "log.txt")):
-        folder = RunFolder(Path(root))
-        folder.describe(config)
-        loggers = run._loggers(config, "benchmark", folder, 0)
-        callbacks = [*run._callbacks(config, folder, data), Ticking(tick)]
-        lightning = run._trainer(config, precision, folder, loggers, callbacks)
-        run._begin_wandb(loggers, config, precision)
-        if config.trainer.channels_last and data.spec.is_image:
-            learner = learner.to(memory_format=torch.channels_last)
-        try:
-            with Path(root, "bar.txt").open("w") as bar, redirect_stderr(bar):
-                lightning.fit(learner, datamodule=data)
-        finally:
-            for logger in loggers:
-                if isinstance(logger, WandbRun):
-                    logger.experiment.finish()
+
+    def before_batch(learner: Learner, batch: Any, batch_idx: int) -> None:
+        tick(learner, learner.updates)
+
+    with (
+        patch.object(Learner, "on_train_batch_start", before_batch),
+        TemporaryDirectory() as root,
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stderr(nowhere),
+    ):
+        train(config, "benchmark", Path(root, "run"))
 
 
-class Ticking(Callback):
-    """Ticks before every Lightning batch."""
-
-    def __init__(self, tick: Tick) -> None:
-        self._tick = tick
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Tick; Lightning lets what the tick raises pass, without the end of a training."""
-        assert isinstance(pl_module, Learner)
-        self._tick(pl_module.updates)
-
-
-def bare(config: RunConfig, learner: Learner, data: ResidentData, tick: Tick) -> None:
+def bare(config: RunConfig, tick: Tick) -> None:
     """Train by hand, with all of our tricks and the same numbers, without Lightning and a log."""
+    learner, data = build(config)
     device = _device(config)
     layout = torch.channels_last if data.spec.is_image else torch.preserve_format
     game = _game(learner.to(device, memory_format=layout))
@@ -108,19 +95,12 @@ def bare(config: RunConfig, learner: Learner, data: ResidentData, tick: Tick) ->
         torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True)
         for parameters, (rate, betas) in zip(moving, betas_of, strict=True)
     )
-    precision = run.resolve_precision(config, data.spec.is_image)
+    precision = resolve_precision(config, data.spec.is_image)
     everything, _ = data.training_data()
     size = config.data.batch_size
-    updates, order = 0, torch.empty(0)
-    while True:
-        tick(updates)
-        epoch, position = divmod(updates, len(everything) // size)
-        if position == 0:
-            rng = torch.Generator().manual_seed(derived_seed(config.seed, "order", epoch))
-            order = torch.randperm(len(everything), generator=rng)
-        real = everything[order[position * size : (position + 1) * size]].to(device)
-        if real.dtype == torch.uint8:
-            real = real.float().div_(127.5).sub_(1).movedim(-1, -3)
+
+    def play(real: Tensor, updates: int) -> None:
+        # A function, so that a step's tensors are freed at its end, as in GAN._play.
         # torch.manual_seed takes 0.2 to 0.5 ms: it notes a traceback for every kind of device.
         chance = torch.cuda.default_generators[0] if device.type == "cuda" else default_generator
         chance.manual_seed(derived_seed(config.seed, "play", 0, updates))
@@ -143,11 +123,24 @@ def bare(config: RunConfig, learner: Learner, data: ResidentData, tick: Tick) ->
             generator_step.step()
             for parameter in moving[0]:
                 parameter.requires_grad_(True)
+
+    updates, order = 0, torch.empty(0)
+    while True:
+        tick(learner, updates)
+        epoch, position = divmod(updates, len(everything) // size)
+        if position == 0:
+            rng = torch.Generator().manual_seed(derived_seed(config.seed, "order", epoch))
+            order = torch.randperm(len(everything), generator=rng)
+        real = everything[order[position * size : (position + 1) * size]].to(device)
+        if real.dtype == torch.uint8:
+            real = real.float().div_(127.5).sub_(1).movedim(-1, -3)
+        play(real, updates)
         updates += 1
 
 
-def textbook(config: RunConfig, learner: Learner, data: ResidentData, tick: Tick) -> None:
+def textbook(config: RunConfig, tick: Tick) -> None:
     """Train as PyTorch's DCGAN tutorial does: a DataLoader, float32, plain Adam, both players."""
+    learner, data = build(config)
     torch.manual_seed(config.seed)
     device = _device(config)
     game = _game(learner.to(device))
@@ -158,7 +151,7 @@ def textbook(config: RunConfig, learner: Learner, data: ResidentData, tick: Tick
     generator_adam = torch.optim.Adam(game.generator.parameters(), lr=rate, betas=betas)
     log: list[tuple[float, float]] = []
     for real in _tutorial_batches(data, config.data.batch_size):
-        tick(len(log))
+        tick(learner, len(log))
         real = real.to(device)
         ones, zeros = torch.ones(len(real), device=device), torch.zeros(len(real), device=device)
 
@@ -183,7 +176,7 @@ def textbook(config: RunConfig, learner: Learner, data: ResidentData, tick: Tick
         log.append(((real_loss + fake_loss).item(), generator_loss.item()))
 
 
-LOOPS: dict[str, Callable[[RunConfig, Learner, ResidentData, Tick], None]] = {
+LOOPS: dict[str, Callable[[RunConfig, Tick], None]] = {
     "trainer": trainer,
     "bare": bare,
     "textbook": textbook,
@@ -216,6 +209,7 @@ class Game:
         latent_size: length of the noise vector, uniform on [-1, 1] or standard normal.
         categories: of InfoGAN's categorical code; 0 for the standard GAN.
         continuous_codes: number of InfoGAN's continuous codes.
+        continuous_weight: of their likelihood; the category's is 1.
     """
 
     generator: nn.Module
@@ -224,6 +218,7 @@ class Game:
     normal: bool
     categories: int = 0
     continuous_codes: int = 0
+    continuous_weight: float = 0.0
 
     def prior(
         self, count: int, rng: torch.Generator | None, device: torch.device
@@ -242,13 +237,14 @@ class Game:
         return inputs, (category, continuous)
 
     def information(self, recognised: Tensor | None, codes: Codes | None) -> Tensor | float:
-        """Return Q's negative log-likelihood of the codes; 0 for the standard GAN."""
+        """Return Q's weighted negative log-likelihood of the codes; 0 for the standard GAN."""
         if recognised is None or codes is None:
             return 0.0
         category, continuous = codes
         logits, mean = recognised.float().split([self.categories, self.continuous_codes], 1)
         error = (continuous - mean).square() + math.log(2 * math.pi)
-        loss: Tensor = cross_entropy(logits, category) + 0.5 * error.sum(dim=1).mean()
+        gaussian = 0.5 * error.sum(dim=1).mean()
+        loss: Tensor = cross_entropy(logits, category) + self.continuous_weight * gaussian
         return loss
 
 
@@ -260,12 +256,16 @@ def _game(learner: Learner) -> Game:
     """
     if isinstance(learner, StandardGAN):
         encoder, score = learner.discriminator
-        objective, information, codes = learner.config.generator_objective, 1.0, (0, 0)
-        recognition = None
+        objective, information, recognition = learner.config.generator_objective, 1.0, None
+        codes = (0, 0, 0.0)
     elif isinstance(learner, InfoGAN) and len(learner.config.categorical_codes) == 1:
         encoder, score, recognition = learner.encoder, learner.score, learner.recognition
         objective, information = "non_saturating", learner.config.information_weight
-        codes = (learner.config.categorical_codes[0], learner.config.continuous_codes)
+        codes = (
+            learner.config.categorical_codes[0],
+            learner.config.continuous_codes,
+            learner.config.continuous_information_weight,
+        )
     else:
         raise ValueError(f"{type(learner).__name__} has no loop by hand; use InfoGAN, StandardGAN")
     config = learner.config

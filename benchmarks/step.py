@@ -11,9 +11,9 @@ Each loop lives in a process of its own, since flushing denormals is a state of 
 PyTorch's workers keep from their start, and trains in short blocks, taking turns: trainer, bare,
 textbook, trainer, ... Only one computes at a time. A time is the median of the blocks, a ratio the
 median of the ratios block by block. Denormals come up after a while of training, so each loop first
-trains some hundred updates unmeasured where they matter. What they cost is the processor's affair: on an
-AMD Zen 4 products of denormals cost nothing, their square root (in Adam) 36 times a normal one's;
-processors that trap to microcode for every one of them are slowed down far more.
+trains some hundred updates unmeasured where they matter. What they cost is the processor's affair:
+on an AMD Zen 4 a product of denormals costs no more than another, but the square root (in Adam) 36
+times as much; elsewhere every operation on them may be slow.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gan_lightning.learner import Learner
 
 VARIANTS = ("trainer", "bare", "textbook")
 
@@ -83,7 +86,7 @@ class Stopwatch:
         self._first = self._end = 0
         self._start = time.perf_counter()
 
-    def __call__(self, updates: int) -> None:
+    def __call__(self, learner: Learner, updates: int) -> None:
         """At a block's end send its updates and seconds, and wait for the next one's length.
 
         Raises:
@@ -118,14 +121,13 @@ def work(
     torch.set_flush_denormal(variant != "textbook")
     from loops import LOOPS, Finished
 
-    from gan_lightning.config import experiment_path, load_config, read_yaml
-    from gan_lightning.run import build
+    from gan_lightning.config import load_config
+    from gan_lightning.experiment_files import experiment_path, read_yaml
 
     config = load_config(read_yaml(experiment_path(experiment)), overrides)
-    learner, data = build(config)
     connection.send(config.data.batch_size)
     with suppress(Finished):
-        LOOPS[variant](config, learner, data, Stopwatch(connection))
+        LOOPS[variant](config, Stopwatch(connection))
 
 
 @contextmanager

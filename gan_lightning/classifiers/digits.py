@@ -19,7 +19,7 @@ from gan_lightning.batch import Batch, DataSpec
 from gan_lightning.learner import Learner
 from gan_lightning.networks.digit_net import DigitNet
 from gan_lightning.optimization import OptimizerConfig, build_optimizer
-from gan_lightning.randomness import derived_seed
+from gan_lightning.randomness import derived_seed, seed_generators
 
 __all__ = [
     "DigitClassifier",
@@ -97,7 +97,8 @@ class DigitClassifier(Learner):
                 self._learn(minibatch, optimizer)
 
     def _learn(self, batch: Batch, optimizer: LightningOptimizer) -> None:
-        torch.manual_seed(derived_seed(self.seed, "learn", self.global_rank, self.updates))
+        seed = derived_seed(self.seed, "learn", self.global_rank, self.updates)
+        seed_generators(seed, self.device)
         assert batch.labels is not None
         for group in optimizer.param_groups:
             group["lr"] = self._learning_rate()
@@ -105,7 +106,6 @@ class DigitClassifier(Learner):
         loss = cross_entropy(self.network(self._distorted(batch.data)).float(), batch.labels)
         self.manual_backward(loss)
         optimizer.step()
-        torch.clear_autocast_cache()
         self.finish_update(len(batch.data), {"loss/classifier/cross_entropy": loss})
 
     def _learning_rate(self) -> float:

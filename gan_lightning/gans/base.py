@@ -17,7 +17,7 @@ from gan_lightning.batch import Batch, Condition, DataSpec, Sample
 from gan_lightning.learner import Learner, evaluation_mode
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.optimization import OptimizerConfig, build_optimizer
-from gan_lightning.randomness import derived_seed, isolated_randomness
+from gan_lightning.randomness import derived_seed, isolated_randomness, seed_generators
 
 __all__ = ["GAN", "GANConfig", "LossTerms"]
 
@@ -161,7 +161,8 @@ class GAN(Learner):
             self._play(game_round.unbind())
 
     def _play(self, minibatches: list[Batch]) -> None:
-        torch.manual_seed(derived_seed(self.seed, "play", self.global_rank, self.updates))
+        seed = derived_seed(self.seed, "play", self.global_rank, self.updates)
+        seed_generators(seed, self.device)
         rng = torch.Generator(self.device)
         rng.manual_seed(derived_seed(self.seed, "prior", self.updates))
         discriminator, generator = self._optimizers()
@@ -200,8 +201,6 @@ class GAN(Learner):
         optimizer.zero_grad()
         self.manual_backward(torch.stack(list(terms.values())).sum())
         optimizer.step()
-        # Autocast keeps low-precision copies of the weights that have just changed.
-        torch.clear_autocast_cache()
 
     def _optimizers(self) -> tuple[LightningOptimizer, LightningOptimizer]:
         optimizers = self.optimizers()
