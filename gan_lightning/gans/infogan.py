@@ -37,8 +37,8 @@ class InfoGANConfig(GANConfig):
     continuous_codes: int = 2
     # lambda: weight in the game of the information bound of the categorical codes
     information_weight: float = 1.0
-    # and of the continuous codes, for which section 6 of the paper asks a smaller one
-    continuous_information_weight: float = 0.2
+    # and of the continuous codes; section 6 of the paper allows a smaller one
+    continuous_information_weight: float = 1.0
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
