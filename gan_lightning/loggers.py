@@ -161,7 +161,8 @@ class WandbRun(WandbLogger):
             self.refusal = str(error).splitlines()[0]
             wandb.teardown()
             self._wandb_init["mode"] = "offline"
-        self.address = self.experiment.url or ""
+        if self._wandb_init["mode"] != "offline":
+            self.address = self.experiment.url or ""
         self.experiment.config.update(dict(config), allow_val_change=True)
         self.experiment.define_metric(STEP)
         self.experiment.define_metric("*", step_metric=STEP)

@@ -94,7 +94,7 @@ def gaussian_negative_log_likelihood(
     Returns:
         Scalar in nats: the sum over the D dimensions, averaged over the batch.
 
-    Source: Chen et al. 2016 (arXiv:1606.03657), equation 5 and section 6: a factored Gaussian.
+    Source: Chen et al. 2016 (arXiv:1606.03657), equation 5, for a factored Gaussian.
     """
     squared_error = (target.float() - mean.float()).square()
     if log_variance is None:

@@ -20,8 +20,8 @@ MOST_ROUNDS_PER_BATCH = 20
 def rounds_per_batch(config: RunConfig, is_image: bool) -> int:
     """Choose how many rounds one Lightning batch holds.
 
-    The trainer's own loop costs about a millisecond a batch: nothing beside a step on images, half
-    of the time on points. Every cadence stays a multiple of the choice.
+    The trainer's own loop has a cost a batch: little beside a step on images, much beside one
+    on points. Every cadence stays a multiple of the choice.
     """
     if config.trainer.rounds_per_batch:
         return config.trainer.rounds_per_batch

@@ -50,7 +50,7 @@ class Outcome:
         folder: of the run.
         updates: made in the run's whole life.
         seconds: of training in this process, evaluation included.
-        measures: of the last evaluation, by name.
+        measures: of the final model, by name; none where a signal ended the run early.
         interrupted: number of the signal that ended it early, or None.
         wandb: what to tell the user about Weights & Biases.
     """
@@ -119,17 +119,19 @@ def _train(
     signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
     with _closed(wandb_runs):
         trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        measures = evaluation.measures if signals.received is None else {}
         for wandb_run in wandb_runs:
-            wandb_run.summarise(evaluation.measures)
+            wandb_run.summarise(measures)
     seconds = time.perf_counter() - start
     if trainer.is_global_zero:
-        folder.write_measures(evaluation.measures)
+        if signals.received is None:
+            folder.write_measures(measures)
         _write_network(folder, learner)
     return Outcome(
         folder=folder,
         updates=learner.updates,
         seconds=seconds,
-        measures=evaluation.measures,
+        measures=measures,
         interrupted=signals.received,
         wandb=next((run.what_to_tell() for run in wandb_runs), "disabled"),
     )

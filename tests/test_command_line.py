@@ -340,3 +340,25 @@ def test_interrupt_before_the_first_update_leaves_nothing(
     outcome = run_cli("train", "gan_ring", *words)
     assert outcome.code == 130
     assert not (tmp_path / "run").exists()
+
+
+def test_a_stopped_run_saves_and_measures_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gan_lightning.callbacks import Evaluation
+    from gan_lightning.callbacks.interruption import StopOnSignal
+
+    def at_once(self: StopOnSignal, trainer: Any, *_: Any) -> None:
+        self.received, trainer.should_stop = signal.SIGINT, True
+
+    def never(*_: Any) -> None:
+        raise AssertionError("a stopped run was evaluated")
+
+    monkeypatch.setattr(StopOnSignal, "on_train_batch_end", at_once)
+    monkeypatch.setattr(Evaluation, "act", never)
+    words = [*tiny("gan_ring"), "trainer.rounds_per_batch=1", "log.wandb=disabled"]
+    outcome = run_cli("train", "gan_ring", *words, "--output", str(tmp_path / "run"))
+    assert outcome.code == 130, outcome.err
+    names = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()]
+    assert names == ["update_0000001.ckpt"]
+    assert not (tmp_path / "run" / "measures.json").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
@@ -17,7 +17,11 @@ class Periodic(Callback):
 
     Args:
         every: updates between two acts; 0 acts after the last only.
+
+    A run that is told to stop early ends without a last act, unless `acts_when_stopped`.
     """
+
+    acts_when_stopped: ClassVar[bool] = False
 
     def __init__(self, every: int) -> None:
         self.every = every
@@ -44,6 +48,8 @@ class Periodic(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Act on the final weights."""
         learner = _learner(pl_module)
+        if trainer.should_stop and not self.acts_when_stopped:
+            return
         if self._acted != learner.updates:
             self._act(trainer, learner)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
@@ -58,6 +58,8 @@ class Checkpoints(Periodic, Checkpoint):
         every: updates between two.
         keep: number of latest checkpoints that stay.
     """
+
+    acts_when_stopped: ClassVar[bool] = True
 
     def __init__(self, folder: Path, every: int, keep: int) -> None:
         super().__init__(every)

@@ -144,7 +144,7 @@ class Ring(GaussianMixture):
     """Gaussians at equal angles on a circle, the first at angle 0; all centres are distinct.
 
     Source: Metz et al. 2017 (arXiv:1611.02163), appendix A; values of Lin et al. 2018
-        (arXiv:1712.04086), section 4.1.
+        (arXiv:1712.04086) and their code.
     """
 
     Config: ClassVar[type[Any]] = RingConfig
@@ -158,8 +158,8 @@ class Ring(GaussianMixture):
 class Grid(GaussianMixture):
     """Gaussians on a square grid around the origin.
 
-    Source: Srivastava et al. 2017 (arXiv:1705.07761), section 4.1; values of Lin et al. 2018
-        (arXiv:1712.04086), section 4.1.
+    Source: Srivastava et al. 2017 (arXiv:1705.07761); values of Lin et al. 2018
+        (arXiv:1712.04086) and their code.
     """
 
     Config: ClassVar[type[Any]] = GridConfig

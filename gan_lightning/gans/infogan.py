@@ -37,7 +37,7 @@ class InfoGANConfig(GANConfig):
     continuous_codes: int = 2
     # lambda: weight in the game of the information bound of the categorical codes
     information_weight: float = 1.0
-    # and of the continuous codes; section 6 of the paper allows a smaller one
+    # and of the continuous codes
     continuous_information_weight: float = 1.0
 
     def validate(self) -> None:
@@ -76,7 +76,7 @@ class InfoGAN(GAN):
     step trains Q and the encoder, G's step the generator. The real/fake head gets no gradient of
     it.
 
-    Source: Chen et al. 2016 (arXiv:1606.03657), equations 4 to 6, section 6 and appendix C.
+    Source: Chen et al. 2016 (arXiv:1606.03657), equations 5 and 6.
     Deviations: the variance of Q's Gaussians is fixed at 1, as in the authors' MNIST code.
     """
 

@@ -31,7 +31,7 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
     a linear one. Images of any size divisible by 4, with 1 or 3 channels.
 
     The paper's text and its code (github.com/openai/InfoGAN) differ: the leaky rate is 0.1 in
-    appendix C and 0.01 in the code; table 1 writes "lRELU. batchnorm", the code normalises before
+    appendix C and 0.01 in the code; the code normalises before
     the nonlinearity. We take the paper's rate and the code's order. From the code: weights from
     N(0, 0.02^2), norm scales from N(1, 0.02^2), biases 0, batch norm with epsilon 1e-5 and running
     averages of decay 0.9 (PyTorch's defaults).
@@ -39,7 +39,7 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
     Raises:
         ValueError: the config names an unknown initialisation.
 
-    Source: Chen et al. 2016 (arXiv:1606.03657), appendix C.1, table 1.
+    Source: Chen et al. 2016 (arXiv:1606.03657), appendix C.
     Deviations: images leave the generator through tanh in [-1, 1], not as Bernoulli means in
         [0, 1]; the discriminator's convolutions start from a normal distribution, which the code
         truncates at two standard deviations; layers before a batch norm have no bias of their own.
