@@ -255,8 +255,8 @@ def _game(learner: Learner) -> Game:
         ValueError: the loops by hand do not play this game.
     """
     if isinstance(learner, StandardGAN):
-        encoder, score = learner.discriminator
-        objective, information, recognition = learner.config.generator_objective, 1.0, None
+        encoder, score = learner.discriminator.children()
+        objective, information, recognition = learner.config.objective, 1.0, None
         codes = (0, 0, 0.0)
     elif isinstance(learner, InfoGAN) and len(learner.config.categorical_codes) == 1:
         encoder, score, recognition = learner.encoder, learner.score, learner.recognition

@@ -181,7 +181,7 @@ OUT_OF_RANGE = [
     ("gan_ring", "model.latent_prior=norml", "model.latent_prior is 'norml'; valid are .*normal"),
     ("gan_ring", "model.discriminator_steps=0", "model.discriminator_steps is 0; .* at least 1"),
     ("gan_ring", "model.ema_decay=1.5", r"model.ema_decay is 1.5; it must lie in \(0, 1\)"),
-    ("gan_ring", "model.generator_objective=minmax", "'minmax'; valid are minimax, "),
+    ("gan_ring", "model.objective=minmax", "'minmax'; valid are minimax, "),
     (
         "gan_ring",
         "model.generator_optimizer.learning_rate=nan",

@@ -65,6 +65,10 @@ def test_a_step_moves_the_stepping_player_only(model: str, steps: int) -> None:
         assert moved <= players[number]
 
 
+SHIFTS = {"wgan": {"discriminator.1.linear.bias"}, "wgan_gp": {"discriminator.1.linear.bias"}}
+"""A shift of all scores leaves a difference of means as it is: no gradient, by the paper."""
+
+
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_every_parameter_has_a_player_and_a_gradient(model: str) -> None:
     learner, watch = watched(model)
@@ -74,7 +78,7 @@ def test_every_parameter_has_a_player_and_a_gradient(model: str) -> None:
     assert discriminator | generator == {name for name, _ in learner.named_parameters()}
     for number, players in enumerate((discriminator, generator)):
         seen = set().union(*(names for which, _, names in watch.steps if which == number))
-        assert seen == players
+        assert seen | (SHIFTS.get(model, set()) & players) == players
 
 
 @pytest.mark.parametrize("model", ALL_GANS)

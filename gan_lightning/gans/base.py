@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any, ClassVar, final
 
 import torch
@@ -14,44 +14,19 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gan_lightning.batch import Batch, Condition, DataSpec, Sample
+from gan_lightning.gans.config import GANConfig
+from gan_lightning.gans.players import frozen, parameters
+from gan_lightning.gans.regularisation import penalties
+from gan_lightning.gans.unrolling import Weights, unroll
 from gan_lightning.learner import Learner, evaluation_mode
 from gan_lightning.networks import NetworkFamily
-from gan_lightning.optimization import OptimizerConfig, build_optimizer
+from gan_lightning.optimization import build_optimizer
 from gan_lightning.randomness import derived_seed, isolated_randomness, seed_generators
 
-__all__ = ["GAN", "GANConfig", "LossTerms"]
+__all__ = ["GAN", "LossTerms"]
 
 LossTerms = Mapping[str, Tensor]
 """Weighted, named parts of one player's loss: scalars that the base sums."""
-
-
-@dataclass
-class GANConfig:
-    """What every GAN has; a variant overrides the defaults with its paper's."""
-
-    # length of the noise vector
-    latent_size: int = 100
-    # distribution of the noise: uniform on [-1, 1], or standard normal
-    latent_prior: str = "uniform"
-    # minibatches that the discriminator plays in a round, before the generator's one step
-    discriminator_steps: int = 1
-    # decay of the running average of the generator's weights, an update; null keeps none
-    ema_decay: float | None = None
-    discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        if self.latent_size < 1:
-            raise ValueError(f"latent_size is {self.latent_size}; it must be at least 1")
-        if self.latent_prior not in ("uniform", "normal"):
-            raise ValueError(f"latent_prior is {self.latent_prior!r}; valid are uniform, normal")
-        if self.discriminator_steps < 1:
-            raise ValueError(
-                f"discriminator_steps is {self.discriminator_steps}; it must be at least 1"
-            )
-        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise ValueError(f"ema_decay is {self.ema_decay}; it must lie in (0, 1), or be null")
 
 
 class GAN(Learner):
@@ -81,7 +56,10 @@ class GAN(Learner):
     """
 
     Config: ClassVar[type[Any]] = GANConfig
+    watches_weights: ClassVar[bool] = False
+    """Whether a run draws the histogram of the discriminator's weights."""
     generator: nn.Module
+    discriminator: nn.Module
 
     def __init__(
         self, config: GANConfig, networks: NetworkFamily[Any], data: DataSpec, seed: int = 0
@@ -92,13 +70,23 @@ class GAN(Learner):
         self.build(networks)
         self.averaged = self._running_average()
 
-    @abstractmethod
     def build(self, networks: NetworkFamily[Any]) -> None:
-        """Make the players, `self.generator` among them."""
+        """Make the players: here a generator of noise, and a discriminator with one score."""
+        self.generator = networks.generator(self.config.latent_size, self.data.shape)
+        self.discriminator = networks.discriminator(self.data.shape)
 
-    @abstractmethod
     def discriminator_players(self) -> Mapping[str, nn.Module]:
         """Return the modules that the discriminator's optimizer moves, by name."""
+        return {"discriminator": self.discriminator}
+
+    def discriminate(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the discriminator's scores of data (N, *shape), unbounded.
+
+        Returns:
+            Shape (N,), or (N / m,) where the networks pack m data.
+        """
+        scores: Tensor = self.discriminator(data)
+        return scores
 
     @abstractmethod
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
@@ -114,6 +102,29 @@ class GAN(Learner):
 
     def after_discriminator_step(self) -> None:
         """Do what the paper does to the discriminator after each of its steps."""
+
+    def divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
+        """Return what the discriminator estimates of the distance of two distributions, by name.
+
+        Args:
+            real_scores: of real data that it was not trained on.
+            fake_scores: of generated data.
+        """
+        return {}
+
+    def discriminator_after(self, steps: int, loss_of: Callable[[Weights], Tensor]) -> Weights:
+        """Return the weights of `self.discriminator` after more of its optimizer's steps.
+
+        Args:
+            steps: at least 0.
+            loss_of: weights to the loss that the steps minimise.
+
+        Returns:
+            By name, with the graph of the steps; its own weights and optimizer stay as they are.
+        """
+        optimizer, _ = self._optimizers()
+        weights = dict(self.discriminator.named_parameters())
+        return unroll(weights, optimizer.optimizer, loss_of, steps)
 
     def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
         """Draw everything that the generator takes.
@@ -169,13 +180,10 @@ class GAN(Learner):
         for real in minibatches[:-1]:
             with torch.no_grad():
                 fake = self._draw_share(len(real.data), rng)
-            self._step(discriminator, self.discriminator_loss(real, fake))
-            self.after_discriminator_step()
+            self._discriminator_step(discriminator, *self._as_seen(real, fake))
         real = minibatches[-1]
-        fake = self._draw_share(len(real.data), rng)
-        discriminator_terms = self.discriminator_loss(real, fake.detach())
-        self._step(discriminator, discriminator_terms)
-        self.after_discriminator_step()
+        real, fake = self._as_seen(real, self._draw_share(len(real.data), rng))
+        discriminator_terms = self._discriminator_step(discriminator, real, fake.detach())
         with frozen(self.discriminator_players()):
             generator_terms = self.generator_loss(real, fake)
             self._step(generator, generator_terms)
@@ -196,6 +204,28 @@ class GAN(Learner):
         start = self.global_rank * count
         condition = self.prior(count * self.trainer.world_size, rng)[start : start + count]
         return Sample(self.generate(condition), condition)
+
+    def _as_seen(self, real: Batch, fake: Sample) -> tuple[Batch, Sample]:
+        """Add the instance noise, if any, to all that the discriminator is given."""
+        deviation = self.config.regularisation.noise_at(self.updates)
+        if deviation == 0:
+            return real, fake
+        noise = [deviation * torch.randn_like(data) for data in (real.data, fake.data)]
+        return real._replace(data=real.data + noise[0]), replace(fake, data=fake.data + noise[1])
+
+    def _discriminator_step(
+        self, optimizer: LightningOptimizer, real: Batch, fake: Sample
+    ) -> LossTerms:
+        regularisers = penalties(
+            self.config.regularisation,
+            lambda data: self.discriminate(data, real.labels),
+            real.data,
+            fake.data,
+        )
+        terms = {**self.discriminator_loss(real, fake), **regularisers}
+        self._step(optimizer, terms)
+        self.after_discriminator_step()
+        return terms
 
     def _step(self, optimizer: LightningOptimizer, terms: LossTerms) -> None:
         optimizer.zero_grad()
@@ -240,23 +270,3 @@ class GAN(Learner):
             yield
         finally:
             self.generator = playing
-
-
-def parameters(players: Mapping[str, nn.Module]) -> list[nn.Parameter]:
-    """Collect the players' parameters, each once."""
-    return list(
-        dict.fromkeys(parameter for player in players.values() for parameter in player.parameters())
-    )
-
-
-@contextmanager
-def frozen(players: Mapping[str, nn.Module]) -> Iterator[None]:
-    """Compute no gradient of the players' parameters inside the block."""
-    moving = [parameter for parameter in parameters(players) if parameter.requires_grad]
-    for parameter in moving:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in moving:
-            parameter.requires_grad_(True)

@@ -12,7 +12,8 @@ from torch.nn.functional import one_hot
 
 from gan_lightning import losses
 from gan_lightning.batch import Batch, Condition, Sample
-from gan_lightning.gans.base import GAN, GANConfig, LossTerms
+from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.learner import evaluation_mode
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.optimization import OptimizerConfig
@@ -21,7 +22,7 @@ __all__ = ["InfoGAN", "InfoGANConfig", "Recognition"]
 
 
 @dataclass
-class InfoGANConfig(GANConfig):
+class InfoGANConfig(AdversarialConfig):
     """The paper's values for MNIST."""
 
     latent_size: int = 62
@@ -84,7 +85,17 @@ class InfoGAN(GAN):
     config: InfoGANConfig
 
     def build(self, networks: NetworkFamily[Any]) -> None:
-        """Make the generator, and one encoder with a real/fake and a recognition head."""
+        """Make the generator, and one encoder with a real/fake and a recognition head.
+
+        Raises:
+            ValueError: the networks pack data, whose codes Q could not tell apart.
+        """
+        if networks.config.packing > 1:
+            raise ValueError(
+                f"InfoGAN reads the codes of each datum, and network.packing is "
+                f"{networks.config.packing}: set it to 1"
+            )
+        self.objective = adversarial_objective(self.config)
         categories, continuous = self.config.categorical_codes, self.config.continuous_codes
         codes = sum(categories) + continuous
         self.generator = networks.generator(self.config.latent_size + codes, self.data.shape)
@@ -120,6 +131,11 @@ class InfoGAN(GAN):
         data: Tensor = self.generator(torch.cat(present, 1))
         return data
 
+    def discriminate(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return logits of being real."""
+        logits: Tensor = self.score(self.encoder(data))
+        return logits
+
     def recognise(self, data: Tensor) -> Recognition:
         """Return Q(c | x) for data of shape (N, *shape)."""
         return self._split(self.recognition(self.encoder(data)))
@@ -132,19 +148,19 @@ class InfoGAN(GAN):
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the cross-entropy of real against generated, and Q's loss on the generated."""
-        real_logits = self.score(self.encoder(real.data))
+        real_logits = self.discriminate(real.data)
         features = self.encoder(fake.data)
         fake_logits = self.score(features)
         return {
-            "adversarial": losses.discriminator_cross_entropy(real_logits, fake_logits),
+            "adversarial": self.objective.discriminator(real_logits, fake_logits),
             "information": self._information_loss(features, fake.condition),
         }
 
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the non-saturating objective, and the loss of codes that Q cannot read."""
+        """Return the config's objective, and the loss of codes that Q cannot read."""
         features = self.encoder(fake.data)
         return {
-            "adversarial": losses.non_saturating_generator(self.score(features)),
+            "adversarial": self.objective.generator(self.score(features)),
             "information": self._information_loss(features, fake.condition),
         }
 

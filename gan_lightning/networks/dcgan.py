@@ -9,7 +9,14 @@ from typing import ClassVar
 
 from torch import nn
 
-from gan_lightning.networks.family import Encoder, NetworkFamily, Shape, choose, unsupported_shape
+from gan_lightning.networks.family import (
+    Encoder,
+    NetworkConfig,
+    NetworkFamily,
+    Shape,
+    choose,
+    unsupported_shape,
+)
 from gan_lightning.networks.layout import MapsToVector, VectorToMaps
 
 STEMS = {28: (7, 2), 32: (4, 3), 64: (4, 4), 128: (4, 5)}
@@ -26,7 +33,7 @@ DISCRIMINATOR_NORMS: dict[str, Callable[[int], nn.Module]] = {
 
 
 @dataclass
-class DCGANConfig:
+class DCGANConfig(NetworkConfig):
     """Width, normalisation and slopes of the convolutional networks."""
 
     # channels of the largest hidden map, doubled at each halving; the paper's figure 1 has 128
@@ -37,11 +44,11 @@ class DCGANConfig:
     discriminator_norm: str = "batch"
     # slope of the discriminator's leaky ReLU below zero
     leakiness: float = 0.2
-    # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
     initialisation: str = "normal_0.02"
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
+        super().validate()
         if self.width < 1:
             raise ValueError(f"width is {self.width}; it must be at least 1")
 
@@ -85,7 +92,7 @@ class DCGAN(NetworkFamily[DCGANConfig]):
         layers += [nn.ConvTranspose2d(widths[-1], shape[0], 4, 2, 1), nn.Tanh()]
         return self.initialised(nn.Sequential(*layers))
 
-    def encoder(self, shape: Shape) -> Encoder:
+    def trunk(self, shape: Shape) -> Encoder:
         """Build one 4x4 convolution a halving, down to the smallest map, flattened."""
         start, halvings = _stem(shape)
         widths = [self.config.width * 2**level for level in range(halvings)]
@@ -103,11 +110,11 @@ class DCGAN(NetworkFamily[DCGANConfig]):
 
 def _stem(shape: Shape) -> tuple[int, int]:
     square = len(shape) == 3 and shape[1] == shape[2]
-    if not square or shape[0] not in (1, 3) or shape[1] not in STEMS:
+    if not square or shape[0] < 1 or shape[1] not in STEMS:
         raise unsupported_shape(
             "dcgan",
             shape,
-            valid=f"(C, S, S) with C of 1, 3 and S of {', '.join(map(str, STEMS))}",
+            valid=f"(C, S, S) with S of {', '.join(map(str, STEMS))}",
             fix="Resize the images, or choose the mlp networks.",
         )
     return STEMS[shape[1]]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar, final
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_lightning.networks.heads import ScoreHead
+from gan_lightning.networks.minibatch import MinibatchDiscrimination, Pack
 
 Shape = tuple[int, ...]
 """Shape of one datum without the batch: (2,) for points, (C, H, W) for images."""
@@ -16,16 +19,33 @@ Shape = tuple[int, ...]
 Choice = TypeVar("Choice")
 
 
-class FamilyConfig(Protocol):
-    """What the base reads of every family's config."""
+@dataclass
+class NetworkConfig:
+    """What every family takes; a family overrides the defaults with its paper's."""
 
-    initialisation: str
+    # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
+    initialisation: str = "default"
+    # data that the discriminator judges together (PacGAN); 1 judges each alone
+    packing: int = 1
+    # kernels of minibatch discrimination on the discriminator's features; 0 for none
+    minibatch_kernels: int = 0
+    # dimensions in which each of these kernels compares two data
+    minibatch_dimensions: int = 5
+    # spectral normalisation of all layers of the discriminator
+    spectral_norm: bool = False
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
+        for name in ("packing", "minibatch_dimensions"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.minibatch_kernels < 0:
+            raise ValueError(
+                f"minibatch_kernels is {self.minibatch_kernels}; it must be at least 0"
+            )
 
 
-ConfigT = TypeVar("ConfigT", bound=FamilyConfig)
+ConfigT = TypeVar("ConfigT", bound=NetworkConfig)
 
 
 class Encoder(nn.Module):
@@ -51,6 +71,9 @@ class Encoder(nn.Module):
 
 class NetworkFamily(ABC, Generic[ConfigT]):
     """Builds the networks of a GAN at any data shape that the family supports.
+
+    A family builds a generator and a trunk; what lets a discriminator see more than one datum at a
+    time, packing and minibatch discrimination, and its spectral normalisation are the same for all.
 
     Args:
         config: an instance of the class's `Config`.
@@ -82,20 +105,64 @@ class NetworkFamily(ABC, Generic[ConfigT]):
         """
 
     @abstractmethod
-    def encoder(self, shape: Shape) -> Encoder:
-        """Build the trunk of a discriminator for data of this shape.
+    def trunk(self, shape: Shape) -> Encoder:
+        """Build the layers of a discriminator up to its features, for data of this shape.
 
         Raises:
             ValueError: the family does not support the shape.
         """
 
+    @final
+    def encoder(self, shape: Shape) -> Encoder:
+        """Build a discriminator up to its features, all that the config asks for included.
+
+        With packing m it maps (N, *shape) to (N / m, features): m data become one, their channels
+        (or coordinates) side by side.
+
+        Raises:
+            ValueError: the family does not support the shape.
+        """
+        config = self.config
+        encoder = self.trunk((config.packing * shape[0], *shape[1:]) if shape else shape)
+        if config.packing > 1:
+            encoder = Encoder(nn.Sequential(Pack(config.packing), encoder), encoder.features)
+        if config.minibatch_kernels:
+            kernels, dimensions = config.minibatch_kernels, config.minibatch_dimensions
+            layer = MinibatchDiscrimination(encoder.features, kernels, dimensions)
+            encoder = Encoder(nn.Sequential(encoder, layer), encoder.features + kernels)
+        self._normalised(encoder)
+        return encoder
+
+    @final
+    def discriminator(self, shape: Shape) -> nn.Module:
+        """Build an encoder with a real/fake head: (N, *shape) to scores (N,), or (N / m,)."""
+        encoder = self.encoder(shape)
+        return nn.Sequential(encoder, self.score_head(encoder.features))
+
+    @final
     def score_head(self, features: int) -> nn.Module:
         """Build the real/fake head: (N, features) to logits or critic scores, shape (N,)."""
-        return self.initialised(ScoreHead(features))
+        return self._normalised(self.scoring(features))
 
+    @final
     def recognition_head(self, features: int, outputs: int) -> nn.Module:
         """Build a head for codes or classes: (N, features) to (N, outputs), unbounded."""
+        return self._normalised(self.recognition(features, outputs))
+
+    def scoring(self, features: int) -> nn.Module:
+        """Build the layers of the real/fake head: by default one linear unit."""
+        return self.initialised(ScoreHead(features))
+
+    def recognition(self, features: int, outputs: int) -> nn.Module:
+        """Build the layers of a head for codes or classes: by default one linear layer."""
         return self.initialised(nn.Linear(features, outputs))
+
+    def _normalised(self, network: nn.Module) -> nn.Module:
+        if self.config.spectral_norm:
+            for layer in list(network.modules()):
+                if _weights(layer) is not None:
+                    spectral_norm(layer)
+        return network
 
     def initialised(self, network: nn.Module) -> nn.Module:
         """Apply the config's initialisation to every layer in place, and return the network."""

@@ -7,28 +7,30 @@ from typing import ClassVar
 
 from torch import nn
 
-from gan_lightning.networks.family import Encoder, NetworkFamily, Shape, unsupported_shape
+from gan_lightning.networks.family import (
+    Encoder,
+    NetworkConfig,
+    NetworkFamily,
+    Shape,
+    unsupported_shape,
+)
 from gan_lightning.networks.layout import MapsToVector, VectorToMaps
 
 
 @dataclass
-class InfoGANNetworksConfig:
+class InfoGANNetworksConfig(NetworkConfig):
     """What the paper and its reference implementation leave open."""
 
     # slope of the discriminator's leaky ReLU below zero (reference implementation: 0.01)
     leakiness: float = 0.1
-    # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
     initialisation: str = "normal_0.02"
-
-    def validate(self) -> None:
-        """Accept every value: an unknown initialisation is refused when networks are built."""
 
 
 class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
     """Two convolutions and a dense layer of 1024 units, and the same upside down.
 
     The discriminator's trunk is the encoder; D adds a linear unit, Q a dense layer of 128 units and
-    a linear one. Images of any size divisible by 4, with 1 or 3 channels.
+    a linear one. Images of any size divisible by 4.
 
     The paper's text and its code (github.com/openai/InfoGAN) differ: the leaky rate is 0.1 in
     appendix C and 0.01 in the code; the code normalises before
@@ -67,7 +69,7 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
             )
         )
 
-    def encoder(self, shape: Shape) -> Encoder:
+    def trunk(self, shape: Shape) -> Encoder:
         """Build the trunk that D and Q share, up to the 1024 units."""
         channels, height, width = _quarter(shape)
         layers = nn.Sequential(
@@ -85,7 +87,7 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
         self.initialised(encoder)
         return encoder
 
-    def recognition_head(self, features: int, outputs: int) -> nn.Module:
+    def recognition(self, features: int, outputs: int) -> nn.Module:
         """Build Q's own layers: 128 units with batch norm, then one linear layer."""
         return self.initialised(
             nn.Sequential(
@@ -99,12 +101,11 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
 
 def _quarter(shape: Shape) -> tuple[int, int, int]:
     """Return the channels of the image, and height and width of the map a quarter its size."""
-    fits = len(shape) == 3 and shape[0] in (1, 3)
-    if not fits or min(shape) < 1 or shape[1] % 4 or shape[2] % 4:
+    if len(shape) != 3 or min(shape) < 1 or shape[1] % 4 or shape[2] % 4:
         raise unsupported_shape(
             "infogan",
             shape,
-            valid="(C, H, W) with C of 1, 3 and H, W divisible by 4",
+            valid="(C, H, W) with H and W divisible by 4",
             fix="Resize the images, or choose the mlp networks.",
         )
     channels, height, width = shape

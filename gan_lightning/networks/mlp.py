@@ -10,7 +10,14 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from gan_lightning.networks.family import Encoder, NetworkFamily, Shape, choose, unsupported_shape
+from gan_lightning.networks.family import (
+    Encoder,
+    NetworkConfig,
+    NetworkFamily,
+    Shape,
+    choose,
+    unsupported_shape,
+)
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -20,7 +27,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 @dataclass
-class MLPConfig:
+class MLPConfig(NetworkConfig):
     """Widths and layers of the perceptrons."""
 
     # units of each hidden layer of the generator
@@ -33,19 +40,22 @@ class MLPConfig:
     batch_norm: bool = False
     # pieces of the discriminator's maxout units, in place of its activation; 0 for none
     maxout_pieces: int = 0
+    # factor of what the discriminator is given: data far beyond [-1, 1] are scaled down
+    input_scale: float = 1.0
     # probability that a hidden unit of the discriminator is zeroed in training, in [0, 1)
     dropout: float = 0.0
-    # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
-    initialisation: str = "default"
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
+        super().validate()
         for name in ("generator_hidden", "discriminator_hidden"):
             widths = list(getattr(self, name))
             if not widths or min(widths) < 1:
                 raise ValueError(f"{name} is {widths}; it needs a layer, each of 1 unit or more")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; it must lie in [0, 1)")
+        if self.input_scale <= 0:
+            raise ValueError(f"input_scale is {self.input_scale}; it must be positive")
         if self.maxout_pieces < 0:
             raise ValueError(f"maxout_pieces is {self.maxout_pieces}; it must be at least 0")
 
@@ -84,11 +94,13 @@ class MLP(NetworkFamily[MLPConfig]):
             layers += [nn.Tanh(), nn.Unflatten(1, shape)]
         return self.initialised(nn.Sequential(*layers))
 
-    def encoder(self, shape: Shape) -> Encoder:
+    def trunk(self, shape: Shape) -> Encoder:
         """Build the hidden layers of the discriminator; images are flattened."""
         _check(shape)
         widths = [math.prod(shape), *self.config.discriminator_hidden]
         layers: list[nn.Module] = [nn.Flatten()]
+        if self.config.input_scale != 1:
+            layers.append(Scale(self.config.input_scale))
         for before, after in pairwise(widths):
             if self.config.maxout_pieces:
                 layers.append(Maxout(before, after, self.config.maxout_pieces))
@@ -99,6 +111,26 @@ class MLP(NetworkFamily[MLPConfig]):
         encoder = Encoder(nn.Sequential(*layers), widths[-1])
         self.initialised(encoder)
         return encoder
+
+
+class Scale(nn.Module):
+    """Multiplies by a constant.
+
+    Args:
+        factor: the constant.
+    """
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, data: Tensor) -> Tensor:
+        """Return `factor` times the data, of any shape."""
+        return data * self.factor
+
+    def extra_repr(self) -> str:
+        """Show the factor."""
+        return f"factor={self.factor}"
 
 
 class Maxout(nn.Module):

@@ -1,0 +1,40 @@
+"""The keys that every GAN has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gan_lightning.gans.regularisation import RegularisationConfig
+from gan_lightning.optimization import OptimizerConfig
+
+__all__ = ["GANConfig"]
+
+
+@dataclass
+class GANConfig:
+    """What every GAN has; a variant overrides the defaults with its paper's."""
+
+    # length of the noise vector
+    latent_size: int = 100
+    # distribution of the noise: uniform on [-1, 1], or standard normal
+    latent_prior: str = "uniform"
+    # minibatches that the discriminator plays in a round, before the generator's one step
+    discriminator_steps: int = 1
+    # decay of the running average of the generator's weights, an update; null keeps none
+    ema_decay: float | None = None
+    discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    regularisation: RegularisationConfig = field(default_factory=RegularisationConfig)
+
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        if self.latent_size < 1:
+            raise ValueError(f"latent_size is {self.latent_size}; it must be at least 1")
+        if self.latent_prior not in ("uniform", "normal"):
+            raise ValueError(f"latent_prior is {self.latent_prior!r}; valid are uniform, normal")
+        if self.discriminator_steps < 1:
+            raise ValueError(
+                f"discriminator_steps is {self.discriminator_steps}; it must be at least 1"
+            )
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise ValueError(f"ema_decay is {self.ema_decay}; it must lie in (0, 1), or be null")

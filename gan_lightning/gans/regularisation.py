@@ -1,0 +1,129 @@
+"""Regularisers of the discriminator that every variant takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.autograd import grad
+
+__all__ = ["RegularisationConfig", "gradient_norms", "gradient_penalty", "penalties", "r1"]
+
+
+@dataclass
+class RegularisationConfig:
+    """All off by default; a variant whose paper has one turns it on."""
+
+    # gamma of R1, gamma / 2 times the discriminator's squared gradient at real data
+    r1: float = 0.0
+    # lambda of the penalty on gradient norms that differ from 1 between real and generated data
+    gradient_penalty: float = 0.0
+    # penalise only norms above 1
+    one_sided: bool = False
+    # standard deviation of the Gaussian noise on all data that the discriminator is given
+    instance_noise: float = 0.0
+    # generator updates in which that noise falls linearly to 0; 0 keeps it
+    instance_noise_updates: int = 0
+
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        for name in ("r1", "gradient_penalty", "instance_noise", "instance_noise_updates"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
+
+    def noise_at(self, update: int) -> float:
+        """Return the standard deviation of the instance noise at a generator update."""
+        if not self.instance_noise_updates:
+            return self.instance_noise
+        return self.instance_noise * max(0.0, 1 - update / self.instance_noise_updates)
+
+
+def penalties(
+    config: RegularisationConfig,
+    discriminate: Callable[[Tensor], Tensor],
+    real: Tensor,
+    fake: Tensor,
+) -> dict[str, Tensor]:
+    """Return the weighted loss terms that a config asks of the discriminator, by name.
+
+    Args:
+        config: which, and their weights.
+        discriminate: data to scores.
+        real: (N, *shape).
+        fake: (N, *shape), without a graph.
+    """
+    terms = {}
+    if config.r1:
+        terms["r1"] = config.r1 * r1(discriminate, real)
+    if config.gradient_penalty:
+        penalty = gradient_penalty(discriminate, real, fake, config.one_sided)
+        terms["gradient_penalty"] = config.gradient_penalty * penalty
+    return terms
+
+
+def r1(discriminate: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """Half the mean squared norm of the discriminator's gradient at real data.
+
+    Args:
+        discriminate: data to scores.
+        real: (N, *shape).
+
+    Returns:
+        Scalar, at least 0, differentiable twice.
+
+    Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), equation 9, without gamma.
+    """
+    return 0.5 * gradient_norms(discriminate, real).square().mean()
+
+
+def gradient_penalty(
+    discriminate: Callable[[Tensor], Tensor],
+    real: Tensor,
+    fake: Tensor,
+    one_sided: bool = False,
+) -> Tensor:
+    """Mean of (|grad D| - 1)^2 on lines between real and generated data, a norm for each score.
+
+    Args:
+        discriminate: data to scores.
+        real: (N, *shape).
+        fake: (N, *shape), without a graph.
+        one_sided: of norms below 1 nothing is asked.
+
+    Returns:
+        Scalar, at least 0, differentiable twice.
+
+    Source: Gulrajani et al. 2017 (arXiv:1704.00028), equation 3, without lambda; one-sided:
+        Petzka, Fischer, Lukovnikov 2018 (arXiv:1709.08894).
+    """
+    excess = gradient_norms(discriminate, interpolated(real, fake)) - 1
+    if one_sided:
+        excess = excess.relu()
+    return excess.square().mean()
+
+
+def interpolated(real: Tensor, fake: Tensor) -> Tensor:
+    """Return a point of each line from a real to a generated datum, uniform on the line."""
+    position = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+    return torch.lerp(real.float(), fake.float(), position)
+
+
+def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Tensor:
+    """Return the norm of each score's gradient in its data, with a graph; in float32.
+
+    Args:
+        discriminate: data (N, *shape) to scores (N,), or (N / m,) where m data are judged together:
+            a norm is then that of a pack.
+        data: (N, *shape).
+
+    Returns:
+        Norms, one a score.
+    """
+    data = data.detach().float().requires_grad_(True)
+    with torch.autocast(data.device.type, enabled=False), torch.enable_grad():
+        scores = discriminate(data)
+        (gradient,) = grad(scores.sum(), data, create_graph=True)
+    norms: Tensor = gradient.reshape(len(scores), -1).norm(dim=1)
+    return norms

@@ -1,0 +1,86 @@
+"""Steps of an optimizer through which gradients flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import grad
+
+__all__ = ["Weights", "unroll"]
+
+Weights = dict[str, Tensor]
+"""Parameters by name."""
+
+SMALLEST = 1e-30
+"""Under a square root, so that a weight whose gradient has always been 0 has a derivative."""
+
+
+def unroll(
+    weights: Mapping[str, torch.nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    loss_of: Callable[[Weights], Tensor],
+    steps: int,
+) -> Weights:
+    """Return what weights become after some steps of their optimizer, with the graph of the steps.
+
+    The steps start from the optimizer's present state, and leave it and the weights as they were.
+
+    Args:
+        weights: all in the optimizer.
+        optimizer: Adam, RMSprop or SGD as `optimization.py` builds them.
+        loss_of: weights to the loss that the optimizer minimises.
+        steps: at least 0.
+
+    Raises:
+        TypeError: the optimizer is of another kind.
+    """
+    (group,) = optimizer.param_groups
+    states = {name: dict(optimizer.state[weight]) for name, weight in weights.items()}
+    moved = {name: weight.detach().requires_grad_(True) for name, weight in weights.items()}
+    rule = _rule(optimizer)
+    device = next(iter(moved.values())).device.type
+    with torch.autocast(device, enabled=False):
+        for _ in range(steps):
+            gradients = grad(loss_of(moved), list(moved.values()), create_graph=True)
+            moved = {
+                name: weight - rule(gradient + group["weight_decay"] * weight, states[name], group)
+                for (name, weight), gradient in zip(moved.items(), gradients, strict=True)
+            }
+    return moved
+
+
+def _rule(optimizer: torch.optim.Optimizer) -> Callable[[Tensor, Any, Any], Tensor]:
+    if isinstance(optimizer, torch.optim.Adam):
+        return _adam
+    if isinstance(optimizer, torch.optim.RMSprop):
+        return _rmsprop
+    if isinstance(optimizer, torch.optim.SGD):
+        return _sgd
+    raise TypeError(f"steps of {type(optimizer).__name__} cannot be unrolled")
+
+
+def _adam(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
+    first, second = group["betas"]
+    step = float(state.get("step", 0)) + 1
+    mean = first * state.get("exp_avg", 0) + (1 - first) * gradient
+    square = second * state.get("exp_avg_sq", 0) + (1 - second) * gradient.square()
+    state.update(step=step, exp_avg=mean, exp_avg_sq=square)
+    root = square.clamp_min(SMALLEST).sqrt() / (1 - second**step) ** 0.5
+    change: Tensor = group["lr"] / (1 - first**step) * mean / (root + group["eps"])
+    return change
+
+
+def _rmsprop(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
+    decay = group["alpha"]
+    square = decay * state.get("square_avg", 0) + (1 - decay) * gradient.square()
+    state.update(square_avg=square)
+    change: Tensor = group["lr"] * gradient / (square.clamp_min(SMALLEST).sqrt() + group["eps"])
+    return change
+
+
+def _sgd(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
+    change: Tensor = group["lr"] * gradient
+    return change
