@@ -5,16 +5,21 @@ from __future__ import annotations
 from gan_lightning.metrics.codes import CodeAccuracy, MutualInformationBound
 from gan_lightning.metrics.frechet import FeatureStatistics, FrechetDistance, frechet_distance
 from gan_lightning.metrics.modes import ClassCoverage, ModeCoverage
+from gan_lightning.metrics.scores import InceptionScore
 from gan_lightning.metrics.statistics_cache import cache_folder, cached_statistics
+from gan_lightning.metrics.transport import ExactWasserstein, exact_wasserstein
 
 __all__ = [
     "ClassCoverage",
     "CodeAccuracy",
+    "ExactWasserstein",
     "FeatureStatistics",
     "FrechetDistance",
+    "InceptionScore",
     "ModeCoverage",
     "MutualInformationBound",
     "cache_folder",
     "cached_statistics",
+    "exact_wasserstein",
     "frechet_distance",
 ]

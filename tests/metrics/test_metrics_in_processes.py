@@ -13,8 +13,10 @@ from torchmetrics import Metric
 from gan_lightning.metrics import (
     ClassCoverage,
     CodeAccuracy,
+    ExactWasserstein,
     FeatureStatistics,
     FrechetDistance,
+    InceptionScore,
     ModeCoverage,
     MutualInformationBound,
 )
@@ -45,11 +47,14 @@ def in_parts(*tensors: Tensor) -> Updates:
     return list(zip(*(tensor.tensor_split([5, 35, 55]) for tensor in tensors), strict=True))
 
 
+NUMBERED = [(part, first) for (part,), first in zip(in_parts(POINTS), (0, 5, 35, 55), strict=True)]
 BOTH_SIDES = [(part, index % 2 == 0) for index, (part,) in enumerate(in_parts(IMAGES))]
 
 CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
     "frechet": (with_reference, in_parts(IMAGES)),
     "frechet, both sides": (lambda: FrechetDistance(Linear(), 5), BOTH_SIDES),
+    "transport": (lambda: ExactWasserstein(POINTS.flip(0)[:40]), NUMBERED),
+    "scores": (lambda: InceptionScore(5), in_parts(LOG_PROBABILITIES)),
     "modes": (lambda: ModeCoverage(CENTRES, 0.15), in_parts(POINTS)),
     "classes": (lambda: ClassCoverage(Linear(), 5), in_parts(IMAGES)),
     "codes": (lambda: CodeAccuracy(5, 5), in_parts(LOG_PROBABILITIES.argmax(1), LABELS)),
