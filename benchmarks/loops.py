@@ -305,9 +305,11 @@ def _autocast(precision: str, device: torch.device) -> AbstractContextManager[An
 def _tutorial_batches(data: ResidentData, size: int) -> Iterator[Tensor]:
     """Yield shuffled batches without end, from torchvision's MNIST or a TensorDataset."""
     if not isinstance(data, MNIST):
-        points = DataLoader(TensorDataset(data.training_data()[0]), size, shuffle=True)
+        points, _ = data.training_data()
+        assert isinstance(points, Tensor)
+        batches = DataLoader(TensorDataset(points), size, shuffle=True)
         while True:
-            for (batch,) in points:
+            for (batch,) in batches:
                 yield batch
     scale = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
     with TemporaryDirectory() as root:

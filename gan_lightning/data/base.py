@@ -11,7 +11,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
 from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.data.rounds import RoundStream, Schedule
+from gan_lightning.data.rounds import RoundStream, Rows, Schedule
 
 __all__ = ["DataConfig", "ResidentData"]
 
@@ -56,7 +56,7 @@ class ResidentData(LightningDataModule, ABC):
         self.schedule: Schedule | None = None
 
     @abstractmethod
-    def training_data(self) -> tuple[Tensor, Tensor | None]:
+    def training_data(self) -> tuple[Rows, Tensor | None]:
         """Return all training data as held in memory, and its labels (M,) where it has any."""
 
     @abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,7 +12,19 @@ from torch import Tensor
 from gan_lightning.batch import Batch
 from gan_lightning.randomness import derived_seed
 
-__all__ = ["RoundStream", "Schedule", "check_batch_size"]
+__all__ = ["RoundStream", "Rows", "Schedule", "check_batch_size"]
+
+
+class Rows(Protocol):
+    """Data that can be indexed: a tensor, or what makes its rows when they are asked for."""
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        ...
+
+    def __getitem__(self, rows: Tensor, /) -> Tensor:
+        """Return the rows of these numbers, int64 of any shape: (*rows.shape, ...)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,7 @@ class RoundStream:
     is seen twice in an epoch; what does not fill a minibatch waits for the next permutation.
 
     Args:
-        data: (M, ...), with `labels` (M,) or None.
+        data: M rows, with `labels` (M,) or None.
         batch_size: of the global minibatch.
         schedule: of the run.
         first_update: rounds already played.
@@ -67,7 +80,7 @@ class RoundStream:
 
     def __init__(
         self,
-        data: Tensor,
+        data: Rows,
         labels: Tensor | None,
         *,
         batch_size: int,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gan_lightning.networks.dcgan import DCGAN, DCGANConfig
+from gan_lightning.networks.dirac import DiracNetworks, DiracNetworksConfig
 from gan_lightning.networks.family import Encoder, NetworkFamily, Shape
 from gan_lightning.networks.heads import ScoreHead
 from gan_lightning.networks.infogan import InfoGANNetworks, InfoGANNetworksConfig
@@ -14,6 +15,7 @@ NETWORKS: dict[str, type[NetworkFamily[Any]]] = {
     "mlp": MLP,
     "dcgan": DCGAN,
     "infogan": InfoGANNetworks,
+    "dirac": DiracNetworks,
 }
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "MLP",
     "NETWORKS",
     "DCGANConfig",
+    "DiracNetworks",
+    "DiracNetworksConfig",
     "Encoder",
     "InfoGANNetworks",
     "InfoGANNetworksConfig",

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-__all__ = ["DigitNet"]
+__all__ = ["DigitNet", "StackedDigitNet"]
 
 
 class DigitNet(nn.Module):
@@ -46,6 +46,27 @@ class DigitNet(nn.Module):
         """Map images (N, 1, H, W) in [-1, 1] to class logits (N, 10)."""
         logits: Tensor = self.head(self.features(images))
         return logits
+
+
+class StackedDigitNet(nn.Module):
+    """Reads three digits, one a channel, as a class of a thousand: 100 a + 10 b + c.
+
+    Args:
+        network: reads one digit.
+    """
+
+    classes: ClassVar[int] = DigitNet.classes**3
+
+    def __init__(self, network: DigitNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, 3, H, W) in [-1, 1] to log-probabilities (N, 1000), summed over digits."""
+        digits = self.network(images.flatten(0, 1)[:, None]).log_softmax(dim=1)
+        first, second, third = digits.unflatten(0, (-1, 3)).unbind(dim=1)
+        joint: Tensor = first[:, :, None, None] + second[:, None, :, None] + third[:, None, None]
+        return joint.flatten(1)
 
 
 def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:

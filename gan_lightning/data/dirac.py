@@ -1,0 +1,41 @@
+"""The simplest world: one point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_lightning.batch import Batch, DataSpec
+from gan_lightning.data.base import DataConfig, ResidentData
+
+__all__ = ["Dirac", "DiracConfig"]
+
+TEST_POINTS = 1000
+
+
+@dataclass
+class DiracConfig(DataConfig):
+    """All data are equal: a larger minibatch serves random regularisers only."""
+
+    batch_size: int = 1
+
+
+class Dirac(ResidentData):
+    """The Dirac distribution at 0 on the real line.
+
+    Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), definition 2.1.
+    """
+
+    Config: ClassVar[type[Any]] = DiracConfig
+    spec = DataSpec((1,))
+
+    def training_data(self) -> tuple[Tensor, None]:
+        """Return one minibatch of zeros, (batch size, 1)."""
+        return torch.zeros(self.config.batch_size, 1), None
+
+    def test_data(self) -> Batch:
+        """Return zeros (1000, 1)."""
+        return Batch(torch.zeros(TEST_POINTS, 1))
