@@ -50,9 +50,13 @@ def evaluate_file(path: Path, name: str | None) -> dict[str, float]:
     data = dataset(dataset.Config())
     judge = judge_for(data, torch.device("cpu"))
     if judge is None:
-        raise UserError(f"--data is {name!r}, which has no measure; valid are grid, mnist, ring")
-    for part in _read_samples(path, data).split(CHUNK):
-        judge.update(part)
+        raise UserError(
+            f"--data is {name!r}, which has no measure of data alone; "
+            f"valid are grid, mnist, ring, stacked_mnist, swissroll"
+        )
+    samples = _read_samples(path, data)
+    for start in range(0, len(samples), CHUNK):
+        judge.update(samples[start : start + CHUNK], start)
     return judge.compute()
 
 
@@ -68,6 +72,8 @@ def write_samples(run: str, count: int, seed: int, output: Path) -> None:
     if output.suffix not in (".npz", ".png"):
         raise UserError(f"--output is {output}; its name must end in .npz or .png")
     gan, data, _ = _gan_of(run)
+    if output.suffix == ".png" and data.spec.shape == (1,):
+        raise UserError(f"run {run!r} makes numbers, which no picture shows; use --output x.npz")
     arrays = _generated(gan, count, seed)
     if output.suffix == ".npz":
         write_file(output, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))

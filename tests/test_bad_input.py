@@ -503,7 +503,7 @@ ARRAYS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("ring", {"points": np.ones((4, 2), complex)}, ("complex128", "float32 (N, 2)")),
     ("ring", {"points": np.full((4, 2), np.nan)}, ("not all finite",)),
     ("ring", {"images": images()}, ("no array 'points'", "it has images")),
-    ("swissroll", {"points": np.zeros((4, 2))}, ("'swissroll'", "valid are grid, mnist, ring")),
+    ("dirac", {"points": np.zeros((4, 1))}, ("'dirac'", "valid are grid, mnist, ring, stacked_")),
     ("mnst", {"images": images()}, ("--data is 'mnst'", "valid are mnist, ")),
 ]
 

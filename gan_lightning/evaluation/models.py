@@ -1,112 +1,24 @@
-"""What is measured on a model, and on anybody's samples."""
+"""What is measured on a model."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torchmetrics import Metric
+from torch import Tensor
 from torchmetrics.classification import MulticlassAccuracy
 
-from gan_lightning.classifiers.digits import (
-    DigitClassifier,
-    digit_network_fingerprint,
-    shipped_digit_network,
-)
-from gan_lightning.data import MNIST, ResidentData
-from gan_lightning.data.toys import GaussianMixture
+from gan_lightning.classifiers.digits import DigitClassifier
+from gan_lightning.data import Dirac, ResidentData
+from gan_lightning.evaluation.judges import CHUNK, judge_for
+from gan_lightning.evaluation.players import Divergence, equilibrium, weights_at_bound
 from gan_lightning.gans import GAN, InfoGAN
 from gan_lightning.learner import Learner, evaluation_mode
-from gan_lightning.metrics import (
-    ClassCoverage,
-    CodeAccuracy,
-    FeatureStatistics,
-    FrechetDistance,
-    ModeCoverage,
-    MutualInformationBound,
-    cached_statistics,
-)
+from gan_lightning.metrics import CodeAccuracy, MutualInformationBound
 from gan_lightning.randomness import derived_seed
 
-__all__ = ["DigitJudge", "ModeJudge", "SampleJudge", "evaluate", "judge_for"]
-
-CHUNK = 500
-"""Data generated and measured at a time; chunk k is the same whichever process draws it."""
-
-
-class SampleJudge(ABC):
-    """Measures generated data against a data set; states are summed over processes."""
-
-    @abstractmethod
-    def update(self, data: Tensor) -> None:
-        """Take in data of shape (N, *shape)."""
-
-    @abstractmethod
-    def compute(self) -> dict[str, float]:
-        """Return the measures by name."""
-
-
-class ModeJudge(SampleJudge):
-    """Counts the modes of a Gaussian mixture that points cover."""
-
-    def __init__(self, data: GaussianMixture, device: torch.device) -> None:
-        self._coverage = ModeCoverage(data.centres, data.standard_deviation).to(device)
-
-    def update(self, data: Tensor) -> None:
-        """Take in points (N, 2)."""
-        self._coverage.update(data)
-
-    def compute(self) -> dict[str, float]:
-        """Return modes covered, share of high quality, and reverse KL in nats."""
-        return _floats(self._coverage)
-
-
-class DigitJudge(SampleJudge):
-    """Measures digits in the features of the shipped classifier, against the test set."""
-
-    def __init__(self, data: MNIST, device: torch.device) -> None:
-        self._network = shipped_digit_network().to(device)
-        key: dict[str, str | int | float] = {
-            "data": "mnist-test",
-            "size": data.config.size,
-            "features": digit_network_fingerprint(),
-        }
-        reference = cached_statistics(key, lambda: self._reference(data, device))
-        self._distance = FrechetDistance(nn.Identity(), self._network.features_size, reference).to(
-            device
-        )
-        self._coverage = ClassCoverage(self._network.head, self._network.classes).to(device)
-
-    def update(self, data: Tensor) -> None:
-        """Take in images (N, 1, H, W) in [-1, 1]."""
-        features = self._features(data)
-        self._distance.update(features)
-        self._coverage.update(features)
-
-    def compute(self) -> dict[str, float]:
-        """Return fd_digits, classes covered, and KL of the class histogram in nats."""
-        distance: Tensor = self._distance.compute()
-        return {"fd_digits": distance.item(), **_floats(self._coverage)}
-
-    @torch.no_grad()
-    def _features(self, images: Tensor) -> Tensor:
-        return self._network.features(images.float())
-
-    def _reference(self, data: MNIST, device: torch.device) -> FeatureStatistics:
-        chunks = data.test_data().data.to(device).split(CHUNK)
-        return FeatureStatistics.from_features(torch.cat([self._features(c) for c in chunks]))
-
-
-def judge_for(data: ResidentData, device: torch.device) -> SampleJudge | None:
-    """Choose the judge that knows a data set; None where nothing can be measured."""
-    if isinstance(data, MNIST):
-        return DigitJudge(data, device)
-    if isinstance(data, GaussianMixture):
-        return ModeJudge(data, device)
-    return None
+__all__ = ["evaluate"]
 
 
 @torch.no_grad()
@@ -130,11 +42,13 @@ def evaluate(
         return _classifier_accuracy(learner, data, share)
     assert isinstance(learner, GAN)
     judge = judge_for(data, learner.device)
+    divergence = Divergence(learner)
     information = _information_bounds(learner)
     for chunk, count in list(_chunks(samples))[share]:
         sample = learner.sample(count, seed=derived_seed(learner.seed, "evaluation", chunk))
         if judge is not None:
-            judge.update(sample.data)
+            judge.update(sample.data, chunk * CHUNK)
+        divergence.update(sample.data, sample.condition.labels, real=False)
         if isinstance(learner, InfoGAN) and information:
             assert sample.condition.categorical is not None
             recognised = learner.recognised(sample.data).categorical
@@ -142,13 +56,27 @@ def evaluate(
             for bound, logits, codes in zip(information, recognised, columns, strict=True):
                 bound.update(logits.log_softmax(1), codes)
     measures = judge.compute() if judge is not None else {}
+    measures |= _divergence(divergence, learner, data, share)
     measures |= {
         _code_name("mutual_information", index, information): bound.compute().item()
         for index, bound in enumerate(information)
     }
     if isinstance(learner, InfoGAN):
         measures |= _code_accuracies(learner, data, share)
+    if isinstance(data, Dirac):
+        measures |= equilibrium(learner)
+    if learner.watches_weights:
+        measures |= weights_at_bound(learner)
     return measures
+
+
+def _divergence(
+    divergence: Divergence, learner: GAN, data: ResidentData, share: slice
+) -> dict[str, float]:
+    if divergence.wanted:
+        for real, labels in _test_chunks(learner, data, share):
+            divergence.update(real, labels, real=True)
+    return divergence.compute()
 
 
 def _information_bounds(learner: GAN) -> list[MutualInformationBound]:
@@ -164,6 +92,7 @@ def _code_accuracies(learner: InfoGAN, data: ResidentData, share: slice) -> dict
         return {}
     accuracies = [CodeAccuracy(size, classes).to(learner.device) for size in sizes]
     for images, labels in _test_chunks(learner, data, share):
+        assert labels is not None
         logits = learner.recognised(images).categorical
         for accuracy, code in zip(accuracies, logits, strict=True):
             accuracy.update(code.argmax(1), labels)
@@ -179,18 +108,19 @@ def _classifier_accuracy(
     accuracy = MulticlassAccuracy(learner.network.classes, average="micro").to(learner.device)
     with evaluation_mode(learner.network):
         for images, labels in _test_chunks(learner, data, share):
+            assert labels is not None
             accuracy.update(learner.network(images), labels)
     return {"classifier/test_accuracy": accuracy.compute().item()}
 
 
 def _test_chunks(
     learner: Learner, data: ResidentData, share: slice
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[tuple[Tensor, Tensor | None]]:
     test = data.test_data()
-    assert test.labels is not None
-    chunks = list(zip(test.data.split(CHUNK), test.labels.split(CHUNK), strict=True))
-    for images, labels in chunks[share]:
-        yield images.to(learner.device), labels.to(learner.device)
+    for start in range(0, len(test.data), CHUNK)[share]:
+        part = slice(start, start + CHUNK)
+        labels = None if test.labels is None else test.labels[part].to(learner.device)
+        yield test.data[part].to(learner.device), labels
 
 
 def _chunks(samples: int) -> Iterator[tuple[int, int]]:
@@ -202,7 +132,3 @@ def _chunks(samples: int) -> Iterator[tuple[int, int]]:
 def _code_name(measure: str, index: int, codes: list[Any]) -> str:
     """Name a measure of a code: code/accuracy, or code1/accuracy where there are several."""
     return f"code/{measure}" if len(codes) == 1 else f"code{index + 1}/{measure}"
-
-
-def _floats(metric: Metric) -> dict[str, float]:
-    return {name: value.item() for name, value in metric.compute().items()}

@@ -1,0 +1,173 @@
+"""What measures generated data, whoever generated them, against a data set."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
+
+from gan_lightning.classifiers.digits import digit_network_fingerprint, shipped_digit_network
+from gan_lightning.data import MNIST, ResidentData, StackedMNIST
+from gan_lightning.data.toys import GaussianMixture, Points
+from gan_lightning.metrics import (
+    ClassCoverage,
+    ExactWasserstein,
+    FeatureStatistics,
+    FrechetDistance,
+    InceptionScore,
+    ModeCoverage,
+    cached_statistics,
+)
+from gan_lightning.networks.digit_net import StackedDigitNet
+
+__all__ = [
+    "CHUNK",
+    "DigitJudge",
+    "ModeJudge",
+    "SampleJudge",
+    "StackedDigitJudge",
+    "TransportJudge",
+    "judge_for",
+]
+
+CHUNK = 500
+"""Data generated and measured at a time; chunk k is the same whichever process draws it."""
+
+TRANSPORT_POINTS = 2000
+"""Of each side in an exact transport: about half a second on a processor core (measured)."""
+
+
+class SampleJudge(ABC):
+    """Measures generated data against a data set; states are summed over processes."""
+
+    @abstractmethod
+    def update(self, data: Tensor, first: int) -> None:
+        """Take in data.
+
+        Args:
+            data: (N, *shape).
+            first: number of data[0] among all generated data, which several processes share.
+        """
+
+    @abstractmethod
+    def compute(self) -> dict[str, float]:
+        """Return the measures by name."""
+
+
+class TransportJudge(SampleJudge):
+    """Measures how far the first 2,000 points lie from as many real ones."""
+
+    def __init__(self, data: Points, device: torch.device) -> None:
+        real = data.test_data().data[:TRANSPORT_POINTS]
+        self._distance = ExactWasserstein(real).to(device)
+
+    def update(self, data: Tensor, first: int) -> None:
+        """Take in points (N, 2)."""
+        self._distance.update(data, first)
+
+    def compute(self) -> dict[str, float]:
+        """Return the exact Wasserstein-1 distance, in units of the plane."""
+        distance: Tensor = self._distance.compute()
+        return {"wasserstein/exact": distance.item()}
+
+
+class ModeJudge(SampleJudge):
+    """Counts the modes of a Gaussian mixture that points cover, and measures their transport."""
+
+    def __init__(self, data: GaussianMixture, device: torch.device) -> None:
+        self._coverage = ModeCoverage(data.centres, data.standard_deviation).to(device)
+        self._transport = TransportJudge(data, device)
+
+    def update(self, data: Tensor, first: int) -> None:
+        """Take in points (N, 2)."""
+        self._coverage.update(data)
+        self._transport.update(data, first)
+
+    def compute(self) -> dict[str, float]:
+        """Return modes covered, share of high quality, reverse KL in nats, and the transport."""
+        return {**_floats(self._coverage), **self._transport.compute()}
+
+
+class DigitJudge(SampleJudge):
+    """Measures digits in the features of the shipped classifier, against the test set."""
+
+    def __init__(self, data: MNIST, device: torch.device) -> None:
+        self._network = shipped_digit_network().to(device)
+        key: dict[str, str | int | float] = {
+            "data": "mnist-test",
+            "size": data.config.size,
+            "features": digit_network_fingerprint(),
+        }
+        reference = cached_statistics(key, lambda: self._reference(data, device))
+        self._distance = FrechetDistance(nn.Identity(), self._network.features_size, reference).to(
+            device
+        )
+        self._coverage = ClassCoverage(self._network.head, self._network.classes).to(device)
+        self._scores = InceptionScore(self._network.classes).to(device)
+
+    @torch.no_grad()
+    def update(self, data: Tensor, first: int) -> None:
+        """Take in images (N, 1, H, W) in [-1, 1]."""
+        features = self._features(data)
+        self._distance.update(features)
+        self._coverage.update(features)
+        self._scores.update(self._network.head(features))
+
+    def compute(self) -> dict[str, float]:
+        """Return fd_digits, the scores of the classifier, classes covered, and their KL in nats."""
+        distance: Tensor = self._distance.compute()
+        scores = _floats(self._scores)
+        return {
+            "fd_digits": distance.item(),
+            "digit_score": scores["score"],
+            "modified_digit_score": scores["modified_score"],
+            **_floats(self._coverage),
+        }
+
+    @torch.no_grad()
+    def _features(self, images: Tensor) -> Tensor:
+        return self._network.features(images.float())
+
+    def _reference(self, data: MNIST, device: torch.device) -> FeatureStatistics:
+        chunks = data.test_data().data.to(device).split(CHUNK)
+        return FeatureStatistics.from_features(torch.cat([self._features(c) for c in chunks]))
+
+
+class StackedDigitJudge(SampleJudge):
+    """Counts the thousand classes of stacked digits; each channel is read by the classifier.
+
+    The divergence is from the uniform distribution, as PacGAN's published code computes it: the
+    triples of the training data are drawn uniformly, the ten digits nearly so.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        network = StackedDigitNet(shipped_digit_network())
+        self._coverage = ClassCoverage(network, network.classes).to(device)
+
+    def update(self, data: Tensor, first: int) -> None:
+        """Take in images (N, 3, H, W) in [-1, 1]."""
+        self._coverage.update(data)
+
+    def compute(self) -> dict[str, float]:
+        """Return modes covered, of 1,000, and KL(generated || uniform) over them in nats."""
+        found = _floats(self._coverage)
+        return {"modes/covered": found["classes/covered"], "modes/kl": found["classes/kl"]}
+
+
+def judge_for(data: ResidentData, device: torch.device) -> SampleJudge | None:
+    """Choose the judge that knows a data set; None where nothing can be measured."""
+    if isinstance(data, MNIST):
+        return DigitJudge(data, device)
+    if isinstance(data, StackedMNIST):
+        return StackedDigitJudge(device)
+    if isinstance(data, GaussianMixture):
+        return ModeJudge(data, device)
+    if isinstance(data, Points):
+        return TransportJudge(data, device)
+    return None
+
+
+def _floats(metric: Metric) -> dict[str, float]:
+    return {name: value.item() for name, value in metric.compute().items()}

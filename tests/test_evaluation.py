@@ -1,0 +1,210 @@
+"""What evaluation asks of the players, alone and in several processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from worlds import config, gan, same, weights
+
+from gan_lightning.build import build
+from gan_lightning.callbacks.histograms import draw_histogram
+from gan_lightning.data import DATASETS, ResidentData
+from gan_lightning.evaluation import SampleJudge, discriminator_weights, evaluate, judge_for
+from gan_lightning.evaluation.players import Divergence, discriminated, weights_at_bound
+from gan_lightning.gans import GAN, StandardGAN
+from gan_lightning.losses import discriminator_cross_entropy
+from gan_lightning.randomness import derived_seed
+
+CPU = torch.device("cpu")
+
+
+def standard(*overrides: str) -> tuple[StandardGAN, ResidentData]:
+    learner, data = build(config("gan", *overrides))
+    assert isinstance(learner, StandardGAN)
+    return learner, data
+
+
+def generated(learner: GAN, counts: list[int]) -> torch.Tensor:
+    """Generate what evaluation generates."""
+    parts = [
+        learner.sample(count, seed=derived_seed(learner.seed, "evaluation", chunk)).data
+        for chunk, count in enumerate(counts)
+    ]
+    return torch.cat(parts)
+
+
+def test_the_divergence_is_that_of_all_scores() -> None:
+    learner, data = standard()
+    found = evaluate(learner, data, 700)
+    fake, real = generated(learner, [500, 200]), data.test_data().data
+    with torch.no_grad():
+        loss = discriminator_cross_entropy(learner.discriminate(real), learner.discriminate(fake))
+    expected = torch.tensor(2.0).log() - loss / 2
+    assert found["divergence/jensen_shannon"] == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_a_gan_that_estimates_nothing_is_not_asked_for_scores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learner, data = standard("model.objective=hinge")
+    monkeypatch.setattr(learner, "discriminate", None)
+    assert not any(name.startswith("divergence") for name in evaluate(learner, data, 10))
+
+
+def test_packs_are_filled_and_what_is_left_is_left_out() -> None:
+    learner, data = standard("network.packing=3", "data.batch_size=6")
+    scores = discriminated(learner, torch.randn(500, 2))
+    assert scores.shape == (166,)
+    assert discriminated(learner, torch.randn(2, 2)).shape == (0,)
+    assert "divergence/jensen_shannon" in evaluate(learner, data, 20)
+    assert "divergence/jensen_shannon" not in evaluate(learner, data, 2)
+
+
+def test_scores_are_of_evaluation_mode_and_leave_the_modes() -> None:
+    learner, _ = standard("network.dropout=0.5")
+    learner.train()
+    before = weights(learner)
+    points = torch.randn(50, 2)
+    assert torch.equal(discriminated(learner, points), discriminated(learner, points))
+    assert all(part.training for part in learner.modules())
+    assert same(before, weights(learner))
+    learner.eval()
+    assert torch.equal(discriminated(learner, points), learner.discriminate(points).detach())
+
+
+def test_conditional_discriminators_get_the_labels() -> None:
+    learner, _ = standard()
+    seen: list[torch.Tensor | None] = []
+
+    def discriminate(data: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        seen.append(labels)
+        return data[:, 0]
+
+    learner.discriminate = discriminate  # type: ignore[method-assign]
+    divergence = Divergence(learner)
+    labels = torch.arange(5)
+    divergence.update(torch.zeros(5, 2), labels, real=True)
+    assert seen[0] is not None
+    assert torch.equal(seen[0], labels)
+
+
+@pytest.mark.parametrize("name", ["ring", "grid", "swissroll"])
+def test_every_plane_measures_its_transport(name: str) -> None:
+    world = DATASETS[name](DATASETS[name].Config())
+    judge = judge_for(world, CPU)
+    assert isinstance(judge, SampleJudge)
+    data, _ = world.training_data()
+    assert isinstance(data, torch.Tensor)
+    judge.update(data[:500], 0)
+    near = judge.compute()["wasserstein/exact"]
+    shifted = judge_for(world, CPU)
+    assert shifted is not None
+    shifted.update(data[:500] + 3, 0)
+    far = shifted.compute()["wasserstein/exact"]
+    assert 0 < near < 0.6
+    assert far == pytest.approx(3 * 2**0.5, abs=near)
+
+
+def test_digits_have_both_scores() -> None:
+    mnist = DATASETS["mnist"](DATASETS["mnist"].Config())
+    judge = judge_for(mnist, CPU)
+    assert judge is not None
+    judge.update(mnist.test_data().data[:300], 0)
+    found = judge.compute()
+    assert 9 < found["digit_score"] <= 10
+    assert found["modified_digit_score"] > 5
+    blank = judge_for(mnist, CPU)
+    assert blank is not None
+    blank.update(-torch.ones(20, 1, 28, 28), 0)
+    assert blank.compute()["digit_score"] == pytest.approx(1, abs=1e-6)
+
+
+def test_weights_are_those_of_matrices_only() -> None:
+    learner = gan("wgan")
+    expected = [layer.weight for layer in learner.discriminator.modules() if has_matrix(layer)]
+    found = discriminator_weights(learner)
+    assert torch.equal(found, torch.cat([weight.detach().flatten() for weight in expected]))
+    assert not found.requires_grad
+
+
+def has_matrix(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.Linear)
+
+
+def test_the_share_of_weights_at_the_bound() -> None:
+    learner = gan("wgan")
+    assert 0 < weights_at_bound(learner)["critic/weights_at_bound"] < 0.1
+    with torch.no_grad():
+        for weight in learner.discriminator.parameters():
+            weight.sign_().mul_(0.01)
+    assert weights_at_bound(learner) == {"critic/weights_at_bound": 1}
+    with torch.no_grad():
+        for weight in learner.discriminator.parameters():
+            if weight.ndim > 1:
+                weight.view(-1)[: weight.numel() // 2] = 0.005
+    assert weights_at_bound(learner)["critic/weights_at_bound"] == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(("model", "watched"), [("gan", False), ("wgan", True), ("wgan_gp", True)])
+def test_weights_are_watched_where_the_variant_asks(model: str, watched: bool) -> None:
+    learner, data = build(config(model))
+    assert ("critic/weights_at_bound" in evaluate(learner, data, 10)) == watched
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+@pytest.mark.parametrize("scale", [0.0, 1e-6, 1.0, float("nan")])
+def test_any_weights_can_be_drawn(size: int, scale: float) -> None:
+    picture = draw_histogram((torch.randn(size) * scale).numpy(), "after all")
+    assert picture.shape[2] == 3
+
+
+SAMPLES = (40, 2600)
+"""Fewer than a chunk, so that one process of two has none; more than the transport takes."""
+
+
+def measure(rank: int, world: int, folder: Path) -> None:
+    """Evaluate this process's share of GANs on a ring, and write the measures."""
+    import torch.distributed as dist
+
+    torch.set_num_threads(1)
+    if world > 1:
+        meeting = f"file://{folder}/meeting"
+        dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world)
+    measures = {
+        f"{model} {samples} {name}": value
+        for model in ("wgan", "gan")
+        for samples in SAMPLES
+        for name, value in evaluate(*build(config(model)), samples, rank, world).items()
+    }
+    (folder / f"{world}-{rank}.json").write_text(json.dumps(measures))
+
+
+def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    places = [(0, 1), (0, 2), (1, 2)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, str(rank), str(world), str(tmp_path)], env=environment
+        )
+        for rank, world in places
+    ]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0, 0]
+    one, first, second = (
+        json.loads((tmp_path / f"{world}-{rank}.json").read_text()) for rank, world in places
+    )
+    assert first == pytest.approx(one, rel=1e-6, nan_ok=True)
+    assert second == pytest.approx(one, rel=1e-6, nan_ok=True)
+    measured = {name.split()[2] for name in one}
+    assert {"wasserstein/exact", "divergence/wasserstein", "modes/covered"} <= measured
+
+
+if __name__ == "__main__":
+    measure(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
