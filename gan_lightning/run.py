@@ -22,11 +22,13 @@ from gan_lightning.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
     Evaluation,
+    PhasePortrait,
     SampleGrid,
     Scatter,
     StopOnSignal,
     TraversalGrid,
     UpdatesBar,
+    WeightHistogram,
 )
 from gan_lightning.data import ResidentData
 from gan_lightning.distributed import AlternatingDDP
@@ -191,8 +193,12 @@ def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) 
         if data.spec.is_image:
             callbacks.append(SampleGrid(folder.samples, every, config.pictures.samples))
             callbacks.append(TraversalGrid(folder.samples, every))
-        else:
+        elif data.spec.shape == (2,):
             callbacks.append(Scatter(folder.samples, every, data.test_data().data))
+        if config.network.name == "dirac":
+            callbacks.append(PhasePortrait(folder.samples, every))
+        if GANS[config.model.name].watches_weights:
+            callbacks.append(WeightHistogram(folder.samples, every))
     checkpoints = config.checkpoints
     callbacks.append(Checkpoints(folder.checkpoints, checkpoints.every, checkpoints.keep))
     return callbacks

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from pytorch_lightning import Trainer
 from torch import Tensor
 
 from gan_lightning.batch import Condition
 from gan_lightning.callbacks.cadence import Periodic
+from gan_lightning.callbacks.drawing import Array, rendered, show
 from gan_lightning.gans import GAN, InfoGAN
 from gan_lightning.learner import Learner
-from gan_lightning.loggers import WandbRun
 from gan_lightning.randomness import derived_seed
 
 __all__ = ["SampleGrid", "Scatter", "TraversalGrid", "draw_scatter", "tile", "traversal_picture"]
 
-Array = np.ndarray[Any, np.dtype[np.uint8]]
 SCATTER_POINTS = 2500
 TRAVERSAL_COLUMNS = 10
 SMALL = 32
@@ -48,7 +45,7 @@ class SampleGrid(Periodic):
         if isinstance(learner, GAN) and trainer.is_global_zero:
             seed = derived_seed(learner.seed, "sample grid")
             picture = tile(learner.sample(self.samples, seed=seed).data)
-            _show(trainer, learner, self.folder, "samples", picture)
+            show(trainer, learner, self.folder, "samples", picture)
 
 
 class TraversalGrid(Periodic):
@@ -67,7 +64,7 @@ class TraversalGrid(Periodic):
         """Draw one panel a code."""
         if isinstance(learner, GAN) and trainer.is_global_zero:
             seed = derived_seed(learner.seed, "traversal")
-            _show(trainer, learner, self.folder, "traversal", traversal_picture(learner, seed))
+            show(trainer, learner, self.folder, "traversal", traversal_picture(learner, seed))
 
 
 class Scatter(Periodic):
@@ -90,15 +87,7 @@ class Scatter(Periodic):
             seed = derived_seed(learner.seed, "scatter")
             points = learner.sample(SCATTER_POINTS, seed=seed).data.cpu()
             picture = draw_scatter(self.real, points, f"after {learner.updates:,} updates")
-            _show(trainer, learner, self.folder, "scatter", picture)
-
-
-def _show(trainer: Trainer, learner: Learner, folder: Path, name: str, picture: Array) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(folder / f"{name}_{learner.updates:07d}.png")
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbRun):
-            logger.log_picture(name, picture, f"{learner.updates:,} updates", learner.updates)
+            show(trainer, learner, self.folder, "scatter", picture)
 
 
 def tile(images: Tensor, columns: int | None = None) -> Array:
@@ -196,7 +185,7 @@ def _titled(panels: list[tuple[str, Array]]) -> Array:
         axis.imshow(picture, interpolation="nearest")
         axis.set_title(title, fontsize=14)
         axis.set_axis_off()
-    return _rendered(figure)
+    return rendered(figure)
 
 
 def draw_scatter(real: Tensor, generated: Tensor, title: str) -> Array:
@@ -211,12 +200,4 @@ def draw_scatter(real: Tensor, generated: Tensor, title: str) -> Array:
     reach = 1.25 * real.abs().max().item()
     axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
     axis.legend(loc="upper right", markerscale=3)
-    return _rendered(figure)
-
-
-def _rendered(figure: Any) -> Array:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return rendered(figure)

@@ -1,0 +1,35 @@
+"""Where pictures go, and how a figure becomes one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from pytorch_lightning import Trainer
+
+from gan_lightning.learner import Learner
+from gan_lightning.loggers import WandbRun
+
+__all__ = ["Array", "rendered", "show"]
+
+Array = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+def show(trainer: Trainer, learner: Learner, folder: Path, name: str, picture: Array) -> None:
+    """Write a picture, uint8 (H, W, 3), into a folder and into the W&B run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(folder / f"{name}_{learner.updates:07d}.png")
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbRun):
+            logger.log_picture(name, picture, f"{learner.updates:,} updates", learner.updates)
+
+
+def rendered(figure: Any) -> Array:
+    """Draw a matplotlib figure into pixels, uint8 (H, W, 3)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

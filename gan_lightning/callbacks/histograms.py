@@ -1,0 +1,56 @@
+"""The histogram of a critic's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from pytorch_lightning import Trainer
+
+from gan_lightning.callbacks.cadence import Periodic
+from gan_lightning.callbacks.drawing import Array, rendered, show
+from gan_lightning.evaluation import discriminator_weights
+from gan_lightning.gans import GAN
+from gan_lightning.learner import Learner
+
+__all__ = ["WeightHistogram", "draw_histogram"]
+
+BINS = 101
+
+
+class WeightHistogram(Periodic):
+    """Draws the histogram of the weights of the discriminator's matrices and convolutions.
+
+    Args:
+        folder: for the PNG files.
+        every: updates between two pictures.
+    """
+
+    def __init__(self, folder: Path, every: int) -> None:
+        super().__init__(every)
+        self.folder = folder
+
+    def act(self, trainer: Trainer, learner: Learner) -> None:
+        """Draw the histogram."""
+        if isinstance(learner, GAN) and trainer.is_global_zero:
+            weights = discriminator_weights(learner).float().cpu().numpy()
+            if weights.size:
+                picture = draw_histogram(weights, f"after {learner.updates:,} updates")
+                show(trainer, learner, self.folder, "weights", picture)
+
+
+def draw_histogram(weights: np.ndarray[tuple[int], np.dtype[np.float32]], title: str) -> Array:
+    """Draw a histogram of weights (N,), symmetric around 0; few and many are both to be seen."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), dpi=120, layout="constrained")
+    axis = figure.subplots()
+    finite = weights[np.isfinite(weights)]
+    reach = float(np.abs(finite).max()) if finite.size else 1.0
+    shares, edges = np.histogram(finite, BINS, (-reach, reach) if reach else None)
+    axis.stairs(shares / max(1, finite.size), edges, fill=True, color="#33658a")
+    axis.set_yscale("log" if finite.size else "linear")
+    axis.set(xlabel="weight", ylabel="share of the weights", title=f"Critic's weights {title}")
+    axis.locator_params(axis="x", nbins=6)
+    axis.grid(axis="y", alpha=0.3)
+    return rendered(figure)

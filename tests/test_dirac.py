@@ -1,0 +1,243 @@
+"""The Dirac GAN: its networks, its known trajectories, its measures and its portrait."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from worlds import quiet_trainer, same, weights
+
+from gan_lightning.build import build
+from gan_lightning.callbacks import Checkpoints, PhasePortrait
+from gan_lightning.callbacks.portraits import draw_portrait, players_of, vector_field
+from gan_lightning.config import load_config
+from gan_lightning.data import Dirac, ResidentData
+from gan_lightning.data.dirac import DiracConfig
+from gan_lightning.evaluation import evaluate, judge_for
+from gan_lightning.gans import GAN
+from gan_lightning.networks import NETWORKS, DiracNetworks, DiracNetworksConfig
+
+RATE = 0.2
+SGD = {"name": "sgd", "learning_rate": RATE}
+
+
+def dirac(model: str = "gan", *overrides: str, **settings: Any) -> tuple[GAN, ResidentData]:
+    """Build a GAN against the point at 0; the standard one plays minimax."""
+    objective = {"objective": "minimax"} if model == "gan" else {"discriminator_steps": 1}
+    source = {
+        "model": {
+            "name": model,
+            "latent_size": 1,
+            "discriminator_optimizer": SGD,
+            "generator_optimizer": SGD,
+            **objective,
+            **settings,
+        },
+        "network": {"name": "dirac"},
+        "data": {"name": "dirac", "batch_size": 1},
+        "trainer": {"max_steps": 50, "rounds_per_batch": 1, "precision": "32-true"},
+    }
+    learner, data = build(load_config(source, overrides))
+    assert isinstance(learner, GAN)
+    return learner, data
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+Pulls = tuple[Callable[[float, float], float], Callable[[float, float], float]]
+PULLS: dict[str, Pulls] = {
+    # of theta and of psi, at (theta, psi): by hand from the losses
+    "minimax": (
+        lambda theta, psi: psi * sigmoid(psi * theta),
+        lambda theta, psi: -theta * sigmoid(psi * theta),
+    ),
+    "non_saturating": (
+        lambda theta, psi: psi * sigmoid(-psi * theta),
+        lambda theta, psi: -theta * sigmoid(psi * theta),
+    ),
+    "r1": (
+        lambda theta, psi: psi * sigmoid(psi * theta),
+        lambda theta, psi: -theta * sigmoid(psi * theta) - 0.3 * psi,
+    ),
+    "wgan": (lambda theta, psi: psi, lambda theta, psi: -theta),
+    "wgan_gp": (
+        lambda theta, psi: psi,
+        lambda theta, psi: -theta - 0.7 * (abs(psi) - 1) * math.copysign(1, psi),
+    ),
+}
+GAMES: dict[str, tuple[str, dict[str, Any]]] = {
+    "minimax": ("gan", {}),
+    "non_saturating": ("gan", {"objective": "non_saturating"}),
+    "r1": ("gan", {"regularisation": {"r1": 0.3}}),
+    "wgan": ("wgan", {"clip": 100.0}),
+    "wgan_gp": ("wgan_gp", {"regularisation": {"gradient_penalty": 0.35}}),
+}
+games = pytest.mark.parametrize("game", list(GAMES))
+
+
+def portrait(folder: Path = Path("/nonexistent"), every: int = 0) -> PhasePortrait:
+    """Make a portrait that records and does not draw."""
+    callback = PhasePortrait(folder, every)
+    if not folder.exists():
+        callback.act = lambda trainer, learner: None  # type: ignore[method-assign]
+    return callback
+
+
+def test_players_are_one_number_each() -> None:
+    family = DiracNetworks(DiracNetworksConfig(theta=0.5, psi=-2.0))
+    generator, discriminator = family.generator(3, (1,)), family.discriminator((1,))
+    assert sum(weight.numel() for weight in generator.parameters()) == 1
+    assert sum(weight.numel() for weight in discriminator.parameters()) == 1
+    assert torch.equal(generator(torch.randn(4, 3)), torch.full((4, 1), 0.5))
+    points = torch.randn(4, 1)
+    torch.testing.assert_close(discriminator(points), -2 * points.squeeze(1))
+
+
+def test_what_a_slope_cannot_judge_is_refused() -> None:
+    with pytest.raises(ValueError, match="minibatch_kernels to 0"):
+        DiracNetworks(DiracNetworksConfig(minibatch_kernels=3)).discriminator((1,))
+    with pytest.raises(ValueError, match="packing=1"):
+        DiracNetworks(DiracNetworksConfig(packing=2)).discriminator((1,))
+
+
+def test_the_world_is_one_point() -> None:
+    world = Dirac(DiracConfig(batch_size=3))
+    data, labels = world.training_data()
+    assert labels is None
+    assert torch.equal(data, torch.zeros(3, 1))  # type: ignore[arg-type]
+    assert torch.equal(world.test_data().data, torch.zeros(1000, 1))
+    assert judge_for(world, torch.device("cpu")) is None
+
+
+@games
+def test_training_follows_the_recursion_by_hand(game: str) -> None:
+    model, settings = GAMES[game]
+    learner, data = dirac(model, **settings)
+    callback = portrait()
+    quiet_trainer(callbacks=[callback]).fit(learner, datamodule=data)
+    theta, psi = 1.0, 1.0
+    pull_theta, pull_psi = PULLS[game]
+    expected = [(theta, psi)]
+    for _ in range(50):
+        psi += RATE * pull_psi(theta, psi)
+        theta += RATE * pull_theta(theta, psi)
+        expected.append((theta, psi))
+    assert [update for update, _, _ in callback.way] == list(range(51))
+    np.testing.assert_allclose(np.array(callback.way)[:, 1:], expected, rtol=1e-3, atol=1e-4)
+
+
+def final_distance(model: str, updates: int, **settings: Any) -> float:
+    learner, data = dirac(model, f"trainer.max_steps={updates}", **settings)
+    quiet_trainer().fit(learner, datamodule=data)
+    return evaluate(learner, data, 2)["equilibrium/distance"]
+
+
+def test_unregularised_play_circles_and_regularised_play_converges() -> None:
+    assert final_distance("gan", 300) > 1
+    assert final_distance("wgan", 300, clip=100.0) > 1
+    assert final_distance("wgan_gp", 300, regularisation={"gradient_penalty": 0.35}) > 0.5
+    assert final_distance("gan", 300, regularisation={"r1": 1.0}) < 1e-3
+
+
+def test_equilibrium_is_measured_of_any_networks() -> None:
+    learner, data = dirac()
+    found = evaluate(learner, data, 2)
+    assert found["equilibrium/theta"] == found["equilibrium/psi"] == 1
+    assert found["equilibrium/distance"] == pytest.approx(math.sqrt(2))
+    config = NETWORKS["mlp"].Config(generator_hidden=[8], discriminator_hidden=[8], packing=3)
+    other = type(learner)(learner.config, NETWORKS["mlp"](config), data.spec)
+    found = evaluate(other, data, 2)
+    points = [other.discriminator(torch.full((3, 1), float(x))).item() for x in (0, 1)]
+    assert found["equilibrium/psi"] == pytest.approx(points[1] - points[0], rel=1e-5)
+    assert math.isfinite(found["equilibrium/theta"])
+
+
+@games
+def test_the_vector_field_is_the_losses_and_leaves_no_trace(game: str) -> None:
+    model, settings = GAMES[game]
+    learner, _ = dirac(model, **settings)
+    before, state = weights(learner), torch.get_rng_state()
+    standings, forces = vector_field(learner, 1.4)
+    assert same(before, weights(learner))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(weight.grad is None for weight in learner.parameters())
+    assert np.abs(standings).max() == pytest.approx(1.4)
+    pull_theta, pull_psi = PULLS[game]
+    # of psi = 0 the penalty on |psi| knows no direction
+    known = standings[:, 1] != 0
+    expected = [(pull_theta(*point), pull_psi(*point)) for point in standings[known]]
+    np.testing.assert_allclose(forces[known], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_instance_noise_bends_the_field() -> None:
+    plain, _ = dirac()
+    noisy, _ = dirac(regularisation={"instance_noise": 1.0})
+    _, without = vector_field(plain, 1.0)
+    standings, with_noise = vector_field(noisy, 1.0)
+    (at_rest,) = np.flatnonzero((np.abs(standings) < 1e-6).all(1))
+    assert np.abs(without[at_rest]).max() < 1e-6
+    above = np.flatnonzero((np.abs(standings[:, 0]) < 1e-6) & (standings[:, 1] > 0.5))
+    # noise pulls the slope back where the point has arrived
+    assert (with_noise[above, 1] < without[above, 1] - 0.1).all()
+
+
+def test_clipped_standings_have_no_force() -> None:
+    learner, _ = dirac("wgan", clip=0.5)
+    standings, forces = vector_field(learner, 1.0)
+    beyond = np.abs(standings[:, 1]) > 0.5
+    assert np.isnan(forces[beyond]).all()
+    assert np.isfinite(forces[~beyond]).all()
+
+
+def test_a_field_needs_the_players() -> None:
+    learner, data = dirac()
+    learner.discriminator = nn.Sequential(nn.Linear(1, 1), nn.Flatten(0))
+    assert players_of(learner) is None
+    with pytest.raises(ValueError, match=r"network\.name=dirac"):
+        vector_field(learner, 1.0)
+    callback = portrait()
+    quiet_trainer(callbacks=[callback], max_steps=2).fit(learner, datamodule=data)
+    assert callback.way == []
+
+
+def test_the_portrait_is_drawn_when_due(tmp_path: Path) -> None:
+    learner, data = dirac()
+    quiet_trainer(callbacks=[PhasePortrait(tmp_path, 20)]).fit(learner, datamodule=data)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"portrait_{update:07d}.png" for update in (20, 40, 50)]
+    with Image.open(tmp_path / names[0]) as first, Image.open(tmp_path / names[1]) as second:
+        assert first.width > 800
+        assert first.height > 400
+        assert np.abs(np.asarray(first).astype(int) - np.asarray(second)).max() > 100
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0, 1e30, math.inf, math.nan])
+def test_any_end_can_be_drawn(end: float) -> None:
+    way = np.array([[0, 1.0, 1.0], [1, end, end]])
+    standings = np.array([[-1.0, 0.0], [1.0, 1.0]])
+    picture = draw_portrait(way, standings, np.array([[0.0, 0.0], [math.nan, math.nan]]))
+    assert picture.dtype == np.uint8
+
+
+def test_a_resumed_portrait_has_the_whole_way(tmp_path: Path) -> None:
+    whole, part, rest = portrait(), portrait(), portrait()
+    learner, data = dirac()
+    quiet_trainer(callbacks=[whole]).fit(learner, datamodule=data)
+    learner, data = dirac("gan", "trainer.max_steps=20")
+    callbacks = [part, Checkpoints(tmp_path, 0, 1)]
+    quiet_trainer(callbacks=callbacks, enable_checkpointing=True).fit(learner, datamodule=data)
+    (checkpoint,) = tmp_path.iterdir()
+    learner, data = dirac()
+    trainer = quiet_trainer(callbacks=[rest])
+    trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    assert len(part.way) == 21
+    assert rest.way == whole.way
