@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import grad
+from torch.nn.utils import parameters_to_vector
 
 __all__ = ["Weights", "unroll"]
 
@@ -38,18 +39,37 @@ def unroll(
         TypeError: the optimizer is of another kind.
     """
     (group,) = optimizer.param_groups
-    states = {name: dict(optimizer.state[weight]) for name, weight in weights.items()}
-    moved = {name: weight.detach().requires_grad_(True) for name, weight in weights.items()}
+    names, parameters = list(weights), list(weights.values())
+    state = _joined([optimizer.state[weight] for weight in parameters])
     rule = _rule(optimizer)
-    device = next(iter(moved.values())).device.type
-    with torch.autocast(device, enabled=False):
+
+    def named(vector: Tensor) -> Weights:
+        parts = vector.split([weight.numel() for weight in parameters])
+        return {
+            name: part.view_as(weight)
+            for name, part, weight in zip(names, parts, parameters, strict=True)
+        }
+
+    # all weights as one vector: an optimizer's step is then a dozen operations, not a dozen each
+    moved = parameters_to_vector(parameters).detach().requires_grad_(True)
+    with torch.autocast(moved.device.type, enabled=False):
         for _ in range(steps):
-            gradients = grad(loss_of(moved), list(moved.values()), create_graph=True)
-            moved = {
-                name: weight - rule(gradient + group["weight_decay"] * weight, states[name], group)
-                for (name, weight), gradient in zip(moved.items(), gradients, strict=True)
-            }
-    return moved
+            (gradient,) = grad(loss_of(named(moved)), moved, create_graph=True)
+            moved = moved - rule(gradient + group["weight_decay"] * moved, state, group)
+    return named(moved)
+
+
+def _joined(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Lay the optimizer's states of all weights end to end; empty before its first step."""
+    if not states[0]:
+        return {}
+    return {
+        key: states[0][key]
+        if key == "step"
+        else parameters_to_vector([state[key] for state in states])
+        for key in states[0]
+        if isinstance(states[0][key], Tensor)
+    }
 
 
 def _rule(optimizer: torch.optim.Optimizer) -> Callable[[Tensor, Any, Any], Tensor]:

@@ -23,7 +23,7 @@ Choice = TypeVar("Choice")
 class NetworkConfig:
     """What every family takes; a family overrides the defaults with its paper's."""
 
-    # default (PyTorch's), normal_0.02, orthogonal, orthogonal_0.8 or xavier
+    # default (PyTorch's), normal_0.02, orthogonal, orthogonal_1.4 or xavier
     initialisation: str = "default"
     # data that the discriminator judges together (PacGAN); 1 judges each alone
     packing: int = 1
@@ -218,6 +218,6 @@ INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
     "default": _keep_default,
     "normal_0.02": _fill(lambda weight: nn.init.normal_(weight, 0.0, 0.02), norm_std=0.02),
     "orthogonal": _fill(nn.init.orthogonal_),
-    "orthogonal_0.8": _fill(lambda weight: nn.init.orthogonal_(weight, gain=0.8)),
+    "orthogonal_1.4": _fill(lambda weight: nn.init.orthogonal_(weight, gain=1.4)),
     "xavier": _fill(nn.init.xavier_uniform_),
 }

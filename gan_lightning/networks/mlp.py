@@ -40,8 +40,6 @@ class MLPConfig(NetworkConfig):
     batch_norm: bool = False
     # pieces of the discriminator's maxout units, in place of its activation; 0 for none
     maxout_pieces: int = 0
-    # factor of what the discriminator is given: data far beyond [-1, 1] are scaled down
-    input_scale: float = 1.0
     # probability that a hidden unit of the discriminator is zeroed in training, in [0, 1)
     dropout: float = 0.0
 
@@ -54,8 +52,6 @@ class MLPConfig(NetworkConfig):
                 raise ValueError(f"{name} is {widths}; it needs a layer, each of 1 unit or more")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; it must lie in [0, 1)")
-        if self.input_scale <= 0:
-            raise ValueError(f"input_scale is {self.input_scale}; it must be positive")
         if self.maxout_pieces < 0:
             raise ValueError(f"maxout_pieces is {self.maxout_pieces}; it must be at least 0")
 
@@ -67,8 +63,8 @@ class MLP(NetworkFamily[MLPConfig]):
         ValueError: the config names an unknown activation or initialisation.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 5, for the layout. The default widths
-        are customary on 2-D mixtures; the published code of Metz et al. 2017 (arXiv:1611.02163)
-        starts them as initialisation orthogonal_0.8 and divides the discriminator's input by 4.
+        are customary on 2-D mixtures; the code of Metz et al. 2017 (github.com/poolio/unrolled_gan)
+        starts them as initialisation orthogonal_1.4.
     Deviations: maxout units in the discriminator are an option; images leave the generator through
         tanh.
     """
@@ -99,8 +95,6 @@ class MLP(NetworkFamily[MLPConfig]):
         _check(shape)
         widths = [math.prod(shape), *self.config.discriminator_hidden]
         layers: list[nn.Module] = [nn.Flatten()]
-        if self.config.input_scale != 1:
-            layers.append(Scale(self.config.input_scale))
         for before, after in pairwise(widths):
             if self.config.maxout_pieces:
                 layers.append(Maxout(before, after, self.config.maxout_pieces))
@@ -111,26 +105,6 @@ class MLP(NetworkFamily[MLPConfig]):
         encoder = Encoder(nn.Sequential(*layers), widths[-1])
         self.initialised(encoder)
         return encoder
-
-
-class Scale(nn.Module):
-    """Multiplies by a constant.
-
-    Args:
-        factor: the constant.
-    """
-
-    def __init__(self, factor: float) -> None:
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, data: Tensor) -> Tensor:
-        """Return `factor` times the data, of any shape."""
-        return data * self.factor
-
-    def extra_repr(self) -> str:
-        """Show the factor."""
-        return f"factor={self.factor}"
 
 
 class Maxout(nn.Module):
