@@ -57,7 +57,8 @@ class Stacks:
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         """Gather the images of these numbers, uint8 (*rows.shape, H, W, 3)."""
-        return torch.cat([self.digits[column[rows]] for column in self.columns], dim=-1)
+        digits = [self.digits[column[rows]].squeeze(-1) for column in self.columns]
+        return torch.stack(digits, dim=-1)
 
 
 class StackedMNIST(ResidentData):
