@@ -7,6 +7,7 @@ from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.interruption import StopOnSignal
 from gan_lightning.callbacks.pictures import SampleGrid, Scatter, TraversalGrid
 from gan_lightning.callbacks.progress import UpdatesBar
+from gan_lightning.callbacks.stopwatch import Stopwatch
 
 __all__ = [
     "AtomicCheckpointIO",
@@ -15,6 +16,7 @@ __all__ = [
     "SampleGrid",
     "Scatter",
     "StopOnSignal",
+    "Stopwatch",
     "TraversalGrid",
     "UpdatesBar",
     "latest_checkpoint",
