@@ -6,7 +6,7 @@ EXP    ?= infogan_mnist
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint types benchmark clean
+.PHONY: help install train verify results test lint types benchmark clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,6 +25,12 @@ install: $(VENV)/.installed ## Make .venv and install the package into it
 
 train: $(VENV)/.installed ## Train an experiment: make train EXP=infogan_mnist ARGS="--seed 1"
 	@$(VENV)/bin/gan-lightning train $(EXP) $(ARGS)
+
+verify: $(VENV)/.installed ## Hold claims against runs: make verify EXP=gan_ring ARGS="--seeds 0 1 2"
+	@$(VENV)/bin/gan-lightning verify $(EXP) $(ARGS)
+
+results: $(VENV)/.installed ## Make docs/results.md of docs/results/*.json
+	@$(VENV)/bin/gan-lightning results $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run the tests
 	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist worksteal $(ARGS)

@@ -22,7 +22,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=", re.DOTALL)
 
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
-TAKE_OVERRIDES = ("train", "show")
+TAKE_OVERRIDES = ("train", "show", "verify")
+TAKE_ANY_WORD = ("--output", "--runs", "--name")
+WHOLE_NUMBER = re.compile(r"-?\d+")
 
 EPILOG = """\b
 Examples:
@@ -199,9 +201,16 @@ def train(
 
 def report(outcome: Any, config: Any, experiment: str) -> None:
     """Print what a run measured, its claims, and where everything is."""
+    from gan_lightning.claims import judge
+
+    later = f"not compared: `gan-lightning verify {experiment}` does"
     for name, value in outcome.measures.items():
         claims = [claim for claim in config.claims if claim.metric == name]
-        said = "".join(f"   {verdict(claim, value)}" for claim in claims)
+        said = "".join(
+            f"   claim {judge(claim, [value], later).said}"
+            + (f" ({claim.source})" if claim.source else "")
+            for claim in claims
+        )
         click.echo(f"  {name:<26} {value:>9.4f}{said}")
     minutes = outcome.seconds / 60
     click.echo(f"  {outcome.updates:,} updates; {minutes:.1f} minutes")
@@ -214,20 +223,13 @@ def report(outcome: Any, config: Any, experiment: str) -> None:
         )
 
 
-def verdict(claim: Any, value: float) -> str:
-    """Say whether a claim holds on a measured value."""
-    if claim.at_least is not None:
-        holds, bound = value >= claim.at_least, f"at least {claim.at_least:g}"
-    else:
-        holds, bound = value <= claim.at_most, f"at most {claim.at_most:g}"
-    return f"claim {'holds' if holds else 'is missed'}: {bound} ({claim.source})"
-
-
 @cli.command("list")
 @for_people
 def list_experiments() -> None:
     """List the experiments: name, paper, data, claim."""
+    from gan_lightning.claims import bound_in_short
     from gan_lightning.experiment_files import experiment_names, read_yaml
+    from gan_lightning.tables import text_table
 
     rows = [("experiment", "paper", "data", "claim")]
     for name, path in experiment_names().items():
@@ -238,18 +240,10 @@ def list_experiments() -> None:
                 name,
                 str(content.get("paper") or "ours"),
                 str((content.get("data") or {}).get("name", "")),
-                "; ".join(_claim_in_short(claim) for claim in claims) or "-",
+                "; ".join(bound_in_short(claim) for claim in claims) or "-",
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]
-        click.echo("  ".join([*cells, row[3]]))
-
-
-def _claim_in_short(claim: dict[str, Any]) -> str:
-    sign, bound = (">=", "at_least") if claim.get("at_least") is not None else ("<=", "at_most")
-    return f"{claim.get('metric')} {sign} {claim.get(bound)}"
+    click.echo(text_table(rows))
 
 
 @cli.command()
@@ -355,13 +349,101 @@ def traverse(run: str, rows: int, seed: int, output: Path) -> None:
     click.echo(f"wrote {output}")
 
 
+@cli.command()
+@click.argument("experiment", metavar="EXP")
+@click.option(
+    "--seeds",
+    type=int,
+    multiple=True,
+    default=(0, 1, 2),
+    metavar="N N …",
+    help="One run each; by default 0 1 2.",
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    metavar="DIR",
+    help="Where runs of EXP are looked for, and made.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the results; by default docs/results of the checkout.",
+)
+@click.option(
+    "--name",
+    help="Of the results, a row of its own; needed to write them where overrides change what is "
+    "measured. By default EXP.",
+)
+@click.option("--threads", type=int, help="Of torch; by default as many as torch chooses.")
+@overrides_argument
+@for_people
+def verify(
+    experiment: str,
+    seeds: Sequence[int],
+    runs: Path,
+    output: Path | None,
+    name: str | None,
+    threads: int | None,
+    overrides: Sequence[str],
+) -> None:
+    """Train EXP on several seeds and hold its paper's claims against the result.
+
+    A finished run of the same config and seed is taken as it is, an interrupted one gone on with.
+    Writes DIR/NAME.json and the first seed's pictures beside it; `gan-lightning results` makes a
+    page of them.
+
+    Exit code: 0 where every claim holds or has nothing to compare with, 1 where one does not hold,
+    2 for a user's mistake, 128 + signal where a signal ended a run.
+
+    \b
+    Examples:
+      gan-lightning verify gan_ring
+      gan-lightning verify gan_ring --seeds 0 1 2 3 4
+      gan-lightning verify gan_ring trainer.max_steps=400000 --name gan_ring_long
+    """
+    from gan_lightning.verification import Request
+    from gan_lightning.verification import verify as run
+
+    request = Request(experiment, seeds, overrides, runs, output, name, threads)
+    sys.exit(run(request, click.echo))
+
+
+@cli.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Of the JSON files, by default docs/results of the checkout; the page is DIR.md.",
+)
+@for_people
+def results(folder: Path | None) -> None:
+    """Make docs/results.md of what `verify` wrote into docs/results.
+
+    Claims are judged anew, so that one which compares two experiments sees the latest of both. A
+    file NAME.note.md beside NAME.json goes into its section.
+
+    \b
+    Example:
+      gan-lightning results --folder docs/results
+    """
+    from gan_lightning.results import results_folder
+    from gan_lightning.results_page import write_page
+
+    click.echo(write_page(folder or results_folder()))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line; exit code 2 is a user's mistake, 128 + signal an interrupted run."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     marked: list[str] = []
     takes_overrides = bool(words) and words[0] in TAKE_OVERRIDES
     for word in words:
-        follows_output = bool(marked) and marked[-1] == "--output"
-        override = takes_overrides and not follows_output and OVERRIDE.match(word)
-        marked += ["--set", word] if override else [word]
+        follows_option = bool(marked) and marked[-1] in TAKE_ANY_WORD
+        override = takes_overrides and not follows_option and OVERRIDE.match(word)
+        another_seed = marked[-2:-1] == ["--seeds"] and WHOLE_NUMBER.fullmatch(word)
+        marked += ["--set", word] if override else ["--seeds", word] if another_seed else [word]
     cli.main(args=marked, prog_name="gan-lightning")

@@ -99,7 +99,9 @@ def _merge_overrides(source: dict[str, Any], overrides: Sequence[str]) -> dict[s
         if not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*=.*", override, re.DOTALL):
             raise UserError(f"override {override!r} is not key=value, as in trainer.max_steps=2000")
     try:
-        merged = OmegaConf.merge(source, OmegaConf.from_dotlist(list(overrides)))
+        changes = OmegaConf.from_dotlist(list(overrides))
+        _check_claims(changes)
+        merged = OmegaConf.merge(source, changes)
         return plain_mapping(merged)
     except (OmegaConfBaseException, YAMLError, ValueError, TypeError) as error:
         raise UserError(f"cannot read {' '.join(overrides)}: {one_line(error)}") from error
@@ -110,8 +112,7 @@ def _checked_merge(base: DictConfig, given: dict[str, Any]) -> RunConfig:
     for name, value in given.items():
         if isinstance(base.get(name), DictConfig) and not isinstance(value, dict):
             raise UserError(f"{name} is {value!r}; it must be `key: value` pairs")
-    if not isinstance(given.get("claims", []), list):
-        raise UserError("claims must be a list of {metric: …, at_least: … or at_most: …}")
+    _check_claims(given)
     try:
         config = OmegaConf.to_object(OmegaConf.merge(base, given))
     except (ConfigKeyError, ConfigAttributeError) as error:
@@ -126,6 +127,12 @@ def _checked_merge(base: DictConfig, given: dict[str, Any]) -> RunConfig:
         raise UserError(_wrong_type(base, given, error)) from error
     assert isinstance(config, RunConfig)
     return config
+
+
+def _check_claims(given: Any) -> None:
+    """Refuse claims that are no list, whether a file or an override gives them."""
+    if not isinstance(given.get("claims", []), list | ListConfig):
+        raise UserError("claims must be a list of {metric: …, at_least: …}, or another bound")
 
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}

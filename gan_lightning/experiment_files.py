@@ -78,7 +78,16 @@ def plain_mapping(config: Any) -> dict[str, Any]:
     plain = OmegaConf.to_container(config, resolve=True)
     if not isinstance(plain, dict) or not all(isinstance(key, str) for key in plain):
         raise UserError("keys of a config must be words")
+    if isinstance(claims := plain.get("claims"), list):
+        plain["claims"] = [_with_on(claim) for claim in claims]
     return {str(key): value for key, value in plain.items()}
+
+
+def _with_on(claim: Any) -> Any:
+    """Read a claim's key `on` as the word that it is: YAML 1.1 takes it for true."""
+    if not isinstance(claim, dict):
+        return claim
+    return {"on" if key is True else key: value for key, value in claim.items()}
 
 
 def one_line(error: BaseException) -> str:

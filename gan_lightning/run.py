@@ -6,7 +6,7 @@ import logging
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from gan_lightning.callbacks import (
     SampleGrid,
     Scatter,
     StopOnSignal,
+    Stopwatch,
     TraversalGrid,
     UpdatesBar,
     WeightHistogram,
@@ -38,7 +39,8 @@ from gan_lightning.learner import Learner
 from gan_lightning.loggers import MetricsFile, WandbRun, wandb_mode
 from gan_lightning.preflight import check_data, check_devices, resolve_precision
 from gan_lightning.restore import checkpoint_to_resume, updates_of
-from gan_lightning.run_folder import RunFolder, is_first_process
+from gan_lightning.run_folder import RUNS, RunFolder, is_first_process
+from gan_lightning.run_state import RunState, held, write_state
 from gan_lightning.schema import RunConfig, as_plain
 
 __all__ = ["Outcome", "assemble", "default_callbacks", "logged_to", "train"]
@@ -66,15 +68,20 @@ class Outcome:
 
 
 def train(
-    config: RunConfig, experiment: str, output: Path | None = None, resume: RunFolder | None = None
+    config: RunConfig,
+    experiment: str,
+    output: Path | None = None,
+    resume: RunFolder | None = None,
+    runs: Path = RUNS,
 ) -> Outcome:
     """Train a model to the end of its budget, or until a signal, and leave everything in a folder.
 
     Args:
         config: of the run.
         experiment: its name, for the folder and for W&B.
-        output: folder of the run; by default runs/EXPERIMENT/<time>.
+        output: folder of the run; by default RUNS/EXPERIMENT/<time>.
         resume: a run to go on with, from its latest checkpoint.
+        runs: folder of all runs.
 
     Raises:
         UserError: nothing has been written then, or the run folder says how far it got.
@@ -92,9 +99,10 @@ def train(
                 f"run {resume.path} has made all its {first_update:,} updates; "
                 f"to go on, give a larger trainer.max_steps"
             )
-    folder = resume or RunFolder.create(experiment, output)
+    folder = resume or RunFolder.create(experiment, output, runs)
+    alone = is_first_process() and config.trainer.nodes == 1
     try:
-        with logged_to(folder.log):
+        with held(folder.path) if alone else nullcontext(), logged_to(folder.log):
             return _train(config, experiment, folder, learner, data, checkpoint)
     except BaseException:
         if resume is None and learner.updates == 0 and is_first_process():
@@ -119,6 +127,7 @@ def _train(
     wandb_runs = [logger for logger in trainer.loggers if isinstance(logger, WandbRun)]
     evaluation = next(c for c in callbacks if isinstance(c, Evaluation))
     signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
+    stopwatch = next(c for c in callbacks if isinstance(c, Stopwatch))
     with _closed(wandb_runs):
         trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         measures = evaluation.measures if signals.received is None else {}
@@ -129,6 +138,8 @@ def _train(
         if signals.received is None:
             folder.write_measures(measures)
         _write_network(folder, learner)
+        if signals.received is None:
+            write_state(folder.path, RunState(learner.updates, stopwatch.seconds(), measures))
     return Outcome(
         folder=folder,
         updates=learner.updates,
@@ -186,6 +197,7 @@ def assemble(
 def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) -> list[Callback]:
     """List what watches the run; signals come first, the checkpoint after what it must include."""
     callbacks: list[Callback] = [StopOnSignal(), UpdatesBar(config.trainer.max_steps)]
+    callbacks.append(Stopwatch(folder.path))
     evaluation = config.evaluation
     callbacks.append(Evaluation(data, evaluation.every, evaluation.samples))
     if config.model.name in GANS:

@@ -19,6 +19,8 @@ from uuid import uuid4
 from gan_lightning.config import load_config, to_yaml
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.experiment_files import read_yaml
+from gan_lightning.machine import machine
+from gan_lightning.same_run import deciding
 from gan_lightning.schema import RunConfig
 
 __all__ = ["RunFolder", "is_first_process"]
@@ -40,8 +42,8 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, experiment: str, output: Path | None) -> RunFolder:
-        """Make a new folder, `output` or runs/EXPERIMENT/<time>.
+    def create(cls, experiment: str, output: Path | None, runs: Path = RUNS) -> RunFolder:
+        """Make a new folder, `output` or RUNS/EXPERIMENT/<time>.
 
         A process that another rank has started takes that rank's folder.
 
@@ -51,10 +53,10 @@ class RunFolder:
         if (passed_on := os.environ.get(PASSED_ON)) and not is_first_process():
             return cls(Path(passed_on))
         try:
-            path = _new(output) if output is not None else _new_timed(RUNS / experiment)
+            path = _new(output) if output is not None else _new_timed(runs / experiment)
             _check_space(path)
         except OSError as error:
-            where = output if output is not None else RUNS / experiment
+            where = output if output is not None else runs / experiment
             raise UserError(
                 f"cannot write to {where}: {error.strerror}; choose another folder by --output DIR"
             ) from error
@@ -110,18 +112,35 @@ class RunFolder:
         return load_config(read_yaml(self.path / "config.yaml"), overrides or [])
 
     def describe(self, config: RunConfig) -> None:
-        """Write the resolved config and the environment."""
-        write_whole(self.path / "config.yaml", to_yaml(config))
-        environment = {"run": self.identity() or uuid4().hex[:16], **_environment()}
+        """Write the resolved config and the environment; a run that changes its mind says so."""
+        changed = self.has_changed() or self._differs_from(config)
+        identity = self.identity() or uuid4().hex[:16]
+        environment = {"run": identity, "config_changed": changed, **_environment()}
         write_whole(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
+        write_whole(self.path / "config.yaml", to_yaml(config))
 
     def identity(self) -> str | None:
         """Read the run's id, which W&B knows it by; None before `describe`."""
+        found = self.environment().get("run")
+        return None if found is None else str(found)
+
+    def environment(self) -> dict[str, Any]:
+        """Read what the run was trained by; nothing before `describe`."""
         try:
-            found = json.loads((self.path / "environment.json").read_text())["run"]
-        except (OSError, ValueError, KeyError):
-            return None
-        return str(found)
+            content = json.loads((self.path / "environment.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def has_changed(self) -> bool:
+        """Tell whether the run was resumed with another config, so that no one config made it."""
+        return bool(self.environment().get("config_changed", False))
+
+    def _differs_from(self, config: RunConfig) -> bool:
+        try:
+            return deciding(self.config()) != deciding(config)
+        except UserError:
+            return (self.path / "config.yaml").exists()
 
     def write_measures(self, measures: dict[str, float]) -> None:
         """Write the final measures; what is no number, as the KL of no samples, is null."""
@@ -183,6 +202,7 @@ def _environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "machine": machine(),
         "packages": {name: version(name) for name in PACKAGES},
         "git_revision": _git_revision(),
     }

@@ -11,23 +11,53 @@ from omegaconf import MISSING, OmegaConf
 
 from gan_lightning.errors import UserError, nearest_first
 
-__all__ = ["Claim", "LogConfig", "RunConfig", "as_plain", "check_ranges"]
+__all__ = ["CLAIM_BOUNDS", "Claim", "LogConfig", "RunConfig", "as_plain", "check_ranges"]
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 WANDB_MODES = ("auto", "online", "offline", "disabled")
 
 
+CLAIM_BOUNDS = ("at_least", "at_most", "above", "below")
+CLAIM_ON = ("mean", "every", "best")
+
+
 @dataclass
 class Claim:
-    """A paper's number, and what a run must measure to agree."""
+    """What a paper claims, and what must be measured to agree: one of four bounds."""
 
     # key of an evaluated metric
     metric: str = MISSING
     at_least: float | None = None
     at_most: float | None = None
+    # an experiment whose mean over seeds, measured under the same budget, must be passed
+    above: str | None = None
+    # an experiment whose mean must be stayed under
+    below: str | None = None
+    # what must keep the bound: the mean over seeds, every seed, or the best seed
+    on: str = "mean"
+    # the claim in words, on one line
+    says: str = ""
+    # the paper's number as printed, as "6.3 ± 0.5"
+    paper: str = ""
     # section, table or figure
     source: str = ""
+
+    def validate(self) -> None:
+        """Check that there is one bound, and that words fit on their line.
+
+        Raises:
+            ValueError: naming the metric and the fix.
+        """
+        what = f"claim on {self.metric!r}"
+        if sum(getattr(self, bound) is not None for bound in CLAIM_BOUNDS) != 1:
+            raise ValueError(f"{what} needs one of {', '.join(CLAIM_BOUNDS)}, and one only")
+        if self.on not in CLAIM_ON:
+            valid = nearest_first(self.on, CLAIM_ON)
+            raise ValueError(f"{what}: on is {self.on!r}; valid are {valid}")
+        for key in ("says", "paper", "source"):
+            if "\n" in getattr(self, key).strip():
+                raise ValueError(f"{what}: {key} has several lines; it must be one")
 
 
 @dataclass
@@ -153,8 +183,10 @@ def check_ranges(config: RunConfig) -> None:
         if word not in valid:
             raise UserError(f"{key} is {word!r}; valid are {nearest_first(word, valid)}")
     for claim in config.claims:
-        if (claim.at_least is None) == (claim.at_most is None):
-            raise UserError(f"claim on {claim.metric!r} needs at_least or at_most, and one only")
+        try:
+            claim.validate()
+        except ValueError as error:
+            raise UserError(str(error)) from error
     _validate_parts(config)
 
 

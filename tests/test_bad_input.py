@@ -127,7 +127,7 @@ def test_wrong_words(arguments: list[str], parts: tuple[str, ...]) -> None:
         ("model.generator_optimizer.betas=0.5", ("betas is 0.5", "a list", "a number")),
         ("model.generator_optimizer.betas=[a,b]", ("betas is ['a', 'b']", "a list", "a number")),
         ("model.ema_decay=slow", ("model.ema_decay", "'slow'")),
-        ("claims=[{metric: x}]", ("'x'", "at_least or at_most")),
+        ("claims=[{metric: x}]", ("'x'", "one of at_least, at_most, above, below")),
         ("claims=[{metric: x, atleast: 1}]", ("'atleast' in claims", "valid are at_least, ")),
         ("claims=[soon]", ("claims[0]", "soon")),
         ("claims=[{at_least: 1}]", ("claims[0].metric",)),

@@ -25,7 +25,7 @@ from gan_lightning.data.mnist import datamodule as mnist
 from gan_lightning.experiment_files import experiment_path, read_yaml
 from gan_lightning.schema import as_plain
 
-COMMANDS = ("train", "list", "show", "evaluate", "sample", "traverse")
+COMMANDS = ("train", "list", "show", "evaluate", "sample", "traverse", "verify", "results")
 WITH_EXAMPLE = [name for name in COMMANDS if name != "list"]
 HEAVY = ("torch", "omegaconf", "pytorch_lightning", "numpy", "matplotlib", "wandb")
 

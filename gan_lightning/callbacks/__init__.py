@@ -9,6 +9,7 @@ from gan_lightning.callbacks.interruption import StopOnSignal
 from gan_lightning.callbacks.pictures import SampleGrid, Scatter, TraversalGrid
 from gan_lightning.callbacks.portraits import PhasePortrait
 from gan_lightning.callbacks.progress import UpdatesBar
+from gan_lightning.callbacks.stopwatch import Stopwatch
 
 __all__ = [
     "AtomicCheckpointIO",
@@ -18,6 +19,7 @@ __all__ = [
     "SampleGrid",
     "Scatter",
     "StopOnSignal",
+    "Stopwatch",
     "TraversalGrid",
     "UpdatesBar",
     "WeightHistogram",

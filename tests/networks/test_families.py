@@ -204,4 +204,4 @@ def test_normal_initialisation_has_its_spread() -> None:
 def test_orthogonal_initialisation_is_scaled() -> None:
     encoder = build("mlp", initialisation="orthogonal_1.4").encoder(POINTS)
     weight = dict(encoder.named_parameters())["layers.3.weight"]
-    torch.testing.assert_close(weight @ weight.T, 0.64 * torch.eye(128), atol=1e-5, rtol=0)
+    torch.testing.assert_close(weight @ weight.T, 1.96 * torch.eye(128), atol=1e-5, rtol=0)

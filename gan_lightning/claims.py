@@ -1,0 +1,86 @@
+"""What a claim asks of the values that were measured, and whether they keep it."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from gan_lightning.schema import CLAIM_BOUNDS, Claim
+
+__all__ = ["Verdict", "bound_in_short", "judge", "mean", "standard_deviation"]
+
+SIGNS = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}
+KEEPS: dict[str, Callable[[float, float], bool]] = {
+    "at_least": operator.ge,
+    "at_most": operator.le,
+    "above": operator.gt,
+    "below": operator.lt,
+}
+ON = {"every": "on every seed", "best": "on the best seed"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a claim holds.
+
+    Args:
+        holds: None where there is nothing to compare with.
+        said: the verdict in words, the bound included.
+    """
+
+    holds: bool | None
+    said: str
+
+
+def judge(claim: Claim, values: Sequence[float], reference: float | str = "") -> Verdict:
+    """Hold measured values against a claim; a value that is no number keeps no bound.
+
+    Args:
+        claim: one that `Claim.validate` has passed.
+        values: of the claim's metric, one a seed.
+        reference: the mean that a claim of `above` or `below` compares with, or words that say
+            why there is none; not looked at for other claims.
+    """
+    kind = _kind(claim)
+    bound = getattr(claim, kind)
+    said = f"{kind.replace('_', ' ')} {_short(bound)}"
+    if isinstance(bound, str):
+        if isinstance(reference, str):
+            return Verdict(None, reference)
+        said += f"'s {reference:.4g}"
+        bound = reference
+    judged = list(values) if claim.on in ON else [mean(values)]
+    enough = any if claim.on == "best" else all
+    holds = enough(KEEPS[kind](value, bound) for value in judged)
+    where = f" {ON[claim.on]}" if claim.on in ON else ""
+    return Verdict(holds, f"{'holds' if holds else 'does not hold'}: {said}{where}")
+
+
+def bound_in_short(claim: Claim | Mapping[str, Any]) -> str:
+    """Write a claim's bound as a formula, as `modes/covered > gan_ring on every seed`."""
+    parts = asdict(claim) if isinstance(claim, Claim) else claim
+    kind = next((name for name in CLAIM_BOUNDS if parts.get(name) is not None), "at_least")
+    formula = f"{parts.get('metric')} {SIGNS[kind]} {_short(parts.get(kind))}"
+    return " ".join([formula, *([ON[on]] if (on := parts.get("on")) in ON else [])])
+
+
+def mean(values: Sequence[float]) -> float:
+    """Average; not a number where a value is none or there are no values."""
+    return fmean(values) if values and all(map(math.isfinite, values)) else math.nan
+
+
+def standard_deviation(values: Sequence[float]) -> float:
+    """Estimate the standard deviation, by n - 1; not a number for less than two finite values."""
+    return stdev(values) if len(values) > 1 and math.isfinite(mean(values)) else math.nan
+
+
+def _short(bound: Any) -> str:
+    return f"{bound:g}" if isinstance(bound, int | float) else str(bound)
+
+
+def _kind(claim: Claim) -> str:
+    return next(name for name in CLAIM_BOUNDS if getattr(claim, name) is not None)

@@ -1,0 +1,299 @@
+"""Claims are held against runs, and the page of results is made of what was measured."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import EXPERIMENTS, Outcome, run_cli
+
+from gan_lightning.callbacks.interruption import StopOnSignal
+from gan_lightning.claims import bound_in_short, judge
+from gan_lightning.config import load_config
+from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.results import Results, SeedRun, read_all
+from gan_lightning.run_state import held, read_state, write_state
+from gan_lightning.schema import Claim
+
+YAML = """\
+title: A tiny ring
+paper: Nobody 2014
+model: {name: gan, latent_size: 2}
+network: {name: mlp, generator_hidden: [16], discriminator_hidden: [16]}
+data: {name: ring, batch_size: 8, points: 64, standard_deviation: 0.5}
+trainer: {max_steps: 4}
+evaluation: {every: 0, samples: 40}
+pictures: {every: 2}
+checkpoints: {every: 2}
+log: {every: 2, wandb: disabled}
+claims:
+  - {metric: modes/covered, at_least: 1, on: every, says: covers a mode, paper: 6.3 ± 0.5}
+  - {metric: modes/covered, above: gan_ring, says: "more | than plain", source: table 2}
+"""
+MEASURES = ["modes/covered", "modes/high_quality", "modes/reverse_kl"]
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+    """A folder in which two seeds have been verified; do not change it."""
+    folder = tmp_path_factory.mktemp("verified")
+    (folder / "experiments").mkdir()
+    (folder / "experiments" / "tiny_ring.yaml").write_text(YAML)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return folder, verify("--seeds", "0", "1")
+
+
+@pytest.fixture
+def folder(once: tuple[Path, Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, which is the current folder."""
+    shutil.copytree(once[0], tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def verify(*words: str) -> Outcome:
+    return run_cli("verify", "tiny_ring", "--output", "results", *words)
+
+
+def run_folders() -> list[Path]:
+    return sorted(Path("runs/tiny_ring").iterdir())
+
+
+def written(name: str = "tiny_ring") -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(Path(f"results/{name}.json").read_text())
+    return content
+
+
+def made_up(name: str, values: list[float | None], *claims: Claim, **parts: Any) -> Results:
+    runs = [
+        SeedRun(seed, f"runs/{seed}", parts.get("updates", 4), 1.5, {"m": value}, {}, {})
+        for seed, value in enumerate(values)
+    ]
+    parts = {"experiment": name, "config": {}, "command": "verify", "date": "2026-11-23", **parts}
+    parts.pop("updates", None)
+    return Results(name=name, claims=list(claims), runs=runs, **parts)
+
+
+# --- verify
+
+
+def test_every_seed_is_trained_and_written(once: tuple[Path, Outcome], folder: Path) -> None:
+    outcome = once[1]
+    assert outcome.code == 0, outcome.err
+    lines = outcome.out.splitlines()
+    assert lines[:2] == ["seed 0: trains", "seed 1: trains"]
+    assert "modes/covered: covers a mode" in lines[3]
+    assert "6.3 ± 0.5" in lines[3]
+    assert lines[3].endswith("holds: at least 1 on every seed")
+    assert lines[4].endswith("not compared yet: run `gan-lightning verify gan_ring`")
+    assert lines[-2].startswith("minutes a run")
+    assert lines[-1] == "wrote results/tiny_ring.json"
+    content, runs = written(), run_folders()
+    assert content["command"] == "gan-lightning verify tiny_ring --seeds 0 1"
+    assert content["config"]["trainer"]["max_steps"] == 4
+    assert content["overrides"] == []
+    assert [Path(run["run"]).name for run in content["runs"]] == [run.name for run in runs]
+    for seed, (run, there) in enumerate(zip(content["runs"], runs, strict=True)):
+        assert (run["seed"], run["updates"]) == (seed, 4)
+        assert run["measures"] == json.loads((there / "measures.json").read_text())
+        assert run["minutes"] == round(read_state(there).seconds / 60, 2)
+        assert run["machine"]["threads"] >= 1
+        assert run["versions"]["torch"]
+    for name in MEASURES:
+        values = [run["measures"][name] for run in content["runs"]]
+        assert content["summary"]["mean"][name] == pytest.approx(np.mean(values))
+        assert content["summary"]["sd"][name] == pytest.approx(np.std(values, ddof=1))
+    assert content["pictures"] == ["tiny_ring-scatter.png"]
+    last = runs[0] / "samples" / "scatter_0000004.png"
+    assert Path("results/tiny_ring-scatter.png").read_bytes() == last.read_bytes()
+
+
+def test_finished_runs_are_taken(folder: Path) -> None:
+    before = [run["measures"] for run in written()["runs"]]
+    outcome = verify("--seeds", "0", "1", "2", "log.every=1", "pictures.every=0")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.count(": takes runs/tiny_ring/") == 2
+    assert len(run_folders()) == 3
+    assert [run["measures"] for run in written()["runs"]][:2] == before
+    assert written()["overrides"] == []
+
+
+def test_an_override_needs_a_name(folder: Path) -> None:
+    before = Path("results/tiny_ring.json").read_bytes()
+    words = ["--seeds", "1", "trainer.max_steps=2"]
+    outcome = verify(*words)
+    assert outcome.code == 0, outcome.err
+    assert "nothing is written" in outcome.out
+    assert "--name NAME" in outcome.out
+    assert verify(*words, "--name", "short").out.startswith("seed 1: takes ")
+    assert written("short")["overrides"] == ["trainer.max_steps=2"]
+    assert written("short")["command"].endswith("--seeds 1 trainer.max_steps=2 --name short")
+    assert Path("results/tiny_ring.json").read_bytes() == before
+    assert run_cli("results", "--folder", "results").code == 0
+    assert "| [tiny_ring, trainer.max_steps=2](#short) |" in Path("results.md").read_text()
+
+
+def test_an_interrupted_run_is_gone_on_with(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = written()["runs"][0]["measures"]
+    shutil.rmtree("runs")
+
+    def at_once(self: StopOnSignal, trainer: Any, *_: Any) -> None:
+        self.received, trainer.should_stop = signal.SIGINT, True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StopOnSignal, "on_train_batch_end", at_once)
+        outcome = verify("--seeds", "0", "trainer.rounds_per_batch=1")
+    assert outcome.code == 130
+    assert outcome.out.endswith("stopped; the same command goes on\n")
+    (run,) = run_folders()
+    before = read_state(run)
+    assert (before.updates, before.measures) == (1, None)
+    with held(run):
+        assert "is being trained right now" in verify("--seeds", "0").err
+        resumed = run_cli("train", "tiny_ring", "--resume")
+        assert (resumed.code, "another process" in resumed.err) == (2, True)
+    write_state(run, replace(before, seconds=6000.0))
+    outcome = verify("--seeds", "0")
+    assert outcome.out.startswith(f"seed 0: goes on with {run}\n"), outcome.err
+    assert run_folders() == [run]
+    assert 100 < written()["runs"][0]["minutes"] < 102
+    assert written()["runs"][0]["measures"] == pytest.approx(whole)
+
+
+def test_a_run_of_two_configs_is_not_taken(folder: Path) -> None:
+    run_cli("train", "tiny_ring", "--resume", str(run_folders()[1]), "trainer.max_steps=6")
+    outcome = verify("--seeds", "1", "trainer.max_steps=6")
+    assert outcome.out.startswith("seed 1: trains"), outcome
+    assert len(run_folders()) == 3
+
+
+def test_a_claim_that_does_not_hold_is_exit_code_1(folder: Path) -> None:
+    path = Path("experiments/tiny_ring.yaml")
+    path.write_text(YAML.replace("at_least: 1,", "at_least: 9,"))
+    outcome = verify("--seeds", "0", "1")
+    assert (outcome.code, "does not hold: at least 9 on every seed" in outcome.out) == (1, True)
+    path.write_text(YAML.replace("modes/covered, at_least", "modes/cover, at_least"))
+    outcome = verify()
+    assert outcome.code == 2
+    assert "'modes/cover'" in outcome.err
+    assert "modes/covered, modes/high_quality" in outcome.err
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_claims_of_every_experiment(experiment: str) -> None:
+    for claim in load_config(read_yaml(experiment_path(experiment))).claims:
+        assert claim.source, "a claim says where it is from"
+        assert {claim.above, claim.below} - {None} <= set(EXPERIMENTS)
+
+
+@pytest.mark.parametrize(
+    ("bound", "values", "holds"),
+    [
+        ({"at_least": 2.0}, [1, 3], True),
+        ({"at_least": 2.0, "on": "every"}, [1, 3], False),
+        ({"at_least": 3.0, "on": "best"}, [1, 3], True),
+        ({"at_most": 1.0, "on": "best"}, [1, 3], True),
+        ({"at_most": 1.0}, [1, 3], False),
+        ({"at_least": 0.0}, [1, float("nan")], False),
+        ({"at_least": 0.0, "on": "best"}, [1, float("nan")], True),
+        ({"above": "x"}, [5, 6], True),
+        ({"above": "x"}, [5, 5], False),
+        ({"below": "x", "on": "every"}, [4, 4.9], True),
+    ],
+)
+def test_verdicts(bound: dict[str, Any], values: list[float], holds: bool) -> None:
+    assert judge(Claim("m", **bound), values, 5.0).holds is holds
+
+
+def test_a_comparison_is_with_the_same_budget() -> None:
+    claim = Claim("m", above="plain")
+    ours = made_up("ours", [3, 4], claim)
+
+    def said(*known: Results) -> str:
+        (verdict,) = ours.verdicts(known)
+        return verdict.said
+
+    assert said() == "not compared yet: run `gan-lightning verify plain`"
+    assert said(made_up("plain", [2, 4])) == "holds: above plain's 3"
+    assert said(made_up("plain", [2, 4], updates=9)).startswith("not compared: plain was measured")
+    assert said(made_up("plain", [2, None])) == "not compared: plain measured no number"
+    ours.overrides = ["k=1"]
+    varied = made_up("other", [9], experiment="plain", overrides=["k=1"])
+    assert said(made_up("plain", [2], updates=9), varied) == "does not hold: above plain's 9"
+    assert bound_in_short(claim) == "m > plain"
+
+
+# --- the page
+
+
+def test_the_page_is_made_of_the_files_alone(folder: Path) -> None:
+    shutil.rmtree("runs")
+    page = Path("results.md")
+    outcome = run_cli("results", "--folder", "results")
+    once = page.read_bytes()
+    assert run_cli("results", "--folder", "results") == outcome
+    assert page.read_bytes() == once
+    assert outcome.out.endswith("of 2 claims 1 hold, 0 do not, 1 are not compared\n")
+    text = page.read_text()
+    assert text.startswith("<!-- Generated by `gan-lightning results` ")
+    assert "| covers a mode | `modes/covered >= 1 on every seed` | 6.3 ± 0.5 |" in text
+    assert r"| more \| than plain (table 2) |" in text
+    assert "](results/tiny_ring-scatter.png)" in text
+
+    baseline = made_up("gan_ring", [0.5, 1.5])
+    for run in baseline.runs:
+        run.measures = {"modes/covered": run.measures["m"]}
+    baseline.write(Path("results"), [])
+    Path("results/gan_ring.note.md").write_text("Why it falls short.")
+    assert run_cli("results", "--folder", "results").code == 0
+    assert "holds: above gan_ring's 1" in page.read_text()
+    assert "Why it falls short." in page.read_text()
+    assert [results.name for results in read_all(Path("results"))] == ["gan_ring", "tiny_ring"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"name": "x", "runs": 3}', "\xff"])
+def test_a_damaged_file_is_named(content: str, folder: Path) -> None:
+    Path("results/x.json").write_bytes(content.encode("latin-1"))
+    for outcome in (run_cli("results", "--folder", "results"), verify()):
+        assert outcome.code == 2
+        assert "results/x.json is damaged" in outcome.err
+        assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--seeds", "0", "0"], "--seeds has 0 twice"),
+        (["--seeds", "0", "-1"], "--seeds has -1; it must be at least 0"),
+        (["--seeds", "one"], "'one' is not a valid integer"),
+        (["seed=1"], "give seeds by --seeds"),
+        (["--threads", "0"], "--threads is 0"),
+        (["--name", "a/b"], "--name is 'a/b'"),
+        (["--name", "gan_ring"], "--name is 'gan_ring', the name of an experiment"),
+        (["--name", "tiny_ring", "trainer.max_steps=2"], "--name is 'tiny_ring', the name of"),
+        (["trainer.devices=2", "--name", "two"], "verify trains on one device"),
+        (["claims=[{metric: m, at_least: 1, above: x}]"], "and one only"),
+        (["claims=[{metric: m, at_least: 1, on: all}]"], "on is 'all'; valid are best, every"),
+        (["--output", "experiments/tiny_ring.yaml"], "cannot write to experiments/tiny_ring.yaml"),
+    ],
+)
+def test_mistakes(words: list[str], said: str, folder: Path) -> None:
+    before = sorted(Path().rglob("*"))
+    outcome = verify(*words)
+    assert (outcome.code, outcome.out) == (2, ""), outcome
+    assert said in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_no_results() -> None:
+    outcome = run_cli("results", "--folder", "nowhere")
+    said = "gan-lightning: nowhere has no results; make them by `gan-lightning verify EXP`"
+    assert (outcome.code, outcome.err.startswith(said)) == (2, True)
