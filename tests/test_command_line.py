@@ -252,8 +252,10 @@ def test_evaluate_knows_the_modes_of_a_ring() -> None:
     np.savez("ring.npz", points=np.stack([np.cos(angles), np.sin(angles)], 1))
     outcome = run_cli("evaluate", "--samples", "ring.npz", "--data", "ring")
     assert outcome.code == 0, outcome.err
-    values = [float(line.split()[1]) for line in outcome.out.splitlines()]
-    assert values == [8, 1, 0]
+    measures = dict(line.split() for line in outcome.out.splitlines())
+    names = ("modes/covered", "modes/high_quality", "modes/reverse_kl")
+    assert [float(measures[name]) for name in names] == [8, 1, 0]
+    assert 0 < float(measures["wasserstein/exact"]) < 0.5
 
 
 def sampled(run: TinyRun, *words: str) -> dict[str, np.ndarray[Any, Any]]:

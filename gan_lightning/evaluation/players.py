@@ -23,7 +23,9 @@ POINTS = 100
 class Divergence:
     """The distance of real and generated data as the discriminator of a GAN estimates it.
 
-    The scores of all processes are brought together, so the estimate is that of one process.
+    The scores of all processes are brought together, so the estimate is that of one process. They
+    are of evaluation mode: a discriminator with batch norm judges by its running statistics, which
+    mix real and generated data, and its estimate is then poor.
 
     Args:
         gan: whose discriminator estimates; its `divergence` says what.
