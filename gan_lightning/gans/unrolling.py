@@ -38,7 +38,7 @@ def unroll(
         TypeError: the optimizer is of another kind.
     """
     (group,) = optimizer.param_groups
-    states = {name: dict(optimizer.state[weight]) for name, weight in weights.items()}
+    states = {name: dict(optimizer.state.get(weight, {})) for name, weight in weights.items()}
     moved = {name: weight.detach().requires_grad_(True) for name, weight in weights.items()}
     rule = _rule(optimizer)
     device = next(iter(moved.values())).device.type
