@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytorch_lightning import Trainer
 
 from gan_lightning.callbacks.cadence import Periodic
 from gan_lightning.data import ResidentData
 from gan_lightning.evaluation import evaluate
+from gan_lightning.evaluation.trust import EstimateCheck
 from gan_lightning.learner import Learner
 
 __all__ = ["Evaluation"]
@@ -29,11 +32,22 @@ class Evaluation(Periodic):
         self.data = data
         self.samples = samples
         self.measures: dict[str, float] = {}
+        self._estimates = EstimateCheck()
 
     def act(self, trainer: Trainer, learner: Learner) -> None:
         """Measure, on every process its share, and log."""
         self.measures = evaluate(
             learner, self.data, self.samples, trainer.global_rank, trainer.world_size
         )
+        self.measures |= self._estimates.with_latest(self.measures)
         for logger in trainer.loggers:
             logger.log_metrics(self.measures, step=learner.updates)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep what the critic said so far, and what was true."""
+        return {**super().state_dict(), "estimates": self._estimates.pairs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with what was said so far."""
+        super().load_state_dict(state_dict)
+        self._estimates.pairs = [list(pair) for pair in state_dict["estimates"]]
