@@ -75,7 +75,8 @@ class PhasePortrait(Periodic):
     Attributes:
         way: (update, theta, psi) of every record.
 
-    Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), figures 2 and 3.
+    Source: after the pictures of Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), of their
+        notebooks/DiracGAN.ipynb (github.com/LMescheder/GAN_stability).
     """
 
     def __init__(self, folder: Path, every: int) -> None:
