@@ -75,10 +75,27 @@ def check_devices(config: RunConfig) -> None:
 
 
 def check_data(config: RunConfig, data: ResidentData) -> None:
-    """Read the data before anything is written, and refuse a batch that they cannot fill."""
+    """Read the data before anything is written, and refuse a batch that does not fit them.
+
+    Raises:
+        UserError: the data do not fill it, or processes and packs cannot share it evenly.
+    """
     data.test_data()
     world_size = config.trainer.devices * config.trainer.nodes
     try:
         check_batch_size(config.data.batch_size, len(data.training_data()[0]), world_size)
     except ValueError as error:
         raise UserError(f"data.{error}") from error
+    _check_packs(config, world_size)
+
+
+def _check_packs(config: RunConfig, world_size: int) -> None:
+    packing, batch_size = config.network.packing, config.data.batch_size
+    unit = packing * world_size
+    if batch_size % unit:
+        processes = f" on each of {world_size} processes" if world_size > 1 else ""
+        nearest = max(1, round(batch_size / unit)) * unit
+        raise UserError(
+            f"data.batch_size is {batch_size}, which does not fill packs of network.packing = "
+            f"{packing}{processes}; the nearest that does is {nearest}"
+        )

@@ -254,6 +254,26 @@ def test_batch_that_processes_cannot_share() -> None:
     )
 
 
+@pytest.mark.parametrize(("packing", "batch", "nearest"), [(3, 100, 99), (2, 9, 8), (16, 5, 16)])
+def test_batch_that_does_not_fill_its_packs(packing: int, batch: int, nearest: int) -> None:
+    words = [*SHORT, f"network.packing={packing}", f"data.batch_size={batch}"]
+    parts = (f"data.batch_size is {batch}", f"network.packing = {packing};", f"is {nearest}")
+    mistake(["train", "gan_ring", *words], *parts)
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
+def test_batch_that_does_not_fill_its_packs_in_each_process() -> None:
+    words = [*SHORT, "network.packing=4", "data.batch_size=12", "--devices", "2"]
+    arguments = ["train", "gan_ring", *words, "--accelerator", "cpu"]
+    mistake(arguments, "data.batch_size is 12", "each of 2 processes", "nearest that does is 16")
+
+
+@pytest.mark.parametrize("model", ["infogan", "ebgan"])
+def test_variants_that_judge_each_datum_alone_refuse_packs(model: str) -> None:
+    words = [f"model.name={model}", "network.packing=2"]
+    mistake(["train", "gan_mnist", *SHORT, *words], "network.packing is 2", "set it to 1")
+
+
 # --- runs
 
 

@@ -18,7 +18,7 @@ from gan_lightning.run_folder import RunFolder
 from gan_lightning.schema import RunConfig
 
 
-def small(model: str, updates: int) -> RunConfig:
+def small(model: str, updates: int, *options: str) -> RunConfig:
     return config(
         model,
         f"trainer.max_steps={updates}",
@@ -30,6 +30,7 @@ def small(model: str, updates: int) -> RunConfig:
         "evaluation.samples=20",
         "evaluation.every=4",
         "pictures.every=0",
+        *options,
     )
 
 
@@ -47,10 +48,36 @@ def losses(folder: Path) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize("model", ALL_GANS)
 @pytest.mark.parametrize("stop", [1, 4, 7])
 def test_resumed_equals_uninterrupted(model: str, stop: int, tmp_path: Path) -> None:
-    whole = fresh(small(model, 10), tmp_path / "whole")
-    part = fresh(small(model, stop), tmp_path / "part")
+    assert_resumes(model, stop, tmp_path)
+
+
+REGULARISED = (
+    "model.regularisation.r1=0.1",
+    "model.regularisation.gradient_penalty=1",
+    "model.regularisation.instance_noise=0.2",
+    "model.regularisation.instance_noise_updates=8",
+    "network.spectral_norm=true",
+    "network.minibatch_kernels=3",
+    "network.dropout=0.1",
+)
+
+
+@pytest.mark.parametrize("model", ALL_GANS)
+def test_every_variant_resumes_with_all_that_regularises(model: str, tmp_path: Path) -> None:
+    assert_resumes(model, 4, tmp_path, *REGULARISED)
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop"])
+def test_every_optimizer_resumes_and_looks_ahead(name: str, tmp_path: Path) -> None:
+    players = [f"model.{player}_optimizer.name={name}" for player in ("discriminator", "generator")]
+    assert_resumes("unrolled", 4, tmp_path, *players, "network.packing=2")
+
+
+def assert_resumes(model: str, stop: int, tmp_path: Path, *options: str) -> None:
+    whole = fresh(small(model, 10, *options), tmp_path / "whole")
+    part = fresh(small(model, stop, *options), tmp_path / "part")
     assert part.updates == stop
-    rest = train(small(model, 10), "test", resume=part.folder)
+    rest = train(small(model, 10, *options), "test", resume=part.folder)
     assert rest.updates == 10
     files = [latest_checkpoint(outcome.folder.checkpoints) for outcome in (whole, rest)]
     first, second = (torch.load(str(file), weights_only=True) for file in files)

@@ -14,7 +14,10 @@ from gan_lightning.gans import GAN, GANS
 from gan_lightning.learner import Learner
 from gan_lightning.schema import RunConfig
 
-SMALL_MODELS: dict[str, dict[str, Any]] = {"infogan": {"categorical_codes": [3, 4]}}
+SMALL_MODELS: dict[str, dict[str, Any]] = {
+    "infogan": {"categorical_codes": [3, 4]},
+    "unrolled": {"unrolled_steps": 2},
+}
 """Settings that a variant needs to be small; every variant of GANS is tested with or without."""
 
 SMALL_MLP = {"name": "mlp", "generator_hidden": [16], "discriminator_hidden": [16]}

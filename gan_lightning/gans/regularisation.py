@@ -52,7 +52,7 @@ def penalties(
         config: which, and their weights.
         discriminate: data to scores.
         real: (N, *shape).
-        fake: (N, *shape), without a graph.
+        fake: (N, *shape).
     """
     terms = {}
     if config.r1:
@@ -89,7 +89,7 @@ def gradient_penalty(
     Args:
         discriminate: data to scores.
         real: (N, *shape).
-        fake: (N, *shape), without a graph.
+        fake: (N, *shape).
         one_sided: of norms below 1 nothing is asked.
 
     Returns:
@@ -116,12 +116,14 @@ def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Te
     Args:
         discriminate: data (N, *shape) to scores (N,), or (N / m,) where m data are judged together:
             a norm is then that of a pack.
-        data: (N, *shape).
+        data: (N, *shape); its graph, where it has one, stays.
 
     Returns:
         Norms, one a score.
     """
-    data = data.detach().float().requires_grad_(True)
+    data = data.float()
+    if not data.requires_grad:
+        data = data.detach().requires_grad_(True)
     with torch.autocast(data.device.type, enabled=False), torch.enable_grad():
         scores = discriminate(data)
         (gradient,) = grad(scores.sum(), data, create_graph=True)

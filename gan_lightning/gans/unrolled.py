@@ -11,6 +11,7 @@ from torch.func import functional_call
 from gan_lightning.batch import Batch, Sample
 from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
 from gan_lightning.gans.base import GAN, LossTerms
+from gan_lightning.gans.regularisation import penalties
 from gan_lightning.gans.unrolling import Weights
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.optimization import OptimizerConfig
@@ -44,9 +45,10 @@ class UnrolledGANConfig(AdversarialConfig):
 class UnrolledGAN(GAN):
     """A generator trained against the discriminator of K steps later, which answers its move.
 
-    The steps are those of the discriminator's own optimizer, from its present state, on the round's
-    last minibatch; the generator's gradient flows through them (the second term of equation 12).
-    The discriminator itself makes one step, from where it stands.
+    The steps are those of the discriminator's own optimizer, from its present state, on its whole
+    loss, penalties included, of the round's last minibatch (with several processes, of each one's
+    part of it); the generator's gradient flows through them (the second term of equation 12). The
+    discriminator itself makes one step, from where it stands.
 
     With the minimax objective the generator's loss is the game's value f at the unrolled
     discriminator (equation 10), its term on real data included, which depends on the generator
@@ -73,13 +75,21 @@ class UnrolledGAN(GAN):
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the generator's objective against the discriminator of K steps later."""
 
-        def loss_of(weights: Weights) -> Tensor:
+        def value(weights: Weights) -> Tensor:
             real_logits = functional_call(self.discriminator, weights, (real.data.float(),))
             fake_logits = functional_call(self.discriminator, weights, (fake.data.float(),))
             return self.objective.discriminator(real_logits, fake_logits)
 
-        weights = self.discriminator_after(self.config.unrolled_steps, loss_of)
+        def penalised(weights: Weights) -> Tensor:
+            def score(data: Tensor) -> Tensor:
+                scores: Tensor = functional_call(self.discriminator, weights, (data,))
+                return scores
+
+            terms = penalties(self.config.regularisation, score, real.data, fake.data)
+            return value(weights) + sum(terms.values())
+
+        weights = self.discriminator_after(self.config.unrolled_steps, penalised)
         if self.config.objective == "minimax":
-            return {"adversarial": -loss_of(weights)}
+            return {"adversarial": -value(weights)}
         fake_logits = functional_call(self.discriminator, weights, (fake.data,))
         return {"adversarial": self.objective.generator(fake_logits)}

@@ -40,7 +40,7 @@ def unroll(
     """
     (group,) = optimizer.param_groups
     names, parameters = list(weights), list(weights.values())
-    state = _joined([optimizer.state[weight] for weight in parameters])
+    state = _joined([optimizer.state.get(weight, {}) for weight in parameters])
     rule = _rule(optimizer)
 
     def named(vector: Tensor) -> Weights:

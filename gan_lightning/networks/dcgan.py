@@ -38,6 +38,8 @@ class DCGANConfig(NetworkConfig):
 
     # channels of the largest hidden map, doubled at each halving; the paper's figure 1 has 128
     width: int = 64
+    # channels of the discriminator's first hidden map; 0 for as many as `width`
+    discriminator_width: int = 0
     # batch or none
     generator_norm: str = "batch"
     # batch, layer (over channels, height and width) or none; gradient penalties need no batch norm
@@ -51,6 +53,10 @@ class DCGANConfig(NetworkConfig):
         super().validate()
         if self.width < 1:
             raise ValueError(f"width is {self.width}; it must be at least 1")
+        if self.discriminator_width < 0:
+            raise ValueError(
+                f"discriminator_width is {self.discriminator_width}; it must be at least 0"
+            )
 
 
 class DCGAN(NetworkFamily[DCGANConfig]):
@@ -95,7 +101,8 @@ class DCGAN(NetworkFamily[DCGANConfig]):
     def trunk(self, shape: Shape) -> Encoder:
         """Build one 4x4 convolution a halving, down to the smallest map, flattened."""
         start, halvings = _stem(shape)
-        widths = [self.config.width * 2**level for level in range(halvings)]
+        width = self.config.discriminator_width or self.config.width
+        widths = [width * 2**level for level in range(halvings)]
         bias = self.config.discriminator_norm != "batch"
         layers: list[nn.Module] = [nn.Conv2d(shape[0], widths[0], 4, 2, 1)]
         layers.append(nn.LeakyReLU(self.config.leakiness))

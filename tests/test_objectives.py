@@ -1,0 +1,180 @@
+"""The adversarial losses that a variant may choose, by hand, and that each variant uses its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import grad
+from worlds import gan
+
+from gan_lightning.batch import Batch
+from gan_lightning.gans import GANS, InfoGAN, StandardGAN, UnrolledGAN
+from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
+from gan_lightning.losses import (
+    OBJECTIVES,
+    discriminator_cross_entropy,
+    hinge_discriminator,
+    least_squares_discriminator,
+    least_squares_generator,
+    margin_discriminator,
+    wasserstein_critic,
+    wasserstein_generator,
+)
+
+REAL, FAKE = torch.tensor([-1.0, 0.5, 3.0]), torch.tensor([-2.0, 0.0])
+Loss = Callable[..., Tensor]
+
+
+def softplus(value: float) -> float:
+    return math.log(1 + math.exp(value))
+
+
+BY_HAND: dict[str, tuple[Tensor, float]] = {
+    "hinge": (hinge_discriminator(REAL, FAKE), (2 + 0.5 + 0) / 3 + (0 + 1) / 2),
+    "least squares, D": (
+        least_squares_discriminator(REAL, FAKE),
+        0.5 * (4 + 0.25 + 4) / 3 + 0.5 * (4 + 0) / 2,
+    ),
+    "least squares, D, label 0.5": (
+        least_squares_discriminator(REAL, FAKE, real_label=0.5),
+        0.5 * (2.25 + 0 + 6.25) / 3 + 0.5 * (4 + 0) / 2,
+    ),
+    "least squares, G": (least_squares_generator(FAKE), 0.5 * (9 + 1) / 2),
+    "cross-entropy, label 0.9": (
+        discriminator_cross_entropy(REAL, FAKE, real_label=0.9),
+        sum(0.9 * softplus(-x) + 0.1 * softplus(x) for x in REAL.tolist()) / 3
+        + sum(softplus(x) for x in FAKE.tolist()) / 2,
+    ),
+    "critic": (wasserstein_critic(REAL, FAKE), -1 - 2.5 / 3),
+    "Wasserstein, G": (wasserstein_generator(FAKE), 1.0),
+    "margin": (
+        margin_discriminator(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0, 7.0]), margin=5.0),
+        1.5 + (4 + 1 + 0) / 3,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_by_hand(name: str) -> None:
+    found, expected = BY_HAND[name]
+    assert found.item() == pytest.approx(expected)
+
+
+def slopes(loss: Loss, *scores: list[float]) -> list[list[float]]:
+    """Gradient of a loss in each of its arguments."""
+    inputs = [torch.tensor(values, requires_grad=True) for values in scores]
+    return [slope.tolist() for slope in grad(loss(*inputs), inputs)]
+
+
+def test_hinge_leaves_what_is_beyond_its_margin_alone() -> None:
+    real, fake = slopes(hinge_discriminator, [-3.0, 0.9, 1.1, 9.0], [-9.0, -1.1, -0.9, 3.0])
+    assert real == [-0.25, -0.25, 0, 0]
+    assert fake == [0, 0, 0.25, 0.25]
+
+
+def test_the_margin_leaves_energies_beyond_it_alone() -> None:
+    loss = partial(margin_discriminator, margin=2.0)
+    real, fake = slopes(loss, [0.0, 1.0, 9.0, 99.0], [0.0, 1.9, 2.1, 9.0])
+    assert real == [0.25] * 4
+    assert fake == [-0.25, -0.25, 0, 0]
+
+
+def test_least_squares_is_at_rest_on_its_labels_and_pulls_back_what_overshoots() -> None:
+    real, fake = slopes(least_squares_discriminator, [-1.0, 1.0, 3.0], [-3.0, 0.0, 3.0])
+    assert real == pytest.approx([-2 / 3, 0, 2 / 3])
+    assert fake == pytest.approx([-1, 0, 1])
+    assert slopes(least_squares_generator, [-1.0, 1.0])[0] == [-1, 0]
+
+
+@pytest.mark.parametrize("label", [0.5, 0.7, 0.9, 1.0])
+def test_smoothing_moves_the_best_score_of_real_data_and_no_other(label: float) -> None:
+    best = {"least_squares": label}
+    if label < 1:
+        best["minimax"] = best["non_saturating"] = math.log(label / (1 - label))
+    plain = {name: slopes(OBJECTIVES[name].discriminator, [0.0], [0.3])[1] for name in best}
+    for name, score in best.items():
+        loss = partial(OBJECTIVES[name].discriminator, real_label=label)
+        (below,), (at,), (above,) = (slopes(loss, [score + d], [0.3])[0] for d in (-0.1, 0, 0.1))
+        assert below < 0 < above
+        assert at == pytest.approx(0, abs=1e-6)
+        assert slopes(loss, [score], [0.3])[1] == plain[name]
+
+
+def test_label_1_is_no_smoothing() -> None:
+    for objective in OBJECTIVES.values():
+        if objective.smooth:
+            plain = objective.discriminator(REAL, FAKE)
+            assert torch.equal(objective.discriminator(REAL, FAKE, real_label=1.0), plain)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_each_player_pulls_its_way(name: str) -> None:
+    objective = OBJECTIVES[name]
+    real, fake = slopes(objective.discriminator, [0.2, 0.1], [0.2, 0.1])
+    assert max(real) < 0 < min(fake)
+    assert max(slopes(objective.generator, [-1.0, 0.0, 0.5])[0]) < 0
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_all_are_means_in_float32_and_finite(name: str) -> None:
+    objective = OBJECTIVES[name]
+    for loss, scores in ((objective.discriminator, (REAL, FAKE)), (objective.generator, (FAKE,))):
+        whole = loss(*scores)
+        twice = loss(*(torch.cat([part, part]) for part in scores))
+        assert twice.item() == pytest.approx(whole.item(), rel=1e-6)
+        coarse = [part.bfloat16() for part in scores]
+        assert torch.equal(loss(*coarse), loss(*(part.float() for part in coarse)))
+        for extreme in (-1e4, 1e4):
+            assert loss(*(torch.full((2,), extreme) for _ in scores)).isfinite()
+            steep = slopes(loss, *([extreme] for _ in scores))
+            assert all(math.isfinite(slope) for part in steep for slope in part)
+
+
+CHOOSERS = sorted(name for name in GANS if issubclass(GANS[name].Config, AdversarialConfig))
+CHOICES = [
+    (name, smoothing)
+    for name, objective in OBJECTIVES.items()
+    for smoothing in ([0.0, 0.25] if objective.smooth else [0.0])
+]
+
+
+@pytest.mark.parametrize("model", CHOOSERS)
+@pytest.mark.parametrize(("name", "smoothing"), CHOICES)
+def test_a_variant_plays_the_objective_of_its_config(
+    model: str, name: str, smoothing: float
+) -> None:
+    learner = gan(model, f"model.objective={name}", f"model.label_smoothing={smoothing}")
+    assert isinstance(learner, StandardGAN | UnrolledGAN | InfoGAN)
+    batch, fake = Batch(torch.randn(6, 2)), learner.draw(6)
+    real_scores, fake_scores = learner.discriminate(batch.data), learner.discriminate(fake.data)
+    label = {"real_label": 1 - smoothing} if smoothing else {}
+    expected = OBJECTIVES[name].discriminator(real_scores, fake_scores, **label)
+    found = learner.discriminator_loss(batch, fake.detach())["adversarial"]
+    torch.testing.assert_close(found, expected)
+    if model != "unrolled":  # its generator's loss is in test_unrolling.py
+        found = learner.generator_loss(batch, fake)["adversarial"]
+        torch.testing.assert_close(found, OBJECTIVES[name].generator(fake_scores))
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"objective": "minmax"}, "'minmax'; valid are minimax, .*hinge"),
+        ({"label_smoothing": 0.6}, r"label_smoothing is 0.6; it must lie in \[0, 0.5\]"),
+        ({"label_smoothing": -0.1}, r"label_smoothing is -0.1; it must lie in"),
+        ({"objective": "hinge", "label_smoothing": 0.1}, "hinge objective has no labels"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(values: dict[str, object], line: str) -> None:
+    with pytest.raises(ValueError, match=line):
+        AdversarialConfig(**values).validate()  # type: ignore[arg-type]
+
+
+def test_no_smoothing_is_the_table_itself() -> None:
+    for name, objective in OBJECTIVES.items():
+        assert adversarial_objective(AdversarialConfig(objective=name)) is objective

@@ -1,0 +1,283 @@
+"""Penalties on the discriminator's gradient against closed forms, and instance noise as seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning import Callback
+from torch import Tensor, nn
+from worlds import ALL_GANS, config, gan, quiet_trainer, same, trained, weights
+
+from gan_lightning.batch import Batch, Sample
+from gan_lightning.build import build
+from gan_lightning.gans.players import parameters
+from gan_lightning.gans.regularisation import (
+    RegularisationConfig,
+    gradient_norms,
+    gradient_penalty,
+    interpolated,
+    penalties,
+    r1,
+)
+
+REAL = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+FAKE = torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
+SIDES = pytest.mark.parametrize("one_sided", [False, True])
+
+
+class Linear(nn.Module):
+    """D(x) = w.x, whose gradient is w everywhere."""
+
+    def __init__(self, *weight: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(weight))
+
+    def forward(self, data: Tensor) -> Tensor:
+        return data @ self.weight
+
+
+class Quadratic(Linear):
+    """D(x) = sum w x^2 / 2, whose gradient is w x."""
+
+    def forward(self, data: Tensor) -> Tensor:
+        scores: Tensor = 0.5 * data.square() @ self.weight
+        return scores
+
+
+class Packed(Linear):
+    """D of two data at once: w.x1 + 2 w.x2, whose gradient is (w, 2 w)."""
+
+    def forward(self, data: Tensor) -> Tensor:
+        first, second = data.unflatten(0, (-1, 2)).unbind(1)
+        scores: Tensor = (first + 2 * second) @ self.weight
+        return scores
+
+
+@SIDES
+@pytest.mark.parametrize("length", [0.25, 1.0, 3.0])
+def test_penalty_of_a_linear_critic(length: float, one_sided: bool) -> None:
+    critic = Linear(0.6 * length, 0.0, -0.8 * length)
+    excess = length - 1
+    if one_sided:
+        excess = max(0.0, excess)
+    penalty = gradient_penalty(critic, REAL, FAKE, one_sided)
+    assert penalty.item() == pytest.approx(excess**2, abs=1e-6)
+    (slope,) = torch.autograd.grad(penalty, critic.weight)
+    direction = critic.weight.detach() / length
+    torch.testing.assert_close(slope, 2 * excess * direction, rtol=1e-4, atol=1e-5)
+
+
+@SIDES
+def test_a_norm_is_a_samples_own(one_sided: bool) -> None:
+    critic = Quadratic(1.0, 2.0, -1.0)
+    points = torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.2, 0.0], [0.0, 1.0, 2.0]])
+    norms = torch.tensor([3.0, 0.4, 8**0.5])
+    torch.testing.assert_close(gradient_norms(critic, points), norms)
+    excess = (norms - 1).relu() if one_sided else norms - 1
+    penalty = gradient_penalty(critic, points, points, one_sided)
+    torch.testing.assert_close(penalty, excess.square().mean())
+
+
+@SIDES
+def test_under_packing_a_norm_is_a_packs(one_sided: bool) -> None:
+    critic = Packed(0.6, 0.0, -0.8)
+    torch.testing.assert_close(gradient_norms(critic, REAL), torch.full((3,), 5**0.5))
+    penalty = gradient_penalty(critic, REAL, FAKE, one_sided)
+    assert penalty.item() == pytest.approx((5**0.5 - 1) ** 2, rel=1e-5)
+
+
+def test_packing_networks_have_a_norm_a_pack_of_neighbours() -> None:
+    learner = gan("gan", "network.packing=2")
+    data = torch.randn(8, 2)
+    whole = gradient_norms(learner.discriminate, data)
+    parts = [gradient_norms(learner.discriminate, pair) for pair in data.split(2)]
+    assert whole.shape == (4,)
+    torch.testing.assert_close(whole, torch.cat(parts))
+
+
+def test_r1_in_closed_form() -> None:
+    assert r1(Linear(3.0, 0.0, -4.0), REAL).item() == pytest.approx(12.5)
+    critic = Quadratic(1.0, 2.0, -1.0)
+    expected = 0.5 * (REAL * critic.weight).square().sum(1).mean()
+    torch.testing.assert_close(r1(critic, REAL), expected)
+    (slope,) = torch.autograd.grad(r1(critic, REAL), critic.weight)
+    torch.testing.assert_close(slope, critic.weight.detach() * REAL.square().mean(0))
+
+
+def test_r1_is_at_real_data_and_the_penalty_in_between() -> None:
+    seen: list[Tensor] = []
+
+    def watched(data: Tensor) -> Tensor:
+        seen.append(data.detach())
+        return data.sum(1)
+
+    r1(watched, REAL)
+    assert torch.equal(seen.pop(), REAL)
+    gradient_penalty(watched, REAL, FAKE)
+    share = (seen.pop() - REAL) / (FAKE - REAL)
+    torch.testing.assert_close(share, share[:, :1].expand(6, 3), rtol=1e-3, atol=1e-4)
+
+
+def test_places_on_the_lines_are_uniform_and_each_samples_own() -> None:
+    places = interpolated(torch.zeros(4000, 2, 3, 3), torch.ones(4000, 2, 3, 3))
+    own = places.flatten(1)
+    assert torch.equal(own, own[:, :1].expand_as(own))
+    quartiles = own[:, 0].quantile(torch.tensor([0.25, 0.5, 0.75]))
+    torch.testing.assert_close(quartiles, torch.tensor([0.25, 0.5, 0.75]), rtol=0, atol=0.03)
+
+
+def test_config_weighs_and_names_the_terms() -> None:
+    critic = Linear(3.0, 0.0, 0.0)
+    both = RegularisationConfig(r1=0.5, gradient_penalty=10.0)
+    terms = {name: term.item() for name, term in penalties(both, critic, REAL, FAKE).items()}
+    assert terms == pytest.approx({"r1": 2.25, "gradient_penalty": 40.0})
+    assert penalties(RegularisationConfig(one_sided=True), critic, REAL, FAKE) == {}
+    one_sided = RegularisationConfig(gradient_penalty=1.0, one_sided=True)
+    assert penalties(one_sided, Linear(0.5, 0.0, 0.0), REAL, FAKE)["gradient_penalty"] == 0
+
+
+def test_the_penalty_has_a_slope_in_what_was_generated() -> None:
+    critic, fake = Quadratic(1.0, 2.0, -1.0), FAKE.clone().requires_grad_(True)
+    torch.manual_seed(0)
+    places = interpolated(torch.zeros(6, 3), torch.ones(6, 3))[:, :1]
+    torch.manual_seed(0)
+    (slope,) = torch.autograd.grad(gradient_penalty(critic, torch.zeros(6, 3), fake), fake)
+    weight = critic.weight.detach()
+    gradient = weight * places * FAKE
+    norm = gradient.norm(dim=1, keepdim=True)
+    expected = 2 * (norm - 1) / norm * gradient * weight * places / 6
+    torch.testing.assert_close(slope, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_critic_without_slope_has_no_nan() -> None:
+    critic = Linear(0.0, 0.0, 0.0)
+    for penalty in (r1(critic, REAL), gradient_penalty(critic, REAL, FAKE)):
+        (slope,) = torch.autograd.grad(penalty, critic.weight)
+        assert slope.isfinite().all()
+
+
+@pytest.mark.parametrize("mode", ["grad", "no_grad"])
+def test_autocast_changes_nothing(mode: str) -> None:
+    learner = gan("wgan_gp")
+    data = torch.randn(8, 2)
+    plain = gradient_norms(learner.discriminate, data)
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.set_grad_enabled(mode == "grad"):
+        norms = gradient_norms(learner.discriminate, data.bfloat16())
+        exact = gradient_norms(learner.discriminate, data)
+    assert norms.dtype == torch.float32
+    assert torch.equal(exact, plain)
+
+
+PENALISED = ("model.regularisation.r1=0.1", "model.regularisation.gradient_penalty=1")
+
+
+@pytest.mark.parametrize("model", ALL_GANS)
+def test_every_variant_takes_the_penalties_and_the_noise(model: str) -> None:
+    noise = ("model.regularisation.instance_noise=0.1", "log.every=1")
+    learner, data = build(config(model, *PENALISED, *noise))
+    quiet_trainer().fit(learner, datamodule=data)
+    names = {"loss/discriminator/r1", "loss/discriminator/gradient_penalty"}
+    assert names <= set(learner.losses)
+    assert not {name for name in learner.losses if name.startswith("loss/generator/r1")}
+    assert all(torch.tensor(value).isfinite() for value in learner.losses.values())
+    assert all(value.isfinite().all() for value in weights(learner).values())
+
+
+@pytest.mark.parametrize("model", ALL_GANS)
+@pytest.mark.parametrize("key", ["r1", "gradient_penalty"])
+def test_a_penalty_moves_the_discriminator(model: str, key: str) -> None:
+    learner = gan(model)
+    settings = RegularisationConfig()
+    setattr(settings, key, 1.0)
+    terms = penalties(settings, learner.discriminate, torch.randn(8, 2), torch.randn(8, 2))
+    terms[key].backward()
+    slopes = [weight.grad for weight in parameters(learner.discriminator_players())]
+    assert any(slope is not None and slope.abs().sum() > 0 for slope in slopes)
+    assert all(weight.grad is None for weight in learner.generator.parameters())
+
+
+class Seen(Callback):
+    """What both players are given, with what it was before the noise."""
+
+    def __init__(self) -> None:
+        self.clean: list[Tensor] = []
+        self.played: list[tuple[str, int, Batch, Sample, Tensor]] = []
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Batch, _: int) -> None:
+        self.clean.append(batch.data.flatten(0, 1))
+
+    def watch(self, learner: Any, player: str) -> None:
+        loss = getattr(learner, f"{player}_loss")
+
+        def watched(real: Batch, fake: Sample) -> Any:
+            clean = learner.generate(fake.condition).detach()
+            self.played.append((player, learner.updates, real, fake, clean))
+            return loss(real, fake)
+
+        setattr(learner, f"{player}_loss", watched)
+
+
+def played(*overrides: str) -> Seen:
+    ring = {"name": "ring", "points": 1024, "batch_size": 512}
+    run = config("gan", "model.discriminator_steps=2", *overrides, data=ring)
+    learner, data = build(run)
+    seen = Seen()
+    for player in ("discriminator", "generator"):
+        seen.watch(learner, player)
+    quiet_trainer(callbacks=[seen]).fit(learner, datamodule=data)
+    return seen
+
+
+NOISE = "model.regularisation.instance_noise=0.5"
+
+
+@pytest.mark.parametrize(("updates", "falls"), [(4, [1, 0.75, 0.5, 0.25, 0, 0]), (0, [1] * 6)])
+def test_both_players_see_the_noise_of_the_update(updates: int, falls: list[float]) -> None:
+    seen = played(NOISE, f"model.regularisation.instance_noise_updates={updates}")
+    minibatches = iter(torch.cat(seen.clean))
+    clean = torch.empty(0)
+    for player, update, real, fake, generated in seen.played:
+        if player == "discriminator":
+            clean = next(minibatches)
+        noises = [(real.data - clean).flatten(), (fake.data.detach() - generated).flatten()]
+        for noise in noises:
+            assert noise.std().item() == pytest.approx(0.5 * falls[update], rel=0.1, abs=1e-6)
+            assert noise.mean().item() == pytest.approx(0, abs=0.06)
+        if falls[update]:
+            assert torch.corrcoef(torch.stack(noises))[0, 1].abs() < 0.15
+    assert [player[0] for player, *_ in seen.played] == ["d", "d", "g"] * 6
+
+
+def test_the_noise_is_fresh_and_the_last_minibatch_is_both_players() -> None:
+    seen = played(NOISE)
+    for first, second, third in zip(*[iter(seen.played)] * 3, strict=True):
+        assert torch.equal(second[2].data, third[2].data)
+        assert torch.equal(second[3].data, third[3].data)
+        assert not torch.equal(first[2].data, second[2].data)
+        assert third[3].data.requires_grad
+        assert not second[3].data.requires_grad
+
+
+def test_the_noise_leaves_what_the_generator_was_given_as_it_was() -> None:
+    plain, noisy = played(), played(NOISE)
+    for one, other in zip(plain.played, noisy.played, strict=True):
+        first, second = one[3].condition.parts(), other[3].condition.parts()
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_same_seed_same_noise_and_none_is_none() -> None:
+    runs = [weights(trained(config("gan", *noise))) for noise in ((NOISE,), (NOISE,), (), ())]
+    assert same(runs[0], runs[1])
+    assert not same(runs[0], runs[2])
+    assert same(runs[2], weights(trained(config("gan", "model.regularisation.instance_noise=0"))))
+
+
+@pytest.mark.parametrize("name", ["r1", "gradient_penalty", "instance_noise"])
+def test_negative_weights_are_refused(name: str) -> None:
+    settings = RegularisationConfig()
+    setattr(settings, name, -1.0)
+    with pytest.raises(ValueError, match=f"{name} is -1.0; it must be at least 0"):
+        settings.validate()

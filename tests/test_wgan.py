@@ -1,0 +1,138 @@
+"""Critics: clipped or penalised, five steps a round, each on data of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning import Callback
+from torch import Tensor
+from worlds import config, gan, quiet_trainer
+
+from gan_lightning.batch import Batch, Sample
+from gan_lightning.build import build
+from gan_lightning.gans import GAN, WGAN, WGANGP
+from gan_lightning.gans.regularisation import gradient_norms
+
+CRITICS = pytest.mark.parametrize("model", ["wgan", "wgan_gp"])
+
+
+class Steps(Callback):
+    """Extremes of both networks' weights before each optimizer step, and at the end."""
+
+    def __init__(self) -> None:
+        self.largest: list[tuple[int, float, float]] = []
+
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+        self.note(pl_module, trainer.optimizers.index(optimizer))
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        self.note(pl_module, -1)
+
+    def note(self, learner: Any, player: int) -> None:
+        critic, generator = (
+            max(weight.abs().max().item() for weight in network.parameters())
+            for network in (learner.discriminator, learner.generator)
+        )
+        self.largest.append((player, critic, generator))
+
+
+@pytest.mark.parametrize("clip", [0.01, 0.05])
+@pytest.mark.parametrize("options", [(), ("network.minibatch_kernels=3",)], ids=str)
+def test_the_critics_weights_are_clipped_after_each_step_and_no_others(
+    clip: float, options: tuple[str, ...]
+) -> None:
+    rate = "model.discriminator_optimizer.learning_rate=0.1"
+    learner, data = build(config("wgan", f"model.clip={clip}", rate, *options))
+    steps = Steps()
+    quiet_trainer(callbacks=[steps]).fit(learner, datamodule=data)
+    assert [player for player, _, _ in steps.largest] == ([0] * 5 + [1]) * 6 + [-1]
+    first, *later = steps.largest
+    assert first[1] > clip
+    for _, critic, generator in later:
+        assert critic == pytest.approx(clip, rel=1e-6)  # so large a step reaches the bound
+        assert generator > clip
+
+
+def test_the_penalised_critic_is_not_clipped() -> None:
+    learner, data = build(config("wgan_gp"))
+    steps = Steps()
+    quiet_trainer(callbacks=[steps]).fit(learner, datamodule=data)
+    assert min(critic for _, critic, _ in steps.largest) > 0.1
+
+
+@CRITICS
+def test_each_of_five_critic_steps_has_data_and_noise_of_its_own(model: str) -> None:
+    ring = {"name": "ring", "points": 240, "batch_size": 8}
+    learner, data = build(config(model, data=ring))
+    assert isinstance(learner, GAN)
+    seen: list[tuple[Tensor, Tensor | None]] = []
+    loss = learner.discriminator_loss
+
+    def watched(real: Batch, fake: Sample) -> Any:
+        seen.append((real.data, fake.condition.latent))
+        assert not fake.data.requires_grad
+        return loss(real, fake)
+
+    learner.discriminator_loss = watched  # type: ignore[method-assign]
+    quiet_trainer().fit(learner, datamodule=data)
+    assert len(seen) == 6 * 5
+    for draws in zip(*seen, strict=True):
+        together = torch.cat(draws)
+        assert len(together) == 240
+        assert len(together.unique(dim=0)) == 240
+
+
+def test_defaults_are_the_papers() -> None:
+    clipped, penalised = WGAN.Config(), WGANGP.Config()
+    for config_ in (clipped, penalised):
+        assert config_.discriminator_steps == 5
+    for optimizer in (clipped.discriminator_optimizer, clipped.generator_optimizer):
+        assert (optimizer.name, optimizer.learning_rate) == ("rmsprop", 5e-5)
+    assert clipped.clip == 0.01
+    assert clipped.regularisation.gradient_penalty == 0
+    for optimizer in (penalised.discriminator_optimizer, penalised.generator_optimizer):
+        assert (optimizer.name, optimizer.learning_rate) == ("adam", 1e-4)
+        assert optimizer.betas == [0.0, 0.9]
+    assert penalised.regularisation.gradient_penalty == 10
+    assert not penalised.regularisation.one_sided
+    found = gan("wgan").configure_optimizers()
+    assert all(isinstance(optimizer, torch.optim.RMSprop) for optimizer in found)
+
+
+@CRITICS
+def test_losses_are_the_critics_difference_and_its_sign(model: str) -> None:
+    learner = gan(model)
+    batch, fake = Batch(torch.randn(6, 2)), learner.draw(6)
+    real_scores, fake_scores = learner.discriminate(batch.data), learner.discriminate(fake.data)
+    terms = learner.discriminator_loss(batch, fake.detach())
+    torch.testing.assert_close(terms["adversarial"], fake_scores.mean() - real_scores.mean())
+    torch.testing.assert_close(
+        learner.generator_loss(batch, fake)["adversarial"], -fake_scores.mean()
+    )
+    found = learner.divergence(torch.tensor([3.0, 5.0]), torch.tensor([1.0]))
+    assert found["divergence/wasserstein"].item() == 3
+
+
+def test_the_penalty_holds_the_critics_slope() -> None:
+    slopes = {}
+    for weight in (0, 10):
+        words = (
+            "model.discriminator_optimizer.learning_rate=0.02",
+            f"model.regularisation.gradient_penalty={weight}",
+            "trainer.max_steps=40",
+        )
+        learner, data = build(config("wgan_gp", *words))
+        assert isinstance(learner, GAN)
+        quiet_trainer().fit(learner, datamodule=data)
+        norms = gradient_norms(learner.discriminate, learner.sample(64, seed=0).data)
+        slopes[weight] = norms.mean().item()
+    assert slopes[10] == pytest.approx(1, abs=0.3)
+    assert slopes[0] > 3
+
+
+@pytest.mark.parametrize("clip", [0.0, -1.0])
+def test_a_clip_that_leaves_nothing_is_refused(clip: float) -> None:
+    with pytest.raises(ValueError, match=f"clip is {clip}; it must be positive"):
+        WGAN.Config(clip=clip).validate()
