@@ -37,6 +37,8 @@ class Toy:
             key: nn.Parameter(torch.randn(shape, dtype=torch.float64, generator=rng))
             for key, shape in shapes.items()
         }
+        # as channels-last convolutions are: not in the order of their indices
+        self.weights["inner"].data = self.weights["inner"].data.T.contiguous().T
         self.optimizer = build_optimizer(list(self.weights.values()), OPTIMIZERS[name])
         self.step(torch.zeros(2, dtype=torch.float64), warm_up)
 

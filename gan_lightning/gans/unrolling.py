@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import grad
-from torch.nn.utils import parameters_to_vector
 
 __all__ = ["Weights", "unroll"]
 
@@ -51,7 +50,7 @@ def unroll(
         }
 
     # all weights as one vector: an optimizer's step is then a dozen operations, not a dozen each
-    moved = parameters_to_vector(parameters).detach().requires_grad_(True)
+    moved = _vector(parameters).detach().requires_grad_(True)
     with torch.autocast(moved.device.type, enabled=False):
         for _ in range(steps):
             (gradient,) = grad(loss_of(named(moved)), moved, create_graph=True)
@@ -64,12 +63,15 @@ def _joined(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if not states[0]:
         return {}
     return {
-        key: states[0][key]
-        if key == "step"
-        else parameters_to_vector([state[key] for state in states])
+        key: states[0][key] if key == "step" else _vector([state[key] for state in states])
         for key in states[0]
         if isinstance(states[0][key], Tensor)
     }
+
+
+def _vector(tensors: Sequence[Tensor]) -> Tensor:
+    """Lay tensors end to end, each in the order of its indices, whatever its memory layout."""
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
 def _rule(optimizer: torch.optim.Optimizer) -> Callable[[Tensor, Any, Any], Tensor]:
