@@ -16,7 +16,8 @@ from worlds import quiet_trainer, same, weights
 
 from gan_lightning.build import build
 from gan_lightning.callbacks import Checkpoints, PhasePortrait
-from gan_lightning.callbacks.portraits import draw_portrait, players_of, vector_field
+from gan_lightning.callbacks.forces import players_of, vector_field
+from gan_lightning.callbacks.portraits import draw_portrait
 from gan_lightning.config import load_config
 from gan_lightning.data import Dirac, ResidentData
 from gan_lightning.data.dirac import DiracConfig

@@ -26,7 +26,7 @@ class DiracConfig(DataConfig):
 class Dirac(ResidentData):
     """The Dirac distribution at 0 on the real line.
 
-    Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), definition 2.1.
+    Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), section 2.
     """
 
     Config: ClassVar[type[Any]] = DiracConfig

@@ -138,8 +138,9 @@ class DigitJudge(SampleJudge):
 class StackedDigitJudge(SampleJudge):
     """Counts the thousand classes of stacked digits; each channel is read by the classifier.
 
-    The divergence is from the uniform distribution, as PacGAN's published code computes it: the
-    triples of the training data are drawn uniformly, the ten digits nearly so.
+    The divergence is from the uniform distribution, as PacGAN's published code computes it. VEEGAN
+    speaks of the distribution of the data, which is nearly uniform: the triples are drawn evenly,
+    and the ten digits come about equally often.
     """
 
     def __init__(self, device: torch.device) -> None:

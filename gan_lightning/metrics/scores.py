@@ -27,7 +27,8 @@ class InceptionScore(Metric):
         ValueError: classes is not positive.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 4; modified: Zhao, Mathieu, LeCun 2017
-        (EBGAN, arXiv:1609.03126), section 4.1.
+        (EBGAN, arXiv:1609.03126), section 4.1, where the 2 behind the formula is read as the mark
+        of a footnote, not as a square.
     """
 
     full_state_update = False

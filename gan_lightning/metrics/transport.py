@@ -26,8 +26,8 @@ class ExactWasserstein(Metric):
     Raises:
         ValueError: the points are not (M, D), M and D at least 1.
 
-    Source: Villani 2009, definition 6.1; solved by the network simplex of Bonneel et al. 2011 in
-        POT (Flamary et al. 2021).
+    Source: the Wasserstein-1 distance of Arjovsky, Chintala, Bottou 2017 (arXiv:1701.07875),
+        equation 1; solved by POT's network simplex (pythonot.github.io).
     """
 
     full_state_update = False

@@ -70,7 +70,7 @@ class DiracNetworks(NetworkFamily[DiracNetworksConfig]):
     Raises:
         ValueError: a value of the config is out of range.
 
-    Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), definition 2.1; their code
+    Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), section 2; their code
         (github.com/LMescheder/GAN_stability, notebooks/DiracGAN.ipynb) starts at (1, 1) and makes
         500 steps of 0.2.
     """
