@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import grad
 
-from gan_lightning.batch import Batch, Sample
+from gan_lightning.batch import Batch
 from gan_lightning.gans import GAN
 from gan_lightning.gans.base import LossTerms
-from gan_lightning.gans.regularisation import penalties
 from gan_lightning.networks.dirac import MovingPoint, Slope
 from gan_lightning.randomness import derived_seed, isolated_randomness
 
@@ -90,10 +88,8 @@ def _force(gan: GAN, players: DiracPlayers, theta: float, psi: float) -> tuple[f
         gan.after_discriminator_step()
         if abs(players.psi.item() - psi) > 1e-6:
             return np.nan, np.nan
-    real, fake = _as_seen(gan, Batch(torch.zeros(POINTS, 1, device=gan.device)), gan.draw(POINTS))
-    seen = fake.detach()
-    regularisers = penalties(gan.config.regularisation, gan.discriminate, real.data, seen.data)
-    pull = _pull({**gan.discriminator_loss(real, seen), **regularisers}, players.psi)
+    real, fake = gan.as_seen(Batch(torch.zeros(POINTS, 1, device=gan.device)), gan.draw(POINTS))
+    pull = _pull(gan.discriminator_terms(real, fake.detach()), players.psi)
     return _pull(gan.generator_loss(real, fake), players.theta), pull
 
 
@@ -101,13 +97,6 @@ def _pull(terms: LossTerms, number: nn.Parameter) -> float:
     """Return minus the gradient of a loss in one number; 0 where it does not depend on it."""
     (gradient,) = grad(torch.stack(list(terms.values())).sum(), number, allow_unused=True)
     return 0.0 if gradient is None else -gradient.item()
-
-
-def _as_seen(gan: GAN, real: Batch, fake: Sample) -> tuple[Batch, Sample]:
-    """Add the instance noise of this update."""
-    deviation = gan.config.regularisation.noise_at(gan.updates)
-    noise = [deviation * torch.randn_like(data) for data in (real.data, fake.data)]
-    return Batch(real.data + noise[0]), replace(fake, data=fake.data + noise[1])
 
 
 @contextmanager

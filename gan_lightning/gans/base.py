@@ -112,6 +112,26 @@ class GAN(Learner):
         """
         return {}
 
+    @final
+    def as_seen(self, real: Batch, fake: Sample) -> tuple[Batch, Sample]:
+        """Add this update's instance noise, if any, to what the discriminator is to be given."""
+        deviation = self.config.regularisation.noise_at(self.updates)
+        if deviation == 0:
+            return real, fake
+        noise = [deviation * torch.randn_like(data) for data in (real.data, fake.data)]
+        return real._replace(data=real.data + noise[0]), replace(fake, data=fake.data + noise[1])
+
+    @final
+    def discriminator_terms(self, real: Batch, fake: Sample) -> LossTerms:
+        """Return all that the discriminator minimises: its loss, and the config's penalties."""
+        regularisers = penalties(
+            self.config.regularisation,
+            lambda data: self.discriminate(data, real.labels),
+            real.data,
+            fake.data,
+        )
+        return {**self.discriminator_loss(real, fake), **regularisers}
+
     def discriminator_after(self, steps: int, loss_of: Callable[[Weights], Tensor]) -> Weights:
         """Return the weights of `self.discriminator` after more of its optimizer's steps.
 
@@ -180,9 +200,9 @@ class GAN(Learner):
         for real in minibatches[:-1]:
             with torch.no_grad():
                 fake = self._draw_share(len(real.data), rng)
-            self._discriminator_step(discriminator, *self._as_seen(real, fake))
+            self._discriminator_step(discriminator, *self.as_seen(real, fake))
         real = minibatches[-1]
-        real, fake = self._as_seen(real, self._draw_share(len(real.data), rng))
+        real, fake = self.as_seen(real, self._draw_share(len(real.data), rng))
         discriminator_terms = self._discriminator_step(discriminator, real, fake.detach())
         with frozen(self.discriminator_players()):
             generator_terms = self.generator_loss(real, fake)
@@ -205,24 +225,10 @@ class GAN(Learner):
         condition = self.prior(count * self.trainer.world_size, rng)[start : start + count]
         return Sample(self.generate(condition), condition)
 
-    def _as_seen(self, real: Batch, fake: Sample) -> tuple[Batch, Sample]:
-        """Add the instance noise, if any, to all that the discriminator is given."""
-        deviation = self.config.regularisation.noise_at(self.updates)
-        if deviation == 0:
-            return real, fake
-        noise = [deviation * torch.randn_like(data) for data in (real.data, fake.data)]
-        return real._replace(data=real.data + noise[0]), replace(fake, data=fake.data + noise[1])
-
     def _discriminator_step(
         self, optimizer: LightningOptimizer, real: Batch, fake: Sample
     ) -> LossTerms:
-        regularisers = penalties(
-            self.config.regularisation,
-            lambda data: self.discriminate(data, real.labels),
-            real.data,
-            fake.data,
-        )
-        terms = {**self.discriminator_loss(real, fake), **regularisers}
+        terms = self.discriminator_terms(real, fake)
         self._step(optimizer, terms)
         self.after_discriminator_step()
         return terms
