@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.startup import quick_imports, read_ahead
 
 __all__ = ["main"]
 
@@ -166,7 +167,6 @@ def train(
       gan-lightning train infogan_mnist --devices 2 --accelerator cpu trainer.max_steps=20
       gan-lightning train infogan_mnist --resume
     """
-    from gan_lightning.config import load_config
     from gan_lightning.experiment_files import experiment_path, read_yaml
     from gan_lightning.run_folder import RunFolder, is_first_process
 
@@ -179,17 +179,16 @@ def train(
     }
     given = [f"{key}={value}" for key, value in flags.items() if value is not None]
     changes = [*overrides, *given]
-    if resume is None:
-        folder = None
-        config = load_config(read_yaml(path), changes)
-    else:
-        if output is not None:
-            raise UserError("--output and --resume exclude each other: a run stays in its folder")
-        folder = RunFolder.find(resume or path.stem)
-        config = folder.config(changes)
+    if resume is not None and output is not None:
+        raise UserError("--output and --resume exclude each other: a run stays in its folder")
+    folder = None if resume is None else RunFolder.find(resume or path.stem)
+    source = read_yaml(path if folder is None else folder.config_file)
+    read_ahead(source, changes)
+    with quick_imports():
+        from gan_lightning.config import load_config
+        from gan_lightning.run import train as run
 
-    from gan_lightning.run import train as run
-
+    config = load_config(source, changes)
     outcome = run(config, path.stem, output, folder)
     if is_first_process():
         report(outcome, config, experiment)
@@ -266,7 +265,8 @@ def show(experiment: str, overrides: Sequence[str]) -> None:
     from gan_lightning.config import load_config, to_yaml
     from gan_lightning.experiment_files import experiment_path, read_yaml
 
-    config = load_config(read_yaml(experiment_path(experiment)), list(overrides))
+    with quick_imports():
+        config = load_config(read_yaml(experiment_path(experiment)), list(overrides))
     click.echo(to_yaml(config), nl=False)
 
 
@@ -293,7 +293,8 @@ def evaluate(run: str | None, samples: Path | None, data: str | None, count: int
         raise UserError("evaluate needs a RUN, or --samples FILE.npz with --data NAME")
     if count is not None and count < 2:
         raise UserError(f"--count is {count}; it must be at least 2")
-    from gan_lightning import generation
+    with quick_imports():
+        from gan_lightning import generation
 
     if run is not None:
         measures = generation.evaluate_run(run, count)
@@ -324,7 +325,8 @@ def sample(run: str, count: int, seed: int, output: Path) -> None:
     Example:
       gan-lightning sample infogan_mnist --count 10000 --seed 1 --output digits.npz
     """
-    from gan_lightning import generation
+    with quick_imports():
+        from gan_lightning import generation
 
     generation.write_samples(run, count, seed, output)
     click.echo(f"wrote {count} samples to {output}")
@@ -349,7 +351,8 @@ def traverse(run: str, rows: int, seed: int, output: Path) -> None:
     Example:
       gan-lightning traverse infogan_mnist --output codes.png
     """
-    from gan_lightning import generation
+    with quick_imports():
+        from gan_lightning import generation
 
     generation.write_traversal(run, rows, seed, output)
     click.echo(f"wrote {output}")

@@ -82,6 +82,11 @@ class RunFolder:
         )
 
     @property
+    def config_file(self) -> Path:
+        """The resolved config."""
+        return self.path / "config.yaml"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
@@ -107,11 +112,11 @@ class RunFolder:
         Raises:
             UserError: it cannot be read or does not fit this version.
         """
-        return load_config(read_yaml(self.path / "config.yaml"), overrides or [])
+        return load_config(read_yaml(self.config_file), overrides or [])
 
     def describe(self, config: RunConfig) -> None:
         """Write the resolved config and the environment."""
-        write_whole(self.path / "config.yaml", to_yaml(config))
+        write_whole(self.config_file, to_yaml(config))
         environment = {"run": self.identity() or uuid4().hex[:16], **_environment()}
         write_whole(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
 
