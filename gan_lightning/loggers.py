@@ -7,12 +7,13 @@ import netrc
 import os
 from argparse import Namespace
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
-from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan_lightning.schema import LogConfig
@@ -104,48 +105,54 @@ class MetricsFile(Logger):
         partial.replace(self.path)
 
 
-class WandbRun(WandbLogger):
+class WandbRun(Logger):
     """A Weights & Biases run whose x-axis is the generator update.
+
+    It begins in a thread of its own: to import the client and to reach its server takes seconds,
+    which the first updates need not wait for. The first call that needs the run waits.
+
+    Args:
+        config: project, entity and tags.
+        mode: `online`, `offline` or what else WANDB_MODE can be.
+        experiment: that groups its runs.
+        folder: of the run, which holds W&B's files too.
+        identity: by which a resumed run goes on.
 
     Attributes:
         refusal: why the server did not take the run; empty where it did.
         address: of the run's page; empty offline.
     """
 
-    refusal = ""
-    address = ""
+    def __init__(
+        self, config: LogConfig, mode: str, experiment: str, folder: Path, identity: str
+    ) -> None:
+        super().__init__()
+        self.refusal = ""
+        self.address = ""
+        self._folder = folder
+        self._settings: dict[str, Any] = {
+            "name": f"{experiment}/{folder.name}",
+            "id": identity,
+            "dir": folder,
+            "project": config.project,
+            "entity": config.entity,
+            "group": experiment,
+            "tags": list(config.tags),
+            "mode": mode,
+            "resume": "allow",
+            "settings": {"x_save_requirements": False, "silent": True, "init_timeout": 30},
+        }
+        self._begun: Future[Any] = Future()
 
-    @classmethod
-    def make(
-        cls, config: LogConfig, mode: str, experiment: str, folder: Path, identity: str
-    ) -> WandbRun:
-        """Declare a run that keeps its files in the run folder; a resumed run keeps its id."""
-        run = cls(
-            name=f"{experiment}/{folder.name}",
-            id=identity,
-            save_dir=folder,
-            project=config.project,
-            entity=config.entity,
-            group=experiment,
-            tags=list(config.tags),
-            mode=mode,
-            resume="allow",
-            settings={"x_save_requirements": False, "silent": True, "init_timeout": 30},
-        )
-        del run._wandb_init["anonymous"]  # Lightning sets it, and the client warns of it
-        return run
+    @property
+    def name(self) -> str:
+        """Name of the logger."""
+        return "wandb"
 
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log figures at update `step`."""
-        self.experiment.log({**metrics, STEP: step})
-
-    @rank_zero_only
-    def log_picture(self, name: str, picture: Array, caption: str, step: int) -> None:
-        """Log an image, uint8 (H, W, 3), at update `step`."""
-        import wandb
-
-        self.experiment.log({name: wandb.Image(picture, caption=caption), STEP: step})
+    @property
+    def version(self) -> str:
+        """Identity of the run."""
+        return str(self._settings["id"])
 
     @rank_zero_only
     def begin(self, config: Mapping[str, Any]) -> None:
@@ -153,37 +160,56 @@ class WandbRun(WandbLogger):
 
         A server that refuses the run, or does not answer in time, costs no run: it goes on offline.
         """
+        self._begun = ThreadPoolExecutor(1, "wandb").submit(self._begin, dict(config))
+
+    def _begin(self, config: dict[str, Any]) -> Any:
         import wandb
 
         try:
-            self.experiment.config  # noqa: B018 (this is what starts the run)
+            run = wandb.init(**self._settings, config=config)
         except wandb.errors.Error as error:
             self.refusal = str(error).splitlines()[0]
             wandb.teardown()
-            self._wandb_init["mode"] = "offline"
-        if self._wandb_init["mode"] != "offline":
-            self.address = self.experiment.url or ""
-        self.experiment.config.update(dict(config), allow_val_change=True)
-        self.experiment.define_metric(STEP)
-        self.experiment.define_metric("*", step_metric=STEP)
+            self._settings["mode"] = "offline"
+            run = wandb.init(**self._settings, config=config)
+        if self._settings["mode"] != "offline":
+            self.address = run.url or ""
+        run.define_metric(STEP)
+        run.define_metric("*", step_metric=STEP)
+        return run
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kw: Any) -> None:
+        """Ignore them: the run began with its config."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log figures at update `step`."""
+        self._begun.result().log({**metrics, STEP: step})
+
+    @rank_zero_only
+    def log_picture(self, name: str, picture: Array, caption: str, step: int) -> None:
+        """Log an image, uint8 (H, W, 3), at update `step`."""
+        run = self._begun.result()
+        from wandb import Image
+
+        run.log({name: Image(picture, caption=caption), STEP: step})
 
     @rank_zero_only
     def summarise(self, measures: Mapping[str, float]) -> None:
         """Write the final measures into the run's summary."""
-        self.experiment.summary.update(dict(measures))
+        self._begun.result().summary.update(dict(measures))
 
     def what_to_tell(self) -> str:
         """Say in one line where the run is."""
-        if self._wandb_init["mode"] != "offline":
+        if self._settings["mode"] != "offline":
             return f"logged at {self.address}"
         why = f"W&B refused ({self.refusal}); " if self.refusal else ""
-        folder = Path(self.save_dir or ".")
-        return f"{why}logged offline; `wandb sync {folder}/wandb/offline-run-*` sends it"
+        return f"{why}logged offline; `wandb sync {self._folder}/wandb/offline-run-*` sends it"
 
     @rank_zero_only
     def end(self, failed: bool) -> None:
         """Close the run, so that the next one in this process is another."""
-        self.experiment.finish(exit_code=int(failed))
+        self._begun.result().finish(exit_code=int(failed))
 
 
 def wandb_mode(config: LogConfig) -> str:

@@ -158,13 +158,10 @@ def assemble(
     precision = resolve_precision(config, data.is_image)
     logging.getLogger("gan_lightning").info("precision %s", precision)
     loggers = _loggers(config, experiment, folder, first_update)
-    for logger in loggers:
-        if isinstance(logger, WandbRun):
-            logger.begin(_resolved(config, precision))
     several = config.trainer.devices * config.trainer.nodes > 1
     if several and not torch.cuda.is_available():
         torch.set_num_threads(max(1, torch.get_num_threads() // config.trainer.devices))
-    return Trainer(
+    trainer = Trainer(
         accelerator=config.trainer.accelerator,
         devices=config.trainer.devices,
         num_nodes=config.trainer.nodes,
@@ -179,6 +176,10 @@ def assemble(
         use_distributed_sampler=False,
         default_root_dir=folder.path,
     )
+    for logger in loggers:
+        if isinstance(logger, WandbRun):
+            logger.begin(_resolved(config, precision))
+    return trainer
 
 
 def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) -> list[Callback]:
@@ -205,7 +206,7 @@ def _loggers(
     mode = wandb_mode(config.log)
     if mode != "disabled":
         identity = folder.identity() or ""
-        loggers.append(WandbRun.make(config.log, mode, experiment, folder.path, identity))
+        loggers.append(WandbRun(config.log, mode, experiment, folder.path, identity))
     return loggers
 
 
