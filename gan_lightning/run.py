@@ -41,6 +41,9 @@ from gan_lightning.schema import RunConfig, as_plain
 
 __all__ = ["Outcome", "assemble", "default_callbacks", "logged_to", "train"]
 
+PATIENCE = 3.0
+"""Seconds for W&B's last words when a run is stopped."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -117,16 +120,16 @@ def _train(
     wandb_runs = [logger for logger in trainer.loggers if isinstance(logger, WandbRun)]
     evaluation = next(c for c in callbacks if isinstance(c, Evaluation))
     signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
-    with _closed(wandb_runs):
-        trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    with _closed(wandb_runs, signals):
+        _fit(trainer, learner, data, checkpoint)
+        seconds = time.perf_counter() - start
         measures = evaluation.measures if signals.received is None else {}
         for wandb_run in wandb_runs:
             wandb_run.summarise(measures)
-    seconds = time.perf_counter() - start
-    if trainer.is_global_zero:
-        if signals.received is None:
-            folder.write_measures(measures)
-        _write_network(folder, learner)
+        if trainer.is_global_zero:
+            if signals.received is None:
+                folder.write_measures(measures)
+            _write_network(folder, learner)
     return Outcome(
         folder=folder,
         updates=learner.updates,
@@ -135,6 +138,16 @@ def _train(
         interrupted=signals.received,
         wandb=next((run.what_to_tell() for run in wandb_runs), "disabled"),
     )
+
+
+def _fit(trainer: Trainer, learner: Learner, data: ResidentData, checkpoint: Path | None) -> None:
+    """Train; a signal that comes before the first update raises KeyboardInterrupt."""
+    try:
+        trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # of which Lightning makes exit code 1
+            raise end.__context__ from None
+        raise
 
 
 def assemble(
@@ -218,15 +231,16 @@ def _resolved(config: RunConfig, precision: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _closed(wandb_runs: list[WandbRun]) -> Iterator[None]:
-    """End the W&B run however the block ends."""
+def _closed(wandb_runs: list[WandbRun], signals: StopOnSignal) -> Iterator[None]:
+    """End the W&B run however the block ends; who asked for the end does not wait for a server."""
     failed = True
     try:
         yield
         failed = False
     finally:
         for wandb_run in wandb_runs:
-            wandb_run.end(failed)
+            stopped = failed or signals.received is not None
+            wandb_run.end(failed, patience=PATIENCE if stopped else None)
 
 
 def _write_network(folder: RunFolder, learner: Learner) -> None:
