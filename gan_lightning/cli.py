@@ -46,17 +46,22 @@ class Failure(click.ClickException):
 
 
 def for_people(command: Command) -> Command:
-    """Turn a UserError into its one line."""
+    """Turn a UserError and an interrupt, by Ctrl-C or SIGTERM, into one line."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
+        before = signal.signal(signal.SIGTERM, _interrupt)
         try:
             return command(*args, **kwargs)
         except UserError as error:
             raise Failure(str(error)) from error
-        except KeyboardInterrupt:
-            click.echo("gan-lightning: interrupted before the first update", err=True)
-            sys.exit(128 + signal.SIGINT)
+        except KeyboardInterrupt as interrupt:
+            click.echo(
+                "gan-lightning: interrupted; a run that has a checkpoint goes on by "
+                "`gan-lightning train EXP --resume`",
+                err=True,
+            )
+            sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
         except Exception as error:
             if (cause := _storage_error(error)) is None:
                 raise
@@ -65,8 +70,14 @@ def for_people(command: Command) -> Command:
                 f"cannot write{where}: {cause.strerror}; make room, then go on by "
                 f"`gan-lightning train EXP --resume` where a run has a checkpoint"
             ) from error
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     return run  # type: ignore[return-value]
+
+
+def _interrupt(number: int, _: Any) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def _storage_error(error: BaseException | None) -> OSError | None:
@@ -192,8 +203,9 @@ def train(
     outcome = run(config, path.stem, output, folder)
     if is_first_process():
         report(outcome, config, experiment)
-    if outcome.interrupted is not None:
-        sys.exit(128 + outcome.interrupted)
+        # the first process alone: Lightning kills it where another ends with an error
+        if outcome.interrupted is not None:
+            sys.exit(128 + outcome.interrupted)
 
 
 def report(outcome: Any, config: Any, experiment: str) -> None:
@@ -206,7 +218,12 @@ def report(outcome: Any, config: Any, experiment: str) -> None:
     click.echo(f"  {outcome.updates:,} updates; {minutes:.1f} minutes")
     click.echo(f"  run    {outcome.folder.path}")
     click.echo(f"  W&B    {outcome.wandb}")
-    if outcome.interrupted is not None:
+    if outcome.interrupted is not None and outcome.updates == config.trainer.max_steps:
+        click.echo(
+            f"stopped after the last update; measure it by "
+            f"`gan-lightning evaluate {outcome.folder.path}`"
+        )
+    elif outcome.interrupted is not None:
         click.echo(
             f"stopped at update {outcome.updates:,}; go on by "
             f"`gan-lightning train {experiment} --resume {outcome.folder.path}`"

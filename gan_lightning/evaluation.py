@@ -30,6 +30,7 @@ from gan_lightning.metrics import (
     cached_statistics,
 )
 from gan_lightning.randomness import derived_seed
+from gan_lightning.share import WHOLE, Share
 
 __all__ = ["DigitJudge", "ModeJudge", "SampleJudge", "evaluate", "judge_for"]
 
@@ -67,14 +68,14 @@ class ModeJudge(SampleJudge):
 class DigitJudge(SampleJudge):
     """Measures digits in the features of the shipped classifier, against the test set."""
 
-    def __init__(self, data: MNIST, device: torch.device) -> None:
+    def __init__(self, data: MNIST, device: torch.device, share: Share = WHOLE) -> None:
         self._network = shipped_digit_network().to(device)
         key: dict[str, str | int | float] = {
             "data": "mnist-test",
             "size": data.config.size,
             "features": digit_network_fingerprint(),
         }
-        reference = cached_statistics(key, lambda: self._reference(data, device))
+        reference = cached_statistics(key, lambda: self._reference(data, device, share))
         self._distance = FrechetDistance(nn.Identity(), self._network.features_size, reference).to(
             device
         )
@@ -95,15 +96,15 @@ class DigitJudge(SampleJudge):
     def _features(self, images: Tensor) -> Tensor:
         return self._network.features(images.float())
 
-    def _reference(self, data: MNIST, device: torch.device) -> FeatureStatistics:
-        chunks = data.test_data().data.to(device).split(CHUNK)
+    def _reference(self, data: MNIST, device: torch.device, share: Share) -> FeatureStatistics:
+        chunks = share.apart().of(data.test_data().data.to(device).split(CHUNK))
         return FeatureStatistics.from_features(torch.cat([self._features(c) for c in chunks]))
 
 
-def judge_for(data: ResidentData, device: torch.device) -> SampleJudge | None:
+def judge_for(data: ResidentData, device: torch.device, share: Share = WHOLE) -> SampleJudge | None:
     """Choose the judge that knows a data set; None where nothing can be measured."""
     if isinstance(data, MNIST):
-        return DigitJudge(data, device)
+        return DigitJudge(data, device, share)
     if isinstance(data, GaussianMixture):
         return ModeJudge(data, device)
     return None
@@ -111,7 +112,7 @@ def judge_for(data: ResidentData, device: torch.device) -> SampleJudge | None:
 
 @torch.no_grad()
 def evaluate(
-    learner: Learner, data: ResidentData, samples: int, rank: int = 0, world_size: int = 1
+    learner: Learner, data: ResidentData, samples: int, share: Share = WHOLE
 ) -> dict[str, float]:
     """Measure a model; its weights, modes and random states stay as they were.
 
@@ -119,19 +120,20 @@ def evaluate(
         learner: the model.
         data: the data set that it was trained on.
         samples: number of generated data, over all processes.
-        rank: of this process; each measures its share.
-        world_size: number of processes.
+        share: of this process.
 
     Returns:
         Measures by name, the same on every process.
+
+    Raises:
+        Exception: what the share's pause raises, on every process.
     """
-    share = slice(rank, None, world_size)
     if isinstance(learner, DigitClassifier):
         return _classifier_accuracy(learner, data, share)
     assert isinstance(learner, GAN)
-    judge = judge_for(data, learner.device)
+    judge = judge_for(data, learner.device, share)
     information = _information_bounds(learner)
-    for chunk, count in list(_chunks(samples))[share]:
+    for chunk, count in share.of(list(_chunks(samples))):
         sample = learner.sample(count, seed=derived_seed(learner.seed, "evaluation", chunk))
         if judge is not None:
             judge.update(sample.data)
@@ -158,7 +160,7 @@ def _information_bounds(learner: GAN) -> list[MutualInformationBound]:
     return [MutualInformationBound(size).to(learner.device) for size in sizes]
 
 
-def _code_accuracies(learner: InfoGAN, data: ResidentData, share: slice) -> dict[str, float]:
+def _code_accuracies(learner: InfoGAN, data: ResidentData, share: Share) -> dict[str, float]:
     sizes, classes = learner.config.categorical_codes, data.spec.classes
     if classes is None or not sizes:
         return {}
@@ -174,7 +176,7 @@ def _code_accuracies(learner: InfoGAN, data: ResidentData, share: slice) -> dict
 
 
 def _classifier_accuracy(
-    learner: DigitClassifier, data: ResidentData, share: slice
+    learner: DigitClassifier, data: ResidentData, share: Share
 ) -> dict[str, float]:
     accuracy = MulticlassAccuracy(learner.network.classes, average="micro").to(learner.device)
     with evaluation_mode(learner.network):
@@ -184,12 +186,12 @@ def _classifier_accuracy(
 
 
 def _test_chunks(
-    learner: Learner, data: ResidentData, share: slice
+    learner: Learner, data: ResidentData, share: Share
 ) -> Iterator[tuple[Tensor, Tensor]]:
     test = data.test_data()
     assert test.labels is not None
     chunks = list(zip(test.data.split(CHUNK), test.labels.split(CHUNK), strict=True))
-    for images, labels in chunks[share]:
+    for images, labels in share.of(chunks):
         yield images.to(learner.device), labels.to(learner.device)
 
 
