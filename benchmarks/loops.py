@@ -28,9 +28,9 @@ from torch.nn.functional import (
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import datasets, transforms
 
+from gan_lightning import embedded
 from gan_lightning.build import build
 from gan_lightning.data import MNIST, ResidentData
-from gan_lightning.data.mnist import datamodule as embedded
 from gan_lightning.gans.gan import StandardGAN
 from gan_lightning.gans.infogan import InfoGAN
 from gan_lightning.learner import Learner

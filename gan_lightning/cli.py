@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.startup import quick_imports, read_ahead
 
 __all__ = ["main"]
 
@@ -47,17 +48,22 @@ class Failure(click.ClickException):
 
 
 def for_people(command: Command) -> Command:
-    """Turn a UserError into its one line."""
+    """Turn a UserError and an interrupt, by Ctrl-C or SIGTERM, into one line."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
+        before = signal.signal(signal.SIGTERM, _interrupt)
         try:
             return command(*args, **kwargs)
         except UserError as error:
             raise Failure(str(error)) from error
-        except KeyboardInterrupt:
-            click.echo("gan-lightning: interrupted before the first update", err=True)
-            sys.exit(128 + signal.SIGINT)
+        except KeyboardInterrupt as interrupt:
+            click.echo(
+                "gan-lightning: interrupted; a run that has a checkpoint goes on by "
+                "`gan-lightning train EXP --resume`",
+                err=True,
+            )
+            sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
         except Exception as error:
             if (cause := _storage_error(error)) is None:
                 raise
@@ -66,8 +72,14 @@ def for_people(command: Command) -> Command:
                 f"cannot write{where}: {cause.strerror}; make room, then go on by "
                 f"`gan-lightning train EXP --resume` where a run has a checkpoint"
             ) from error
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     return run  # type: ignore[return-value]
+
+
+def _interrupt(number: int, _: Any) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def _storage_error(error: BaseException | None) -> OSError | None:
@@ -168,7 +180,6 @@ def train(
       gan-lightning train infogan_mnist --devices 2 --accelerator cpu trainer.max_steps=20
       gan-lightning train infogan_mnist --resume
     """
-    from gan_lightning.config import load_config
     from gan_lightning.experiment_files import experiment_path, read_yaml
     from gan_lightning.run_folder import RunFolder, is_first_process
 
@@ -181,22 +192,22 @@ def train(
     }
     given = [f"{key}={value}" for key, value in flags.items() if value is not None]
     changes = [*overrides, *given]
-    if resume is None:
-        folder = None
-        config = load_config(read_yaml(path), changes)
-    else:
-        if output is not None:
-            raise UserError("--output and --resume exclude each other: a run stays in its folder")
-        folder = RunFolder.find(resume or path.stem)
-        config = folder.config(changes)
+    if resume is not None and output is not None:
+        raise UserError("--output and --resume exclude each other: a run stays in its folder")
+    folder = None if resume is None else RunFolder.find(resume or path.stem)
+    source = read_yaml(path if folder is None else folder.config_file)
+    read_ahead(source, changes)
+    with quick_imports():
+        from gan_lightning.config import load_config
+        from gan_lightning.run import train as run
 
-    from gan_lightning.run import train as run
-
+    config = load_config(source, changes)
     outcome = run(config, path.stem, output, folder)
     if is_first_process():
         report(outcome, config, experiment)
-    if outcome.interrupted is not None:
-        sys.exit(128 + outcome.interrupted)
+        # the first process alone: Lightning kills it where another ends with an error
+        if outcome.interrupted is not None:
+            sys.exit(128 + outcome.interrupted)
 
 
 def report(outcome: Any, config: Any, experiment: str) -> None:
@@ -216,7 +227,12 @@ def report(outcome: Any, config: Any, experiment: str) -> None:
     click.echo(f"  {outcome.updates:,} updates; {minutes:.1f} minutes")
     click.echo(f"  run    {outcome.folder.path}")
     click.echo(f"  W&B    {outcome.wandb}")
-    if outcome.interrupted is not None:
+    if outcome.interrupted is not None and outcome.updates == config.trainer.max_steps:
+        click.echo(
+            f"stopped after the last update; measure it by "
+            f"`gan-lightning evaluate {outcome.folder.path}`"
+        )
+    elif outcome.interrupted is not None:
         click.echo(
             f"stopped at update {outcome.updates:,}; go on by "
             f"`gan-lightning train {experiment} --resume {outcome.folder.path}`"
@@ -260,7 +276,8 @@ def show(experiment: str, overrides: Sequence[str]) -> None:
     from gan_lightning.config import load_config, to_yaml
     from gan_lightning.experiment_files import experiment_path, read_yaml
 
-    config = load_config(read_yaml(experiment_path(experiment)), list(overrides))
+    with quick_imports():
+        config = load_config(read_yaml(experiment_path(experiment)), list(overrides))
     click.echo(to_yaml(config), nl=False)
 
 
@@ -287,7 +304,8 @@ def evaluate(run: str | None, samples: Path | None, data: str | None, count: int
         raise UserError("evaluate needs a RUN, or --samples FILE.npz with --data NAME")
     if count is not None and count < 2:
         raise UserError(f"--count is {count}; it must be at least 2")
-    from gan_lightning import generation
+    with quick_imports():
+        from gan_lightning import generation
 
     if run is not None:
         measures = generation.evaluate_run(run, count)
@@ -318,7 +336,8 @@ def sample(run: str, count: int, seed: int, output: Path) -> None:
     Example:
       gan-lightning sample infogan_mnist --count 10000 --seed 1 --output digits.npz
     """
-    from gan_lightning import generation
+    with quick_imports():
+        from gan_lightning import generation
 
     generation.write_samples(run, count, seed, output)
     click.echo(f"wrote {count} samples to {output}")
@@ -343,7 +362,8 @@ def traverse(run: str, rows: int, seed: int, output: Path) -> None:
     Example:
       gan-lightning traverse infogan_mnist --output codes.png
     """
-    from gan_lightning import generation
+    with quick_imports():
+        from gan_lightning import generation
 
     generation.write_traversal(run, rows, seed, output)
     click.echo(f"wrote {output}")

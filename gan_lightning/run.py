@@ -45,6 +45,9 @@ from gan_lightning.schema import RunConfig, as_plain
 
 __all__ = ["Outcome", "assemble", "default_callbacks", "logged_to", "train"]
 
+PATIENCE = 3.0
+"""Seconds for W&B's last words when a run is stopped."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -128,18 +131,18 @@ def _train(
     evaluation = next(c for c in callbacks if isinstance(c, Evaluation))
     signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
     stopwatch = next(c for c in callbacks if isinstance(c, Stopwatch))
-    with _closed(wandb_runs):
-        trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    with _closed(wandb_runs, signals):
+        _fit(trainer, learner, data, checkpoint)
+        seconds = time.perf_counter() - start
         measures = evaluation.measures if signals.received is None else {}
         for wandb_run in wandb_runs:
             wandb_run.summarise(measures)
-    seconds = time.perf_counter() - start
-    if trainer.is_global_zero:
-        if signals.received is None:
-            folder.write_measures(measures)
-        _write_network(folder, learner)
-        if signals.received is None:
-            write_state(folder.path, RunState(learner.updates, stopwatch.seconds(), measures))
+        if trainer.is_global_zero:
+            if signals.received is None:
+                folder.write_measures(measures)
+            _write_network(folder, learner)
+            if signals.received is None:
+                write_state(folder.path, RunState(learner.updates, stopwatch.seconds(), measures))
     return Outcome(
         folder=folder,
         updates=learner.updates,
@@ -148,6 +151,16 @@ def _train(
         interrupted=signals.received,
         wandb=next((run.what_to_tell() for run in wandb_runs), "disabled"),
     )
+
+
+def _fit(trainer: Trainer, learner: Learner, data: ResidentData, checkpoint: Path | None) -> None:
+    """Train; a signal that comes before the first update raises KeyboardInterrupt."""
+    try:
+        trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # of which Lightning makes exit code 1
+            raise end.__context__ from None
+        raise
 
 
 def assemble(
@@ -171,13 +184,10 @@ def assemble(
     precision = resolve_precision(config, data.is_image)
     logging.getLogger("gan_lightning").info("precision %s", precision)
     loggers = _loggers(config, experiment, folder, first_update)
-    for logger in loggers:
-        if isinstance(logger, WandbRun):
-            logger.begin(_resolved(config, precision))
     several = config.trainer.devices * config.trainer.nodes > 1
     if several and not torch.cuda.is_available():
         torch.set_num_threads(max(1, torch.get_num_threads() // config.trainer.devices))
-    return Trainer(
+    trainer = Trainer(
         accelerator=config.trainer.accelerator,
         devices=config.trainer.devices,
         num_nodes=config.trainer.nodes,
@@ -192,6 +202,10 @@ def assemble(
         use_distributed_sampler=False,
         default_root_dir=folder.path,
     )
+    for logger in loggers:
+        if isinstance(logger, WandbRun):
+            logger.begin(_resolved(config, precision))
+    return trainer
 
 
 def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) -> list[Callback]:
@@ -223,7 +237,7 @@ def _loggers(
     mode = wandb_mode(config.log)
     if mode != "disabled":
         identity = folder.identity() or ""
-        loggers.append(WandbRun.make(config.log, mode, experiment, folder.path, identity))
+        loggers.append(WandbRun(config.log, mode, experiment, folder.path, identity))
     return loggers
 
 
@@ -235,15 +249,16 @@ def _resolved(config: RunConfig, precision: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _closed(wandb_runs: list[WandbRun]) -> Iterator[None]:
-    """End the W&B run however the block ends."""
+def _closed(wandb_runs: list[WandbRun], signals: StopOnSignal) -> Iterator[None]:
+    """End the W&B run however the block ends; who asked for the end does not wait for a server."""
     failed = True
     try:
         yield
         failed = False
     finally:
         for wandb_run in wandb_runs:
-            wandb_run.end(failed)
+            stopped = failed or signals.received is not None
+            wandb_run.end(failed, patience=PATIENCE if stopped else None)
 
 
 def _write_network(folder: RunFolder, learner: Learner) -> None:

@@ -84,6 +84,11 @@ class RunFolder:
         )
 
     @property
+    def config_file(self) -> Path:
+        """The resolved config."""
+        return self.path / "config.yaml"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
@@ -109,7 +114,7 @@ class RunFolder:
         Raises:
             UserError: it cannot be read or does not fit this version.
         """
-        return load_config(read_yaml(self.path / "config.yaml"), overrides or [])
+        return load_config(read_yaml(self.config_file), overrides or [])
 
     def describe(self, config: RunConfig) -> None:
         """Write the resolved config and the environment; a run that changes its mind says so."""
@@ -117,7 +122,7 @@ class RunFolder:
         identity = self.identity() or uuid4().hex[:16]
         environment = {"run": identity, "config_changed": changed, **_environment()}
         write_whole(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
-        write_whole(self.path / "config.yaml", to_yaml(config))
+        write_whole(self.config_file, to_yaml(config))
 
     def identity(self) -> str | None:
         """Read the run's id, which W&B knows it by; None before `describe`."""

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from conftest import EXPERIMENTS, Outcome, TinyRun, run_cli, run_process
 
-import gan_lightning.data.mnist.datamodule as mnist
+from gan_lightning import embedded
 
 SHORT = ("trainer.max_steps=2", "evaluation.samples=40", "data.batch_size=8", "log.wandb=disabled")
 """What ends a run at once, should a mistake not be noticed."""
@@ -330,15 +330,14 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
 
 def damage(name: str, how: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let MNIST read copies of its files of which one is damaged; return that one."""
-    for path in mnist.FOLDER.glob("*.xz"):
+    for path in embedded.FOLDER.glob("*.xz"):
         (folder / path.name).symlink_to(path)
     broken = folder / f"{name}.xz"
     content = DAMAGES[how](broken.read_bytes())
     broken.unlink()
     if content is not None:
         broken.write_bytes(content)
-    read = mnist.read_idx.__wrapped__
-    monkeypatch.setattr(mnist, "read_idx", lambda name: read(name, folder))
+    monkeypatch.setattr(embedded, "FOLDER", folder)
     return broken
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from gan_lightning.config import load_config
-from gan_lightning.data.mnist import datamodule as mnist
+from gan_lightning.embedded import read_idx
 from gan_lightning.experiment_files import experiment_path, read_yaml
 from gan_lightning.schema import as_plain
 
@@ -237,7 +237,7 @@ def test_evaluate_measures_the_checkpoint(kind: str, request: pytest.FixtureRequ
 
 
 def test_evaluate_knows_real_digits() -> None:
-    images = mnist.read_idx("t10k-images-idx3-ubyte").reshape(-1, 28, 28, 1)
+    images = read_idx("t10k-images-idx3-ubyte").reshape(-1, 28, 28, 1)
     np.savez("real.npz", images=images)
     outcome = run_cli("evaluate", "--samples", "real.npz", "--data", "mnist")
     assert outcome.code == 0, outcome.err

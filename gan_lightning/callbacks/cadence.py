@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from gan_lightning.callbacks.interruption import Stopped, break_off_if_told
 from gan_lightning.learner import Learner
 
 __all__ = ["Periodic"]
@@ -18,44 +19,66 @@ class Periodic(Callback):
     Args:
         every: updates between two acts; 0 acts after the last only.
 
-    A run that is told to stop early ends without a last act, unless `acts_when_stopped`.
+    A run that is told to stop ends without a last act, and without one that is due or in progress,
+    unless `acts_when_stopped`. A resumed run begins with what was left so.
+
+    Attributes:
+        acted: update of the latest act, or the run's first; checkpoints keep it.
     """
 
     acts_when_stopped: ClassVar[bool] = False
 
     def __init__(self, every: int) -> None:
         self.every = every
-        self._seen = 0
-        self._acted: int | None = None
+        self.acted: int | None = None
 
     @abstractmethod
     def act(self, trainer: Trainer, learner: Learner) -> None:
-        """Do what is due at `learner.updates`."""
+        """Do what is due at `learner.updates`.
+
+        Raises:
+            Stopped: the run has been told to stop, and the act has left no trace.
+        """
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start counting where the model stands."""
-        self._seen = _learner(pl_module).updates
+        """Do what was left when the run was stopped."""
+        learner = _learner(pl_module)
+        self.acted = learner.updates if self.acted is None else self.acted
+        self._act_if_due(trainer, learner)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Act when a multiple of `every` has been passed."""
-        learner = _learner(pl_module)
-        if self.every and learner.updates // self.every > self._seen // self.every:
-            self._act(trainer, learner)
-        self._seen = learner.updates
+        self._act_if_due(trainer, _learner(pl_module))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Act on the final weights."""
         learner = _learner(pl_module)
-        if trainer.should_stop and not self.acts_when_stopped:
-            return
-        if self._acted != learner.updates:
+        if self.acted != learner.updates:
+            self._act(trainer, learner)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {"acted": self.acted}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on as the checkpoint says."""
+        self.acted = state_dict["acted"]
+
+    def _act_if_due(self, trainer: Trainer, learner: Learner) -> None:
+        assert self.acted is not None
+        if self.every and learner.updates // self.every > self.acted // self.every:
             self._act(trainer, learner)
 
     def _act(self, trainer: Trainer, learner: Learner) -> None:
-        self._acted = learner.updates
-        self.act(trainer, learner)
+        before, self.acted = self.acted, learner.updates
+        try:
+            if not self.acts_when_stopped:
+                break_off_if_told(trainer)
+            self.act(trainer, learner)
+        except Stopped:
+            self.acted = before
 
 
 def _learner(module: LightningModule) -> Learner:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from pytorch_lightning import Trainer
 
 from gan_lightning.callbacks.cadence import Periodic
+from gan_lightning.callbacks.interruption import break_off_if_told
 from gan_lightning.data import ResidentData
 from gan_lightning.evaluation import evaluate
 from gan_lightning.evaluation.trust import EstimateCheck
 from gan_lightning.learner import Learner
+from gan_lightning.share import Share
 
 __all__ = ["Evaluation"]
 
@@ -35,10 +38,14 @@ class Evaluation(Periodic):
         self._estimates = EstimateCheck()
 
     def act(self, trainer: Trainer, learner: Learner) -> None:
-        """Measure, on every process its share, and log."""
-        self.measures = evaluate(
-            learner, self.data, self.samples, trainer.global_rank, trainer.world_size
+        """Measure, on every process its share, and log; stop between two chunks if told to."""
+        share = Share(
+            trainer.global_rank,
+            trainer.world_size,
+            pause=partial(break_off_if_told, trainer),
+            pause_apart=partial(break_off_if_told, trainer, apart=True),
         )
+        self.measures = evaluate(learner, self.data, self.samples, share)
         self.measures |= self._estimates.with_latest(self.measures)
         for logger in trainer.loggers:
             logger.log_metrics(self.measures, step=learner.updates)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run after the update in progress, with a checkpoint."""
+"""Ctrl-C and SIGTERM end a run after the update or chunk in progress, with a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-__all__ = ["StopOnSignal"]
+__all__ = ["StopOnSignal", "Stopped", "break_off_if_told"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(Exception):  # noqa: N818 (no error: the run ends as it was told to)
+    """The run has been told to stop; what was being done is left, for when the run goes on."""
 
 
 class StopOnSignal(Callback):
@@ -25,14 +29,23 @@ class StopOnSignal(Callback):
         self.received: signal.Signals | None = None
         self._before: dict[signal.Signals, Any] = {}
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Note what handles the signals, before Lightning's own handlers come."""
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the signals over."""
-        self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        for number in SIGNALS:
+            signal.signal(number, self._handle)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop when any process has been signalled."""
+        self.agree(trainer)
+
+    def agree(self, trainer: Trainer) -> None:
+        """Stop the trainer when any process has been signalled; all have to ask together."""
         stop = self.received is not None
         if trainer.world_size > 1:
             stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
@@ -50,3 +63,23 @@ class StopOnSignal(Callback):
         if self.received is not None:
             os._exit(128 + number)
         self.received = signal.Signals(number)
+
+
+def break_off_if_told(trainer: Trainer, apart: bool = False) -> None:
+    """Ask, on all processes together, whether the run is to stop.
+
+    Args:
+        trainer: of the run.
+        apart: the processes do not come here equally often. Only one that has been signalled asks
+            then; the others answer where they next ask together, which must be before they
+            exchange anything else.
+
+    Raises:
+        Stopped: it is, on every process.
+    """
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        signals = callback if isinstance(callback, StopOnSignal) else None
+        if signals and not trainer.should_stop and (signals.received or not apart):
+            signals.agree(trainer)
+    if trainer.should_stop:
+        raise Stopped

@@ -21,6 +21,7 @@ from gan_lightning.metrics import (
     cached_statistics,
 )
 from gan_lightning.networks.digit_net import StackedDigitNet
+from gan_lightning.share import WHOLE, Share
 
 __all__ = [
     "CHUNK",
@@ -93,14 +94,14 @@ class ModeJudge(SampleJudge):
 class DigitJudge(SampleJudge):
     """Measures digits in the features of the shipped classifier, against the test set."""
 
-    def __init__(self, data: MNIST, device: torch.device) -> None:
+    def __init__(self, data: MNIST, device: torch.device, share: Share = WHOLE) -> None:
         self._network = shipped_digit_network().to(device)
         key: dict[str, str | int | float] = {
             "data": "mnist-test",
             "size": data.config.size,
             "features": digit_network_fingerprint(),
         }
-        reference = cached_statistics(key, lambda: self._reference(data, device))
+        reference = cached_statistics(key, lambda: self._reference(data, device, share))
         self._distance = FrechetDistance(nn.Identity(), self._network.features_size, reference).to(
             device
         )
@@ -130,8 +131,8 @@ class DigitJudge(SampleJudge):
     def _features(self, images: Tensor) -> Tensor:
         return self._network.features(images.float())
 
-    def _reference(self, data: MNIST, device: torch.device) -> FeatureStatistics:
-        chunks = data.test_data().data.to(device).split(CHUNK)
+    def _reference(self, data: MNIST, device: torch.device, share: Share) -> FeatureStatistics:
+        chunks = share.apart().of(data.test_data().data.to(device).split(CHUNK))
         return FeatureStatistics.from_features(torch.cat([self._features(c) for c in chunks]))
 
 
@@ -157,10 +158,10 @@ class StackedDigitJudge(SampleJudge):
         return {"modes/covered": found["classes/covered"], "modes/kl": found["classes/kl"]}
 
 
-def judge_for(data: ResidentData, device: torch.device) -> SampleJudge | None:
+def judge_for(data: ResidentData, device: torch.device, share: Share = WHOLE) -> SampleJudge | None:
     """Choose the judge that knows a data set; None where nothing can be measured."""
     if isinstance(data, MNIST):
-        return DigitJudge(data, device)
+        return DigitJudge(data, device, share)
     if isinstance(data, StackedMNIST):
         return StackedDigitJudge(device)
     if isinstance(data, GaussianMixture):

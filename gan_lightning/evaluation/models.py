@@ -17,13 +17,14 @@ from gan_lightning.gans import GAN, InfoGAN
 from gan_lightning.learner import Learner, evaluation_mode
 from gan_lightning.metrics import CodeAccuracy, MutualInformationBound
 from gan_lightning.randomness import derived_seed
+from gan_lightning.share import WHOLE, Share
 
 __all__ = ["evaluate"]
 
 
 @torch.no_grad()
 def evaluate(
-    learner: Learner, data: ResidentData, samples: int, rank: int = 0, world_size: int = 1
+    learner: Learner, data: ResidentData, samples: int, share: Share = WHOLE
 ) -> dict[str, float]:
     """Measure a model; its weights, modes and random states stay as they were.
 
@@ -31,20 +32,21 @@ def evaluate(
         learner: the model.
         data: the data set that it was trained on.
         samples: number of generated data, over all processes.
-        rank: of this process; each measures its share.
-        world_size: number of processes.
+        share: of this process.
 
     Returns:
         Measures by name, the same on every process.
+
+    Raises:
+        Exception: what the share's pause raises, on every process.
     """
-    share = slice(rank, None, world_size)
     if isinstance(learner, DigitClassifier):
         return _classifier_accuracy(learner, data, share)
     assert isinstance(learner, GAN)
-    judge = judge_for(data, learner.device)
+    judge = judge_for(data, learner.device, share)
     divergence = Divergence(learner)
     information = _information_bounds(learner)
-    for chunk, count in list(_chunks(samples))[share]:
+    for chunk, count in share.of(list(_chunks(samples))):
         sample = learner.sample(count, seed=derived_seed(learner.seed, "evaluation", chunk))
         if judge is not None:
             judge.update(sample.data, chunk * CHUNK)
@@ -71,7 +73,7 @@ def evaluate(
 
 
 def _divergence(
-    divergence: Divergence, learner: GAN, data: ResidentData, share: slice
+    divergence: Divergence, learner: GAN, data: ResidentData, share: Share
 ) -> dict[str, float]:
     if divergence.wanted:
         for real, labels in _test_chunks(learner, data, share):
@@ -86,7 +88,7 @@ def _information_bounds(learner: GAN) -> list[MutualInformationBound]:
     return [MutualInformationBound(size).to(learner.device) for size in sizes]
 
 
-def _code_accuracies(learner: InfoGAN, data: ResidentData, share: slice) -> dict[str, float]:
+def _code_accuracies(learner: InfoGAN, data: ResidentData, share: Share) -> dict[str, float]:
     sizes, classes = learner.config.categorical_codes, data.spec.classes
     if classes is None or not sizes:
         return {}
@@ -103,7 +105,7 @@ def _code_accuracies(learner: InfoGAN, data: ResidentData, share: slice) -> dict
 
 
 def _classifier_accuracy(
-    learner: DigitClassifier, data: ResidentData, share: slice
+    learner: DigitClassifier, data: ResidentData, share: Share
 ) -> dict[str, float]:
     accuracy = MulticlassAccuracy(learner.network.classes, average="micro").to(learner.device)
     with evaluation_mode(learner.network):
@@ -114,10 +116,10 @@ def _classifier_accuracy(
 
 
 def _test_chunks(
-    learner: Learner, data: ResidentData, share: slice
+    learner: Learner, data: ResidentData, share: Share
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     test = data.test_data()
-    for start in range(0, len(test.data), CHUNK)[share]:
+    for start in share.of(range(0, len(test.data), CHUNK)):
         part = slice(start, start + CHUNK)
         labels = None if test.labels is None else test.labels[part].to(learner.device)
         yield test.data[part].to(learner.device), labels

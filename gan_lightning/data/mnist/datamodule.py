@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import lzma
 from dataclasses import dataclass
-from functools import cache
-from hashlib import md5
-from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from gan_lightning.batch import Batch, DataSpec
 from gan_lightning.data.base import DataConfig, ResidentData, as_networks_see
-from gan_lightning.errors import UserError
+from gan_lightning.embedded import read_idx
 
-__all__ = ["MNIST", "MNISTConfig", "read_idx"]
-
-FOLDER = Path(__file__).parent
-MD5 = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-}
-HEADER_BYTES = {"idx3": 16, "idx1": 8}
+__all__ = ["MNIST", "MNISTConfig"]
 
 
 @dataclass
@@ -78,31 +64,3 @@ class MNIST(ResidentData):
 
 def _labels(name: str) -> Tensor:
     return torch.from_numpy(read_idx(name)).long()
-
-
-@cache
-def read_idx(name: str, folder: Path = FOLDER) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Read one embedded IDX file, checked against its published MD5 sum.
-
-    Args:
-        name: one of the four canonical file names, without suffix.
-        folder: where `NAME.xz` lies.
-
-    Returns:
-        All bytes after the header, uint8, flat; one copy for all callers.
-
-    Raises:
-        UserError: the file is missing, cannot be decompressed, or has another MD5 sum.
-    """
-    path = folder / f"{name}.xz"
-    fix = "reinstall gan-lightning, or run `git checkout` on this file"
-    try:
-        content = bytearray(lzma.decompress(path.read_bytes()))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; {fix}") from error
-    except lzma.LZMAError as error:
-        raise UserError(f"{path} is damaged ({error}); {fix}") from error
-    found = md5(content, usedforsecurity=False).hexdigest()
-    if found != MD5[name]:
-        raise UserError(f"{path} has MD5 sum {found}, the published one is {MD5[name]}; {fix}")
-    return np.frombuffer(content, np.uint8, offset=HEADER_BYTES[name.split("-")[2]])

@@ -1,0 +1,60 @@
+"""The MNIST files that the package holds. Imports no torch, so that reading may begin before it."""
+
+from __future__ import annotations
+
+import lzma
+from functools import cache
+from hashlib import md5
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from gan_lightning.errors import UserError
+
+__all__ = ["FOLDER", "MD5", "read_idx"]
+
+FOLDER = Path(__file__).parent / "data" / "mnist"
+MD5 = {
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+}
+HEADER_BYTES = {"idx3": 16, "idx1": 8}
+
+_reading = Lock()
+
+
+def read_idx(name: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Read one embedded IDX file, checked against its published MD5 sum.
+
+    A thread that asks for what another is reading waits for it.
+
+    Args:
+        name: one of the four canonical file names, without suffix.
+
+    Returns:
+        All bytes after the header, uint8, flat; one copy for all callers.
+
+    Raises:
+        UserError: the file is missing, cannot be decompressed, or has another MD5 sum.
+    """
+    with _reading:
+        return _read(FOLDER / f"{name}.xz")
+
+
+@cache
+def _read(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    fix = "reinstall gan-lightning, or run `git checkout` on this file"
+    try:
+        content = bytearray(lzma.decompress(path.read_bytes()))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; {fix}") from error
+    except lzma.LZMAError as error:
+        raise UserError(f"{path} is damaged ({error}); {fix}") from error
+    found, published = md5(content, usedforsecurity=False).hexdigest(), MD5[path.stem]
+    if found != published:
+        raise UserError(f"{path} has MD5 sum {found}, the published one is {published}; {fix}")
+    return np.frombuffer(content, np.uint8, offset=HEADER_BYTES[path.stem.split("-")[2]])

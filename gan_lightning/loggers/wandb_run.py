@@ -1,0 +1,184 @@
+"""Figures and pictures at Weights & Biases."""
+
+from __future__ import annotations
+
+import netrc
+import os
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+from urllib.parse import urlparse
+
+import numpy as np
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+from gan_lightning.loggers.metrics_file import STEP
+from gan_lightning.schema import LogConfig
+
+__all__ = ["WandbRun", "wandb_mode"]
+
+Array = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+class WandbRun(Logger):
+    """A Weights & Biases run whose x-axis is the generator update.
+
+    One thread of its own makes all calls to the client, in order: to import it, to reach its server
+    and to encode a picture take time that training need not wait for.
+
+    Args:
+        config: project, entity and tags.
+        mode: `online`, `offline` or what else WANDB_MODE can be.
+        experiment: that groups its runs.
+        folder: of the run, which holds W&B's files too.
+        identity: by which a resumed run goes on.
+
+    Attributes:
+        refusal: why the server did not take the run; empty where it did.
+        address: of the run's page; empty offline.
+    """
+
+    def __init__(
+        self, config: LogConfig, mode: str, experiment: str, folder: Path, identity: str
+    ) -> None:
+        super().__init__()
+        self.refusal = ""
+        self.address = ""
+        self._folder = folder
+        self._settings: dict[str, Any] = {
+            "name": f"{experiment}/{folder.name}",
+            "id": identity,
+            "dir": folder,
+            "project": config.project,
+            "entity": config.entity,
+            "group": experiment,
+            "tags": list(config.tags),
+            "mode": mode,
+            "resume": "allow",
+            "settings": {"x_save_requirements": False, "silent": True, "init_timeout": 30},
+        }
+        self._calls: SimpleQueue[Callable[[Any], object] | None] = SimpleQueue()
+        self._thread = Thread(target=self._work, name="wandb", daemon=True)
+        self._error: BaseException | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the logger."""
+        return "wandb"
+
+    @property
+    def version(self) -> str:
+        """Identity of the run."""
+        return str(self._settings["id"])
+
+    @rank_zero_only
+    def begin(self, config: Mapping[str, Any]) -> None:
+        """Start the run, with its resolved config, and make updates the x-axis of everything.
+
+        A server that refuses the run, or does not answer in time, costs no run: it goes on offline.
+        """
+        self._settings["config"] = dict(config)
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            run = self._started()
+            while (call := self._calls.get()) is not None:
+                call(run)
+        except BaseException as error:
+            self._error = error
+
+    def _started(self) -> Any:
+        import wandb
+
+        try:
+            run = wandb.init(**self._settings)
+        except wandb.errors.Error as error:
+            self.refusal = str(error).splitlines()[0]
+            wandb.teardown()
+            self._settings["mode"] = "offline"
+            run = wandb.init(**self._settings)
+        if self._settings["mode"] != "offline":
+            self.address = run.url or ""
+        run.define_metric(STEP)
+        run.define_metric("*", step_metric=STEP)
+        return run
+
+    def _call(self, call: Callable[[Any], object]) -> None:
+        """Queue a call; an error of an earlier one is raised here."""
+        if self._error is not None:
+            raise self._error
+        self._calls.put(call)
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kw: Any) -> None:
+        """Ignore them: the run began with its config."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log figures at update `step`."""
+        row = {**metrics, STEP: step}
+        self._call(lambda run: run.log(row))
+
+    @rank_zero_only
+    def log_picture(self, name: str, picture: Array, caption: str, step: int) -> None:
+        """Log an image, uint8 (H, W, 3), at update `step`."""
+
+        def log(run: Any) -> None:
+            from wandb import Image
+
+            run.log({name: Image(picture, caption=caption), STEP: step})
+
+        self._call(log)
+
+    @rank_zero_only
+    def summarise(self, measures: Mapping[str, float]) -> None:
+        """Write the final measures into the run's summary."""
+        figures = dict(measures)
+        self._call(lambda run: run.summary.update(figures))
+
+    def what_to_tell(self) -> str:
+        """Say in one line where the run is."""
+        if self._settings["mode"] != "offline":
+            return f"logged at {self.address}" if self.address else "its server did not answer"
+        why = f"W&B refused ({self.refusal}); " if self.refusal else ""
+        return f"{why}logged offline; `wandb sync {self._folder}/wandb/offline-run-*` sends it"
+
+    @rank_zero_only
+    def end(self, failed: bool, patience: float | None = None) -> None:
+        """Close the run, so that the next one in this process is another.
+
+        Args:
+            failed: whether the run did.
+            patience: seconds to wait for a server that does not answer; None waits as long as the
+                client does.
+        """
+        self._calls.put(lambda run: run.finish(exit_code=int(failed)))
+        self._calls.put(None)
+        self._thread.join(patience)
+        if self._error is not None and not failed:
+            raise self._error
+
+
+def wandb_mode(config: LogConfig) -> str:
+    """Resolve `auto`: WANDB_MODE where it is set, online with a login, else offline."""
+    if config.wandb != "auto":
+        return config.wandb
+    if mode := os.environ.get("WANDB_MODE"):
+        return mode
+    return "online" if os.environ.get("WANDB_API_KEY") or _has_netrc_login() else "offline"
+
+
+def _has_netrc_login() -> bool:
+    """Tell whether ~/.netrc knows the W&B server in use."""
+    hosts = ["api.wandb.ai", "wandb.ai"]
+    if url := os.environ.get("WANDB_BASE_URL"):
+        hosts = [urlparse(url).hostname or ""]
+    try:
+        logins = netrc.netrc(os.environ.get("NETRC"))
+    except (OSError, netrc.NetrcParseError):
+        return False
+    return any(host in logins.hosts for host in hosts)

@@ -1,0 +1,223 @@
+"""A run that is told to stop ends at once, wherever it is, and goes on as if it had not been."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import run_cli, tiny
+from test_resume import assert_equal
+from worlds import config
+
+import gan_lightning.run
+from gan_lightning import evaluation
+from gan_lightning.callbacks import Evaluation, latest_checkpoint
+from gan_lightning.callbacks import pictures as drawing
+from gan_lightning.evaluation import DigitJudge, ModeJudge
+from gan_lightning.metrics.statistics_cache import cache_folder
+from gan_lightning.run import Outcome, train
+from gan_lightning.schema import RunConfig
+from gan_lightning.share import Share
+
+CHUNKS = 3
+
+
+def small(*overrides: str) -> RunConfig:
+    return config(
+        "gan",
+        "trainer.max_steps=10",
+        "log.wandb=disabled",
+        "log.every=2",
+        "checkpoints.every=3",
+        f"evaluation.samples={CHUNKS * evaluation.CHUNK}",
+        "evaluation.every=4",
+        "pictures.every=4",
+        *overrides,
+    )
+
+
+def signalled(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, number: signal.Signals = signal.SIGINT
+) -> list[int]:
+    """Let the first call of a function be hit by a signal; return a list that grows a call."""
+    function, calls = getattr(owner, name), []
+
+    def hit(*args: Any, **kwargs: Any) -> Any:
+        calls.append(len(calls))
+        if len(calls) == 1:
+            os.kill(os.getpid(), number)
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, hit)
+    return calls
+
+
+def pictures_of(outcome: Outcome) -> list[str]:
+    return sorted(path.name for path in outcome.folder.samples.glob("*.png"))
+
+
+def checkpoint_of(outcome: Outcome) -> dict[str, Any]:
+    path = latest_checkpoint(outcome.folder.checkpoints)
+    content: dict[str, Any] = torch.load(str(path), weights_only=True)
+    return {name: content[name] for name in ("progress", "state_dict", "optimizer_states")}
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "updates", "done"),
+    [(ModeJudge, "update", 4, False), (drawing, "draw_scatter", 5, True)],
+    ids=["chunk", "picture"],
+)
+def test_a_run_stopped_beside_training_is_resumed_to_the_same_bits(
+    owner: Any,
+    name: str,
+    updates: int,
+    done: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A chunk of an evaluation is the last of it; a picture is finished, and an update follows."""
+    whole = train(small(), "test", tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        calls = signalled(patch, owner, name)
+        part = train(small(), "test", tmp_path / "part")
+    assert (part.interrupted, part.updates, part.measures) == (signal.SIGINT, updates, {})
+    assert len(calls) == 1
+    assert checkpoint_of(part)["progress"]["updates"] == updates
+    assert ("modes/covered" in part.folder.metrics.read_text()) == done
+    assert pictures_of(part) == (["scatter_0000004.png"] if done else [])
+
+    rest = train(small(), "test", resume=part.folder)
+    assert rest.updates == 10
+    assert_equal(checkpoint_of(whole), checkpoint_of(rest))
+    assert whole.folder.metrics.read_text() == rest.folder.metrics.read_text()
+    assert pictures_of(whole) == pictures_of(rest)
+    assert whole.measures == pytest.approx(rest.measures, nan_ok=True)
+
+
+def test_what_was_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = train(small("trainer.max_steps=4"), "test", tmp_path / "run")
+    updates: list[int] = []
+
+    def act(self: Evaluation, trainer: Any, learner: Any) -> None:
+        updates.append(learner.updates)
+
+    monkeypatch.setattr(Evaluation, "act", act)
+    train(small("trainer.max_steps=9"), "test", resume=part.folder)
+    assert updates == [8, 9]
+
+
+def test_the_statistics_of_real_data_are_broken_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path / "cache"))
+    calls = signalled(monkeypatch, DigitJudge, "_features")
+    run = small("evaluation.every=1", "pictures.every=0", "data.name=mnist")
+    outcome = train(run, "test", tmp_path / "run")
+    assert (outcome.interrupted, outcome.updates, len(calls)) == (signal.SIGINT, 1, 1)
+    assert not cache_folder().exists()
+
+
+def test_a_run_stopped_in_its_last_evaluation_says_how_to_measure_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    words = [*tiny("gan_ring"), "evaluation.samples=1500", "log.wandb=disabled"]
+    with monkeypatch.context() as patch:
+        calls = signalled(patch, ModeJudge, "update", signal.SIGTERM)
+        outcome = run_cli("train", "gan_ring", *words, "--output", str(folder))
+    assert len(calls) == 1
+    assert outcome.code == 143, outcome.err
+    assert f"measure it by `gan-lightning evaluate {folder}`" in outcome.out
+    assert not (folder / "measures.json").exists()
+    assert "modes/covered" in run_cli("evaluate", str(folder)).out
+
+
+@pytest.fixture
+def _own_signals() -> Iterator[None]:
+    """Put the handlers back: where a process is about to end, Lightning leaves Ctrl-C ignored."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_own_signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("owner", "name"), [(gan_lightning.run, "assemble"), (Evaluation, "setup")]
+)
+def test_before_training_nothing_is_left(
+    owner: Any,
+    name: str,
+    number: signal.Signals,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signalled(monkeypatch, owner, name, number)
+    words = [*tiny("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
+    outcome = run_cli("train", "gan_ring", *words)
+    assert outcome.code == 128 + number, outcome.err
+    assert outcome.err.startswith("gan-lightning: interrupted; ")
+    assert not (tmp_path / "run").exists()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 4])
+def test_processes_share_all_chunks_and_pause_equally_often(world: int) -> None:
+    chunks = list(range(7))
+    pauses = [0] * world
+
+    def part(rank: int) -> list[int]:
+        def pause() -> None:
+            pauses[rank] += 1
+
+        return list(Share(rank, world, pause).of(chunks))
+
+    assert sorted(chunk for rank in range(world) for chunk in part(rank)) == chunks
+    assert len(set(pauses)) == 1
+
+
+def train_as_a_process_that_is_signalled(folder: str) -> None:
+    """Train in two processes; the second is signalled in its first chunk of an evaluation."""
+    from gan_lightning.cli import main
+
+    update = ModeJudge.update
+
+    def hit(self: ModeJudge, data: torch.Tensor) -> None:
+        if os.environ.get("LOCAL_RANK") == "1":
+            os.kill(os.getpid(), signal.SIGINT)
+        update(self, data)
+
+    ModeJudge.update = hit  # type: ignore[method-assign]
+    samples = f"evaluation.samples={CHUNKS * evaluation.CHUNK}"
+    processes = ["--devices", "2", "--accelerator", "cpu", "--output", folder]
+    words = [*tiny("gan_ring"), samples, "evaluation.every=2", "log.wandb=disabled"]
+    main(["train", "gan_ring", *words, *processes])
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
+def test_processes_agree_to_break_an_evaluation_off(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.run(
+        [sys.executable, __file__, str(folder)],
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    # the first process was not signalled itself: it ends as if it had been terminated
+    assert process.returncode == 143, process.stderr
+    assert "stopped at update 2; go on by" in process.stdout
+    assert [path.name for path in folder.glob("checkpoints/*")] == ["update_0000002.ckpt"]
+    assert "modes/covered" not in (folder / "metrics.csv").read_text()
+
+
+if __name__ == "__main__":
+    train_as_a_process_that_is_signalled(sys.argv[1])
