@@ -1,0 +1,77 @@
+"""The page on adding a GAN does what it says, block by block."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import CHECKOUT
+
+PAGE = CHECKOUT / "docs" / "adding-a-gan.md"
+BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COPIED = ("gan_lightning", "experiments", "tests", "pyproject.toml")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the project, of links to its files."""
+    for name in COPIED:
+        source = CHECKOUT / name
+        for path in [source] if source.is_file() else sorted(source.rglob("*")):
+            place = tmp_path / path.relative_to(CHECKOUT)
+            if path.is_file() and "__pycache__" not in path.parts:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to(path)
+    return tmp_path
+
+
+def add(folder: Path) -> None:
+    """Do what the blocks with a path say."""
+    for kind, name, content in BLOCK.findall(PAGE.read_text()):
+        path = folder / name
+        if kind == "diff":
+            patched = inserted(path.read_text(), content)
+            path.unlink()  # the link, not the project's file
+            path.write_text(patched)
+        elif name:
+            assert not path.exists(), f"{name} is in the project: choose another example"
+            path.write_text(content)
+
+
+def inserted(text: str, diff: str) -> str:
+    """Put each added line behind the line that the diff shows before it."""
+    lines, place = text.splitlines(), 0
+    for line in diff.splitlines():
+        if line.startswith("+"):
+            place += 1
+            lines.insert(place, line[1:])
+        else:
+            place = lines.index(line[1:], place)
+    return "\n".join(lines) + "\n"
+
+
+def test_a_variant_added_by_the_page_passes_the_tests_of_the_table(copy: Path) -> None:
+    add(copy)
+    command = [sys.executable, "-m", "pytest", "-k", "relativistic", "-p", "no:cacheprovider"]
+    environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
+    for name in [name for name in environment if name.startswith("PYTEST_")]:
+        del environment[name]
+    process = subprocess.run(
+        command, cwd=copy, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert process.returncode == 0, process.stdout[-3000:] + process.stderr[-1000:]
+    found = re.search(r"(\d+) passed", process.stdout)
+    assert found, process.stdout
+    assert int(found[1]) >= 15
+
+
+def test_its_commands_are_those_of_the_makefile() -> None:
+    targets = re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+    commands = [text for kind, _, text in BLOCK.findall(PAGE.read_text()) if kind == "bash"]
+    words = [word for text in commands for word in re.findall(r"^make ([a-z ]+)", text, re.M)]
+    assert {target for word in words for target in word.split()} <= set(targets)
+    assert len(words) == 3
