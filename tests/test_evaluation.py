@@ -21,6 +21,7 @@ from gan_lightning.evaluation.players import Divergence, discriminated, weights_
 from gan_lightning.gans import GAN, StandardGAN
 from gan_lightning.losses import discriminator_cross_entropy
 from gan_lightning.randomness import derived_seed
+from gan_lightning.share import Share
 
 CPU = torch.device("cpu")
 
@@ -181,7 +182,7 @@ def measure(rank: int, world: int, folder: Path) -> None:
         f"{model} {samples} {name}": value
         for model in ("wgan", "gan")
         for samples in SAMPLES
-        for name, value in evaluate(*build(config(model)), samples, rank, world).items()
+        for name, value in evaluate(*build(config(model)), samples, Share(rank, world)).items()
     }
     (folder / f"{world}-{rank}.json").write_text(json.dumps(measures))
 

@@ -17,10 +17,10 @@ from test_resume import assert_equal
 from worlds import config
 
 import gan_lightning.run
-from gan_lightning import evaluation
 from gan_lightning.callbacks import Evaluation, latest_checkpoint
 from gan_lightning.callbacks import pictures as drawing
 from gan_lightning.evaluation import DigitJudge, ModeJudge
+from gan_lightning.evaluation.judges import CHUNK
 from gan_lightning.metrics.statistics_cache import cache_folder
 from gan_lightning.run import Outcome, train
 from gan_lightning.schema import RunConfig
@@ -36,7 +36,7 @@ def small(*overrides: str) -> RunConfig:
         "log.wandb=disabled",
         "log.every=2",
         "checkpoints.every=3",
-        f"evaluation.samples={CHUNKS * evaluation.CHUNK}",
+        f"evaluation.samples={CHUNKS * CHUNK}",
         "evaluation.every=4",
         "pictures.every=4",
         *overrides,
@@ -189,13 +189,13 @@ def train_as_a_process_that_is_signalled(folder: str) -> None:
 
     update = ModeJudge.update
 
-    def hit(self: ModeJudge, data: torch.Tensor) -> None:
+    def hit(self: ModeJudge, data: torch.Tensor, first: int) -> None:
         if os.environ.get("LOCAL_RANK") == "1":
             os.kill(os.getpid(), signal.SIGINT)
-        update(self, data)
+        update(self, data, first)
 
     ModeJudge.update = hit  # type: ignore[method-assign]
-    samples = f"evaluation.samples={CHUNKS * evaluation.CHUNK}"
+    samples = f"evaluation.samples={CHUNKS * CHUNK}"
     processes = ["--devices", "2", "--accelerator", "cpu", "--output", folder]
     words = [*tiny("gan_ring"), samples, "evaluation.every=2", "log.wandb=disabled"]
     main(["train", "gan_ring", *words, *processes])
