@@ -227,12 +227,7 @@ def report(outcome: Any, config: Any, experiment: str) -> None:
     click.echo(f"  {outcome.updates:,} updates; {minutes:.1f} minutes")
     click.echo(f"  run    {outcome.folder.path}")
     click.echo(f"  W&B    {outcome.wandb}")
-    if outcome.interrupted is not None and outcome.updates == config.trainer.max_steps:
-        click.echo(
-            f"stopped after the last update; measure it by "
-            f"`gan-lightning evaluate {outcome.folder.path}`"
-        )
-    elif outcome.interrupted is not None:
+    if outcome.interrupted is not None:
         click.echo(
             f"stopped at update {outcome.updates:,}; go on by "
             f"`gan-lightning train {experiment} --resume {outcome.folder.path}`"
@@ -425,8 +420,9 @@ def verify(
       gan-lightning verify gan_ring --seeds 0 1 2 3 4
       gan-lightning verify gan_ring trainer.max_steps=400000 --name gan_ring_long
     """
-    from gan_lightning.verification import Request
-    from gan_lightning.verification import verify as run
+    with quick_imports():
+        from gan_lightning.verification import Request
+        from gan_lightning.verification import verify as run
 
     request = Request(experiment, seeds, overrides, runs, output, name, threads)
     sys.exit(run(request, click.echo))

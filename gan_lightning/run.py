@@ -40,7 +40,7 @@ from gan_lightning.loggers import MetricsFile, WandbRun, wandb_mode
 from gan_lightning.preflight import check_data, check_devices, resolve_precision
 from gan_lightning.restore import checkpoint_to_resume, updates_of
 from gan_lightning.run_folder import RUNS, RunFolder, is_first_process
-from gan_lightning.run_state import RunState, held, write_state
+from gan_lightning.run_state import RunState, held, read_state, write_state
 from gan_lightning.schema import RunConfig, as_plain
 
 __all__ = ["Outcome", "assemble", "default_callbacks", "logged_to", "train"]
@@ -97,7 +97,8 @@ def train(
     if resume is not None:
         checkpoint = checkpoint_to_resume(resume)
         first_update = updates_of(checkpoint)
-        if first_update >= config.trainer.max_steps:
+        left = config.trainer.max_steps - first_update
+        if left < 0 or (left == 0 and read_state(resume.path).measures is not None):
             raise UserError(
                 f"run {resume.path} has made all its {first_update:,} updates; "
                 f"to go on, give a larger trainer.max_steps"

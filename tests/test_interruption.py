@@ -19,8 +19,7 @@ from worlds import config
 import gan_lightning.run
 from gan_lightning.callbacks import Evaluation, latest_checkpoint
 from gan_lightning.callbacks import pictures as drawing
-from gan_lightning.evaluation import DigitJudge, ModeJudge
-from gan_lightning.evaluation.judges import CHUNK
+from gan_lightning.evaluation.judges import CHUNK, DigitJudge, ModeJudge
 from gan_lightning.metrics.statistics_cache import cache_folder
 from gan_lightning.run import Outcome, train
 from gan_lightning.schema import RunConfig
@@ -124,7 +123,7 @@ def test_the_statistics_of_real_data_are_broken_off(
     assert not cache_folder().exists()
 
 
-def test_a_run_stopped_in_its_last_evaluation_says_how_to_measure_it(
+def test_a_run_stopped_in_its_last_evaluation_ends_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "run"
@@ -132,11 +131,32 @@ def test_a_run_stopped_in_its_last_evaluation_says_how_to_measure_it(
     with monkeypatch.context() as patch:
         calls = signalled(patch, ModeJudge, "update", signal.SIGTERM)
         outcome = run_cli("train", "gan_ring", *words, "--output", str(folder))
-    assert len(calls) == 1
-    assert outcome.code == 143, outcome.err
-    assert f"measure it by `gan-lightning evaluate {folder}`" in outcome.out
+    assert (outcome.code, len(calls)) == (143, 1), outcome.err
+    assert "stopped at update 4; go on by" in outcome.out
     assert not (folder / "measures.json").exists()
-    assert "modes/covered" in run_cli("evaluate", str(folder)).out
+
+    outcome = run_cli("train", "gan_ring", "--resume", str(folder))
+    assert outcome.code == 0, outcome.err
+    assert "  4 updates; " in outcome.out
+    assert "modes/covered" in (folder / "measures.json").read_text()
+    other = run_cli("train", "gan_ring", *words, "--output", str(tmp_path / "whole"))
+    assert other.code == 0, other.err
+    for name in ("metrics.csv", "measures.json", "generator.safetensors"):
+        assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert run_cli("train", "gan_ring", "--resume", str(folder)).code == 2
+
+
+def test_a_run_killed_after_its_last_checkpoint_is_not_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train(small("trainer.max_steps=4", "pictures.every=0"), "test", tmp_path / "run")
+    figures = run.folder.metrics.read_text()
+    for name in ("measures.json", "outcome.json"):
+        (run.folder.path / name).unlink()
+    monkeypatch.setattr(ModeJudge, "update", None)
+    again = train(run.folder.config(), "test", resume=run.folder)
+    assert (again.updates, again.measures) == (4, pytest.approx(run.measures, nan_ok=True))
+    assert run.folder.metrics.read_text() == figures
 
 
 @pytest.fixture
@@ -189,10 +209,10 @@ def train_as_a_process_that_is_signalled(folder: str) -> None:
 
     update = ModeJudge.update
 
-    def hit(self: ModeJudge, data: torch.Tensor, first: int) -> None:
+    def hit(self: ModeJudge, *args: Any) -> None:
         if os.environ.get("LOCAL_RANK") == "1":
             os.kill(os.getpid(), signal.SIGINT)
-        update(self, data, first)
+        update(self, *args)
 
     ModeJudge.update = hit  # type: ignore[method-assign]
     samples = f"evaluation.samples={CHUNKS * CHUNK}"

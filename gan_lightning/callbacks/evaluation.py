@@ -51,10 +51,12 @@ class Evaluation(Periodic):
             logger.log_metrics(self.measures, step=learner.updates)
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep what the critic said so far, and what was true."""
-        return {**super().state_dict(), "estimates": self._estimates.pairs}
+        """Keep the latest measures, what the critic said so far, and what was true."""
+        kept = {"measures": self.measures, "estimates": self._estimates.pairs}
+        return {**super().state_dict(), **kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with what was said so far."""
+        """Go on with what was measured and said so far."""
         super().load_state_dict(state_dict)
+        self.measures = state_dict.get("measures", {})
         self._estimates.pairs = [list(pair) for pair in state_dict["estimates"]]

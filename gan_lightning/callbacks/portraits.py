@@ -67,10 +67,12 @@ class PhasePortrait(Periodic):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the way so far."""
-        return {"way": torch.tensor(self.way, dtype=torch.float64).view(-1, 3)}
+        way = torch.tensor(self.way, dtype=torch.float64).view(-1, 3)
+        return {**super().state_dict(), "way": way}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the way."""
+        super().load_state_dict(state_dict)
         self.way = [(int(update), theta, psi) for update, theta, psi in state_dict["way"].tolist()]
 
     def _record(self, gan: GAN) -> None:

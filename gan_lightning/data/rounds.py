@@ -67,6 +67,9 @@ class RoundStream:
     that is a pure function of the seed and the epoch. Each process reads its own part, so no datum
     is seen twice in an epoch; what does not fill a minibatch waits for the next permutation.
 
+    A run whose rounds have all been played has one batch left, without a round: Lightning passes a
+    run without a batch over, with all that is due at its end.
+
     Args:
         data: M rows, with `labels` (M,) or None.
         batch_size: of the global minibatch.
@@ -94,20 +97,22 @@ class RoundStream:
         self._schedule = schedule
         self._first_update = first_update
         self._batch_size = batch_size
-        share = batch_size // world_size
-        self._part = slice(rank * share, (rank + 1) * share)
+        self._share = batch_size // world_size
+        self._part = slice(rank * self._share, (rank + 1) * self._share)
         self._per_epoch = len(data) // batch_size
-        self._epoch, self._order = -1, torch.empty(0)
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
 
     def __len__(self) -> int:
         """Count the Lightning batches that are left."""
         size, last = self._schedule.rounds_per_batch, self._schedule.updates
-        return 0 if self._first_update >= last else -(-last // size) - self._first_update // size
+        return max(1, -(-last // size) - self._first_update // size)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield rounds, data of shape (rounds, minibatches, N, ...)."""
         size, last = self._schedule.rounds_per_batch, self._schedule.updates
         update = self._first_update
+        if update >= last:
+            yield self._rounds(update, update)
         while update < last:
             end = min((update // size + 1) * size, last)
             yield self._rounds(update, end)
@@ -116,8 +121,8 @@ class RoundStream:
     def _rounds(self, start: int, end: int) -> Batch:
         steps = self._schedule.discriminator_steps
         minibatches = range(start * steps, end * steps)
-        rows = torch.stack([self._minibatch(number) for number in minibatches])
-        rows = rows.view(end - start, steps, -1)
+        rows = torch.cat([self._order[:0], *(self._minibatch(number) for number in minibatches)])
+        rows = rows.view(end - start, steps, self._share)
         return Batch(self._data[rows], None if self._labels is None else self._labels[rows])
 
     def _minibatch(self, number: int) -> Tensor:
