@@ -1,0 +1,23 @@
+"""The commands that a person types; heavy imports happen only where a command needs them."""
+
+from __future__ import annotations
+
+import click
+
+from gan_lightning.commands.claims import results, verify
+from gan_lightning.commands.experiments import list_experiments, show
+from gan_lightning.commands.models import evaluate, sample, traverse
+from gan_lightning.commands.training import train
+
+__all__ = ["COMMANDS"]
+
+COMMANDS: tuple[click.Command, ...] = (
+    train,
+    list_experiments,
+    show,
+    evaluate,
+    sample,
+    traverse,
+    verify,
+    results,
+)

@@ -1,0 +1,103 @@
+"""`verify` and `results`: papers' claims against runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from gan_lightning.commands.failures import for_people
+from gan_lightning.commands.words import overrides_argument
+from gan_lightning.startup import quick_imports
+
+__all__ = ["results", "verify"]
+
+
+@click.command()
+@click.argument("experiment", metavar="EXP")
+@click.option(
+    "--seeds",
+    type=int,
+    multiple=True,
+    default=(0, 1, 2),
+    metavar="N N …",
+    help="One run each; by default 0 1 2.",
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    metavar="DIR",
+    help="Where runs of EXP are looked for, and made.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the results; by default docs/results of the checkout.",
+)
+@click.option(
+    "--name",
+    help="Of the results, a row of its own; needed to write them where overrides change what is "
+    "measured. By default EXP.",
+)
+@click.option("--threads", type=int, help="Of torch; by default as many as torch chooses.")
+@overrides_argument
+@for_people
+def verify(
+    experiment: str,
+    seeds: Sequence[int],
+    runs: Path,
+    output: Path | None,
+    name: str | None,
+    threads: int | None,
+    overrides: Sequence[str],
+) -> None:
+    """Train EXP on several seeds and hold its paper's claims against the result.
+
+    A finished run of the same config and seed is taken as it is, an interrupted one gone on with.
+    Writes DIR/NAME.json and the first seed's pictures beside it; `gan-lightning results` makes a
+    page of them.
+
+    Exit code: 0 where every claim holds or has nothing to compare with, 1 where one does not hold,
+    2 for a user's mistake, 128 + signal where a signal ended a run.
+
+    \b
+    Examples:
+      gan-lightning verify gan_ring
+      gan-lightning verify gan_ring --seeds 0 1 2 3 4
+      gan-lightning verify gan_ring trainer.max_steps=400000 --name gan_ring_long
+    """
+    with quick_imports():
+        from gan_lightning.verification import Request
+        from gan_lightning.verification import verify as run
+
+    request = Request(experiment, seeds, overrides, runs, output, name, threads)
+    sys.exit(run(request, click.echo))
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Of the JSON files, by default docs/results of the checkout; the page is DIR.md.",
+)
+@for_people
+def results(folder: Path | None) -> None:
+    """Make docs/results.md of what `verify` wrote into docs/results.
+
+    Claims are judged anew, so that one which compares two experiments sees the latest of both. A
+    file NAME.note.md beside NAME.json goes into its section.
+
+    \b
+    Example:
+      gan-lightning results --folder docs/results
+    """
+    from gan_lightning.results import results_folder
+    from gan_lightning.results_page import write_page
+
+    click.echo(write_page(folder or results_folder()))

@@ -1,0 +1,73 @@
+"""A command's failure in one line: a user's mistake, an interrupt, a full disk."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from gan_lightning.errors import UserError
+
+__all__ = ["Failure", "for_people"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+
+
+class Failure(click.ClickException):
+    """A user's mistake: one line, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        """Print the line."""
+        click.echo(f"gan-lightning: {self.format_message()}", err=True)
+
+
+def for_people(command: Command) -> Command:
+    """Turn a UserError and an interrupt, by Ctrl-C or SIGTERM, into one line."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        before = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            raise Failure(str(error)) from error
+        except KeyboardInterrupt as interrupt:
+            click.echo(
+                "gan-lightning: interrupted; a run that has a checkpoint goes on by "
+                "`gan-lightning train EXP --resume`",
+                err=True,
+            )
+            sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
+        except Exception as error:
+            if (cause := _storage_error(error)) is None:
+                raise
+            where = f" {cause.filename}" if cause.filename else ""
+            raise Failure(
+                f"cannot write{where}: {cause.strerror}; make room, then go on by "
+                f"`gan-lightning train EXP --resume` where a run has a checkpoint"
+            ) from error
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    return run  # type: ignore[return-value]
+
+
+def _interrupt(number: int, _: Any) -> None:
+    raise KeyboardInterrupt(number)
+
+
+def _storage_error(error: BaseException | None) -> OSError | None:
+    """Find, among an error and what led to it, a disk that is full or not to be written."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
+            return error
+        error = error.__cause__ or error.__context__
+    return None

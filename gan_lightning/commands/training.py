@@ -1,0 +1,110 @@
+"""`train`: an experiment becomes a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gan_lightning.commands.failures import for_people
+from gan_lightning.commands.words import overrides_argument
+from gan_lightning.errors import UserError
+from gan_lightning.startup import quick_imports, read_ahead
+
+__all__ = ["train"]
+
+
+@click.command()
+@click.argument("experiment", metavar="EXP")
+@click.option("--devices", type=int, help="Processes a node, each with its own device.")
+@click.option("--nodes", type=int, help="Machines; each runs this same command.")
+@click.option("--accelerator", help="auto, cpu, gpu, cuda or mps.")
+@click.option("--seed", type=int, help="Of weights, order of the data and all random draws.")
+@click.option(
+    "--resume",
+    metavar="[RUN]",
+    is_flag=False,
+    flag_value="",
+    help="Go on with a run, by default the latest of EXP, from its latest checkpoint.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the run; by default runs/EXP/<time>.",
+)
+@overrides_argument
+@for_people
+def train(
+    experiment: str,
+    devices: int | None,
+    nodes: int | None,
+    accelerator: str | None,
+    seed: int | None,
+    resume: str | None,
+    output: Path | None,
+    overrides: Sequence[str],
+) -> None:
+    """Train EXP, evaluate it, and say where everything is.
+
+    \b
+    Examples:
+      gan-lightning train gan_ring
+      gan-lightning train infogan_mnist --devices 2 --accelerator cpu trainer.max_steps=20
+      gan-lightning train infogan_mnist --resume
+    """
+    from gan_lightning.experiment_files import experiment_path, read_yaml
+    from gan_lightning.run_folder import RunFolder, is_first_process
+
+    path = experiment_path(experiment)
+    flags = {
+        "trainer.devices": devices,
+        "trainer.nodes": nodes,
+        "trainer.accelerator": accelerator,
+        "seed": seed,
+    }
+    given = [f"{key}={value}" for key, value in flags.items() if value is not None]
+    changes = [*overrides, *given]
+    if resume is not None and output is not None:
+        raise UserError("--output and --resume exclude each other: a run stays in its folder")
+    folder = None if resume is None else RunFolder.find(resume or path.stem)
+    source = read_yaml(path if folder is None else folder.config_file)
+    read_ahead(source, changes)
+    with quick_imports():
+        from gan_lightning.config import load_config
+        from gan_lightning.run import train as run
+
+    config = load_config(source, changes)
+    outcome = run(config, path.stem, output, folder)
+    if is_first_process():
+        report(outcome, config, experiment)
+        # the first process alone: Lightning kills it where another ends with an error
+        if outcome.interrupted is not None:
+            sys.exit(128 + outcome.interrupted)
+
+
+def report(outcome: Any, config: Any, experiment: str) -> None:
+    """Print what a run measured, its claims, and where everything is."""
+    from gan_lightning.claims import judge
+
+    later = f"not compared: `gan-lightning verify {experiment}` does"
+    for name, value in outcome.measures.items():
+        claims = [claim for claim in config.claims if claim.metric == name]
+        said = "".join(
+            f"   claim {judge(claim, [value], later).said}"
+            + (f" ({claim.source})" if claim.source else "")
+            for claim in claims
+        )
+        click.echo(f"  {name:<26} {value:>9.4f}{said}")
+    minutes = outcome.seconds / 60
+    click.echo(f"  {outcome.updates:,} updates; {minutes:.1f} minutes")
+    click.echo(f"  run    {outcome.folder.path}")
+    click.echo(f"  W&B    {outcome.wandb}")
+    if outcome.interrupted is not None:
+        click.echo(
+            f"stopped at update {outcome.updates:,}; go on by "
+            f"`gan-lightning train {experiment} --resume {outcome.folder.path}`"
+        )
