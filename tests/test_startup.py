@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import wandb
-from test_bad_input import SHORT, damage
+from mistakes import SHORT, damage
 from worlds import config
 
 from gan_lightning import embedded, startup

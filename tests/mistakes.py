@@ -1,0 +1,58 @@
+"""What tests of a user's mistakes share."""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Outcome, run_cli
+
+from gan_lightning import embedded
+
+SHORT = ("trainer.max_steps=2", "evaluation.samples=40", "data.batch_size=8", "log.wandb=disabled")
+"""What ends a run at once, should a mistake not be noticed."""
+
+
+def assert_mistake(outcome: Outcome, *parts: str) -> None:
+    """Check a mistake's exit code and its one line, which must hold all parts in this order."""
+    assert outcome.code == 2, outcome
+    assert outcome.out == ""
+    lines = outcome.err.splitlines()
+    assert len(lines) == 1, outcome.err
+    assert lines[0].startswith("gan-lightning: ")
+    place = 0
+    for part in parts:
+        found = lines[0].find(part, place)
+        assert found >= 0, f"{part!r} is not, or not in its place, in {lines[0]!r}"
+        place = found + len(part)
+
+
+def mistake(arguments: list[str], *parts: str) -> None:
+    """Run a command line that must leave the disk as it is."""
+    before = sorted(Path().rglob("*"))
+    assert_mistake(run_cli(*arguments), *parts)
+    assert sorted(Path().rglob("*")) == before
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
+    "truncated": lambda content: content[: len(content) // 2],
+    "flipped": lambda content: content[:5000] + bytes([content[5000] ^ 1]) + content[5001:],
+    "foreign": lambda content: lzma.compress(bytes(1000)),
+    "empty": lambda content: b"",
+    "missing": lambda content: None,
+}
+
+
+def damage(name: str, how: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let MNIST read copies of its files of which one is damaged; return that one."""
+    for path in embedded.FOLDER.glob("*.xz"):
+        (folder / path.name).symlink_to(path)
+    broken = folder / f"{name}.xz"
+    content = DAMAGES[how](broken.read_bytes())
+    broken.unlink()
+    if content is not None:
+        broken.write_bytes(content)
+    monkeypatch.setattr(embedded, "FOLDER", folder)
+    return broken

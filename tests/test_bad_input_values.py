@@ -1,0 +1,133 @@
+"""A value that cannot be costs one line, exit code 2 and nothing on the disk."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from conftest import run_cli
+from mistakes import SHORT, mistake
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+
+OUT_OF_RANGE = [
+    ("gan_ring", "trainer.max_steps=0", "trainer.max_steps is 0; it must be at least 1"),
+    ("gan_ring", "trainer.devices=0", "trainer.devices is 0; it must be at least 1"),
+    ("gan_ring", "trainer.nodes=-1", "trainer.nodes is -1; it must be at least 1"),
+    ("gan_ring", "trainer.rounds_per_batch=-1", "trainer.rounds_per_batch is -1; .* at least 0"),
+    ("gan_ring", "trainer.precision=16", "precision is '16'; valid are 16-mixed, .*32-true"),
+    ("gan_ring", "trainer.accelerator=cpuu", "'cpuu'; valid are cpu, .*gpu"),
+    ("gan_ring", "evaluation.samples=1", "evaluation.samples is 1; it must be at least 2"),
+    ("gan_ring", "evaluation.every=-1", "evaluation.every is -1; it must be at least 0"),
+    ("gan_ring", "pictures.every=-1", "pictures.every is -1; it must be at least 0"),
+    ("gan_ring", "pictures.samples=0", "pictures.samples is 0; it must be at least 1"),
+    ("gan_ring", "checkpoints.every=-1", "checkpoints.every is -1; it must be at least 0"),
+    ("gan_ring", "checkpoints.keep=0", "checkpoints.keep is 0; it must be at least 1"),
+    ("gan_ring", "log.every=0", "log.every is 0; it must be at least 1"),
+    ("gan_ring", "log.wandb=onlne", "'onlne'; valid are online, .*disabled"),
+    ("gan_ring", "seed=-1", "seed is -1; it must be at least 0"),
+    ("gan_ring", "data.batch_size=0", "data.batch_size is 0; it must be at least 1"),
+    ("gan_ring", "data.points=0", "data.*points is 0; it must be at least 1"),
+    ("gan_ring", "data.modes=0", "data.*modes is 0; it must be at least 1"),
+    ("gan_ring", "data.standard_deviation=0", "data.*standard_deviation is 0.0; .* positive"),
+    ("gan_ring", "data.standard_deviation=nan", "data.standard_deviation is nan; .* finite"),
+    ("gan_grid", "data.side=0", "data.*side is 0; it must be at least 1"),
+    ("gan_grid", "data.spacing=inf", "data.spacing is inf; it must be finite"),
+    ("gan_mnist", "data.size=29", "data.*size is 29; .*28 and 32"),
+    ("gan_ring", "model.latent_size=0", "model.latent_size is 0; it must be at least 1"),
+    ("gan_ring", "model.latent_prior=norml", "model.latent_prior is 'norml'; valid are .*normal"),
+    ("gan_ring", "model.discriminator_steps=0", "model.discriminator_steps is 0; .* at least 1"),
+    ("gan_ring", "model.ema_decay=1.5", r"model.ema_decay is 1.5; it must lie in \(0, 1\)"),
+    ("gan_ring", "model.objective=minmax", "'minmax'; valid are minimax, "),
+    (
+        "gan_ring",
+        "model.generator_optimizer.learning_rate=nan",
+        "model.generator_optimizer.learning_rate is nan; it must be finite",
+    ),
+    ("infogan_mnist", "model.categorical_codes=[1]", r"categorical_codes is \[1\]; .* 2 or more"),
+    ("infogan_mnist", "model.continuous_codes=-1", "model.continuous_codes is -1; .* at least 0"),
+    ("gan_ring", "network.activation=rellu", "activation is 'rellu'; valid are 'relu', "),
+    ("gan_ring", "network.initialisation=nrmal", "initialisation is 'nrmal'; valid are "),
+    ("dcgan_mnist", "network.generator_norm=btch", "generator_norm is 'btch'; valid are 'batch', "),
+    ("classifier_mnist", "model.warm_up=1", r"model.warm_up is 1.0; it must lie in \[0, 1\)"),
+    ("classifier_mnist", "model.scale=-1", r"model.scale is -1.0; it must lie in \[0, 1\)"),
+    ("classifier_mnist", "data={name: ring}", "one-channel images of ten classes.* data.name"),
+]
+
+OUT_OF_RANGE += [
+    ("gan_ring", "data.batch_size=1000000", "batch_size is 1000000; it must lie in 1..100000"),
+    ("gan_mnist", "data.batch_size=70000", "batch_size is 70000; it must lie in 1..60000"),
+    ("gan_ring", "model.generator_optimizer.learning_rate=0", "learning_rate is 0.0; .* positive"),
+    ("gan_ring", "model.generator_optimizer.learning_rate=-1", "learning_rate is -1.0"),
+    ("gan_ring", "model.generator_optimizer.betas=[0.5]", r"betas is \[0.5\]; .* two numbers"),
+    ("gan_ring", "model.discriminator_optimizer.betas=[0.5,1]", r"betas is .* in \[0, 1\)"),
+    ("gan_ring", "model.generator_optimizer.name=adamm", "'adamm'.* valid are adam, "),
+    ("gan_ring", "model.generator_optimizer.weight_decay=-1", "weight_decay is -1.0; .* at least"),
+    ("classifier_mnist", "model.optimizer.learning_rate=-1", "learning_rate is -1.0; .* positive"),
+    ("gan_ring", "data={name: swissroll, scale: 0}", "data.*scale is 0.0; .* positive"),
+    ("gan_ring", "network.dropout=1.5", "network.*dropout is 1.5"),
+    ("gan_ring", "network.dropout=-0.5", "network.*dropout is -0.5"),
+    ("gan_ring", "network.generator_hidden=[0]", r"network.*generator_hidden is \[0\]"),
+    ("gan_ring", "network.generator_hidden=[-1]", r"network.*generator_hidden is \[-1\]"),
+    ("dcgan_mnist", "network.width=0", "network.*width is 0; .* at least 1"),
+    ("dcgan_mnist", "network.width=-1", "network.*width is -1; .* at least 1"),
+    ("gan_ring", "trainer.accelerator=mps", "'mps'.* (cpu|auto)"),
+]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "override", "line"),
+    OUT_OF_RANGE,
+)
+def test_value_out_of_range(experiment: str, override: str, line: str) -> None:
+    mistake(["train", experiment, *SHORT, override])
+    said = run_cli("train", experiment, *SHORT, override).err
+    assert re.search(line, said), said
+
+
+def test_more_devices_than_there_are() -> None:
+    mistake(
+        ["train", "gan_ring", "--devices", "640", "--accelerator", "cpu"],
+        "--devices is 640",
+        "valid are 1 to ",
+    )
+
+
+def test_gpu_on_a_machine_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    mistake(["train", "gan_ring", "--accelerator", "gpu"], "'gpu'", "no GPU", "use cpu or auto")
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
+def test_batch_that_processes_cannot_share() -> None:
+    mistake(
+        ["train", "gan_ring", "--devices", "2", "--accelerator", "cpu", "data.batch_size=7"],
+        "data.batch_size is 7",
+        "2 processes",
+        "nearest that they can is 8",
+    )
+
+
+@pytest.mark.parametrize(("packing", "batch", "nearest"), [(3, 100, 99), (2, 9, 8), (16, 5, 16)])
+def test_batch_that_does_not_fill_its_packs(packing: int, batch: int, nearest: int) -> None:
+    words = [*SHORT, f"network.packing={packing}", f"data.batch_size={batch}"]
+    parts = (f"data.batch_size is {batch}", f"network.packing = {packing};", f"is {nearest}")
+    mistake(["train", "gan_ring", *words], *parts)
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
+def test_batch_that_does_not_fill_its_packs_in_each_process() -> None:
+    words = [*SHORT, "network.packing=4", "data.batch_size=12", "--devices", "2"]
+    arguments = ["train", "gan_ring", *words, "--accelerator", "cpu"]
+    mistake(arguments, "data.batch_size is 12", "each of 2 processes", "nearest that does is 16")
+
+
+@pytest.mark.parametrize("model", ["infogan", "ebgan"])
+def test_variants_that_judge_each_datum_alone_refuse_packs(model: str) -> None:
+    words = [f"model.name={model}", "network.packing=2"]
+    mistake(["train", "gan_mnist", *SHORT, *words], "network.packing is 2", "set it to 1")

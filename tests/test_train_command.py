@@ -1,0 +1,173 @@
+"""What `train` leaves in a folder, whether it ends or is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import EXPERIMENTS, TinyRun, command, run_cli, tiny
+from PIL import Image
+from run_files import checkpoint, measures_of, rows
+from safetensors.numpy import load_file
+
+from gan_lightning.config import load_config
+from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.schema import as_plain
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyRun]) -> None:
+    run = trained(experiment)
+    folder = run.folder
+    assert run.outcome.code == 0, run.outcome.err
+    config = load_config(read_yaml(folder / "config.yaml"))
+    expected = load_config(
+        read_yaml(experiment_path(experiment)), [*tiny(experiment), "log.wandb=disabled"]
+    )
+    assert as_plain(config) == as_plain(expected)
+
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__.partition("+")[0]
+    assert {"command", "python", "git_revision"} <= environment.keys()
+
+    measures = measures_of(folder)
+    assert measures
+    *_, last = rows(folder)
+    assert last["updates"] == "4"
+    for name, value in measures.items():
+        assert float(last[name]) == pytest.approx(value, nan_ok=True)
+        assert name in run.outcome.out
+    assert any(name.startswith("loss/") for name in last)
+    assert int(last["images_seen"]) == 4 * 8 * getattr(config.model, "discriminator_steps", 1)
+
+    kept = sorted(path.name for path in (folder / "checkpoints").iterdir())
+    assert kept == ["update_0000002.ckpt", "update_0000004.ckpt"]
+    assert checkpoint(folder)["progress"]["updates"] == 4
+    assert "precision" in (folder / "log.txt").read_text()
+    assert not list(folder.rglob("*.partial"))
+
+    is_classifier = config.model.name == "digit_classifier"
+    (weights,) = folder.glob("*.safetensors")
+    assert weights.stem == ("classifier" if is_classifier else "generator")
+    assert all(np.isfinite(array).all() for array in load_file(weights).values())
+    pictures = sorted((folder / "samples").glob("*.png"))
+    assert bool(pictures) != is_classifier
+    assert {picture.stem[-7:] for picture in pictures} <= {"0000002", "0000004"}
+    for picture in pictures:
+        with Image.open(picture) as image:
+            image.verify()
+    assert f"  run    {folder}\n" in run.outcome.out
+    assert "  W&B    disabled\n" in run.outcome.out
+
+
+def test_default_folder_is_the_latest_run() -> None:
+    """Two runs of one process have folders of their own, and the name means the later."""
+    words = ["train", "gan_ring", *tiny("gan_ring"), "log.wandb=disabled"]
+    folders = []
+    for seed in ("1", "2"):
+        outcome = run_cli(*words, "--seed", seed)
+        assert outcome.code == 0, outcome.err
+        line = next(line for line in outcome.out.splitlines() if line.startswith("  run "))
+        folders.append(Path(line.split()[-1]))
+    assert [folder.parent for folder in folders] == [Path("runs/gan_ring")] * 2
+    assert sorted(Path("runs/gan_ring").iterdir()) == sorted(folders)
+    outcome = run_cli("sample", "gan_ring", "--count", "3", "--output", "by_name.npz")
+    assert outcome.code == 0, outcome.err
+    run_cli("sample", str(folders[-1]), "--count", "3", "--output", "by_folder.npz")
+    assert Path("by_name.npz").read_bytes() == Path("by_folder.npz").read_bytes()
+
+
+def test_resume_continues(ring_run: TinyRun) -> None:
+    shutil.copytree(ring_run.folder, "run")
+    more = ["trainer.max_steps=8", "evaluation.samples=50"]
+    outcome = run_cli("train", "gan_ring", "--resume", "run", *more)
+    assert outcome.code == 0, outcome.err
+    assert checkpoint(Path("run"))["progress"]["updates"] == 8
+    assert [row["updates"] for row in rows(Path("run"))] == ["2", "4", "6", "8"]
+    assert load_config(read_yaml(Path("run/config.yaml"))).trainer.max_steps == 8
+    assert "  8 updates; " in outcome.out
+
+
+def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    settings = ["trainer.max_steps=1000000", "checkpoints.every=100", "log.every=100"]
+    quick = [*tiny("gan_ring"), *settings, "log.wandb=disabled"]
+    words = command("train", "gan_ring", *quick, "--output", str(folder))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            patience = time.monotonic() + 90
+            while not list(folder.glob("checkpoints/update_*.ckpt")):
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < patience
+                time.sleep(0.05)
+            interrupted = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert time.monotonic() - interrupted < 10
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    updates = checkpoint(folder)["progress"]["updates"]
+    assert 100 <= updates < 1_000_000
+    assert f"stopped at update {updates:,}" in out
+    assert f"`gan-lightning train gan_ring --resume {folder}`" in out
+    assert not list(folder.rglob("*.partial"))
+    assert (folder / "generator.safetensors").is_file()
+
+    goal = f"trainer.max_steps={updates + 2}"
+    outcome = run_cli("train", "gan_ring", "--resume", str(folder), goal)
+    assert outcome.code == 0, outcome.err
+    assert checkpoint(folder)["progress"]["updates"] == updates + 2
+
+
+def test_interrupt_before_the_first_update_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import gan_lightning.run
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gan_lightning.run, "assemble", interrupted)
+    words = [*tiny("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
+    outcome = run_cli("train", "gan_ring", *words)
+    assert outcome.code == 130
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_stopped_run_saves_and_measures_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gan_lightning.callbacks import Evaluation
+    from gan_lightning.callbacks.interruption import StopOnSignal
+
+    def at_once(self: StopOnSignal, trainer: Any, *_: Any) -> None:
+        self.received, trainer.should_stop = signal.SIGINT, True
+
+    def never(*_: Any) -> None:
+        raise AssertionError("a stopped run was evaluated")
+
+    monkeypatch.setattr(StopOnSignal, "on_train_batch_end", at_once)
+    monkeypatch.setattr(Evaluation, "act", never)
+    words = [*tiny("gan_ring"), "trainer.rounds_per_batch=1", "log.wandb=disabled"]
+    outcome = run_cli("train", "gan_ring", *words, "--output", str(tmp_path / "run"))
+    assert outcome.code == 130, outcome.err
+    names = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()]
+    assert names == ["update_0000001.ckpt"]
+    assert not (tmp_path / "run" / "measures.json").exists()
