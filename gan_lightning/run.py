@@ -1,10 +1,9 @@
-"""A RunConfig becomes a DataModule, a model, callbacks, loggers and a Trainer, and runs."""
+"""A RunConfig becomes a model, its data and a Trainer, and runs."""
 
 from __future__ import annotations
 
 import logging
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,37 +12,24 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.loggers import Logger
 from safetensors.torch import save as save_safetensors
 
 from gan_lightning.batch import DataSpec
 from gan_lightning.build import build
-from gan_lightning.callbacks import (
-    AtomicCheckpointIO,
-    Checkpoints,
-    Evaluation,
-    PhasePortrait,
-    SampleGrid,
-    Scatter,
-    StopOnSignal,
-    Stopwatch,
-    TraversalGrid,
-    UpdatesBar,
-    WeightHistogram,
-)
+from gan_lightning.callbacks import AtomicCheckpointIO, Evaluation, StopOnSignal, Stopwatch
 from gan_lightning.data import ResidentData
 from gan_lightning.distributed import AlternatingDDP
 from gan_lightning.errors import UserError
-from gan_lightning.gans import GANS
 from gan_lightning.learner import Learner
-from gan_lightning.loggers import MetricsFile, WandbRun, wandb_mode
+from gan_lightning.loggers import WandbRun
 from gan_lightning.preflight import check_data, check_devices, resolve_precision
 from gan_lightning.restore import checkpoint_to_resume, updates_of
 from gan_lightning.run_folder import RUNS, RunFolder, is_first_process
 from gan_lightning.run_state import RunState, held, read_state, write_state
 from gan_lightning.schema import RunConfig, as_plain
+from gan_lightning.watching import default_callbacks, default_loggers, logged_to
 
-__all__ = ["Outcome", "assemble", "default_callbacks", "logged_to", "train"]
+__all__ = ["Outcome", "assemble", "train"]
 
 PATIENCE = 3.0
 """Seconds for W&B's last words when a run is stopped."""
@@ -184,7 +170,7 @@ def assemble(
     """
     precision = resolve_precision(config, data.is_image)
     logging.getLogger("gan_lightning").info("precision %s", precision)
-    loggers = _loggers(config, experiment, folder, first_update)
+    loggers = default_loggers(config, experiment, folder, first_update)
     several = config.trainer.devices * config.trainer.nodes > 1
     if several and not torch.cuda.is_available():
         torch.set_num_threads(max(1, torch.get_num_threads() // config.trainer.devices))
@@ -207,39 +193,6 @@ def assemble(
         if isinstance(logger, WandbRun):
             logger.begin(_resolved(config, precision))
     return trainer
-
-
-def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) -> list[Callback]:
-    """List what watches the run; signals come first, the checkpoint after what it must include."""
-    callbacks: list[Callback] = [StopOnSignal(), UpdatesBar(config.trainer.max_steps)]
-    callbacks.append(Stopwatch(folder.path))
-    evaluation = config.evaluation
-    callbacks.append(Evaluation(data, evaluation.every, evaluation.samples))
-    if config.model.name in GANS:
-        every = config.pictures.every
-        if data.spec.is_image:
-            callbacks.append(SampleGrid(folder.samples, every, config.pictures.samples))
-            callbacks.append(TraversalGrid(folder.samples, every))
-        elif data.spec.shape == (2,):
-            callbacks.append(Scatter(folder.samples, every, data.test_data().data))
-        if config.network.name == "dirac":
-            callbacks.append(PhasePortrait(folder.samples, every))
-        if GANS[config.model.name].watches_weights:
-            callbacks.append(WeightHistogram(folder.samples, every))
-    checkpoints = config.checkpoints
-    callbacks.append(Checkpoints(folder.checkpoints, checkpoints.every, checkpoints.keep))
-    return callbacks
-
-
-def _loggers(
-    config: RunConfig, experiment: str, folder: RunFolder, first_update: int
-) -> list[Logger]:
-    loggers: list[Logger] = [MetricsFile(folder.metrics, first_update)]
-    mode = wandb_mode(config.log)
-    if mode != "disabled":
-        identity = folder.identity() or ""
-        loggers.append(WandbRun(config.log, mode, experiment, folder.path, identity))
-    return loggers
 
 
 def _resolved(config: RunConfig, precision: str) -> dict[str, Any]:
@@ -270,29 +223,3 @@ def _write_network(folder: RunFolder, learner: Learner) -> None:
     partial = folder.path / f".{name}.partial"
     partial.write_bytes(save_safetensors(tensors))
     partial.replace(folder.path / f"{name}.safetensors")
-
-
-@contextmanager
-def logged_to(path: Path) -> Iterator[None]:
-    """Send Lightning's remarks and Python's warnings to the run's log, not to the screen."""
-    handler = logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    names = ("gan_lightning", "pytorch_lightning", "lightning_fabric", "py.warnings")
-    before = {}
-    for name in names:
-        logger = logging.getLogger(name)
-        before[name] = (logger.handlers, logger.propagate, logger.level)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.INFO)
-    logging.captureWarnings(True)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")
-            yield
-    finally:
-        logging.captureWarnings(False)
-        for name, (handlers, propagate, level) in before.items():
-            logger = logging.getLogger(name)
-            logger.handlers, logger.propagate = handlers, propagate
-            logger.setLevel(level)
-        handler.close()
