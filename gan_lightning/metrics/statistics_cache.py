@@ -6,10 +6,10 @@ import json
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -129,13 +129,13 @@ def write(path: Path, canonical: str, statistics: FeatureStatistics) -> None:
     }
     content = save(tensors, metadata(canonical, **tensors, count=statistics.count))
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+    partial = path.parent / f"{uuid4().hex}.partial"  # mkstemp's would be for its owner alone
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with partial.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        partial.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise

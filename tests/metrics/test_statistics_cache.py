@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -230,6 +232,16 @@ def test_interrupted_write_leaves_nothing(
     assert not list(folder.iterdir())
     cached_statistics(KEY, source)
     assert only_file(folder).suffix == ".safetensors"
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o007, 0o660)])
+def test_file_may_be_read_by_whom_the_umask_lets(folder: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        cached_statistics(KEY, Source())
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(only_file(folder).stat().st_mode) == mode
 
 
 def test_error_of_the_computation_is_passed_on(folder: Path) -> None:
