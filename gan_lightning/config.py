@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import field, fields, make_dataclass
-from typing import Any
+from dataclasses import field, fields, is_dataclass, make_dataclass
+from typing import Any, get_args, get_type_hints
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
@@ -136,6 +136,7 @@ def _check_claims(given: Any) -> None:
 
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+OPTIONAL_WORDS = {float: "a number, as 0.999, or null", str: "text, or null"}
 
 
 def _wrong_type(base: DictConfig, given: dict[str, Any], error: OmegaConfBaseException) -> str:
@@ -143,7 +144,7 @@ def _wrong_type(base: DictConfig, given: dict[str, Any], error: OmegaConfBaseExc
     key = str(error.full_key or "").partition("[")[0]
     default = OmegaConf.select(base, key) if key else None
     value = OmegaConf.select(OmegaConf.create(given), key) if key else None
-    word = WORDS.get(type(default), "")
+    word = WORDS.get(type(default), "") if default is not None else _optional_word(base, key)
     if isinstance(default, ListConfig):
         each = WORDS.get(type(default[0]), "a value") if default else "text"
         word = f"a list, each of it {each}, as {list(default) or ['a', 'b']}"
@@ -151,6 +152,14 @@ def _wrong_type(base: DictConfig, given: dict[str, Any], error: OmegaConfBaseExc
         return f"{error.full_key or 'a value'}: {one_line(error)}"
     shown = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
     return f"{key} is {shown!r}; it must be {word}"
+
+
+def _optional_word(base: DictConfig, key: str) -> str:
+    """Say what a key that is null by default may hold, or nothing."""
+    parent, _, name = key.rpartition(".")
+    owner = OmegaConf.get_type(base, parent) if parent else OmegaConf.get_type(base)
+    hint = get_type_hints(owner).get(name) if is_dataclass(owner) else None
+    return next((OPTIONAL_WORDS[kind] for kind in get_args(hint) if kind in OPTIONAL_WORDS), "")
 
 
 def to_yaml(config: RunConfig) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["UserError", "nearest_first"]
+__all__ = ["UserError", "check_word", "nearest_first"]
 
 
 class UserError(Exception):
@@ -17,3 +17,14 @@ def nearest_first(wrong: str, valid: Iterable[str]) -> str:
     names = sorted(valid)
     close = get_close_matches(wrong, names, n=len(names), cutoff=0.6)
     return ", ".join([*close, *(name for name in names if name not in close)])
+
+
+def check_word(key: str, word: str, valid: Iterable[str]) -> None:
+    """Check a word that chooses among names.
+
+    Raises:
+        ValueError: it is none of them; the message lists them, the nearest first.
+    """
+    names = list(valid)
+    if word not in names:
+        raise ValueError(f"{key} is {word!r}; valid are {nearest_first(word, names)}")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from gan_lightning.errors import check_word
+
 __all__ = ["OPTIMIZERS", "OptimizerConfig", "build_optimizer"]
 
 
@@ -26,8 +28,7 @@ class OptimizerConfig:
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
-        if self.name not in OPTIMIZERS:
-            raise ValueError(f"name is {self.name!r}; valid are {', '.join(OPTIMIZERS)}")
+        check_word("name", self.name, OPTIMIZERS)
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate is {self.learning_rate}; it must be positive")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):

@@ -10,6 +10,7 @@ import torch
 from gan_lightning.data import ResidentData
 from gan_lightning.data.rounds import check_batch_size
 from gan_lightning.errors import UserError
+from gan_lightning.gans import GANConfig
 from gan_lightning.schema import RunConfig
 
 __all__ = ["check_data", "check_devices", "resolve_precision", "rounds_per_batch"]
@@ -78,7 +79,8 @@ def check_data(config: RunConfig, data: ResidentData) -> None:
     """Read the data before anything is written, and refuse a batch that does not fit them.
 
     Raises:
-        UserError: the data do not fill it, or processes and packs cannot share it evenly.
+        UserError: the data do not fill it, processes and packs cannot share it evenly, or it is too
+            small for the losses.
     """
     data.test_data()
     world_size = config.trainer.devices * config.trainer.nodes
@@ -87,6 +89,12 @@ def check_data(config: RunConfig, data: ResidentData) -> None:
     except ValueError as error:
         raise UserError(f"data.{error}") from error
     _check_packs(config, world_size)
+    if isinstance(config.model, GANConfig):
+        try:
+            config.model.check_minibatch(config.data.batch_size // world_size)
+        except ValueError as error:
+            batch_size = config.data.batch_size
+            raise UserError(f"data.batch_size is {batch_size} and model.{error}") from error
 
 
 def _check_packs(config: RunConfig, world_size: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING, OmegaConf
 
-from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.errors import UserError, check_word
 
 __all__ = ["CLAIM_BOUNDS", "Claim", "LogConfig", "RunConfig", "as_plain", "check_ranges"]
 
@@ -52,9 +52,7 @@ class Claim:
         what = f"claim on {self.metric!r}"
         if sum(getattr(self, bound) is not None for bound in CLAIM_BOUNDS) != 1:
             raise ValueError(f"{what} needs one of {', '.join(CLAIM_BOUNDS)}, and one only")
-        if self.on not in CLAIM_ON:
-            valid = nearest_first(self.on, CLAIM_ON)
-            raise ValueError(f"{what}: on is {self.on!r}; valid are {valid}")
+        check_word(f"{what}: on", self.on, CLAIM_ON)
         for key in ("says", "paper", "source"):
             if "\n" in getattr(self, key).strip():
                 raise ValueError(f"{what}: {key} has several lines; it must be one")
@@ -175,18 +173,14 @@ def check_ranges(config: RunConfig) -> None:
     for key, value in at_least_zero.items():
         if value < 0:
             raise UserError(f"{key} is {value}; it must be at least 0")
-    for key, word, valid in (
-        ("trainer.precision", trainer.precision, PRECISIONS),
-        ("trainer.accelerator", trainer.accelerator, ACCELERATORS),
-        ("log.wandb", config.log.wandb, WANDB_MODES),
-    ):
-        if word not in valid:
-            raise UserError(f"{key} is {word!r}; valid are {nearest_first(word, valid)}")
-    for claim in config.claims:
-        try:
+    try:
+        check_word("trainer.precision", trainer.precision, PRECISIONS)
+        check_word("trainer.accelerator", trainer.accelerator, ACCELERATORS)
+        check_word("log.wandb", config.log.wandb, WANDB_MODES)
+        for claim in config.claims:
             claim.validate()
-        except ValueError as error:
-            raise UserError(str(error)) from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
     _validate_parts(config)
 
 

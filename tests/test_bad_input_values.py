@@ -37,7 +37,7 @@ OUT_OF_RANGE = [
     ("gan_grid", "data.spacing=inf", "data.spacing is inf; it must be finite"),
     ("gan_mnist", "data.size=29", "data.*size is 29; .*28 and 32"),
     ("gan_ring", "model.latent_size=0", "model.latent_size is 0; it must be at least 1"),
-    ("gan_ring", "model.latent_prior=norml", "model.latent_prior is 'norml'; valid are .*normal"),
+    ("gan_ring", "model.latent_prior=norml", "model.latent_prior is 'norml'; valid are normal"),
     ("gan_ring", "model.discriminator_steps=0", "model.discriminator_steps is 0; .* at least 1"),
     ("gan_ring", "model.ema_decay=1.5", r"model.ema_decay is 1.5; it must lie in \(0, 1\)"),
     ("gan_ring", "model.objective=minmax", "'minmax'; valid are minimax, "),
@@ -48,9 +48,10 @@ OUT_OF_RANGE = [
     ),
     ("infogan_mnist", "model.categorical_codes=[1]", r"categorical_codes is \[1\]; .* 2 or more"),
     ("infogan_mnist", "model.continuous_codes=-1", "model.continuous_codes is -1; .* at least 0"),
-    ("gan_ring", "network.activation=rellu", "activation is 'rellu'; valid are 'relu', "),
-    ("gan_ring", "network.initialisation=nrmal", "initialisation is 'nrmal'; valid are "),
-    ("dcgan_mnist", "network.generator_norm=btch", "generator_norm is 'btch'; valid are 'batch', "),
+    ("gan_ring", "network.activation=rellu", "network.activation is 'rellu'; valid are relu, "),
+    ("gan_ring", "network.initialisation=nrmal", "initialisation is 'nrmal'; valid are normal"),
+    ("dcgan_mnist", "network.generator_norm=btch", "generator_norm is 'btch'; valid are batch, "),
+    ("dcgan_mnist", "network.discriminator_norm=lyer", "'lyer'; valid are layer, batch, none"),
     ("classifier_mnist", "model.warm_up=1", r"model.warm_up is 1.0; it must lie in \[0, 1\)"),
     ("classifier_mnist", "model.scale=-1", r"model.scale is -1.0; it must lie in \[0, 1\)"),
     ("classifier_mnist", "data={name: ring}", "one-channel images of ten classes.* data.name"),
@@ -63,7 +64,8 @@ OUT_OF_RANGE += [
     ("gan_ring", "model.generator_optimizer.learning_rate=-1", "learning_rate is -1.0"),
     ("gan_ring", "model.generator_optimizer.betas=[0.5]", r"betas is \[0.5\]; .* two numbers"),
     ("gan_ring", "model.discriminator_optimizer.betas=[0.5,1]", r"betas is .* in \[0, 1\)"),
-    ("gan_ring", "model.generator_optimizer.name=adamm", "'adamm'.* valid are adam, "),
+    ("gan_ring", "model.generator_optimizer.name=adamm", "'adamm'; valid are adam, "),
+    ("gan_ring", "model.discriminator_optimizer.name=sdg", "optimizer.name is 'sdg'; .* sgd, "),
     ("gan_ring", "model.generator_optimizer.weight_decay=-1", "weight_decay is -1.0; .* at least"),
     ("classifier_mnist", "model.optimizer.learning_rate=-1", "learning_rate is -1.0; .* positive"),
     ("gan_ring", "data={name: swissroll, scale: 0}", "data.*scale is 0.0; .* positive"),
@@ -73,6 +75,10 @@ OUT_OF_RANGE += [
     ("gan_ring", "network.generator_hidden=[-1]", r"network.*generator_hidden is \[-1\]"),
     ("dcgan_mnist", "network.width=0", "network.*width is 0; .* at least 1"),
     ("dcgan_mnist", "network.width=-1", "network.*width is -1; .* at least 1"),
+    ("dcgan_mnist", "network.leakiness=-1", "network.leakiness is -1.0; .* at least 0"),
+    ("infogan_mnist", "network.leakiness=-1", "network.leakiness is -1.0; .* at least 0"),
+    ("classifier_mnist", "model.rotation=-1", "model.rotation is -1.0; .* at least 0"),
+    ("classifier_mnist", "model.shift=-0.5", "model.shift is -0.5; .* at least 0"),
     ("gan_ring", "trainer.accelerator=mps", "'mps'.* (cpu|auto)"),
 ]
 
@@ -125,6 +131,19 @@ def test_batch_that_does_not_fill_its_packs_in_each_process() -> None:
     words = [*SHORT, "network.packing=4", "data.batch_size=12", "--devices", "2"]
     arguments = ["train", "gan_ring", *words, "--accelerator", "cpu"]
     mistake(arguments, "data.batch_size is 12", "each of 2 processes", "nearest that does is 16")
+
+
+def test_minibatch_without_a_pair_to_pull_apart() -> None:
+    words = [*SHORT, "data.batch_size=1"]
+    parts = ("data.batch_size is 1", "model.pulling_away_weight is 0.1", "needs 2 or more")
+    mistake(["train", "ebgan_pt_mnist", *words], *parts)
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
+def test_minibatch_without_a_pair_to_pull_apart_in_each_process() -> None:
+    words = [*SHORT, "data.batch_size=2", "--devices", "2", "--accelerator", "cpu"]
+    parts = ("data.batch_size is 2", "each process needs 2 or more, and has 1")
+    mistake(["train", "ebgan_pt_mnist", *words], *parts)
 
 
 @pytest.mark.parametrize("model", ["infogan", "ebgan"])

@@ -53,6 +53,9 @@ class DigitClassifierConfig:
             raise ValueError(f"warm_up is {self.warm_up}; it must lie in [0, 1)")
         if not 0 <= self.scale < 1:
             raise ValueError(f"scale is {self.scale}; it must lie in [0, 1)")
+        for name in ("rotation", "shift"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
 
 
 class DigitClassifier(Learner):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from gan_lightning.errors import check_word
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.losses import OBJECTIVES, Objective
 
@@ -23,8 +24,7 @@ class AdversarialConfig(GANConfig):
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
         super().validate()
-        if self.objective not in OBJECTIVES:
-            raise ValueError(f"objective is {self.objective!r}; valid are {', '.join(OBJECTIVES)}")
+        check_word("objective", self.objective, OBJECTIVES)
         if not 0 <= self.label_smoothing <= 0.5:
             raise ValueError(f"label_smoothing is {self.label_smoothing}; it must lie in [0, 0.5]")
         if self.label_smoothing and not OBJECTIVES[self.objective].smooth:

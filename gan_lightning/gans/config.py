@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gan_lightning.errors import check_word
 from gan_lightning.gans.regularisation import RegularisationConfig
 from gan_lightning.optimization import OptimizerConfig
 
@@ -30,11 +31,13 @@ class GANConfig:
         """Raise a ValueError that names the first value out of range."""
         if self.latent_size < 1:
             raise ValueError(f"latent_size is {self.latent_size}; it must be at least 1")
-        if self.latent_prior not in ("uniform", "normal"):
-            raise ValueError(f"latent_prior is {self.latent_prior!r}; valid are uniform, normal")
+        check_word("latent_prior", self.latent_prior, ("uniform", "normal"))
         if self.discriminator_steps < 1:
             raise ValueError(
                 f"discriminator_steps is {self.discriminator_steps}; it must be at least 1"
             )
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"ema_decay is {self.ema_decay}; it must lie in (0, 1), or be null")
+
+    def check_minibatch(self, count: int) -> None:
+        """Raise a ValueError where the losses need more than `count` data in each process."""

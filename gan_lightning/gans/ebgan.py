@@ -43,6 +43,14 @@ class EBGANConfig(GANConfig):
                 f"pulling_away_weight is {self.pulling_away_weight}; it must be at least 0"
             )
 
+    def check_minibatch(self, count: int) -> None:
+        """Raise a ValueError where the pulling-away term has no two data to compare."""
+        if self.pulling_away_weight and count < 2:
+            raise ValueError(
+                f"pulling_away_weight is {self.pulling_away_weight}, whose term compares the data "
+                f"of a minibatch: each process needs 2 or more, and has {count}"
+            )
+
 
 class EBGAN(GAN):
     """An autoencoder whose error is low on real data, and a generator that seeks low error.

@@ -9,12 +9,12 @@ from typing import ClassVar
 
 from torch import nn
 
+from gan_lightning.errors import check_word
 from gan_lightning.networks.family import (
     Encoder,
     NetworkConfig,
     NetworkFamily,
     Shape,
-    choose,
     unsupported_shape,
 )
 from gan_lightning.networks.layout import MapsToVector, VectorToMaps
@@ -51,12 +51,16 @@ class DCGANConfig(NetworkConfig):
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
         super().validate()
+        check_word("generator_norm", self.generator_norm, GENERATOR_NORMS)
+        check_word("discriminator_norm", self.discriminator_norm, DISCRIMINATOR_NORMS)
         if self.width < 1:
             raise ValueError(f"width is {self.width}; it must be at least 1")
         if self.discriminator_width < 0:
             raise ValueError(
                 f"discriminator_width is {self.discriminator_width}; it must be at least 0"
             )
+        if self.leakiness < 0:
+            raise ValueError(f"leakiness is {self.leakiness}; it must be at least 0")
 
 
 class DCGAN(NetworkFamily[DCGANConfig]):
@@ -66,7 +70,7 @@ class DCGAN(NetworkFamily[DCGANConfig]):
     ends with its flattened last feature map, so a linear head is the paper's last convolution.
 
     Raises:
-        ValueError: the config names an unknown norm or initialisation.
+        ValueError: a value of the config is out of range.
 
     Source: Radford, Metz, Chintala 2016 (arXiv:1511.06434), sections 3 and 4, figure 1.
     Deviations: kernels are 4x4, not 5x5, so that every pixel is covered equally often; 28-pixel
@@ -77,10 +81,8 @@ class DCGAN(NetworkFamily[DCGANConfig]):
 
     def __init__(self, config: DCGANConfig) -> None:
         super().__init__(config)
-        self._generator_norm = choose(GENERATOR_NORMS, "generator_norm", config.generator_norm)
-        self._discriminator_norm = choose(
-            DISCRIMINATOR_NORMS, "discriminator_norm", config.discriminator_norm
-        )
+        self._generator_norm = GENERATOR_NORMS[config.generator_norm]
+        self._discriminator_norm = DISCRIMINATOR_NORMS[config.discriminator_norm]
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
         """Build a projection to the smallest map, then one 4x4 up-convolution a doubling."""

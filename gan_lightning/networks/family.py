@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, final
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gan_lightning.errors import check_word
 from gan_lightning.networks.heads import ScoreHead
 from gan_lightning.networks.minibatch import MinibatchDiscrimination, Pack
 
 Shape = tuple[int, ...]
 """Shape of one datum without the batch: (2,) for points, (C, H, W) for images."""
-
-Choice = TypeVar("Choice")
 
 
 @dataclass
@@ -31,11 +30,12 @@ class NetworkConfig:
     minibatch_kernels: int = 0
     # dimensions in which each of these kernels compares two data
     minibatch_dimensions: int = 5
-    # spectral normalisation of all layers of the discriminator
+    # spectral normalisation of the discriminator's trunk and heads; EBGAN's decoder has none
     spectral_norm: bool = False
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
+        check_word("initialisation", self.initialisation, INITIALISATIONS)
         for name in ("packing", "minibatch_dimensions"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
@@ -79,7 +79,7 @@ class NetworkFamily(ABC, Generic[ConfigT]):
         config: an instance of the class's `Config`.
 
     Raises:
-        ValueError: a value of the config is out of range, or `initialisation` unknown.
+        ValueError: a value of the config is out of range.
     """
 
     Config: ClassVar[type[Any]]
@@ -87,7 +87,7 @@ class NetworkFamily(ABC, Generic[ConfigT]):
     def __init__(self, config: ConfigT) -> None:
         config.validate()
         self.config = config
-        self._initialise = choose(INITIALISATIONS, "initialisation", config.initialisation)
+        self._initialise = INITIALISATIONS[config.initialisation]
 
     @abstractmethod
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
@@ -167,18 +167,6 @@ class NetworkFamily(ABC, Generic[ConfigT]):
     def initialised(self, network: nn.Module) -> nn.Module:
         """Apply the config's initialisation to every layer in place, and return the network."""
         return network.apply(self._initialise)
-
-
-def choose(table: Mapping[str, Choice], option: str, name: str) -> Choice:
-    """Look a config's word up.
-
-    Raises:
-        ValueError: the table has no such name; the message lists the valid ones.
-    """
-    if name not in table:
-        valid = ", ".join(repr(key) for key in table)
-        raise ValueError(f"{option} is {name!r}; valid are {valid}: set {option} to one of them.")
-    return table[name]
 
 
 def unsupported_shape(family: str, shape: Shape, valid: str, fix: str) -> ValueError:

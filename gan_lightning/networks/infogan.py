@@ -25,6 +25,12 @@ class InfoGANNetworksConfig(NetworkConfig):
     leakiness: float = 0.1
     initialisation: str = "normal_0.02"
 
+    def validate(self) -> None:
+        """Raise a ValueError that names the first value out of range."""
+        super().validate()
+        if self.leakiness < 0:
+            raise ValueError(f"leakiness is {self.leakiness}; it must be at least 0")
+
 
 class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
     """Two convolutions and a dense layer of 1024 units, and the same upside down.
@@ -39,7 +45,7 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
     averages of decay 0.9 (PyTorch's defaults).
 
     Raises:
-        ValueError: the config names an unknown initialisation.
+        ValueError: a value of the config is out of range.
 
     Source: Chen et al. 2016 (arXiv:1606.03657), appendix C.
     Deviations: images leave the generator through tanh in [-1, 1], not as Bernoulli means in

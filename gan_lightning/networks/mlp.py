@@ -10,12 +10,12 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from gan_lightning.errors import check_word
 from gan_lightning.networks.family import (
     Encoder,
     NetworkConfig,
     NetworkFamily,
     Shape,
-    choose,
     unsupported_shape,
 )
 
@@ -46,6 +46,7 @@ class MLPConfig(NetworkConfig):
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
         super().validate()
+        check_word("activation", self.activation, ACTIVATIONS)
         for name in ("generator_hidden", "discriminator_hidden"):
             widths = list(getattr(self, name))
             if not widths or min(widths) < 1:
@@ -60,7 +61,7 @@ class MLP(NetworkFamily[MLPConfig]):
     """Fully connected networks that take points (D,) and images (C, H, W) of any size.
 
     Raises:
-        ValueError: the config names an unknown activation or initialisation.
+        ValueError: a value of the config is out of range.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 5, for the layout. The default widths
         are customary on 2-D mixtures; the code of Metz et al. 2017 (github.com/poolio/unrolled_gan)
@@ -73,7 +74,7 @@ class MLP(NetworkFamily[MLPConfig]):
 
     def __init__(self, config: MLPConfig) -> None:
         super().__init__(config)
-        self._activation = choose(ACTIVATIONS, "activation", config.activation)
+        self._activation = ACTIVATIONS[config.activation]
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
         """Build hidden layers and a linear output, with tanh for images."""
