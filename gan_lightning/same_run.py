@@ -19,7 +19,7 @@ WITHOUT_EFFECT = (
     "trainer.rounds_per_batch",
     "trainer.threads",
 )
-"""Keys that leave the final weights as they are, threads but for rounding (tests/test_resume.py)."""
+"""Keys that leave the final weights as they are, threads up to rounding."""
 
 
 def decides(key: str) -> bool:
