@@ -13,7 +13,13 @@ from gan_lightning.errors import UserError
 from gan_lightning.gans import GANConfig
 from gan_lightning.schema import RunConfig
 
-__all__ = ["check_data", "check_devices", "resolve_precision", "rounds_per_batch"]
+__all__ = [
+    "check_data",
+    "check_devices",
+    "resolve_precision",
+    "resolve_threads",
+    "rounds_per_batch",
+]
 
 MOST_ROUNDS_PER_BATCH = 20
 
@@ -50,6 +56,18 @@ def resolve_precision(config: RunConfig, is_image: bool) -> str:
     capabilities = torch.cpu.get_capabilities()
     fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return "bf16-mixed" if fast else "32-true"
+
+
+def resolve_threads(config: RunConfig, is_image: bool) -> int:
+    """Choose the processor threads of one process.
+
+    Small matrices of points gain little by a second thread, and lose much where another program
+    wants the same core: threads that wait for each other then wait for it too.
+    """
+    processes = 1 if torch.cuda.is_available() else config.trainer.devices
+    if config.trainer.threads:
+        return config.trainer.threads
+    return max(1, torch.get_num_threads() // processes) if is_image else 1
 
 
 def check_devices(config: RunConfig) -> None:

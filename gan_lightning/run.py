@@ -22,7 +22,7 @@ from gan_lightning.distributed import AlternatingDDP
 from gan_lightning.errors import UserError
 from gan_lightning.learner import Learner
 from gan_lightning.loggers import WandbRun
-from gan_lightning.preflight import check_data, check_devices, resolve_precision
+from gan_lightning.preflight import check_data, check_devices, resolve_precision, resolve_threads
 from gan_lightning.restore import checkpoint_to_resume, updates_of
 from gan_lightning.run_folder import RUNS, RunFolder, is_first_process
 from gan_lightning.run_state import RunState, held, read_state, write_state
@@ -79,6 +79,7 @@ def train(
     check_devices(config)
     learner, data = build(config)
     check_data(config, data)
+    torch.set_num_threads(resolve_threads(config, data.spec.is_image))
     checkpoint = None
     if resume is not None:
         checkpoint = checkpoint_to_resume(resume)
@@ -172,8 +173,6 @@ def assemble(
     logging.getLogger("gan_lightning").info("precision %s", precision)
     loggers = default_loggers(config, experiment, folder, first_update)
     several = config.trainer.devices * config.trainer.nodes > 1
-    if several and not torch.cuda.is_available():
-        torch.set_num_threads(max(1, torch.get_num_threads() // config.trainer.devices))
     trainer = Trainer(
         accelerator=config.trainer.accelerator,
         devices=config.trainer.devices,

@@ -17,8 +17,9 @@ WITHOUT_EFFECT = (
     "checkpoints",
     "evaluation.every",
     "trainer.rounds_per_batch",
+    "trainer.threads",
 )
-"""Keys that leave the final weights and measures as they are; tests/test_resume.py holds it."""
+"""Keys that leave the final weights as they are, threads up to rounding."""
 
 
 def decides(key: str) -> bool:

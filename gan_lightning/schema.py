@@ -71,6 +71,8 @@ class TrainerConfig:
     # processes a node, each with a device of its own
     devices: int = 1
     nodes: int = 1
+    # processor threads; 0 chooses: one for points, as many as PyTorch takes for images
+    threads: int = 0
     # rounds of the game in one Lightning batch; 0 chooses: 1 for images, up to 20 for points
     rounds_per_batch: int = 0
     # memory layout of the networks' convolutions: channels last
@@ -157,6 +159,7 @@ def check_ranges(config: RunConfig) -> None:
     }
     at_least_zero = {
         "seed": config.seed,
+        "trainer.threads": trainer.threads,
         "trainer.rounds_per_batch": trainer.rounds_per_batch,
         "evaluation.every": config.evaluation.every,
         "pictures.every": config.pictures.every,

@@ -43,7 +43,7 @@ def seed_run(
         config: of the run, its seed included.
         experiment: its name; runs are looked up and made in RUNS/EXPERIMENT.
         runs: folder of all runs.
-        threads: of torch in training; None leaves what torch chose.
+        threads: of the processor in training; None leaves what the config says.
         say: takes the line that says which.
 
     Raises:
@@ -59,12 +59,10 @@ def seed_run(
             f"verify trains on one device: make the run by `gan-lightning train {experiment} "
             f"--seed {config.seed}` with the same settings, and verify takes it when it has ended"
         )
-    import torch
-
     from gan_lightning.run import train
 
     if threads is not None:
-        torch.set_num_threads(threads)
+        config.trainer.threads = threads
     doing = f"goes on with {interrupted.path}" if interrupted is not None else "trains"
     say(f"seed {config.seed}: {doing}")
     outcome = train(config, experiment, resume=interrupted, runs=runs)
