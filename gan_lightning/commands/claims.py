@@ -44,7 +44,7 @@ __all__ = ["results", "verify"]
     help="Of the results, a row of its own; needed to write them where overrides change what is "
     "measured. By default EXP.",
 )
-@click.option("--threads", type=int, help="Of torch; by default as many as torch chooses.")
+@click.option("--threads", type=int, help="Of the processor; by default what trainer.threads says.")
 @overrides_argument
 @for_people
 def verify(
