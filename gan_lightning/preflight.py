@@ -61,8 +61,9 @@ def resolve_precision(config: RunConfig, is_image: bool) -> str:
 def resolve_threads(config: RunConfig, is_image: bool) -> int:
     """Choose the processor threads of one process.
 
-    Small matrices of points gain little by a second thread, and lose much where another program
-    wants the same core: threads that wait for each other then wait for it too.
+    A second thread makes an update of gan_ring a third faster on an idle processor, and four times
+    slower where another program wants the same core: threads that wait for each other then wait for
+    it too.
     """
     processes = 1 if torch.cuda.is_available() else config.trainer.devices
     if config.trainer.threads:
