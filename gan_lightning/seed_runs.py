@@ -30,20 +30,13 @@ class Interrupted(Exception):  # noqa: N818 - a user's wish, not an error
         self.signal = signal
 
 
-def seed_run(
-    config: RunConfig,
-    experiment: str,
-    runs: Path,
-    threads: int | None,
-    say: Callable[[str], None],
-) -> SeedRun:
+def seed_run(config: RunConfig, experiment: str, runs: Path, say: Callable[[str], None]) -> SeedRun:
     """Take the finished run of a config, else go on with an interrupted one, else train.
 
     Args:
         config: of the run, its seed included.
         experiment: its name; runs are looked up and made in RUNS/EXPERIMENT.
         runs: folder of all runs.
-        threads: of the processor in training; None leaves what the config says.
         say: takes the line that says which.
 
     Raises:
@@ -61,8 +54,6 @@ def seed_run(
         )
     from gan_lightning.run import train
 
-    if threads is not None:
-        config.trainer.threads = threads
     doing = f"goes on with {interrupted.path}" if interrupted is not None else "trains"
     say(f"seed {config.seed}: {doing}")
     outcome = train(config, experiment, resume=interrupted, runs=runs)

@@ -39,7 +39,6 @@ class Request:
         runs: folder of all runs: finished ones are taken from there, new ones made there.
         output: folder of the results; by default docs/results of the checkout.
         name: of the results; by default the experiment's where no override changes the outcome.
-        threads: of torch; by default as many as torch chooses.
     """
 
     experiment: str
@@ -48,7 +47,6 @@ class Request:
     runs: Path = RUNS
     output: Path | None = None
     name: str | None = None
-    threads: int | None = None
 
 
 def verify(request: Request, say: Callable[[str], None]) -> int:
@@ -75,7 +73,7 @@ def verify(request: Request, say: Callable[[str], None]) -> int:
     verdicts: list[Verdict] = []
     for config in configs:
         try:
-            results.runs.append(seed_run(config, path.stem, request.runs, request.threads, say))
+            results.runs.append(seed_run(config, path.stem, request.runs, say))
         except Interrupted as stopped:
             say("stopped; the same command goes on")
             return 128 + stopped.signal
@@ -100,8 +98,6 @@ def _configs(request: Request, path: Path) -> list[RunConfig]:
             raise UserError(f"--seeds has {seed}; it must be at least 0")
         if request.seeds.count(seed) > 1:
             raise UserError(f"--seeds has {seed} twice; each seed makes one run")
-    if request.threads is not None and request.threads < 1:
-        raise UserError(f"--threads is {request.threads}; it must be at least 1")
     for override in request.overrides:
         if override.partition("=")[0] == "seed":
             raise UserError(f"{override} is for `train`; give seeds by --seeds")

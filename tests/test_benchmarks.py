@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -71,3 +72,36 @@ def test_script_prints_a_row_an_experiment():
     assert row.split()[:2] == ["gan_ring", "100"]
     assert "trainer/bare" in header
     assert "torch" in machine
+
+
+@pytest.fixture
+def grid(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import ebgan_grid
+
+    monkeypatch.setattr(ebgan_grid, "FOLDER", tmp_path)
+    setting = {name: values[0] for name, values in ebgan_grid.GRID.items()}
+    return ebgan_grid, setting, tmp_path
+
+
+def test_grid_page_counts_the_settings_above_half_of_the_best_score(grid):
+    module, setting, folder = grid
+    scores = {"GAN": ["0.4", "1.1"], "EBGAN": ["1.3", "2.0"], "EBGAN-PT": ["0.99"]}
+    rows = [
+        {"method": method, **setting, module.SCORE: score, "classes/covered": "10"}
+        for method, values in scores.items()
+        for score in values
+    ]
+    module.write_page(rows, updates=7)
+    page = (folder / "ebgan_grid.md").read_text()
+    for line in ("| GAN | 2 | 1 |", "| EBGAN | 2 | 2 |", "| EBGAN-PT | 1 | 0 |"):
+        assert line in page
+    assert (folder / "ebgan_grid.png").stat().st_size > 1000
+
+
+def test_grid_keeps_no_row_of_a_run_that_a_signal_ended(grid, monkeypatch):
+    module, setting, _ = grid
+    ended = SimpleNamespace(interrupted=15, measures={})
+    monkeypatch.setattr(module, "train", lambda *args, **options: ended)
+    with pytest.raises(SystemExit, match="143"):
+        module.measured("EBGAN", setting, updates=3)

@@ -274,7 +274,6 @@ def test_a_damaged_file_is_named(content: str, folder: Path) -> None:
         (["--seeds", "0", "-1"], "--seeds has -1; it must be at least 0"),
         (["--seeds", "one"], "'one' is not a valid integer"),
         (["seed=1"], "give seeds by --seeds"),
-        (["--threads", "0"], "--threads is 0"),
         (["--name", "a/b"], "--name is 'a/b'"),
         (["--name", "gan_ring"], "--name is 'gan_ring', the name of an experiment"),
         (["--name", "tiny_ring", "trainer.max_steps=2"], "--name is 'tiny_ring', the name of"),

@@ -44,7 +44,6 @@ __all__ = ["results", "verify"]
     help="Of the results, a row of its own; needed to write them where overrides change what is "
     "measured. By default EXP.",
 )
-@click.option("--threads", type=int, help="Of the processor; by default what trainer.threads says.")
 @overrides_argument
 @for_people
 def verify(
@@ -53,7 +52,6 @@ def verify(
     runs: Path,
     output: Path | None,
     name: str | None,
-    threads: int | None,
     overrides: Sequence[str],
 ) -> None:
     """Train EXP on several seeds and hold its paper's claims against the result.
@@ -75,7 +73,7 @@ def verify(
         from gan_lightning.verification import Request
         from gan_lightning.verification import verify as run
 
-    request = Request(experiment, seeds, overrides, runs, output, name, threads)
+    request = Request(experiment, seeds, overrides, runs, output, name)
     sys.exit(run(request, click.echo))
 
 
