@@ -114,6 +114,7 @@ def bare(config: RunConfig, tick: Tick) -> None:
             discriminator_step.zero_grad()
             (loss + game.information(recognised, codes)).backward()
             discriminator_step.step()
+            torch.clear_autocast_cache()
             for parameter in moving[0]:
                 parameter.requires_grad_(False)
             fake_logits, recognised = game.discriminator(fake)
@@ -294,12 +295,12 @@ def _device(config: RunConfig) -> torch.device:
 
 
 def _autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Compute in bfloat16 where the run does; Lightning keeps no copies of cast weights either."""
+    """Compute in bfloat16 where the run does."""
     if precision == "32-true":
         return nullcontext()
     if precision != "bf16-mixed":
         raise ValueError(f"the bare loop knows 32-true and bf16-mixed, not {precision}")
-    return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False)
+    return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def _tutorial_batches(data: ResidentData, size: int) -> Iterator[Tensor]:

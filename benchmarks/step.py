@@ -116,9 +116,10 @@ def work(
     variant: str, experiment: str, overrides: Sequence[str], connection: Connection[Any, Any]
 ) -> None:
     """Train one variant in this process; the first message is the batch size."""
-    import torch
+    from gan_lightning.machine import set_up_arithmetic
 
-    torch.set_flush_denormal(variant != "textbook")
+    if variant != "textbook":
+        set_up_arithmetic()
     from loops import LOOPS, Finished
 
     from gan_lightning.config import load_config

@@ -12,6 +12,7 @@ from gan_lightning.callbacks import latest_checkpoint
 from gan_lightning.data import ResidentData
 from gan_lightning.errors import UserError
 from gan_lightning.learner import Learner
+from gan_lightning.machine import set_up_arithmetic
 from gan_lightning.run_folder import RunFolder
 from gan_lightning.schema import RunConfig
 
@@ -24,7 +25,7 @@ def load_learner(folder: RunFolder) -> tuple[Learner, ResidentData, RunConfig]:
     Raises:
         UserError: the run has no checkpoint, or it cannot be read.
     """
-    torch.set_flush_denormal(True)
+    set_up_arithmetic()
     config = folder.config()
     learner, data = build(config)
     checkpoint = _read_checkpoint(checkpoint_to_resume(folder))

@@ -22,6 +22,7 @@ from gan_lightning.distributed import AlternatingDDP
 from gan_lightning.errors import UserError
 from gan_lightning.learner import Learner
 from gan_lightning.loggers import WandbRun
+from gan_lightning.machine import set_up_arithmetic
 from gan_lightning.preflight import check_data, check_devices, resolve_precision, resolve_threads
 from gan_lightning.restore import checkpoint_to_resume, updates_of
 from gan_lightning.run_folder import RUNS, RunFolder, is_first_process
@@ -75,7 +76,7 @@ def train(
     Raises:
         UserError: nothing has been written then, or the run folder says how far it got.
     """
-    torch.set_flush_denormal(True)
+    set_up_arithmetic()
     check_devices(config)
     learner, data = build(config)
     check_data(config, data)

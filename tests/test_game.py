@@ -37,10 +37,10 @@ class StepWatch(Callback):
         self.steps.append((number, now, with_gradient))
 
 
-def watched(model: str, *overrides: str) -> tuple[GAN, StepWatch]:
+def watched(model: str, *overrides: str, precision: str = "32-true") -> tuple[GAN, StepWatch]:
     learner, data = build(config(model, *overrides))
     watch = StepWatch()
-    quiet_trainer(callbacks=[watch]).fit(learner, datamodule=data)
+    quiet_trainer(callbacks=[watch], precision=precision).fit(learner, datamodule=data)
     assert isinstance(learner, GAN)
     return learner, watch
 
@@ -51,9 +51,9 @@ def names_of(learner: GAN, players: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-@pytest.mark.parametrize("steps", [1, 3])
-def test_a_step_moves_the_stepping_player_only(model: str, steps: int) -> None:
-    learner, watch = watched(model, f"model.discriminator_steps={steps}")
+@pytest.mark.parametrize(("steps", "precision"), [(1, "32-true"), (3, "bf16-mixed")])
+def test_a_step_moves_the_stepping_player_only(model: str, steps: int, precision: str) -> None:
+    learner, watch = watched(model, f"model.discriminator_steps={steps}", precision=precision)
     order = [number for number, _, _ in watch.steps]
     assert order == ([0] * steps + [1]) * 6
     players = [

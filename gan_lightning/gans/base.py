@@ -188,6 +188,7 @@ class GAN(Learner):
     @final
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Play the batch's rounds; batch data has shape (rounds, minibatches, N, *shape)."""
+        torch.set_autocast_cache_enabled(True)  # Lightning turns it off; a step clears it
         for game_round in batch.unbind():
             self._play(game_round.unbind())
 
@@ -237,6 +238,7 @@ class GAN(Learner):
         optimizer.zero_grad()
         self.manual_backward(torch.stack(list(terms.values())).sum())
         optimizer.step()
+        torch.clear_autocast_cache()  # of the weights as they were before the step
 
     def _optimizers(self) -> tuple[LightningOptimizer, LightningOptimizer]:
         optimizers = self.optimizers()
