@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from gan_lightning.evaluation.trust import ESTIMATE, EXACT, FEWEST, EstimateCheck
+from gan_lightning.evaluation.trust import ESTIMATE, FEWEST, TRUTHS, EstimateCheck
 
 NAME = "critic/rank_correlation"
 
@@ -15,7 +15,7 @@ def after(pairs: list[tuple[float, float]]) -> dict[str, float]:
     check = EstimateCheck()
     found: dict[str, float] = {}
     for estimate, exact in pairs:
-        found = check.with_latest({ESTIMATE: estimate, EXACT: exact})
+        found = check.with_latest({ESTIMATE: estimate, TRUTHS[0]: exact})
     return found
 
 
@@ -36,5 +36,14 @@ def test_few_evaluations_constant_estimates_and_other_variants_say_nothing() -> 
     assert after([(1.0, 2.0)] * (FEWEST + 2)) == {}
     assert after([(float(step), float(step)) for step in range(FEWEST - 1)]) == {}
     check = EstimateCheck()
-    assert check.with_latest({EXACT: 1.0}) == {}
+    assert check.with_latest({TRUTHS[0]: 1.0}) == {}
     assert check.pairs == []
+
+
+def test_on_digits_the_quality_of_samples_stands_for_the_distance() -> None:
+    check = EstimateCheck()
+    for step in range(FEWEST):
+        found = check.with_latest({ESTIMATE: 1.0 / (1 + step), "fd_digits": 9.0 - step})
+    assert found == {NAME: pytest.approx(1)}
+    check.with_latest({ESTIMATE: 2.0, "wasserstein/exact": 0.5, "fd_digits": 99.0})
+    assert check.pairs[-1] == [2.0, 0.5]
