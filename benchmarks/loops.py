@@ -312,7 +312,13 @@ def _tutorial_batches(data: ResidentData, size: int) -> Iterator[Tensor]:
         while True:
             for (batch,) in batches:
                 yield batch
-    scale = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+    scale = transforms.Compose(
+        [
+            transforms.Resize(data.config.size),
+            transforms.ToTensor(),
+            transforms.Normalize((0.5,), (0.5,)),
+        ]
+    )
     with TemporaryDirectory() as root:
         raw = Path(root, datasets.MNIST.__name__, "raw")
         raw.mkdir(parents=True)

@@ -1,15 +1,24 @@
-"""Errors that a person can mend: one line, exit code 2, no traceback."""
+"""What a person is told: errors that they can mend, in one line, and warnings."""
 
 from __future__ import annotations
 
+import errno
+import logging
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["UserError", "check_word", "nearest_first"]
+__all__ = ["Diverged", "UserError", "check_word", "nearest_first", "storage_error", "warn"]
+
+STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO)
 
 
 class UserError(Exception):
     """A user's mistake; the message names the wrong value, the valid ones and the fix."""
+
+
+class Diverged(Exception):  # noqa: N818 - what a run did, no fault of the program
+    """A run's loss or weights are not finite; the message says since when, and what to try."""
 
 
 def nearest_first(wrong: str, valid: Iterable[str]) -> str:
@@ -28,3 +37,20 @@ def check_word(key: str, word: str, valid: Iterable[str]) -> None:
     names = list(valid)
     if word not in names:
         raise ValueError(f"{key} is {word!r}; valid are {nearest_first(word, names)}")
+
+
+def storage_error(error: BaseException | None) -> OSError | None:
+    """Find, among an error and what led to it, a disk that is full or not to be written."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def warn(line: str) -> None:
+    """Tell a person at once, above the progress bar, and the run's log."""
+    from tqdm import tqdm
+
+    logging.getLogger("gan_lightning").warning(line)
+    tqdm.write(f"gan-lightning: {line}", file=sys.stderr)

@@ -27,13 +27,13 @@ __all__ = ["evaluate_file", "evaluate_run", "write_samples", "write_traversal"]
 CHUNK = 500
 
 
-def evaluate_run(run: str, count: int | None) -> dict[str, float]:
-    """Measure the model of a run's latest checkpoint.
+def evaluate_run(run: str, count: int | None, checkpoint: str = "latest") -> dict[str, float]:
+    """Measure the model of a run's checkpoint, `latest` or `best`.
 
     Raises:
         UserError: there is no such run, or it has no checkpoint.
     """
-    learner, data, config = load_learner(RunFolder.find(run))
+    learner, data, config = load_learner(RunFolder.find(run), checkpoint)
     return evaluate(learner, data, config.evaluation.samples if count is None else count)
 
 
@@ -60,7 +60,9 @@ def evaluate_file(path: Path, name: str | None) -> dict[str, float]:
     return judge.compute()
 
 
-def write_samples(run: str, count: int, seed: int, output: Path) -> None:
+def write_samples(
+    run: str, count: int, seed: int, output: Path, checkpoint: str = "latest"
+) -> None:
     """Generate data with a run's model and write them as `.npz` or `.png`.
 
     Raises:
@@ -71,7 +73,7 @@ def write_samples(run: str, count: int, seed: int, output: Path) -> None:
     _check_seed(seed)
     if output.suffix not in (".npz", ".png"):
         raise UserError(f"--output is {output}; its name must end in .npz or .png")
-    gan, data, _ = _gan_of(run)
+    gan, data, _ = _gan_of(run, checkpoint)
     if output.suffix == ".png" and data.spec.shape == (1,):
         raise UserError(f"run {run!r} makes numbers, which no picture shows; use --output x.npz")
     arrays = _generated(gan, count, seed)
@@ -87,7 +89,9 @@ def write_samples(run: str, count: int, seed: int, output: Path) -> None:
     write_file(output, lambda file: Image.fromarray(picture).save(file, "png"))
 
 
-def write_traversal(run: str, rows: int, seed: int, output: Path) -> None:
+def write_traversal(
+    run: str, rows: int, seed: int, output: Path, checkpoint: str = "latest"
+) -> None:
     """Draw what each code of a run's model does.
 
     Raises:
@@ -98,7 +102,7 @@ def write_traversal(run: str, rows: int, seed: int, output: Path) -> None:
     _check_seed(seed)
     if output.suffix != ".png":
         raise UserError(f"--output is {output}; its name must end in .png")
-    gan, data, _ = _gan_of(run)
+    gan, data, _ = _gan_of(run, checkpoint)
     if not data.spec.is_image:
         raise UserError(f"run {run!r} makes points, and traversals are for images; use `sample`")
     picture = traversal_picture(gan, seed, rows)
@@ -131,8 +135,8 @@ def write_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
         ) from error
 
 
-def _gan_of(run: str) -> tuple[GAN, ResidentData, RunConfig]:
-    learner, data, config = load_learner(RunFolder.find(run))
+def _gan_of(run: str, checkpoint: str) -> tuple[GAN, ResidentData, RunConfig]:
+    learner, data, config = load_learner(RunFolder.find(run), checkpoint)
     if not isinstance(learner, GAN):
         raise UserError(f"run {run!r} is of {config.model.name}, which generates nothing")
     return learner, data, config

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from math import isfinite
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from pytorch_lightning import LightningModule
@@ -13,7 +14,29 @@ from torch import Tensor, nn
 
 from gan_lightning.batch import DataSpec
 
-__all__ = ["Learner", "evaluation_mode"]
+__all__ = ["Broken", "Learner", "evaluation_mode"]
+
+
+class Broken(NamedTuple):
+    """Where numbers stopped being finite.
+
+    Args:
+        update: after whose steps, counted from 1.
+        terms: losses of that update, by name.
+        weights: names of those that are not finite.
+    """
+
+    update: int
+    terms: Mapping[str, float]
+    weights: tuple[str, ...] = ()
+
+    def in_words(self) -> str:
+        """Say what is not finite, the rest in brackets."""
+        wrong = [f"{name} is {value}" for name, value in self.terms.items() if not isfinite(value)]
+        fine = [f"{name} {value:.4g}" for name, value in self.terms.items() if isfinite(value)]
+        wrong += [f"weights {name} are not finite" for name in self.weights[:3]]
+        said = ", ".join(wrong) or "another process found a loss that is not finite"
+        return f"{said} ({', '.join(fine)})" if fine else said
 
 
 class Learner(LightningModule, ABC):
@@ -31,6 +54,7 @@ class Learner(LightningModule, ABC):
         images_seen: real data seen so far, on all processes together.
         log_every: updates between two rows of the log.
         losses: the latest logged loss terms, by name.
+        broken: where loss terms stopped being finite in this process, or None.
     """
 
     Config: ClassVar[type[Any]]
@@ -44,6 +68,8 @@ class Learner(LightningModule, ABC):
         self.images_seen = 0
         self.log_every = 50
         self.losses: dict[str, float] = {}
+        self.broken: Broken | None = None
+        self._unchecked: list[Tensor] = []
 
     @abstractmethod
     def network_to_ship(self) -> nn.Module:
@@ -53,13 +79,26 @@ class Learner(LightningModule, ABC):
         """Count one update on `images` data of this process, and log its losses when due."""
         self.updates += 1
         self.images_seen += images * self.trainer.world_size
-        if self.updates % self.log_every == 0:
-            values = torch.stack([value.detach().float() for value in terms.values()]).tolist()
-            self.losses = dict(zip(terms, values, strict=True))
+        values = torch.stack([value.detach().float() for value in terms.values()])
+        due = self.updates % self.log_every == 0
+        self._unchecked.append(values)
+        if due or values.device.type == "cpu":  # elsewhere looking at a number waits for it
+            self._check(list(terms))
+        if due:
+            self.losses = dict(zip(terms, values.tolist(), strict=True))
             for logger in self.loggers:
                 logger.log_metrics(
                     {**self.losses, "images_seen": self.images_seen}, step=self.updates
                 )
+
+    def _check(self, names: list[str]) -> None:
+        """Note the first update of the latest whose losses are not finite."""
+        rows, self._unchecked = self._unchecked, []
+        finite = torch.stack(rows).isfinite().all(1)
+        if self.broken is None and not finite.all():
+            first = int(finite.int().argmin())
+            terms = dict(zip(names, rows[first].tolist(), strict=True))
+            self.broken = Broken(self.updates - len(rows) + 1 + first, terms)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the counters."""

@@ -24,7 +24,7 @@ from gan_lightning.learner import Learner
 from gan_lightning.loggers import WandbRun
 from gan_lightning.machine import set_up_arithmetic
 from gan_lightning.preflight import check_data, check_devices, resolve_precision, resolve_threads
-from gan_lightning.restore import checkpoint_to_resume, updates_of
+from gan_lightning.restore import Saved, last_saved
 from gan_lightning.run_folder import RUNS, RunFolder, is_first_process
 from gan_lightning.run_state import RunState, held, read_state, write_state
 from gan_lightning.schema import RunConfig, as_plain
@@ -70,7 +70,7 @@ def train(
         config: of the run.
         experiment: its name, for the folder and for W&B.
         output: folder of the run; by default RUNS/EXPERIMENT/<time>.
-        resume: a run to go on with, from its latest checkpoint.
+        resume: a run to go on with, from its latest whole checkpoint, or from its beginning.
         runs: folder of all runs.
 
     Raises:
@@ -81,21 +81,19 @@ def train(
     learner, data = build(config)
     check_data(config, data)
     torch.set_num_threads(resolve_threads(config, data.spec.is_image))
-    checkpoint = None
-    if resume is not None:
-        checkpoint = checkpoint_to_resume(resume)
-        first_update = updates_of(checkpoint)
-        left = config.trainer.max_steps - first_update
+    saved = None if resume is None else last_saved(resume, put_aside=True)
+    if resume is not None and saved is not None:
+        left = config.trainer.max_steps - saved.updates
         if left < 0 or (left == 0 and read_state(resume.path).measures is not None):
             raise UserError(
-                f"run {resume.path} has made all its {first_update:,} updates; "
+                f"run {resume.path} has made all its {saved.updates:,} updates; "
                 f"to go on, give a larger trainer.max_steps"
             )
     folder = resume or RunFolder.create(experiment, output, runs)
     alone = is_first_process() and config.trainer.nodes == 1
     try:
         with held(folder.path) if alone else nullcontext(), logged_to(folder.log):
-            return _train(config, experiment, folder, learner, data, checkpoint)
+            return _train(config, experiment, folder, learner, data, saved)
     except BaseException:
         if resume is None and learner.updates == 0 and is_first_process():
             folder.remove()
@@ -108,11 +106,11 @@ def _train(
     folder: RunFolder,
     learner: Learner,
     data: ResidentData,
-    checkpoint: Path | None,
+    saved: Saved | None,
 ) -> Outcome:
     if is_first_process():
         folder.describe(config)
-    first_update = 0 if checkpoint is None else updates_of(checkpoint)
+    first_update = 0 if saved is None else saved.updates
     start = time.perf_counter()
     callbacks = default_callbacks(config, folder, data)
     trainer = assemble(config, experiment, folder, data.spec, callbacks, first_update)
@@ -121,7 +119,7 @@ def _train(
     signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
     stopwatch = next(c for c in callbacks if isinstance(c, Stopwatch))
     with _closed(wandb_runs, signals):
-        _fit(trainer, learner, data, checkpoint)
+        _fit(trainer, learner, data, None if saved is None else saved.path)
         seconds = time.perf_counter() - start
         measures = evaluation.measures if signals.received is None else {}
         for wandb_run in wandb_runs:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from gan_lightning.schema import RunConfig, as_plain
 
-__all__ = ["decides", "deciding"]
+__all__ = ["decides", "deciding", "differences"]
 
 WITHOUT_EFFECT = (
     "title",
@@ -20,6 +21,9 @@ WITHOUT_EFFECT = (
     "trainer.threads",
 )
 """Keys that leave the final weights as they are, threads up to rounding."""
+
+BESIDES = ("trainer.max_steps", "evaluation.")
+"""Keys that decide what is measured of which weights, not the weights of an update."""
 
 
 def decides(key: str) -> bool:
@@ -36,3 +40,28 @@ def deciding(config: RunConfig) -> dict[str, Any]:
         for section, value in as_plain(config).items()
         if decides(section)
     }
+
+
+def differences(before: RunConfig, now: RunConfig) -> list[str]:
+    """Say which values that decide the weights differ, as `model.latent_size 2 -> 3`.
+
+    A longer budget is none: its first updates are the same.
+
+    Args:
+        before: config that a run was begun with.
+        now: config that it is to go on with.
+    """
+    old, new = (dict(_flat(deciding(config))) for config in (before, now))
+    keys = [key for key in {**old, **new} if not key.startswith(BESIDES)]
+    return [
+        f"{key} {old.get(key)} -> {new.get(key)}" for key in keys if old.get(key) != new.get(key)
+    ]
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested dictionaries with their keys."""
+    if not isinstance(value, dict):
+        yield key, value
+        return
+    for name, part in value.items():
+        yield from _flat(part, f"{key}.{name}" if key else str(name))

@@ -13,7 +13,9 @@ from pytorch_lightning.loggers import Logger
 
 from gan_lightning.callbacks import (
     Checkpoints,
+    CollapseWatch,
     Evaluation,
+    FiniteWatch,
     PhasePortrait,
     SampleGrid,
     Scatter,
@@ -35,10 +37,12 @@ __all__ = ["default_callbacks", "default_loggers", "logged_to"]
 def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) -> list[Callback]:
     """List what watches the run; signals come first, the checkpoint after what it must include."""
     callbacks: list[Callback] = [StopOnSignal(), UpdatesBar(config.trainer.max_steps)]
-    callbacks.append(Stopwatch(folder.path))
+    callbacks += [FiniteWatch(folder.checkpoints), Stopwatch(folder.path)]
     evaluation = config.evaluation
-    callbacks.append(Evaluation(data, evaluation.every, evaluation.samples))
+    measured = Evaluation(data, evaluation.every, evaluation.samples)
+    callbacks.append(measured)
     if config.model.name in GANS:
+        callbacks.append(CollapseWatch(measured, data.kinds))
         every = config.pictures.every
         if data.spec.is_image:
             callbacks.append(SampleGrid(folder.samples, every, config.pictures.samples))
@@ -50,7 +54,7 @@ def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) 
         if GANS[config.model.name].watches_weights:
             callbacks.append(WeightHistogram(folder.samples, every))
     checkpoints = config.checkpoints
-    callbacks.append(Checkpoints(folder.checkpoints, checkpoints.every, checkpoints.keep))
+    callbacks.append(Checkpoints(folder.checkpoints, checkpoints.every, checkpoints.keep, measured))
     return callbacks
 
 

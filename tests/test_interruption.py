@@ -17,7 +17,7 @@ from test_resume import assert_equal
 from worlds import config
 
 import gan_lightning.run
-from gan_lightning.callbacks import Evaluation, latest_checkpoint
+from gan_lightning.callbacks import Evaluation, checkpoints
 from gan_lightning.callbacks import pictures as drawing
 from gan_lightning.evaluation.judges import CHUNK, DigitJudge, ModeJudge
 from gan_lightning.metrics.statistics_cache import cache_folder
@@ -63,7 +63,7 @@ def pictures_of(outcome: Outcome) -> list[str]:
 
 
 def checkpoint_of(outcome: Outcome) -> dict[str, Any]:
-    path = latest_checkpoint(outcome.folder.checkpoints)
+    path = checkpoints(outcome.folder.checkpoints)[-1]
     content: dict[str, Any] = torch.load(str(path), weights_only=True)
     return {name: content[name] for name in ("progress", "state_dict", "optimizer_states")}
 

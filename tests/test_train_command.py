@@ -53,7 +53,10 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
     assert int(last["images_seen"]) == 4 * 8 * getattr(config.model, "discriminator_steps", 1)
 
     kept = sorted(path.name for path in (folder / "checkpoints").iterdir())
-    assert kept == ["update_0000002.ckpt", "update_0000004.ckpt"]
+    assert [name for name in kept if name != "best.ckpt"] == [
+        "update_0000002.ckpt",
+        "update_0000004.ckpt",
+    ]
     assert checkpoint(folder)["progress"]["updates"] == 4
     assert "precision" in (folder / "log.txt").read_text()
     assert not list(folder.rglob("*.partial"))
@@ -171,3 +174,16 @@ def test_a_stopped_run_saves_and_measures_nothing(
     names = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()]
     assert names == ["update_0000001.ckpt"]
     assert not (tmp_path / "run" / "measures.json").exists()
+
+
+def test_resume_refuses_other_values_unless_asked(ring_run: TinyRun) -> None:
+    shutil.copytree(ring_run.folder, "run")
+    words = ["train", "gan_ring", "--resume", "run", "trainer.max_steps=8", "seed=5"]
+    words += ["model.generator_optimizer.learning_rate=0.1"]
+    before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    refused = run_cli(*words)
+    assert refused.code == 2
+    assert "seed 0 -> 5, model.generator_optimizer.learning_rate 0.0001 -> 0.1" in refused.err
+    assert "--allow-changes" in refused.err
+    assert before == {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    assert run_cli(*words, "--allow-changes").code == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gan_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints, latest_checkpoint
+from gan_lightning.callbacks.checkpoints import BEST, AtomicCheckpointIO, Checkpoints, checkpoints
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.histograms import WeightHistogram
 from gan_lightning.callbacks.interruption import StopOnSignal
@@ -10,11 +10,15 @@ from gan_lightning.callbacks.pictures import SampleGrid, Scatter, TraversalGrid
 from gan_lightning.callbacks.portraits import PhasePortrait
 from gan_lightning.callbacks.progress import UpdatesBar
 from gan_lightning.callbacks.stopwatch import Stopwatch
+from gan_lightning.callbacks.watchdogs import CollapseWatch, FiniteWatch
 
 __all__ = [
+    "BEST",
     "AtomicCheckpointIO",
     "Checkpoints",
+    "CollapseWatch",
     "Evaluation",
+    "FiniteWatch",
     "PhasePortrait",
     "SampleGrid",
     "Scatter",
@@ -23,5 +27,5 @@ __all__ = [
     "TraversalGrid",
     "UpdatesBar",
     "WeightHistogram",
-    "latest_checkpoint",
+    "checkpoints",
 ]

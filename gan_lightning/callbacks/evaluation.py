@@ -27,7 +27,8 @@ class Evaluation(Periodic):
         samples: generated data to measure, over all processes.
 
     Attributes:
-        measures: of the latest evaluation, by name.
+        measures: of the latest evaluation, by name; the same on every process.
+        measured: update of the latest evaluation in this process, or None.
     """
 
     def __init__(self, data: ResidentData, every: int, samples: int) -> None:
@@ -35,6 +36,7 @@ class Evaluation(Periodic):
         self.data = data
         self.samples = samples
         self.measures: dict[str, float] = {}
+        self.measured: int | None = None
         self._estimates = EstimateCheck()
 
     def act(self, trainer: Trainer, learner: Learner) -> None:
@@ -47,6 +49,8 @@ class Evaluation(Periodic):
         )
         self.measures = evaluate(learner, self.data, self.samples, share)
         self.measures |= self._estimates.with_latest(self.measures)
+        self.measures = trainer.strategy.broadcast(self.measures)
+        self.measured = learner.updates
         for logger in trainer.loggers:
             logger.log_metrics(self.measures, step=learner.updates)
 

@@ -61,6 +61,12 @@ class UpdatesBar(ProgressBar):
             self._bar.set_postfix(shown, refresh=False)
         self._bar.update(pl_module.updates - self._bar.n)
 
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Leave the bar where it is, so that the error begins a line."""
+        self.teardown(trainer, pl_module, "fit")
+
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Leave the finished bar on the screen."""
         if self._bar is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import signal
 import sys
 from collections.abc import Callable
@@ -11,12 +10,14 @@ from typing import Any, TypeVar
 
 import click
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import Diverged, UserError, storage_error
 
 __all__ = ["Failure", "for_people"]
 
+DIVERGED = 3
+"""Exit code of a run whose numbers are no longer finite."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
-STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 class Failure(click.ClickException):
@@ -39,6 +40,9 @@ def for_people(command: Command) -> Command:
             return command(*args, **kwargs)
         except UserError as error:
             raise Failure(str(error)) from error
+        except Diverged as error:
+            click.echo(f"gan-lightning: training diverged at {error}", err=True)
+            sys.exit(DIVERGED)
         except KeyboardInterrupt as interrupt:
             click.echo(
                 "gan-lightning: interrupted; a run that has a checkpoint goes on by "
@@ -47,7 +51,7 @@ def for_people(command: Command) -> Command:
             )
             sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
         except Exception as error:
-            if (cause := _storage_error(error)) is None:
+            if (cause := storage_error(error)) is None:
                 raise
             where = f" {cause.filename}" if cause.filename else ""
             raise Failure(
@@ -62,12 +66,3 @@ def for_people(command: Command) -> Command:
 
 def _interrupt(number: int, _: Any) -> None:
     raise KeyboardInterrupt(number)
-
-
-def _storage_error(error: BaseException | None) -> OSError | None:
-    """Find, among an error and what led to it, a disk that is full or not to be written."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
-            return error
-        error = error.__cause__ or error.__context__
-    return None

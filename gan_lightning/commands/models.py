@@ -12,6 +12,14 @@ from gan_lightning.startup import quick_imports
 
 __all__ = ["evaluate", "sample", "traverse"]
 
+checkpoint_option = click.option(
+    "--checkpoint",
+    default="latest",
+    show_default=True,
+    metavar="latest|best",
+    help="Best is by fd_digits, or by the exact distance of points.",
+)
+
 
 @click.command()
 @click.argument("run", metavar="RUN", required=False)
@@ -23,8 +31,11 @@ __all__ = ["evaluate", "sample", "traverse"]
 )
 @click.option("--data", metavar="NAME", help="Data set to judge them against.")
 @click.option("--count", type=int, help="Data to generate; by default what the run's config says.")
+@checkpoint_option
 @for_people
-def evaluate(run: str | None, samples: Path | None, data: str | None, count: int | None) -> None:
+def evaluate(
+    run: str | None, samples: Path | None, data: str | None, count: int | None, checkpoint: str
+) -> None:
     """Measure a run's model anew from its checkpoint, or anybody's samples.
 
     \b
@@ -40,7 +51,7 @@ def evaluate(run: str | None, samples: Path | None, data: str | None, count: int
         from gan_lightning import generation
 
     if run is not None:
-        measures = generation.evaluate_run(run, count)
+        measures = generation.evaluate_run(run, count, checkpoint)
     else:
         assert samples is not None
         measures = generation.evaluate_file(samples, data)
@@ -60,8 +71,9 @@ def evaluate(run: str | None, samples: Path | None, data: str | None, count: int
     help="FILE.npz: arrays `images` uint8 (N, H, W, C) or `points` float32 (N, 2), and `labels` "
     "and `codes` where the model has them. FILE.png: a picture.",
 )
+@checkpoint_option
 @for_people
-def sample(run: str, count: int, seed: int, output: Path) -> None:
+def sample(run: str, count: int, seed: int, output: Path, checkpoint: str) -> None:
     """Generate data with a run's model.
 
     \b
@@ -71,7 +83,7 @@ def sample(run: str, count: int, seed: int, output: Path) -> None:
     with quick_imports():
         from gan_lightning import generation
 
-    generation.write_samples(run, count, seed, output)
+    generation.write_samples(run, count, seed, output, checkpoint)
     click.echo(f"wrote {count} samples to {output}")
 
 
@@ -86,8 +98,9 @@ def sample(run: str, count: int, seed: int, output: Path) -> None:
     show_default=True,
     metavar="FILE.png",
 )
+@checkpoint_option
 @for_people
-def traverse(run: str, rows: int, seed: int, output: Path) -> None:
+def traverse(run: str, rows: int, seed: int, output: Path, checkpoint: str) -> None:
     """Draw what each code of a run's model does, all else fixed.
 
     \b
@@ -97,5 +110,5 @@ def traverse(run: str, rows: int, seed: int, output: Path) -> None:
     with quick_imports():
         from gan_lightning import generation
 
-    generation.write_traversal(run, rows, seed, output)
+    generation.write_traversal(run, rows, seed, output, checkpoint)
     click.echo(f"wrote {output}")

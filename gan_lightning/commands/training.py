@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,10 @@ from gan_lightning.commands.failures import for_people
 from gan_lightning.commands.words import overrides_argument
 from gan_lightning.errors import UserError
 from gan_lightning.startup import quick_imports, read_ahead
+
+if TYPE_CHECKING:
+    from gan_lightning.run_folder import RunFolder
+    from gan_lightning.schema import RunConfig
 
 __all__ = ["train"]
 
@@ -36,6 +40,11 @@ __all__ = ["train"]
     metavar="DIR",
     help="Folder of the run; by default runs/EXP/<time>.",
 )
+@click.option(
+    "--allow-changes",
+    is_flag=True,
+    help="Let --resume go on with other values than the run was begun with.",
+)
 @overrides_argument
 @for_people
 def train(
@@ -46,6 +55,7 @@ def train(
     seed: int | None,
     resume: str | None,
     output: Path | None,
+    allow_changes: bool,
     overrides: Sequence[str],
 ) -> None:
     """Train EXP, evaluate it, and say where everything is.
@@ -78,12 +88,29 @@ def train(
         from gan_lightning.run import train as run
 
     config = load_config(source, changes)
+    if folder is not None and not allow_changes and is_first_process():
+        _refuse_changes(folder, config)
     outcome = run(config, path.stem, output, folder)
     if is_first_process():
         report(outcome, config, experiment)
         # the first process alone: Lightning kills it where another ends with an error
         if outcome.interrupted is not None:
             sys.exit(128 + outcome.interrupted)
+
+
+def _refuse_changes(folder: RunFolder, config: RunConfig) -> None:
+    """Refuse to go on with a run as if it were another.
+
+    Raises:
+        UserError: values differ that decide its result; the message shows them.
+    """
+    from gan_lightning.same_run import differences
+
+    if changed := differences(folder.config(), config):
+        raise UserError(
+            f"run {folder.path} was begun with other values: {', '.join(changed)}; "
+            f"add --allow-changes to go on with the new ones, or train a new run"
+        )
 
 
 def report(outcome: Any, config: Any, experiment: str) -> None:

@@ -55,6 +55,11 @@ class ResidentData(LightningDataModule, ABC):
         self.config = config
         self.schedule: Schedule | None = None
 
+    @property
+    def kinds(self) -> int | None:
+        """Modes or classes that a generator should cover; None where there are none."""
+        return self.spec.classes
+
     @abstractmethod
     def training_data(self) -> tuple[Rows, Tensor | None]:
         """Return all training data as held in memory, and its labels (M,) where it has any."""

@@ -129,6 +129,11 @@ class GaussianMixture(Points):
 
     centres: Tensor
 
+    @property
+    def kinds(self) -> int:
+        """Modes."""
+        return len(self.centres)
+
     def __init__(self, config: RingConfig | GridConfig) -> None:
         super().__init__(config)
         self.standard_deviation = config.standard_deviation

@@ -15,7 +15,7 @@ from gan_lightning.evaluation.judges import CHUNK, judge_for
 from gan_lightning.evaluation.players import Divergence, equilibrium, weights_at_bound
 from gan_lightning.gans import GAN, InfoGAN
 from gan_lightning.learner import Learner, evaluation_mode
-from gan_lightning.metrics import CodeAccuracy, MutualInformationBound
+from gan_lightning.metrics import CodeAccuracy, DuplicateRate, MutualInformationBound
 from gan_lightning.randomness import derived_seed
 from gan_lightning.share import WHOLE, Share
 
@@ -44,12 +44,15 @@ def evaluate(
         return _classifier_accuracy(learner, data, share)
     assert isinstance(learner, GAN)
     judge = judge_for(data, learner.device, share)
+    duplicates = None if isinstance(data, Dirac) else _duplicates(learner, data)
     divergence = Divergence(learner)
     information = _information_bounds(learner)
     for chunk, count in share.of(list(_chunks(samples))):
         sample = learner.sample(count, seed=derived_seed(learner.seed, "evaluation", chunk))
         if judge is not None:
             judge.update(sample.data, chunk * CHUNK)
+        if duplicates is not None and chunk == 0:
+            duplicates.update(sample.data)
         divergence.update(sample.data, sample.condition.labels, real=False)
         if isinstance(learner, InfoGAN) and information:
             assert sample.condition.categorical is not None
@@ -58,6 +61,8 @@ def evaluate(
             for bound, logits, codes in zip(information, recognised, columns, strict=True):
                 bound.update(logits.log_softmax(1), codes)
     measures = judge.compute() if judge is not None else {}
+    if duplicates is not None:
+        measures["samples/duplicates"] = duplicates.compute().item()
     measures |= _divergence(divergence, learner, data, share)
     measures |= {
         _code_name("mutual_information", index, information): bound.compute().item()
@@ -70,6 +75,11 @@ def evaluate(
     if learner.watches_weights:
         measures |= weights_at_bound(learner)
     return measures
+
+
+def _duplicates(learner: GAN, data: ResidentData) -> DuplicateRate:
+    """Judge the first chunk against as many real data."""
+    return DuplicateRate(data.test_data().data[:CHUNK].to(learner.device)).to(learner.device)
 
 
 def _divergence(

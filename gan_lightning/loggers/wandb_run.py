@@ -135,6 +135,11 @@ class WandbRun(Logger):
         self._call(log)
 
     @rank_zero_only
+    def alert(self, title: str, text: str) -> None:
+        """Send an alert, which W&B passes on as its user wishes."""
+        self._call(lambda run: run.alert(title=title, text=text, level="WARN"))
+
+    @rank_zero_only
     def summarise(self, measures: Mapping[str, float]) -> None:
         """Write the final measures into the run's summary."""
         figures = dict(measures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gan_lightning.metrics.codes import CodeAccuracy, MutualInformationBound
+from gan_lightning.metrics.duplicates import DuplicateRate
 from gan_lightning.metrics.frechet import FeatureStatistics, FrechetDistance, frechet_distance
 from gan_lightning.metrics.modes import ClassCoverage, ModeCoverage
 from gan_lightning.metrics.scores import InceptionScore
@@ -12,6 +13,7 @@ from gan_lightning.metrics.transport import ExactWasserstein, exact_wasserstein
 __all__ = [
     "ClassCoverage",
     "CodeAccuracy",
+    "DuplicateRate",
     "ExactWasserstein",
     "FeatureStatistics",
     "FrechetDistance",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -95,6 +96,10 @@ class StackedMNIST(ResidentData):
 
     def test_data(self) -> Batch:
         """Return images (10000, 3, H, W) in [-1, 1] and their classes (10000,)."""
+        return self._test
+
+    @cached_property
+    def _test(self) -> Batch:
         digits, labels = self._mnist.test_data()
         assert labels is not None
         triples = self._triples("test", len(digits), TEST_IMAGES)

@@ -1,0 +1,188 @@
+"""Training that has gone wrong is noticed, and healthy training is left alone."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import run_cli, tiny
+from test_resume import small
+from worlds import ALL_GANS
+
+from gan_lightning.callbacks import checkpoints
+from gan_lightning.callbacks.watchdogs import WON, CollapseWatch, collapse
+from gan_lightning.errors import Diverged
+from gan_lightning.gans.base import GAN
+from gan_lightning.learner import Learner
+from gan_lightning.metrics import DuplicateRate
+from gan_lightning.run import train
+
+
+def poison(monkeypatch: pytest.MonkeyPatch, player: str, update: int) -> None:
+    """Put a NaN into a player's weights when `update` updates have been made."""
+    play = GAN._play
+
+    def poisoned(self: GAN, minibatches: Any) -> None:
+        if self.updates == update:
+            players = getattr(self, f"{player}_players")()
+            weights = [weight for part in players.values() for weight in part.parameters()]
+            with torch.no_grad():
+                weights[0].view(-1)[0] = torch.nan
+        play(self, minibatches)
+
+    monkeypatch.setattr(GAN, "_play", poisoned)
+
+
+@pytest.mark.parametrize("model", ALL_GANS)
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+@pytest.mark.parametrize("rounds", [1, 4])
+def test_a_nan_in_a_player_is_found_at_that_update(
+    model: str, player: str, rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, player, 4)
+    run = small(model, 10, f"trainer.rounds_per_batch={rounds}")
+    with pytest.raises(Diverged) as error:
+        train(run, "test", tmp_path / "run")
+    said = str(error.value)
+    assert said.startswith("update 5: ")
+    assert " is nan" in said
+    last = checkpoints(tmp_path / "run" / "checkpoints")[-1:]
+    assert (str(last[0]) if last else "no checkpoint is there") in said
+    for path in last:
+        state = torch.load(path, weights_only=True)["state_dict"]
+        assert all(value.isfinite().all() for value in state.values())
+
+
+def test_where_looking_would_wait_the_update_is_found_later(monkeypatch: Any) -> None:
+    """On a GPU losses are looked at when they are logged; the first bad update is still named."""
+    learner = object.__new__(type("Bare", (Learner,), {"network_to_ship": None}))
+    torch.nn.Module.__init__(learner)
+    learner.updates, learner.broken = 7, None
+    rows = [[1.0, 2.0], [1.0, 2.0], [1.0, float("inf")], [float("nan"), 2.0]]
+    learner._unchecked = [torch.tensor(row) for row in rows]
+    learner._check(["a", "b"])
+    assert learner.broken is not None
+    assert learner.broken.update == 6
+    assert learner.broken.in_words() == "b is inf (a 1)"
+    assert learner._unchecked == []
+
+
+def test_weights_that_are_not_finite_are_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step after the last losses broke them: nothing but the weights tells."""
+    play = GAN._play
+
+    def poisoned(self: GAN, minibatches: Any) -> None:
+        play(self, minibatches)
+        if self.updates == 6:
+            with torch.no_grad():
+                next(self.generator.parameters()).view(-1)[0] = torch.inf
+
+    monkeypatch.setattr(GAN, "_play", poisoned)
+    with pytest.raises(Diverged, match=r"update 6: weights generator\..* are not finite.*0000003"):
+        train(small("gan", 10), "test", tmp_path / "run")
+    names = [path.name for path in checkpoints(tmp_path / "run" / "checkpoints")]
+    assert names == ["update_0000003.ckpt"]
+
+
+def test_the_command_says_it_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    poison(monkeypatch, "generator", 3)
+    words = [*tiny("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
+    outcome = run_cli("train", "gan_ring", *words)
+    assert outcome.code == 3
+    said = [line for line in outcome.err.splitlines() if "diverged" in line]
+    assert len(said) == 1
+    assert "gan-lightning: training diverged at update 4: loss/" in said[0]
+    assert "update_0000002.ckpt" in said[0]
+    assert "Traceback" not in outcome.err
+
+
+def test_a_collapsed_ring_raises_an_alarm_and_a_healthy_one_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    train(small("gan", 9), "test", tmp_path / "healthy")
+    assert "collapsed" not in capsys.readouterr().err
+    monkeypatch.setattr(
+        GAN, "generate", lambda self, given: self.generator(given.latent) * 0 + torch.ones(2)
+    )
+    train(small("gan", 9), "test", tmp_path / "collapsed")
+    told = capsys.readouterr().err
+    assert told.count("the generator has collapsed: ") == 1
+    assert "at update 4 100% of its samples are near-copies of others" in told
+    assert "network.packing=2" in told
+    assert "has collapsed" in (tmp_path / "collapsed" / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("measures", "kinds", "said"),
+    [
+        ({"samples/duplicates": 0.5}, None, "50%"),
+        ({"samples/duplicates": 0.4, "classes/covered": 5}, 10, "cover 5 of 10 modes"),
+        ({"modes/covered": 2, "modes/high_quality": 0.9}, 8, "cover 2 of 8 modes"),
+        ({"modes/covered": 2, "modes/high_quality": 0.1}, 25, ""),
+        ({"modes/covered": 17, "modes/high_quality": 0.95}, 25, ""),
+        ({"modes/covered": 79.0}, 1000, "cover 79 of 1,000 modes"),
+        ({"classes/covered": 10}, 10, ""),
+        ({}, None, ""),
+    ],
+)
+def test_what_collapse_is(measures: dict[str, float], kinds: int | None, said: str) -> None:
+    found = collapse(measures, kinds)
+    assert said in found
+    assert bool(found) == bool(said)
+
+
+class FakeTrainer:
+    """What the watch needs of a Trainer."""
+
+    is_global_zero = True
+    loggers: tuple[Any, ...] = ()
+
+
+class FakeEvaluation:
+    """An evaluation that has not come yet."""
+
+    measured = None
+
+
+def test_a_discriminator_that_has_won_is_told_once(capsys: Any) -> None:
+    watch = CollapseWatch(FakeEvaluation(), None)  # type: ignore[arg-type]
+    learner = object.__new__(type("Bare", (Learner,), {"network_to_ship": None}))
+    torch.nn.Module.__init__(learner)
+
+    def told(updates: int, loss: float) -> int:
+        learner.updates, learner.losses = updates, {WON: loss}
+        watch.on_train_batch_end(FakeTrainer(), learner, None, None, 0)  # type: ignore[arg-type]
+        return capsys.readouterr().err.count("the discriminator has won")
+
+    seen = [told(update, 0.01) for update in range(0, 450, 50)]
+    assert sum(seen) == 0
+    assert told(450, 0.9) == 0
+    assert sum(told(update, 0.01) for update in range(500, 1000, 50)) == 0
+    assert told(1000, 0.01) == 1
+    assert told(1050, 0.01) == 0
+
+
+def test_near_copies_are_counted() -> None:
+    real = torch.randn(200, 3, 4, generator=torch.Generator().manual_seed(0))
+    rate = DuplicateRate(real)
+    rate.update(real)
+    assert rate.compute() < 0.05
+    rate.reset()
+    rate.update(torch.cat([real[:50], real[:50] + 1e-6, real[50:150]]))
+    assert rate.compute() == 0.5
+    rate.update(real[:1])
+    assert rate.compute() == 0.5
+    with pytest.raises(ValueError, match="there are 1 real data"):
+        DuplicateRate(real[:1])
+
+
+def test_every_run_measures_its_duplicates(tmp_path: Path) -> None:
+    outcome = train(small("gan", 4), "test", tmp_path / "run")
+    assert 0 <= outcome.measures["samples/duplicates"] <= 1
+    with outcome.folder.metrics.open() as file:
+        assert "samples/duplicates" in next(csv.reader(file))
