@@ -32,8 +32,9 @@ from gan_lightning.watching import default_callbacks, default_loggers, logged_to
 
 __all__ = ["Outcome", "assemble", "train"]
 
-PATIENCE = 3.0
-"""Seconds for W&B's last words when a run is stopped."""
+PATIENCE = 60.0
+HASTE = 3.0
+"""Seconds for W&B's last words when a run ends, and when it is stopped."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def _closed(wandb_runs: list[WandbRun], signals: StopOnSignal) -> Iterator[None]
     finally:
         for wandb_run in wandb_runs:
             stopped = failed or signals.received is not None
-            wandb_run.end(failed, patience=PATIENCE if stopped else None)
+            wandb_run.end(failed, patience=HASTE if stopped else PATIENCE)
 
 
 def _write_network(folder: RunFolder, learner: Learner) -> None:

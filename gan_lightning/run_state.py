@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from gan_lightning.run_folder import write_whole
 __all__ = ["RunState", "held", "is_held", "read_state", "write_state"]
 
 FILE = "outcome.json"
-LOCKED = "log.txt"
+LOCK = "owner.lock"
 
 
 @dataclass(frozen=True)
@@ -63,27 +65,35 @@ def write_state(folder: Path, state: RunState) -> None:
 def held(folder: Path) -> Iterator[None]:
     """Keep other processes from going on with a run; the system lets go when this one ends.
 
+    So a lock is never stale; the file says who has it, or had it last.
+
     Raises:
         UserError: another process is at it.
     """
-    with (folder / LOCKED).open("a") as file:
+    with (folder / LOCK).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            file.seek(0)
             raise UserError(
-                f"run {folder} is being trained by another process; wait until it has ended"
+                f"run {folder} is being trained by another process, {file.read() or 'unknown'}; "
+                f"wait until it has ended"
             ) from error
         except OSError:
             pass  # a file system without locks
+        file.truncate(0)
+        file.write(f"{os.getpid()} on {platform.node()}")
+        file.flush()
         yield
 
 
 def is_held(folder: Path) -> bool:
     """Tell whether a process is training a run."""
     try:
-        with held(folder):
-            return False
-    except UserError:
+        with (folder / LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
     except OSError:
-        return False  # a folder that cannot be written: no run of ours is in it
+        pass  # never begun, or a file system without locks
+    return False

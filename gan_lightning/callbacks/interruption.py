@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run after the update or chunk in progress, with a checkpoint."""
+"""Ctrl-C, SIGTERM and SIGUSR1 (SLURM) end a run after the update or chunk in progress, with a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 __all__ = ["StopOnSignal", "Stopped", "break_off_if_told"]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class Stopped(Exception):  # noqa: N818 (no error: the run ends as it was told to)

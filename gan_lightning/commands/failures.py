@@ -31,11 +31,12 @@ class Failure(click.ClickException):
 
 
 def for_people(command: Command) -> Command:
-    """Turn a UserError and an interrupt, by Ctrl-C or SIGTERM, into one line."""
+    """Turn a UserError and an interrupt, by Ctrl-C, SIGTERM or SIGUSR1, into one line."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
-        before = signal.signal(signal.SIGTERM, _interrupt)
+        numbers = (signal.SIGTERM, signal.SIGUSR1)
+        before = {number: signal.signal(number, _interrupt) for number in numbers}
         try:
             return command(*args, **kwargs)
         except UserError as error:
@@ -59,7 +60,8 @@ def for_people(command: Command) -> Command:
                 f"`gan-lightning train EXP --resume` where a run has a checkpoint"
             ) from error
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     return run  # type: ignore[return-value]
 

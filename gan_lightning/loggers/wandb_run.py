@@ -17,6 +17,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan_lightning.loggers.metrics_file import STEP
+from gan_lightning.loggers.sent_rows import SentRows
 from gan_lightning.schema import LogConfig
 
 __all__ = ["WandbRun", "wandb_mode"]
@@ -49,6 +50,7 @@ class WandbRun(Logger):
         self.refusal = ""
         self.address = ""
         self._folder = folder
+        self._sent = SentRows(folder / "wandb_sent.json")
         self._settings: dict[str, Any] = {
             "name": f"{experiment}/{folder.name}",
             "id": identity,
@@ -64,6 +66,7 @@ class WandbRun(Logger):
         self._calls: SimpleQueue[Callable[[Any], object] | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="wandb", daemon=True)
         self._error: BaseException | None = None
+        self._late = False
 
     @property
     def name(self) -> str:
@@ -120,8 +123,8 @@ class WandbRun(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log figures at update `step`."""
-        row = {**metrics, STEP: step}
-        self._call(lambda run: run.log(row))
+        row = dict(metrics)
+        self._call(lambda run: self._log(run, row, step))
 
     @rank_zero_only
     def log_picture(self, name: str, picture: Array, caption: str, step: int) -> None:
@@ -130,9 +133,16 @@ class WandbRun(Logger):
         def log(run: Any) -> None:
             from wandb import Image
 
-            run.log({name: Image(picture, caption=caption), STEP: step})
+            self._log(run, {name: Image(picture, caption=caption)}, step)
 
         self._call(log)
+
+    def _log(self, run: Any, row: Mapping[str, Any], updates: int | None) -> None:
+        """Send a row, unless the run had sent it before it was killed."""
+        updates = updates or 0
+        if not self._sent.has(updates, row):
+            run.log({**row, STEP: updates}, step=self._sent.next_step)
+            self._sent.note(updates, row)
 
     @rank_zero_only
     def alert(self, title: str, text: str) -> None:
@@ -147,23 +157,26 @@ class WandbRun(Logger):
 
     def what_to_tell(self) -> str:
         """Say in one line where the run is."""
+        if self._late:
+            return f"its server does not answer; `wandb sync {self._folder}/wandb/run-*` sends it"
         if self._settings["mode"] != "offline":
             return f"logged at {self.address}" if self.address else "its server did not answer"
         why = f"W&B refused ({self.refusal}); " if self.refusal else ""
         return f"{why}logged offline; `wandb sync {self._folder}/wandb/offline-run-*` sends it"
 
     @rank_zero_only
-    def end(self, failed: bool, patience: float | None = None) -> None:
+    def end(self, failed: bool, patience: float) -> None:
         """Close the run, so that the next one in this process is another.
 
         Args:
             failed: whether the run did.
-            patience: seconds to wait for a server that does not answer; None waits as long as the
-                client does.
+            patience: seconds to wait for a server that does not answer; what it has not taken is
+                in the run's folder.
         """
         self._calls.put(lambda run: run.finish(exit_code=int(failed)))
         self._calls.put(None)
         self._thread.join(patience)
+        self._late = self._thread.is_alive()
         if self._error is not None and not failed:
             raise self._error
 

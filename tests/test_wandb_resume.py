@@ -1,0 +1,78 @@
+"""A run that was killed and goes on tells W&B everything once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from conftest import run_process, tiny
+from wandb_offline import read_offline_run
+from wandb_server import wandb_environment
+
+from gan_lightning.callbacks import checkpoints
+from gan_lightning.loggers.sent_rows import SentRows
+
+
+def figures(rows: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """Yield (update, name) of every figure and picture."""
+    for row in rows:
+        for name in row:
+            if not name.startswith("_") and name != "updates":
+                yield row["updates"], name
+
+
+def test_a_killed_run_has_no_gap_and_no_double(tmp_path: Path) -> None:
+    environment = wandb_environment(tmp_path)
+    words = ["train", "gan_ring", *tiny("gan_ring")]
+    whole = run_process([*words, "--output", "whole"], tmp_path, environment)
+    assert whole.code == 0, whole.err
+    part = run_process([*words, "--output", "part"], tmp_path, environment)
+    assert part.code == 0, part.err
+    before, last = checkpoints(tmp_path / "part" / "checkpoints")
+    assert (before.stem, last.stem) == ("update_0000002", "update_0000004")
+    # as if killed in the last save
+    last.unlink()
+    for name in ("outcome.json", "measures.json"):
+        (tmp_path / "part" / name).unlink()
+    kept = json.loads((tmp_path / "part" / "wandb_sent.json").read_text())
+    for logged in tmp_path.glob("part/wandb/offline-run-*"):
+        logged.rename(tmp_path / "first")
+    rest = run_process(["train", "gan_ring", "--resume", "part"], tmp_path, environment)
+    assert rest.code == 0, rest.err
+
+    one, two = read_offline_run(tmp_path / "first"), read_offline_run(tmp_path / "part")
+    expected = Counter(figures(read_offline_run(tmp_path / "whole").history))
+    assert Counter(figures([*one.history, *two.history])) == expected
+    assert set(expected.values()) == {1}
+    assert json.loads((tmp_path / "part" / "wandb_sent.json").read_text()) == kept
+    text = (tmp_path / "part" / "metrics.csv").read_text()
+    assert text == (tmp_path / "whole" / "metrics.csv").read_text()
+
+
+def test_rows_are_known_by_update_and_names(tmp_path: Path) -> None:
+    path = tmp_path / "sent.json"
+    sent = SentRows(path)
+    assert sent.next_step == 0
+    sent.note(50, ["loss"])
+    sent.note(100, ["loss"])
+    assert SentRows(path).has(50, ["anything"])
+    assert SentRows(path).has(100, ["loss"])
+    assert not SentRows(path).has(100, ["fd_digits"])
+    assert not SentRows(path).has(150, ["loss"])
+    SentRows(path).note(100, ["fd_digits"])
+    again = SentRows(path)
+    assert again.has(100, ["loss", "fd_digits"])
+    assert again.next_step == 3
+
+
+def test_a_damaged_note_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "sent.json"
+    for text in ("", "{", "[]", '{"updates": "x", "names": [], "step": 1}'):
+        path.write_text(text)
+        assert not SentRows(path).has(0, ["loss"])
+    shutil.rmtree(tmp_path)
+    assert SentRows(path).next_step == 0
