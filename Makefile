@@ -6,7 +6,7 @@ EXP    ?= infogan_mnist
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install train verify results test lint types benchmark clean
+.PHONY: help install train verify results test soak lint types benchmark clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ lint: $(VENV)/.installed-dev ## Check style
 
 types: $(VENV)/.installed-dev ## Check types
 	$(VENV)/bin/mypy
+
+soak: $(VENV)/.installed-dev ## Kill, signal and starve runs for an hour; writes docs/reliability.md
+	OMP_NUM_THREADS=1 $(VENV)/bin/python tests/soak.py $(ARGS)
 
 benchmark: $(VENV)/.installed-dev ## Time a training step against a bare and a textbook loop
 	$(VENV)/bin/python benchmarks/step.py $(ARGS)

@@ -110,6 +110,7 @@ def _train(
     saved: Saved | None,
 ) -> Outcome:
     if is_first_process():
+        folder.sweep()
         folder.describe(config)
     first_update = 0 if saved is None else saved.updates
     start = time.perf_counter()

@@ -152,6 +152,11 @@ class RunFolder:
         plain = {name: value if isfinite(value) else None for name, value in measures.items()}
         write_whole(self.path / "measures.json", json.dumps(plain, indent=2) + "\n")
 
+    def sweep(self) -> None:
+        """Delete what a killed process was writing."""
+        for partial in self.path.glob("**/.*.partial"):
+            partial.unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Delete the folder with all in it."""
         rmtree(self.path, ignore_errors=True)

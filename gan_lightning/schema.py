@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING
 
 from gan_lightning.errors import UserError, check_word
 
@@ -215,6 +215,4 @@ def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
 
 def as_plain(config: RunConfig) -> dict[str, Any]:
     """Turn a config into plain dictionaries, lists, words and numbers, for YAML and W&B."""
-    plain = OmegaConf.to_container(OmegaConf.structured(config))
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    return asdict(config)

@@ -154,8 +154,10 @@ class Checkpoints(Periodic, Checkpoint):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Leave Lightning's loop counters out."""
+        """Leave Lightning's loop counters out; its step, which begins anew, becomes the update."""
+        assert isinstance(pl_module, Learner)
         checkpoint.pop("loops", None)
+        checkpoint["global_step"] = pl_module.updates
 
 
 def checkpoints(folder: Path) -> list[Path]:

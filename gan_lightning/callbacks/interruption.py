@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGUSR1 (SLURM) end a run after the update or chunk in progress, with a checkpoint."""
+"""Ctrl-C, SIGTERM and SIGUSR1 (SLURM) end a run after the update in progress, and save it."""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the line."""
-        click.echo(f"gan-lightning: {self.format_message()}", err=True)
+        line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in self.format_message())
+        click.echo(f"gan-lightning: {line}", err=True)
 
 
 def for_people(command: Command) -> Command:

@@ -96,7 +96,7 @@ class MetricsFile(Logger):
         self._replace(kept)
 
     def _replace(self, rows: list[dict[str, Any]]) -> None:
-        partial = self.path.with_suffix(".partial")
+        partial = self.path.with_name(f".{self.path.name}.partial")
         with partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()

@@ -47,6 +47,6 @@ class SentRows:
         self._updates, self._names = updates, [*kept, *names]
         self._step += 1
         content = {"updates": self._updates, "names": self._names, "step": self._step}
-        partial = self._path.with_suffix(".partial")
+        partial = self._path.with_name(f".{self._path.name}.partial")
         partial.write_text(json.dumps(content))
         partial.replace(self._path)

@@ -1,0 +1,111 @@
+"""Command lines that a person could have mistyped, and what must come of them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from unittest.mock import patch
+
+from conftest import EXPERIMENTS, run_cli
+from hypothesis import strategies as st
+
+from gan_lightning.config import load_config
+from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.schema import as_plain
+
+WORDS = ["", "gan", "adam", "mlp", "mnist", "ring", "true", "none", "null", "nan", "inf", "-inf"]
+WORDS += [
+    "0",
+    "-0.0",
+    "1e400",
+    "0x10",
+    "é",
+    "٣",
+    "a b",
+    "${seed}",
+    "${oc.env:HOME}",
+    "!!python/none",
+]
+WORDS += [
+    "[]",
+    "[1",
+    "[1,2,3]",
+    "{}",
+    "{a: 1}",
+    "{a: {b: 2}}",
+    "[[]]",
+    "[-1]",
+    "[nan]",
+    "[a, b]",
+    "'",
+]
+NUMBERS = st.sampled_from([-(10**18), -7, -1, 0, 1, 2, 3, 5, 8, 10**12, 10**18])
+# not st.floats: a run flushes denormals, which hypothesis needs
+FLOATS = st.integers(-(10**6), 10**6).map(lambda number: number / 1000)
+VALUES = st.one_of(
+    NUMBERS.map(str),
+    FLOATS.map(str),
+    st.sampled_from(WORDS),
+    st.text(max_size=8),
+    st.booleans().map(str),
+)
+
+
+class Reached(Exception):  # noqa: N818 - the fuzzed config was found good
+    """Training would begin."""
+
+
+def leaves(value: Any, key: str = "") -> list[str]:
+    """List the keys of nested dictionaries, sections included."""
+    if not isinstance(value, dict):
+        return [key]
+    below = [
+        leaf for name, part in value.items() for leaf in leaves(part, f"{key}.{name}".strip("."))
+    ]
+    return [*below, key] if key else below
+
+
+KEYS = {
+    name: leaves(as_plain(load_config(read_yaml(experiment_path(name)), [])))
+    for name in EXPERIMENTS
+}
+
+
+@st.composite
+def command_lines(draw: st.DrawFn) -> list[str]:
+    """Draw `train EXP key=value...`: keys that exist, mostly, and values of every kind."""
+    experiment = draw(st.sampled_from(EXPERIMENTS))
+    keys = st.one_of(
+        st.sampled_from(KEYS[experiment]),
+        st.sampled_from(KEYS[experiment]),
+        st.sampled_from(KEYS[experiment]),
+        st.sampled_from(
+            ["model", "modle.name", "network.wdith", "a.b.c", "trainer.", "data.name.x"]
+        ),
+    )
+    overrides = draw(st.lists(st.tuples(keys, VALUES), min_size=1, max_size=3))
+    return ["train", experiment, *(f"{key}={value}" for key, value in overrides)]
+
+
+def outcome_of(words: list[str]) -> tuple[str, float]:
+    """Run a command line up to its training.
+
+    Returns:
+        "accepted" or "refused", and seconds.
+
+    Raises:
+        AssertionError: it ended in any other way.
+    """
+    start = time.perf_counter()
+    try:
+        with patch("gan_lightning.run._train", side_effect=Reached):
+            outcome = run_cli(*words)
+    except Reached:
+        return "accepted", time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    assert outcome.code == 2, outcome
+    assert outcome.out == ""
+    lines = outcome.err.splitlines()
+    assert len(lines) == 1, outcome.err
+    assert lines[0].startswith("gan-lightning: "), lines
+    return "refused", seconds

@@ -1,0 +1,136 @@
+"""A run that is stopped again and again, beside one that is not; as a script, one rank of two."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from conftest import tiny
+
+EPOCH = 5
+"""Updates of an epoch; a run makes more."""
+
+STOPS = (1, 3, EPOCH - 1, EPOCH)
+"""Updates after which a run is stopped: the first of an epoch, a middle one, the last two."""
+
+UPDATES = EPOCH + 2
+
+
+@contextmanager
+def short_epochs() -> Iterator[None]:
+    """Let every data set hold what an epoch of `EPOCH` updates reads."""
+    from gan_lightning.data.rounds import RoundStream
+
+    make = RoundStream.__init__
+
+    def cut(self: RoundStream, data: Any, labels: Any, **given: Any) -> None:
+        wanted = EPOCH * given["batch_size"] * given["schedule"].discriminator_steps
+        rows = torch.arange(min(wanted, len(data)))
+        make(self, data[rows], None if labels is None else labels[rows], **given)
+
+    with patch.object(RoundStream, "__init__", cut):
+        yield
+
+
+@contextmanager
+def signal_after(update: int) -> Iterator[None]:
+    """Send this process SIGTERM when it has made an update."""
+    from gan_lightning.learner import Learner
+
+    finish = Learner.finish_update
+
+    def hit(self: Learner, *args: Any, **given: Any) -> None:
+        finish(self, *args, **given)
+        if self.updates == update:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with patch.object(Learner, "finish_update", hit):
+        yield
+
+
+def compare(experiment: str, folder: Path, *options: str) -> None:
+    """Train an experiment at once and with stops, and check that nothing tells them apart."""
+    from test_resume import assert_equal
+
+    from gan_lightning.callbacks import checkpoints
+    from gan_lightning.config import load_config
+    from gan_lightning.experiment_files import experiment_path, read_yaml
+    from gan_lightning.run import train
+    from gan_lightning.run_folder import PASSED_ON, RunFolder, is_first_process
+
+    words = [*tiny(experiment), f"trainer.max_steps={UPDATES}", "trainer.rounds_per_batch=1"]
+    words += ["pictures.every=0", "log.wandb=disabled", *options]
+    config = load_config(read_yaml(experiment_path(experiment)), words)
+    whole, part = folder / experiment / "whole", folder / experiment / "part"
+
+    def fresh(path: Path) -> Any:
+        os.environ[PASSED_ON] = str(path)
+        while not is_first_process() and not (path / "config.yaml").exists():
+            time.sleep(0.01)  # as a process that the first one starts would
+        return train(config, experiment, path)
+
+    with short_epochs():
+        fresh(whole)
+        for stop in STOPS:
+            with signal_after(stop):
+                resumed = RunFolder(part) if stop > STOPS[0] else None
+                outcome = train(config, experiment, resume=resumed) if resumed else fresh(part)
+            assert (outcome.updates, outcome.interrupted) == (stop, signal.SIGTERM)
+        train(config, experiment, resume=RunFolder(part))
+    ends = [
+        torch.load(checkpoints(path / "checkpoints")[-1], weights_only=True)
+        for path in (whole, part)
+    ]
+    for end in ends:
+        end["callbacks"].pop("Stopwatch", None)
+    assert_equal(*ends)
+    assert (whole / "metrics.csv").read_bytes() == (part / "metrics.csv").read_bytes()
+
+
+def compare_on_two(experiments: Sequence[str], folder: Path) -> None:
+    """Do the same in two processes, which take all experiments one after another."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ranks = []
+    for rank in range(2):
+        given = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+        given |= {"LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "MASTER_ADDR": "127.0.0.1"}
+        given |= {"MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "1", "OMP_NUM_THREADS": "1"}
+        path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+        command = [sys.executable, __file__, json.dumps(list(experiments)), str(folder)]
+        environment = {**os.environ, **given, "PYTHONPATH": path}
+        ranks.append(
+            subprocess.Popen(
+                command,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    try:
+        said = [process.communicate(timeout=60 * len(experiments))[1] for process in ranks]
+        assert [process.returncode for process in ranks] == [0, 0], "\n".join(
+            words[-3000:] for words in said
+        )
+    finally:
+        for process in ranks:
+            process.kill()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for name in json.loads(sys.argv[1]):
+        compare(name, Path(sys.argv[2]), "trainer.devices=2", "trainer.accelerator=cpu")
