@@ -86,9 +86,10 @@ def test_a_grid_is_pacgans() -> None:
 def test_mixtures_draw_each_mode_equally_often_with_their_spread(name: str) -> None:
     world = DATASETS[name](DATASETS[name].Config())
     points, labels = world.training_data()
-    assert labels is None
+    assert labels is not None
     assert points.shape == (100_000, 2)
     distances, nearest = torch.cdist(points, world.centres).min(1)  # type: ignore[attr-defined]
+    assert (labels == nearest).float().mean() > 0.999
     modes = len(world.centres)  # type: ignore[attr-defined, arg-type]
     shares = torch.bincount(nearest, minlength=modes) / len(points)
     assert (shares * modes - 1).abs().max() < 0.1

@@ -191,7 +191,13 @@ def test_a_penalty_moves_the_discriminator(model: str, key: str) -> None:
     learner = gan(model)
     settings = RegularisationConfig()
     setattr(settings, key, 1.0)
-    terms = penalties(settings, learner.discriminate, torch.randn(8, 2), torch.randn(8, 2))
+    labels = torch.arange(8)
+    terms = penalties(
+        settings,
+        lambda data: learner.discriminate(data, labels),
+        torch.randn(8, 2),
+        torch.randn(8, 2),
+    )
     terms[key].backward()
     slopes = [weight.grad for weight in parameters(learner.discriminator_players())]
     assert any(slope is not None and slope.abs().sum() > 0 for slope in slopes)

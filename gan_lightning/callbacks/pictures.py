@@ -150,6 +150,10 @@ def traversals(gan: GAN, seed: int, rows: int) -> list[tuple[str, Condition]]:
     fixed = gan.sample(rows, seed=seed).condition
     still = {name: part.repeat_interleave(columns, 0) for name, part in fixed.parts().items()}
     moves: list[tuple[str, Condition]] = []
+    if "labels" in still and gan.data.classes is not None:
+        labels = torch.arange(columns, device=still["labels"].device).remainder(gan.data.classes)
+        title = f"classes 0 to {min(gan.data.classes, columns) - 1}"
+        moves.append((title, Condition(**{**still, "labels": labels.repeat(rows)})))
     sizes = list(gan.config.categorical_codes) if isinstance(gan, InfoGAN) else []
     for index, size in enumerate(sizes):
         codes = still["categorical"].clone()

@@ -103,24 +103,25 @@ class Points(ResidentData):
     config: PointsConfig
 
     @abstractmethod
-    def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """Draw points, shape (count, 2)."""
+    def draw(self, count: int, rng: torch.Generator) -> Batch:
+        """Draw points, shape (count, 2), with their modes as labels where there are modes."""
 
-    def training_data(self) -> tuple[Tensor, None]:
-        """Return the points (points, 2)."""
-        return self._draw("train", self.config.points), None
+    def training_data(self) -> tuple[Tensor, Tensor | None]:
+        """Return the points (points, 2), and labels (points,) where there are modes."""
+        points, labels = self._draw("train", self.config.points)
+        return points, labels
 
     def test_data(self) -> Batch:
         """Return other points of the same distribution, (10000, 2)."""
-        return Batch(self._draw("test", TEST_POINTS))
+        return self._draw("test", TEST_POINTS)
 
-    def _draw(self, part: str, count: int) -> Tensor:
+    def _draw(self, part: str, count: int) -> Batch:
         rng = torch.Generator().manual_seed(derived_seed(self.config.data_seed, "points", part))
         return self.draw(count, rng)
 
 
 class GaussianMixture(Points):
-    """Equally likely Gaussians of one width.
+    """Equally likely Gaussians of one width; a point's class is its Gaussian.
 
     Attributes:
         centres: (M, 2), the modes.
@@ -129,20 +130,21 @@ class GaussianMixture(Points):
 
     centres: Tensor
 
-    @property
-    def kinds(self) -> int:
-        """Modes."""
-        return len(self.centres)
-
     def __init__(self, config: RingConfig | GridConfig) -> None:
         super().__init__(config)
         self.standard_deviation = config.standard_deviation
+        self.centres = self.place()
+        self.spec = DataSpec((2,), classes=len(self.centres))
 
-    def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """Draw points, shape (count, 2)."""
+    @abstractmethod
+    def place(self) -> Tensor:
+        """Return the centres, (M, 2)."""
+
+    def draw(self, count: int, rng: torch.Generator) -> Batch:
+        """Draw points, shape (count, 2), and their modes."""
         modes = torch.randint(len(self.centres), (count,), generator=rng)
         noise = torch.randn(count, 2, generator=rng)
-        return self.centres[modes] + self.standard_deviation * noise
+        return Batch(self.centres[modes] + self.standard_deviation * noise, modes)
 
 
 class Ring(GaussianMixture):
@@ -153,11 +155,12 @@ class Ring(GaussianMixture):
     """
 
     Config: ClassVar[type[Any]] = RingConfig
+    config: RingConfig
 
-    def __init__(self, config: RingConfig) -> None:
-        super().__init__(config)
-        angles = torch.arange(config.modes) * (2 * math.pi / config.modes)
-        self.centres = config.radius * torch.stack([angles.cos(), angles.sin()], dim=1)
+    def place(self) -> Tensor:
+        """Return the centres, (modes, 2)."""
+        angles = torch.arange(self.config.modes) * (2 * math.pi / self.config.modes)
+        return self.config.radius * torch.stack([angles.cos(), angles.sin()], dim=1)
 
 
 class Grid(GaussianMixture):
@@ -168,11 +171,13 @@ class Grid(GaussianMixture):
     """
 
     Config: ClassVar[type[Any]] = GridConfig
+    config: GridConfig
 
-    def __init__(self, config: GridConfig) -> None:
-        super().__init__(config)
+    def place(self) -> Tensor:
+        """Return the centres, (side^2, 2)."""
+        config = self.config
         line = (torch.arange(config.side) - (config.side - 1) / 2) * config.spacing
-        self.centres = torch.cartesian_prod(line, line)
+        return torch.cartesian_prod(line, line)
 
 
 class SwissRoll(Points):
@@ -184,9 +189,9 @@ class SwissRoll(Points):
     Config: ClassVar[type[Any]] = SwissRollConfig
     config: SwissRollConfig
 
-    def draw(self, count: int, rng: torch.Generator) -> Tensor:
+    def draw(self, count: int, rng: torch.Generator) -> Batch:
         """Draw points, shape (count, 2)."""
         angle = 1.5 * math.pi * (1 + 2 * torch.rand(count, generator=rng))
         spiral = torch.stack([angle * angle.cos(), angle * angle.sin()], dim=1)
         noise = self.config.noise * torch.randn(count, 2, generator=rng)
-        return (spiral + noise) / self.config.scale
+        return Batch((spiral + noise) / self.config.scale)

@@ -12,6 +12,7 @@ from gan_lightning.classifiers.digits import digit_network_fingerprint, shipped_
 from gan_lightning.data import MNIST, ResidentData, StackedMNIST
 from gan_lightning.data.toys import GaussianMixture, Points
 from gan_lightning.metrics import (
+    AskedClassAccuracy,
     ClassCoverage,
     ExactWasserstein,
     FeatureStatistics,
@@ -44,12 +45,13 @@ class SampleJudge(ABC):
     """Measures generated data against a data set; states are summed over processes."""
 
     @abstractmethod
-    def update(self, data: Tensor, first: int) -> None:
+    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
         """Take in data.
 
         Args:
             data: (N, *shape).
             first: number of data[0] among all generated data, which several processes share.
+            asked: class that each was asked to be of, int64 (N,), where one was.
         """
 
     @abstractmethod
@@ -64,7 +66,7 @@ class TransportJudge(SampleJudge):
         real = data.test_data().data[:TRANSPORT_POINTS]
         self._distance = ExactWasserstein(real).to(device)
 
-    def update(self, data: Tensor, first: int) -> None:
+    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
         """Take in points (N, 2)."""
         self._distance.update(data, first)
 
@@ -80,15 +82,19 @@ class ModeJudge(SampleJudge):
     def __init__(self, data: GaussianMixture, device: torch.device) -> None:
         self._coverage = ModeCoverage(data.centres, data.standard_deviation).to(device)
         self._transport = TransportJudge(data, device)
+        self._asked = AskedClassAccuracy().to(device)
 
-    def update(self, data: Tensor, first: int) -> None:
+    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
         """Take in points (N, 2)."""
         self._coverage.update(data)
         self._transport.update(data, first)
+        if asked is not None:
+            self._asked.update(self._coverage.nearest(data)[1], asked)
 
     def compute(self) -> dict[str, float]:
         """Return modes covered, share of high quality, reverse KL in nats, and the transport."""
-        return {**_floats(self._coverage), **self._transport.compute()}
+        found = {**_floats(self._coverage), **self._transport.compute()}
+        return {**found, **_floats(self._asked)}
 
 
 class DigitJudge(SampleJudge):
@@ -107,14 +113,18 @@ class DigitJudge(SampleJudge):
         )
         self._coverage = ClassCoverage(self._network.head, self._network.classes).to(device)
         self._scores = InceptionScore(self._network.classes).to(device)
+        self._asked = AskedClassAccuracy().to(device)
 
     @torch.no_grad()
-    def update(self, data: Tensor, first: int) -> None:
+    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
         """Take in images (N, 1, H, W) in [-1, 1]."""
         features = self._features(data)
         self._distance.update(features)
         self._coverage.update(features)
-        self._scores.update(self._network.head(features))
+        logits = self._network.head(features)
+        self._scores.update(logits)
+        if asked is not None:
+            self._asked.update(logits.argmax(1), asked)
 
     def compute(self) -> dict[str, float]:
         """Return fd_digits, the scores of the classifier, classes covered, and their KL in nats."""
@@ -125,6 +135,7 @@ class DigitJudge(SampleJudge):
             "digit_score": scores["score"],
             "modified_digit_score": scores["modified_score"],
             **_floats(self._coverage),
+            **_floats(self._asked),
         }
 
     @torch.no_grad()
@@ -148,7 +159,7 @@ class StackedDigitJudge(SampleJudge):
         network = StackedDigitNet(shipped_digit_network())
         self._coverage = ClassCoverage(network, network.classes).to(device)
 
-    def update(self, data: Tensor, first: int) -> None:
+    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
         """Take in images (N, 3, H, W) in [-1, 1]."""
         self._coverage.update(data)
 

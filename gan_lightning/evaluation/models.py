@@ -50,7 +50,7 @@ def evaluate(
     for chunk, count in share.of(list(_chunks(samples))):
         sample = learner.sample(count, seed=derived_seed(learner.seed, "evaluation", chunk))
         if judge is not None:
-            judge.update(sample.data, chunk * CHUNK)
+            judge.update(sample.data, chunk * CHUNK, sample.condition.labels)
         if duplicates is not None and chunk == 0:
             duplicates.update(sample.data)
         divergence.update(sample.data, sample.condition.labels, real=False)

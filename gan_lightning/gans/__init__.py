@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from gan_lightning.gans.acgan import AuxiliaryClassifierGAN
 from gan_lightning.gans.base import GAN
+from gan_lightning.gans.cgan import ConditionalGAN
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.ebgan import EBGAN
 from gan_lightning.gans.gan import StandardGAN
@@ -18,6 +20,8 @@ GANS: dict[str, type[GAN]] = {
     "wgan_gp": WGANGP,
     "ebgan": EBGAN,
     "infogan": InfoGAN,
+    "cgan": ConditionalGAN,
+    "acgan": AuxiliaryClassifierGAN,
 }
 
 __all__ = [
@@ -26,6 +30,8 @@ __all__ = [
     "GANS",
     "WGAN",
     "WGANGP",
+    "AuxiliaryClassifierGAN",
+    "ConditionalGAN",
     "GANConfig",
     "InfoGAN",
     "StandardGAN",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gan_lightning.metrics.asked import AskedClassAccuracy
 from gan_lightning.metrics.codes import CodeAccuracy, MutualInformationBound
 from gan_lightning.metrics.duplicates import DuplicateRate
 from gan_lightning.metrics.frechet import FeatureStatistics, FrechetDistance, frechet_distance
@@ -11,6 +12,7 @@ from gan_lightning.metrics.statistics_cache import cache_folder, cached_statisti
 from gan_lightning.metrics.transport import ExactWasserstein, exact_wasserstein
 
 __all__ = [
+    "AskedClassAccuracy",
     "ClassCoverage",
     "CodeAccuracy",
     "DuplicateRate",

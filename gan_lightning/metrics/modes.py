@@ -80,7 +80,17 @@ class ModeCoverage(Metric):
         Raises:
             ValueError: the points have another shape.
         """
-        modes, dimensions = self.centres.shape
+        distance, mode = self.nearest(samples)
+        self.counts += torch.bincount(mode[distance < self.radius], minlength=len(self.centres))
+        self.samples += len(samples)
+
+    def nearest(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how far the nearest mode of points (N, D) is, (N,), and which it is, int64 (N,).
+
+        Raises:
+            ValueError: the points have another shape.
+        """
+        dimensions = self.centres.shape[1]
         if samples.ndim != 2 or samples.shape[1] != dimensions:
             raise ValueError(
                 f"samples have shape {tuple(samples.shape)}; it must be (N, {dimensions})"
@@ -88,9 +98,8 @@ class ModeCoverage(Metric):
         samples = samples.detach().to(self.centres.device).float()
         # not cdist: its matrix product cancels where modes are far and narrow
         distances = (samples[:, None] - self.centres).norm(dim=2)
-        nearest, mode = distances.min(dim=1)
-        self.counts += torch.bincount(mode[nearest < self.radius], minlength=modes)
-        self.samples += len(samples)
+        distance, mode = distances.min(dim=1)
+        return distance, mode
 
     def compute(self) -> dict[str, Tensor]:
         """Return the three scores.

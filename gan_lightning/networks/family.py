@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_lightning.errors import check_word
 from gan_lightning.networks.heads import ScoreHead
+from gan_lightning.networks.labels import ConditionalEncoder, LabelMaps, LabelVector
 from gan_lightning.networks.minibatch import MinibatchDiscrimination, Pack
 
 Shape = tuple[int, ...]
@@ -132,6 +134,23 @@ class NetworkFamily(ABC, Generic[ConfigT]):
             encoder = Encoder(nn.Sequential(encoder, layer), encoder.features + kernels)
         self._normalised(encoder)
         return encoder
+
+    @final
+    def conditional_encoder(self, shape: Shape, classes: int) -> ConditionalEncoder:
+        """Build an encoder that is told each datum's class, of `classes`.
+
+        Raises:
+            ValueError: the family does not support the shape.
+        """
+        join, joined = self.label_input(shape, classes)
+        encoder = self.encoder(joined)
+        return ConditionalEncoder(join, encoder, encoder.features)
+
+    def label_input(self, shape: Shape, classes: int) -> tuple[nn.Module, Shape]:
+        """Choose how labels come beside data of a shape, and say the shape of both together."""
+        if len(shape) == 3:
+            return LabelMaps(classes), (shape[0] + classes, *shape[1:])
+        return LabelVector(classes), (math.prod(shape) + classes,)
 
     @final
     def discriminator(self, shape: Shape) -> nn.Module:

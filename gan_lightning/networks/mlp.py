@@ -18,6 +18,7 @@ from gan_lightning.networks.family import (
     Shape,
     unsupported_shape,
 )
+from gan_lightning.networks.labels import LabelVector
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -90,6 +91,11 @@ class MLP(NetworkFamily[MLPConfig]):
         if len(shape) == 3:
             layers += [nn.Tanh(), nn.Unflatten(1, shape)]
         return self.initialised(nn.Sequential(*layers))
+
+    def label_input(self, shape: Shape, classes: int) -> tuple[nn.Module, Shape]:
+        """Put the one-hot label beside the flattened data, as Mirza, Osindero 2014 do."""
+        _check(shape)
+        return LabelVector(classes), (math.prod(shape) + classes,)
 
     def trunk(self, shape: Shape) -> Encoder:
         """Build the hidden layers of the discriminator; images are flattened."""

@@ -1,0 +1,85 @@
+"""The conditional GAN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_lightning.batch import Batch, Condition, Sample
+from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.base import GAN, LossTerms
+from gan_lightning.gans.labels import classes_of, joined, uniform_labels
+from gan_lightning.networks import NetworkFamily
+
+__all__ = ["ConditionalGAN", "ConditionalGANConfig"]
+
+
+@dataclass
+class ConditionalGANConfig(AdversarialConfig):
+    """The standard GAN's keys; the class is a condition of both players."""
+
+
+class ConditionalGAN(GAN):
+    """A generator of what a class looks like, and a discriminator that is told the class too.
+
+    The generator's input is noise and the one-hot class. Labels of generated data are drawn evenly.
+
+    Source: Mirza, Osindero 2014 (arXiv:1411.1784), equation 2.
+    Deviations: noise and class enter the generator's first layer together, and data and class the
+        discriminator's; the paper maps each by a layer of its own first.
+    """
+
+    Config: ClassVar[type[Any]] = ConditionalGANConfig
+    config: ConditionalGANConfig
+
+    def build(self, networks: NetworkFamily[Any]) -> None:
+        """Make both players conditional.
+
+        Raises:
+            ValueError: the data have no classes.
+        """
+        self.objective = adversarial_objective(self.config)
+        self.classes = classes_of(self.data, "cgan")
+        size = self.config.latent_size + self.classes
+        self.generator = networks.generator(size, self.data.shape)
+        self.encoder = networks.conditional_encoder(self.data.shape, self.classes)
+        self.score = networks.score_head(self.encoder.features)
+
+    def discriminator_players(self) -> dict[str, torch.nn.Module]:
+        """Return the encoder and its head."""
+        return {"encoder": self.encoder, "score": self.score}
+
+    def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
+        """Draw noise and classes."""
+        labels = uniform_labels(count, self.classes, rng, self.device)
+        return super().prior(count, rng).updated(Condition(labels=labels))
+
+    def generate(self, condition: Condition) -> Tensor:
+        """Map noise and classes to data."""
+        data: Tensor = self.generator(joined(condition, self.classes))
+        return data
+
+    def discriminate(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return logits of being real data of these classes.
+
+        Raises:
+            ValueError: there are no labels.
+        """
+        if labels is None:
+            raise ValueError("a conditional discriminator needs labels; they are None")
+        logits: Tensor = self.score(self.encoder(data, labels))
+        return logits
+
+    def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
+        """Return the loss of telling real from generated, each with its class."""
+        real_logits = self.discriminate(real.data, real.labels)
+        fake_logits = self.discriminate(fake.data, fake.condition.labels)
+        return {"adversarial": self.objective.discriminator(real_logits, fake_logits)}
+
+    def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
+        """Return the config's objective on the generated data with the classes asked for."""
+        logits = self.discriminate(fake.data, fake.condition.labels)
+        return {"adversarial": self.objective.generator(logits)}

@@ -1,0 +1,162 @@
+"""The GANs that are told a class: what each player sees, and what is asked of it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from pytorch_lightning import seed_everything
+from torch.nn.functional import one_hot, softplus
+from worlds import config, gan, trained
+
+from gan_lightning.batch import Batch, Condition
+from gan_lightning.build import build
+from gan_lightning.evaluation import evaluate
+from gan_lightning.gans import AuxiliaryClassifierGAN, ConditionalGAN, InfoGAN
+from gan_lightning.metrics import AskedClassAccuracy
+from gan_lightning.networks import NETWORKS
+from gan_lightning.networks.labels import LabelMaps, LabelVector
+
+LABELLED = ["acgan", "cgan"]
+FAMILIES = {"mlp": (1, 8, 8), "dcgan": (1, 28, 28), "infogan": (1, 28, 28)}
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    seed_everything(0, verbose=False)
+
+
+def test_labels_come_beside_the_data() -> None:
+    images, labels = torch.randn(3, 2, 4, 5), torch.tensor([1, 0, 2])
+    joined = LabelMaps(3)(images, labels)
+    assert joined.shape == (3, 5, 4, 5)
+    assert torch.equal(joined[:, :2], images)
+    for row, label in enumerate(labels):
+        for kind in range(3):
+            assert (joined[row, 2 + kind] == float(kind == label)).all()
+    vector = LabelVector(3)(images, labels)
+    assert torch.equal(vector, torch.cat([images.flatten(1), one_hot(labels, 3).float()], 1))
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_every_family_can_be_told_a_class(family: str) -> None:
+    shape = FAMILIES[family]
+    networks = NETWORKS[family](NETWORKS[family].Config())
+    encoder = networks.conditional_encoder(shape, 10).eval()
+    images = torch.randn(4, *shape)
+    one, other = (encoder(images, torch.full((4,), label)) for label in (3, 7))
+    assert one.shape == (4, encoder.features)
+    assert (one != other).any(dim=1).all()
+
+
+@pytest.mark.parametrize("model", LABELLED)
+def test_the_generator_is_told_the_class(model: str) -> None:
+    learner = gan(model)
+    fixed = learner.draw(5, Condition(labels=torch.zeros(5, dtype=torch.int64))).condition
+    other = fixed.updated(Condition(labels=torch.full((5,), 3)))
+    assert not torch.equal(learner.generate(fixed), learner.generate(other))
+    drawn = learner.prior(4000).labels
+    assert drawn is not None
+    assert torch.bincount(drawn, minlength=8).min() > 400
+
+
+def test_the_conditional_discriminator_is_told_it_too_and_the_auxiliary_one_is_not() -> None:
+    data = torch.randn(6, 2)
+    one, other = torch.zeros(6, dtype=torch.int64), torch.ones(6, dtype=torch.int64)
+    told, untold = gan("cgan"), gan("acgan")
+    assert (told.discriminate(data, one) != told.discriminate(data, other)).all()
+    assert torch.equal(untold.discriminate(data, one), untold.discriminate(data, other))
+    with pytest.raises(ValueError, match="needs labels"):
+        told.discriminate(data)
+
+
+def test_conditional_losses_by_hand() -> None:
+    learner = gan("cgan")
+    assert isinstance(learner, ConditionalGAN)
+    real, fake = Batch(torch.randn(5, 2), torch.arange(5)), learner.draw(5)
+    real_logits = learner.discriminate(real.data, real.labels)
+    fake_logits = learner.discriminate(fake.data, fake.condition.labels)
+    found = learner.discriminator_loss(real, fake)
+    expected = softplus(-real_logits).mean() + softplus(fake_logits).mean()
+    torch.testing.assert_close(found["adversarial"], expected)
+    found = learner.generator_loss(real, fake)
+    torch.testing.assert_close(found["adversarial"], softplus(-fake_logits).mean())
+
+
+def test_auxiliary_class_loss_is_one_softmax_of_logits_on_real_and_generated() -> None:
+    """A softmax before the cross-entropy, as in public code, gives another number."""
+    learner = gan("acgan", "model.class_weight=0.5")
+    assert isinstance(learner, AuxiliaryClassifierGAN)
+    real, fake = Batch(torch.randn(5, 2), torch.arange(5)), learner.draw(5)
+
+    def by_hand(data: torch.Tensor, labels: torch.Tensor | None) -> float:
+        assert labels is not None
+        logits = learner.classify(learner.encoder(data))
+        rows = [
+            math.log(sum(math.exp(value) for value in row)) - row[label]
+            for row, label in zip(logits.tolist(), labels.tolist(), strict=True)
+        ]
+        return 0.5 * sum(rows) / len(rows)
+
+    on_real, on_fake = by_hand(*real), by_hand(fake.data, fake.condition.labels)
+    found = learner.discriminator_loss(real, fake)["class"].item()
+    assert found == pytest.approx(on_real + on_fake, rel=1e-5)
+    found = learner.generator_loss(real, fake)["class"].item()
+    assert found == pytest.approx(on_fake, rel=1e-5)
+
+
+@pytest.mark.parametrize("model", LABELLED)
+def test_data_without_classes_are_refused(model: str) -> None:
+    from gan_lightning.errors import UserError
+
+    with pytest.raises(UserError, match=f"{model} needs data with classes"):
+        build(config(model, data={"name": "swissroll"}))
+
+
+def test_packs_have_no_class_of_their_own() -> None:
+    from gan_lightning.errors import UserError
+
+    with pytest.raises(UserError, match=r"network\.packing is 2: set it to 1"):
+        build(config("acgan", "network.packing=2"))
+
+
+@pytest.mark.parametrize("model", LABELLED)
+def test_what_is_asked_for_comes_out(model: str) -> None:
+    """On a wide ring of four, after a few hundred updates."""
+    run = config(
+        model,
+        "trainer.max_steps=400",
+        "data.modes=4",
+        "data.standard_deviation=0.1",
+        "data.points=2000",
+        "data.batch_size=64",
+        "network.generator_hidden=[64]",
+        "network.discriminator_hidden=[64]",
+        "model.generator_optimizer.learning_rate=0.003",
+        "model.discriminator_optimizer.learning_rate=0.003",
+    )
+    _, data = build(run)
+    before = evaluate(build(run)[0], data, 400)["class/accuracy"]
+    after = evaluate(trained(run), data, 400)["class/accuracy"]
+    assert before < 0.6
+    assert after > 0.9
+
+
+def test_accuracy_of_what_was_asked_for() -> None:
+    metric = AskedClassAccuracy()
+    metric.update(torch.tensor([1, 2, 3]), torch.tensor([1, 0, 3]))
+    metric.update(torch.tensor([4]), torch.tensor([4]))
+    assert metric.compute()["class/accuracy"].item() == 0.75
+    with pytest.raises(ValueError, match="equally many"):
+        metric.update(torch.tensor([1]), torch.tensor([1, 2]))
+
+
+def test_a_generator_without_the_reward_gets_no_gradient_of_the_information() -> None:
+    learner = gan("infogan", "model.reward_generator=false")
+    assert isinstance(learner, InfoGAN)
+    real, fake = Batch(torch.randn(6, 2)), learner.draw(6)
+    assert set(learner.generator_loss(real, fake)) == {"adversarial"}
+    terms = learner.discriminator_loss(real, fake.detach())
+    terms["information"].backward()
+    assert all(weight.grad is not None for weight in learner.recognition.parameters())
