@@ -34,7 +34,8 @@ def evaluate_run(run: str, count: int | None, checkpoint: str = "latest") -> dic
         UserError: there is no such run, or it has no checkpoint.
     """
     learner, data, config = load_learner(RunFolder.find(run), checkpoint)
-    return evaluate(learner, data, config.evaluation.samples if count is None else count)
+    samples = config.evaluation.samples if count is None else count
+    return evaluate(learner, data, samples, pixels=config.evaluation.pixels)
 
 
 def evaluate_file(path: Path, name: str | None) -> dict[str, float]:

@@ -87,6 +87,8 @@ class EvaluationConfig:
     every: int = 1000
     # generated data to measure
     samples: int = 10_000
+    # measure digits in pixels too: Parzen likelihood, nearest neighbours of asked-for classes
+    pixels: bool = False
 
 
 @dataclass

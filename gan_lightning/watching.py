@@ -39,7 +39,7 @@ def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) 
     callbacks: list[Callback] = [StopOnSignal(), UpdatesBar(config.trainer.max_steps)]
     callbacks += [FiniteWatch(folder.checkpoints), Stopwatch(folder.path)]
     evaluation = config.evaluation
-    measured = Evaluation(data, evaluation.every, evaluation.samples)
+    measured = Evaluation(data, evaluation.every, evaluation.samples, evaluation.pixels)
     callbacks.append(measured)
     if config.model.name in GANS:
         callbacks.append(CollapseWatch(measured, data.kinds))

@@ -272,7 +272,7 @@ def long_run(folder: Path) -> Part:
             except (OSError, IndexError):
                 break
             disk = sum(path.stat().st_size for path in (run / "checkpoints").glob("*"))
-            seen.append((update, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, files, disk / 2**20))
+            seen.append((update, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, files, disk / 2**10))
         time.sleep(0.05)
     said = process.communicate()[0]
     if process.returncode != 0:
@@ -283,7 +283,7 @@ def long_run(folder: Path) -> Part:
         memory, files, disk = ([row[column] for row in inside] for column in (1, 2, 3))
         part.figures[f"updates {quarter * 500} to {(quarter + 1) * 500}"] = (
             f"{median(memory):.0f} MiB (at most {max(memory):.0f}), {max(files)} open files, "
-            f"{max(disk):.1f} MiB of checkpoints"
+            f"{max(disk):.0f} KiB of checkpoints"
         )
     half = [row for row in seen if 500 < row[0] <= 1000], [row for row in seen if row[0] > 1500]
     growth = median(row[1] for row in half[1]) - median(row[1] for row in half[0])

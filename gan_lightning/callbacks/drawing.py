@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,14 @@ def show(trainer: Trainer, learner: Learner, folder: Path, name: str, picture: A
 
 
 def rendered(figure: Any) -> Array:
-    """Draw a matplotlib figure into pixels, uint8 (H, W, 3)."""
+    """Draw a matplotlib figure into pixels, uint8 (H, W, 3).
+
+    Figures are cycles of objects, a megabyte each, which Python's collector would leave lying about.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    gc.collect()
+    return pixels

@@ -25,16 +25,18 @@ class Evaluation(Periodic):
         data: that the model is trained on.
         every: updates between two evaluations.
         samples: generated data to measure, over all processes.
+        pixels: measure digits in pixels too.
 
     Attributes:
         measures: of the latest evaluation, by name; the same on every process.
         measured: update of the latest evaluation in this process, or None.
     """
 
-    def __init__(self, data: ResidentData, every: int, samples: int) -> None:
+    def __init__(self, data: ResidentData, every: int, samples: int, pixels: bool = False) -> None:
         super().__init__(every)
         self.data = data
         self.samples = samples
+        self.pixels = pixels
         self.measures: dict[str, float] = {}
         self.measured: int | None = None
         self._estimates = EstimateCheck()
@@ -47,7 +49,7 @@ class Evaluation(Periodic):
             pause=partial(break_off_if_told, trainer),
             pause_apart=partial(break_off_if_told, trainer, apart=True),
         )
-        self.measures = evaluate(learner, self.data, self.samples, share)
+        self.measures = evaluate(learner, self.data, self.samples, share, self.pixels)
         self.measures |= self._estimates.with_latest(self.measures)
         self.measures = trainer.strategy.broadcast(self.measures)
         self.measured = learner.updates

@@ -10,8 +10,8 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassAccuracy
 
 from gan_lightning.classifiers.digits import DigitClassifier
-from gan_lightning.data import Dirac, ResidentData
-from gan_lightning.evaluation.judges import CHUNK, judge_for
+from gan_lightning.data import MNIST, Dirac, ResidentData
+from gan_lightning.evaluation.judges import CHUNK, PixelJudge, judge_for
 from gan_lightning.evaluation.players import Divergence, equilibrium, weights_at_bound
 from gan_lightning.gans import GAN, InfoGAN
 from gan_lightning.learner import Learner, evaluation_mode
@@ -24,7 +24,11 @@ __all__ = ["evaluate"]
 
 @torch.no_grad()
 def evaluate(
-    learner: Learner, data: ResidentData, samples: int, share: Share = WHOLE
+    learner: Learner,
+    data: ResidentData,
+    samples: int,
+    share: Share = WHOLE,
+    pixels: bool = False,
 ) -> dict[str, float]:
     """Measure a model; its weights, modes and random states stay as they were.
 
@@ -33,6 +37,7 @@ def evaluate(
         data: the data set that it was trained on.
         samples: number of generated data, over all processes.
         share: of this process.
+        pixels: measure digits in pixels too.
 
     Returns:
         Measures by name, the same on every process.
@@ -43,13 +48,18 @@ def evaluate(
     if isinstance(learner, DigitClassifier):
         return _classifier_accuracy(learner, data, share)
     assert isinstance(learner, GAN)
-    judge = judge_for(data, learner.device, share)
+    rng = torch.Generator(learner.device)
+    asks = learner.prior(1, rng).labels is not None
+    judge = judge_for(data, learner.device, share, asks)
+    judges = [] if judge is None else [judge]
+    if pixels and isinstance(data, MNIST):
+        judges.append(PixelJudge(data, learner.device, asks))
     duplicates = None if isinstance(data, Dirac) else _duplicates(learner, data)
     divergence = Divergence(learner)
     information = _information_bounds(learner)
     for chunk, count in share.of(list(_chunks(samples))):
         sample = learner.sample(count, seed=derived_seed(learner.seed, "evaluation", chunk))
-        if judge is not None:
+        for judge in judges:
             judge.update(sample.data, chunk * CHUNK, sample.condition.labels)
         if duplicates is not None and chunk == 0:
             duplicates.update(sample.data)
@@ -60,7 +70,7 @@ def evaluate(
             columns = sample.condition.categorical.unbind(1)
             for bound, logits, codes in zip(information, recognised, columns, strict=True):
                 bound.update(logits.log_softmax(1), codes)
-    measures = judge.compute() if judge is not None else {}
+    measures = {name: value for judge in judges for name, value in judge.compute().items()}
     if duplicates is not None:
         measures["samples/duplicates"] = duplicates.compute().item()
     measures |= _divergence(divergence, learner, data, share)

@@ -7,6 +7,8 @@ from gan_lightning.metrics.codes import CodeAccuracy, MutualInformationBound
 from gan_lightning.metrics.duplicates import DuplicateRate
 from gan_lightning.metrics.frechet import FeatureStatistics, FrechetDistance, frechet_distance
 from gan_lightning.metrics.modes import ClassCoverage, ModeCoverage
+from gan_lightning.metrics.neighbours import NearestNeighbourError
+from gan_lightning.metrics.parzen import ParzenLikelihood
 from gan_lightning.metrics.scores import InceptionScore
 from gan_lightning.metrics.statistics_cache import cache_folder, cached_statistics
 from gan_lightning.metrics.transport import ExactWasserstein, exact_wasserstein
@@ -22,6 +24,8 @@ __all__ = [
     "InceptionScore",
     "ModeCoverage",
     "MutualInformationBound",
+    "NearestNeighbourError",
+    "ParzenLikelihood",
     "cache_folder",
     "cached_statistics",
     "exact_wasserstein",

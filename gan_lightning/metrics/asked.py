@@ -43,5 +43,5 @@ class AskedClassAccuracy(Metric):
         self.total += len(asked)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return `class/accuracy` in [0, 1]; nothing where no class was asked for."""
-        return {"class/accuracy": self.right / self.total} if self.total else {}
+        """Return `class/accuracy` in [0, 1]; NaN of no data."""
+        return {"class/accuracy": self.right / self.total}

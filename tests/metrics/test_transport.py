@@ -84,7 +84,7 @@ def test_misuse_raises() -> None:
             metric.update(wrong, 0)
     with pytest.raises(ValueError, match="first is -1"):
         metric.update(torch.zeros(1, 2), -1)
-    with pytest.raises(ValueError, match="no points"):
+    with pytest.raises(ValueError, match="no data"):
         metric.compute()
     metric.update(torch.zeros(2, 2), 0)
     metric.update(torch.zeros(2, 2), 1)
