@@ -9,6 +9,7 @@ from unittest.mock import patch
 from conftest import EXPERIMENTS, run_cli
 from hypothesis import strategies as st
 
+from gan_lightning import embedded
 from gan_lightning.config import load_config
 from gan_lightning.experiment_files import experiment_path, read_yaml
 from gan_lightning.schema import as_plain
@@ -97,8 +98,12 @@ def outcome_of(words: list[str]) -> tuple[str, float]:
         AssertionError: it ended in any other way.
     """
     start = time.perf_counter()
+    read = embedded.read_idx
     try:
-        with patch("gan_lightning.run._train", side_effect=Reached):
+        with (
+            patch("gan_lightning.run._train", side_effect=Reached),
+            patch("gan_lightning.data.mnist.datamodule.read_idx", side_effect=read) as reading,
+        ):
             outcome = run_cli(*words)
     except Reached:
         return "accepted", time.perf_counter() - start
@@ -108,4 +113,6 @@ def outcome_of(words: list[str]) -> tuple[str, float]:
     lines = outcome.err.splitlines()
     assert len(lines) == 1, outcome.err
     assert lines[0].startswith("gan-lightning: "), lines
+    # whether a batch fits the data is the one thing that the data have to say
+    assert not reading.called or "data." in lines[0], lines
     return "refused", seconds

@@ -17,6 +17,7 @@ import torch
 from test_resume import assert_equal, losses, small
 
 from gan_lightning.callbacks import BEST, AtomicCheckpointIO, checkpoints
+from gan_lightning.classifiers import digits
 from gan_lightning.errors import UserError
 from gan_lightning.restore import Damaged, last_saved, load_learner, read
 from gan_lightning.run import train
@@ -193,3 +194,16 @@ def test_which_checkpoint_is_a_word(run: RunFolder) -> None:
     (run.checkpoints / BEST).unlink()
     with pytest.raises(UserError, match=r"has no best\.ckpt; take --checkpoint latest"):
         load_learner(run, "best")
+
+
+@pytest.mark.parametrize("damage", [cut, empty, foreign, malicious])
+def test_shipped_weights_that_are_others_are_refused_and_run_nothing(
+    damage: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    shutil.copy(digits.SHIPPED, path)
+    damage(path)
+    monkeypatch.setattr(digits, "SHIPPED", path)
+    with pytest.raises(UserError, match=r"weights\.safetensors cannot be read .* install"):
+        digits.shipped_digit_network.__wrapped__()
+    assert not (tmp_path / "executed").exists()

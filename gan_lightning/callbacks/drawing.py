@@ -30,7 +30,7 @@ def show(trainer: Trainer, learner: Learner, folder: Path, name: str, picture: A
 def rendered(figure: Any) -> Array:
     """Draw a matplotlib figure into pixels, uint8 (H, W, 3).
 
-    Figures are cycles of objects, a megabyte each, which Python's collector would leave lying about.
+    A figure is a cycle of objects, a megabyte that would wait for Python's collector.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -11,11 +11,13 @@ from typing import Any, ClassVar
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
 from gan_lightning.batch import Batch, DataSpec
+from gan_lightning.errors import UserError
 from gan_lightning.learner import Learner
 from gan_lightning.networks.digit_net import DigitNet
 from gan_lightning.optimization import OptimizerConfig, build_optimizer
@@ -139,9 +141,19 @@ class DigitClassifier(Learner):
 
 @cache
 def shipped_digit_network() -> DigitNet:
-    """Load the shipped classifier: fixed weights, evaluation mode, no gradients; one for all."""
+    """Load the shipped classifier: fixed weights, evaluation mode, no gradients; one for all.
+
+    Raises:
+        UserError: the file is not the one that was shipped; nothing in it is run.
+    """
     network = DigitNet()
-    network.load_state_dict(load_safetensors(SHIPPED.read_bytes()))
+    try:
+        network.load_state_dict(load_safetensors(SHIPPED.read_bytes()))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise UserError(
+            f"the digit classifier's weights {SHIPPED} cannot be read ({type(error).__name__}); "
+            f"install gan-lightning again"
+        ) from error
     return network.eval().requires_grad_(False)
 
 

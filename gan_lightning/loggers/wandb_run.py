@@ -160,7 +160,10 @@ class WandbRun(Logger):
         if self._late:
             return f"its server does not answer; `wandb sync {self._folder}/wandb/run-*` sends it"
         if self._settings["mode"] != "offline":
-            return f"logged at {self.address}" if self.address else "its server did not answer"
+            copy = f"a copy is in {self._folder}/wandb"
+            return (
+                f"logged at {self.address}; {copy}" if self.address else "its server did not answer"
+            )
         why = f"W&B refused ({self.refusal}); " if self.refusal else ""
         return f"{why}logged offline; `wandb sync {self._folder}/wandb/offline-run-*` sends it"
 
