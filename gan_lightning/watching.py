@@ -12,6 +12,7 @@ from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 
 from gan_lightning.callbacks import (
+    AttackedDigits,
     Checkpoints,
     CollapseWatch,
     Evaluation,
@@ -53,6 +54,9 @@ def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) 
             callbacks.append(PhasePortrait(folder.samples, every))
         if GANS[config.model.name].watches_weights:
             callbacks.append(WeightHistogram(folder.samples, every))
+    if config.model.name == "adversarial_classifier":
+        test = data.test_data()
+        callbacks.append(AttackedDigits(folder.samples, config.pictures.every, test))
     checkpoints = config.checkpoints
     callbacks.append(Checkpoints(folder.checkpoints, checkpoints.every, checkpoints.keep, measured))
     return callbacks

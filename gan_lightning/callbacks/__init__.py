@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gan_lightning.callbacks.attacked import AttackedDigits
 from gan_lightning.callbacks.checkpoints import BEST, AtomicCheckpointIO, Checkpoints, checkpoints
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.histograms import WeightHistogram
@@ -15,6 +16,7 @@ from gan_lightning.callbacks.watchdogs import CollapseWatch, FiniteWatch
 __all__ = [
     "BEST",
     "AtomicCheckpointIO",
+    "AttackedDigits",
     "Checkpoints",
     "CollapseWatch",
     "Evaluation",

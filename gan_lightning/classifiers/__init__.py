@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from gan_lightning.classifiers.adversarial import AdversarialClassifier
+from gan_lightning.classifiers.base import Classifier
 from gan_lightning.classifiers.digits import DigitClassifier
 
-CLASSIFIERS: dict[str, type[DigitClassifier]] = {"digit_classifier": DigitClassifier}
+CLASSIFIERS: dict[str, type[Classifier]] = {
+    "digit_classifier": DigitClassifier,
+    "adversarial_classifier": AdversarialClassifier,
+}
 
-__all__ = ["CLASSIFIERS", "DigitClassifier"]
+__all__ = ["CLASSIFIERS", "AdversarialClassifier", "Classifier", "DigitClassifier"]

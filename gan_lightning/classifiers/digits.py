@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -10,18 +11,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from pytorch_lightning.core.optimizer import LightningOptimizer
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
-from gan_lightning.batch import Batch, DataSpec
+from gan_lightning.batch import DataSpec
+from gan_lightning.classifiers.base import Classifier
 from gan_lightning.errors import UserError
-from gan_lightning.learner import Learner
 from gan_lightning.networks.digit_net import DigitNet
-from gan_lightning.optimization import OptimizerConfig, build_optimizer
-from gan_lightning.randomness import derived_seed, seed_generators
+from gan_lightning.optimization import OptimizerConfig
 
 __all__ = [
     "DigitClassifier",
@@ -60,60 +59,25 @@ class DigitClassifierConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
 
 
-class DigitClassifier(Learner):
-    """A small convolutional network trained on randomly rotated, shifted and scaled digits.
-
-    Args:
-        config: of the training.
-        data: shape and classes; one-channel images of at least 28 pixels, ten classes.
-        updates: of the whole training, which the learning rate's schedule has to know.
-        seed: of the distortions.
-
-    Raises:
-        ValueError: a value of the config is out of range, or the data are no digits.
-    """
+class DigitClassifier(Classifier):
+    """A small convolutional network trained on randomly rotated, shifted and scaled digits."""
 
     Config: ClassVar[type[Any]] = DigitClassifierConfig
+    config: DigitClassifierConfig
 
     def __init__(
         self, config: DigitClassifierConfig, data: DataSpec, updates: int, seed: int = 0
     ) -> None:
-        super().__init__(data, seed)
-        config.validate()
-        if data.shape[0] != 1 or data.classes != DigitNet.classes:
-            raise ValueError(
-                f"the digit classifier needs one-channel images of ten classes, not shape "
-                f"{data.shape} with {data.classes} classes: choose data.name=mnist"
-            )
-        self.config = config
-        self.total_updates = updates
+        super().__init__(config, data, updates, seed)
         self.network = DigitNet()
 
-    def network_to_ship(self) -> nn.Module:
-        """Return the network."""
-        return self.network
+    def losses_of(self, images: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        """Return the cross-entropy of the distorted digits."""
+        loss = cross_entropy(self.network(self._distorted(images)).float(), labels)
+        return {"cross_entropy": loss}
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Make an update on each minibatch of (rounds, 1, N, 1, H, W) images in [-1, 1]."""
-        optimizer = self.optimizers()
-        assert isinstance(optimizer, LightningOptimizer)
-        for game_round in batch.unbind():
-            for minibatch in game_round.unbind():
-                self._learn(minibatch, optimizer)
-
-    def _learn(self, batch: Batch, optimizer: LightningOptimizer) -> None:
-        seed = derived_seed(self.seed, "learn", self.global_rank, self.updates)
-        seed_generators(seed, self.device)
-        assert batch.labels is not None
-        for group in optimizer.param_groups:
-            group["lr"] = self._learning_rate()
-        optimizer.zero_grad()
-        loss = cross_entropy(self.network(self._distorted(batch.data)).float(), batch.labels)
-        self.manual_backward(loss)
-        optimizer.step()
-        self.finish_update(len(batch.data), {"loss/classifier/cross_entropy": loss})
-
-    def _learning_rate(self) -> float:
+    def learning_rate(self) -> float:
+        """Rise to the config's rate, then fall as a cosine to 0."""
         rise = max(1.0, self.config.warm_up * self.total_updates)
         fall = max(1.0, self.total_updates - rise)
         done = min(1.0, max(0.0, self.updates - rise) / fall)
@@ -133,10 +97,6 @@ class DigitClassifier(Learner):
         )
         grid = affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
         return grid_sample(images + 1, grid.to(images), align_corners=False) - 1
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Build the optimizer."""
-        return build_optimizer(self.network.parameters(), self.config.optimizer)
 
 
 @cache

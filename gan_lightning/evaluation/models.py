@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torchmetrics.classification import MulticlassAccuracy
 
-from gan_lightning.classifiers.digits import DigitClassifier
+from gan_lightning.attacks import perturbed
+from gan_lightning.classifiers import AdversarialClassifier, Classifier
 from gan_lightning.data import MNIST, Dirac, ResidentData
 from gan_lightning.evaluation.judges import CHUNK, PixelJudge, judge_for
 from gan_lightning.evaluation.players import Divergence, equilibrium, weights_at_bound
@@ -20,6 +21,9 @@ from gan_lightning.randomness import derived_seed
 from gan_lightning.share import WHOLE, Share
 
 __all__ = ["evaluate"]
+
+ATTACKED = 100
+"""Test images attacked at a time: a signal waits for one such attack."""
 
 
 @torch.no_grad()
@@ -45,8 +49,11 @@ def evaluate(
     Raises:
         Exception: what the share's pause raises, on every process.
     """
-    if isinstance(learner, DigitClassifier):
-        return _classifier_accuracy(learner, data, share)
+    if isinstance(learner, Classifier):
+        found = _classifier_accuracy(learner, data, share)
+        if isinstance(learner, AdversarialClassifier):
+            found |= _robust_accuracies(learner, data, samples, share)
+        return found
     assert isinstance(learner, GAN)
     rng = torch.Generator(learner.device)
     asks = learner.prior(1, rng).labels is not None
@@ -124,15 +131,34 @@ def _code_accuracies(learner: InfoGAN, data: ResidentData, share: Share) -> dict
     }
 
 
-def _classifier_accuracy(
-    learner: DigitClassifier, data: ResidentData, share: Share
-) -> dict[str, float]:
-    accuracy = MulticlassAccuracy(learner.network.classes, average="micro").to(learner.device)
+def _classifier_accuracy(learner: Classifier, data: ResidentData, share: Share) -> dict[str, float]:
+    accuracy = MulticlassAccuracy(learner.classes, average="micro").to(learner.device)
     with evaluation_mode(learner.network):
         for images, labels in _test_chunks(learner, data, share):
             assert labels is not None
             accuracy.update(learner.network(images), labels)
     return {"classifier/test_accuracy": accuracy.compute().item()}
+
+
+def _robust_accuracies(
+    learner: AdversarialClassifier, data: ResidentData, samples: int, share: Share
+) -> dict[str, float]:
+    """Classify the first test images as each attack of the config leaves them."""
+    test = data.test_data()
+    assert test.labels is not None
+    found = {}
+    for attack in learner.config.attacks:
+        accuracy = MulticlassAccuracy(learner.classes, average="micro").to(learner.device)
+        for start in share.of(range(0, min(samples, len(test.data)), ATTACKED)):
+            part = slice(start, min(start + ATTACKED, samples))
+            images, labels = (side[part].to(learner.device) for side in (test.data, test.labels))
+            seed = derived_seed(learner.seed, "attack", attack.name, start)
+            rng = torch.Generator(learner.device).manual_seed(seed)
+            with evaluation_mode(learner.network), torch.enable_grad():
+                attacked = perturbed(learner.network, images, labels, attack, rng)
+            accuracy.update(learner.network(attacked), labels)
+        found[f"robust/{attack.name}"] = accuracy.compute().item()
+    return found
 
 
 def _test_chunks(

@@ -1,0 +1,87 @@
+"""What every classifier has: an update on a minibatch, a network to ship."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+
+from gan_lightning.batch import Batch, DataSpec
+from gan_lightning.learner import Learner
+from gan_lightning.optimization import build_optimizer
+from gan_lightning.randomness import derived_seed, seed_generators
+
+__all__ = ["Classifier"]
+
+
+class Classifier(Learner):
+    """Digits to classes; an update is one optimizer step.
+
+    Args:
+        config: of the training, with an `optimizer`.
+        data: shape and classes; one-channel images of at least 28 pixels, ten classes.
+        updates: of the whole training, which a learning rate's schedule has to know.
+        seed: of all random draws.
+
+    Attributes:
+        network: images (N, 1, H, W) in [-1, 1] to logits (N, 10).
+
+    Raises:
+        ValueError: a value of the config is out of range, or the data are no digits.
+    """
+
+    network: nn.Module
+    classes = 10
+
+    def __init__(self, config: Any, data: DataSpec, updates: int, seed: int = 0) -> None:
+        super().__init__(data, seed)
+        config.validate()
+        if data.shape[0] != 1 or data.classes != self.classes:
+            raise ValueError(
+                f"the digit classifier needs one-channel images of ten classes, not shape "
+                f"{data.shape} with {data.classes} classes: choose data.name=mnist"
+            )
+        self.config = config
+        self.total_updates = updates
+
+    @abstractmethod
+    def losses_of(self, images: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        """Return the weighted loss terms of a minibatch, by name."""
+
+    def learning_rate(self) -> float:
+        """Return the step size of this update."""
+        rate: float = self.config.optimizer.learning_rate
+        return rate
+
+    def network_to_ship(self) -> nn.Module:
+        """Return the network."""
+        return self.network
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Make an update on each minibatch of (rounds, 1, N, 1, H, W) images in [-1, 1]."""
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
+        for game_round in batch.unbind():
+            for minibatch in game_round.unbind():
+                self._learn(minibatch, optimizer)
+
+    def _learn(self, batch: Batch, optimizer: LightningOptimizer) -> None:
+        seed = derived_seed(self.seed, "learn", self.global_rank, self.updates)
+        seed_generators(seed, self.device)
+        assert batch.labels is not None
+        for group in optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        terms = self.losses_of(batch.data, batch.labels)
+        optimizer.zero_grad()
+        self.manual_backward(torch.stack(list(terms.values())).sum())
+        optimizer.step()
+        named = {f"loss/classifier/{name}": value for name, value in terms.items()}
+        self.finish_update(len(batch.data), named)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Build the optimizer."""
+        return build_optimizer(self.network.parameters(), self.config.optimizer)
