@@ -29,9 +29,10 @@ def machine() -> dict[str, str | int | None]:
 
 def machine_in_words(parts: dict[str, str | int | None]) -> str:
     """Write what `machine` returns as a phrase."""
-    words = [f"{parts.get('processor')}", f"{parts.get('cores')} cores"]
-    words += [f"{parts.get('threads')} threads", *([str(gpu)] if (gpu := parts.get("gpu")) else [])]
-    return ", ".join(words)
+    words = [str(parts.get("processor"))]
+    for name in ("cores", "threads"):
+        words.append(f"{parts.get(name)} {name[:-1] if parts.get(name) == 1 else name}")
+    return ", ".join([*words, *([str(gpu)] if (gpu := parts.get("gpu")) else [])])
 
 
 def set_up_arithmetic() -> None:

@@ -34,6 +34,13 @@ NARROW = {
 }
 """Overrides that make a network family fast; a family without them runs as it is."""
 
+SHORT_ATTACKS = (
+    "model.training.steps=1",
+    "model.attacks=[{name: fgsm, steps: 1}, {name: pgd, steps: 2, restarts: 2}]",
+    "evaluation.samples=10",
+)
+"""Overrides that make attacks on a classifier fast."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -100,8 +107,10 @@ def tiny(experiment: str) -> list[str]:
     """Return the overrides that make an experiment end in seconds."""
     from gan_lightning.experiment_files import experiment_path, read_yaml
 
-    network = read_yaml(experiment_path(experiment)).get("network", {})
-    return [*TINY, *NARROW.get(network.get("name", "mlp"), ())]
+    source = read_yaml(experiment_path(experiment))
+    words = [*TINY, *NARROW.get(source.get("network", {}).get("name", "mlp"), ())]
+    attacked = source["model"]["name"] == "adversarial_classifier"
+    return [*words, *(SHORT_ATTACKS if attacked else ())]
 
 
 @pytest.fixture(scope="session", autouse=True)

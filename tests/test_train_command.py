@@ -20,6 +20,7 @@ from PIL import Image
 from run_files import checkpoint, measures_of, rows
 from safetensors.numpy import load_file
 
+from gan_lightning.classifiers import CLASSIFIERS
 from gan_lightning.config import load_config
 from gan_lightning.experiment_files import experiment_path, read_yaml
 from gan_lightning.schema import as_plain
@@ -61,12 +62,12 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
     assert "precision" in (folder / "log.txt").read_text()
     assert not list(folder.rglob("*.partial"))
 
-    is_classifier = config.model.name == "digit_classifier"
+    is_classifier = config.model.name in CLASSIFIERS
     (weights,) = folder.glob("*.safetensors")
     assert weights.stem == ("classifier" if is_classifier else "generator")
     assert all(np.isfinite(array).all() for array in load_file(weights).values())
     pictures = sorted((folder / "samples").glob("*.png"))
-    assert bool(pictures) != is_classifier
+    assert bool(pictures) == (config.model.name != "digit_classifier")
     assert {picture.stem[-7:] for picture in pictures} <= {"0000002", "0000004"}
     for picture in pictures:
         with Image.open(picture) as image:
