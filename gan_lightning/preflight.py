@@ -6,6 +6,7 @@ import math
 import os
 
 import torch
+from torch import nn
 
 from gan_lightning.data import ResidentData
 from gan_lightning.data.rounds import check_batch_size
@@ -14,6 +15,7 @@ from gan_lightning.gans import GANConfig
 from gan_lightning.schema import RunConfig
 
 __all__ = [
+    "check_batch_norm",
     "check_data",
     "check_devices",
     "resolve_precision",
@@ -114,6 +116,22 @@ def check_data(config: RunConfig, data: ResidentData) -> None:
         except ValueError as error:
             batch_size = config.data.batch_size
             raise UserError(f"data.batch_size is {batch_size} and model.{error}") from error
+
+
+def check_batch_norm(config: RunConfig, learner: nn.Module) -> None:
+    """Refuse batch statistics of a single datum.
+
+    Raises:
+        UserError: a network normalises over the batch, of which a process sees one datum or pack.
+    """
+    processes = config.trainer.devices * config.trainer.nodes
+    seen = config.data.batch_size // processes // config.network.packing
+    if seen == 1 and any(isinstance(part, nn.BatchNorm1d) for part in learner.modules()):
+        least = 2 * processes * config.network.packing
+        raise UserError(
+            f"data.batch_size is {config.data.batch_size}, of which batch norm sees one at a "
+            f"time; it must be at least {least}"
+        )
 
 
 def _check_packs(config: RunConfig, world_size: int) -> None:

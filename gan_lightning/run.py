@@ -23,7 +23,13 @@ from gan_lightning.errors import UserError
 from gan_lightning.learner import Learner
 from gan_lightning.loggers import WandbRun
 from gan_lightning.machine import set_up_arithmetic
-from gan_lightning.preflight import check_data, check_devices, resolve_precision, resolve_threads
+from gan_lightning.preflight import (
+    check_batch_norm,
+    check_data,
+    check_devices,
+    resolve_precision,
+    resolve_threads,
+)
 from gan_lightning.restore import Saved, last_saved
 from gan_lightning.run_folder import RUNS, RunFolder, is_first_process
 from gan_lightning.run_state import RunState, held, read_state, write_state
@@ -81,6 +87,7 @@ def train(
     check_devices(config)
     learner, data = build(config)
     check_data(config, data)
+    check_batch_norm(config, learner)
     torch.set_num_threads(resolve_threads(config, data.spec.is_image))
     saved = None if resume is None else last_saved(resume, put_aside=True)
     if resume is not None and saved is not None:

@@ -133,6 +133,12 @@ def test_batch_that_does_not_fill_its_packs_in_each_process() -> None:
     mistake(arguments, "data.batch_size is 12", "each of 2 processes", "nearest that does is 16")
 
 
+@pytest.mark.parametrize(("experiment", "least"), [("gan_ring", 2), ("packed_ring", 4)])
+def test_batch_of_which_batch_norm_sees_one(experiment: str, least: int) -> None:
+    batch = f"data.batch_size={least // 2}"
+    mistake(["train", experiment, *SHORT, batch], batch.replace("=", " is "), f"at least {least}")
+
+
 def test_minibatch_without_a_pair_to_pull_apart() -> None:
     words = [*SHORT, "data.batch_size=1"]
     parts = ("data.batch_size is 1", "model.pulling_away_weight is 0.1", "needs 2 or more")
