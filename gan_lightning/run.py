@@ -22,6 +22,7 @@ from gan_lightning.distributed import AlternatingDDP
 from gan_lightning.errors import UserError
 from gan_lightning.learner import Learner
 from gan_lightning.loggers import WandbRun
+from gan_lightning.loggers.wandb_run import PATIENCE
 from gan_lightning.machine import set_up_arithmetic
 from gan_lightning.preflight import (
     check_batch_norm,
@@ -38,9 +39,8 @@ from gan_lightning.watching import default_callbacks, default_loggers, logged_to
 
 __all__ = ["Outcome", "assemble", "train"]
 
-PATIENCE = 60.0
 HASTE = 3.0
-"""Seconds for W&B's last words when a run ends, and when it is stopped."""
+"""Seconds for W&B's last words when a run is stopped."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def _closed(wandb_runs: list[WandbRun], signals: StopOnSignal) -> Iterator[None]
     finally:
         for wandb_run in wandb_runs:
             stopped = failed or signals.received is not None
-            wandb_run.end(failed, patience=HASTE if stopped else PATIENCE)
+            wandb_run.end(failed, HASTE if stopped else PATIENCE)
 
 
 def _write_network(folder: RunFolder, learner: Learner) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -29,8 +30,9 @@ UPDATES = EPOCH + 2
 
 @contextmanager
 def short_epochs() -> Iterator[None]:
-    """Let every data set hold what an epoch of `EPOCH` updates reads."""
+    """Let every data set hold what `EPOCH` updates read, and be tested on its first chunk."""
     from gan_lightning.data.rounds import RoundStream
+    from gan_lightning.evaluation import models
 
     make = RoundStream.__init__
 
@@ -39,7 +41,12 @@ def short_epochs() -> Iterator[None]:
         rows = torch.arange(min(wanted, len(data)))
         make(self, data[rows], None if labels is None else labels[rows], **given)
 
-    with patch.object(RoundStream, "__init__", cut):
+    chunks = models._test_chunks
+
+    def first(*args: Any) -> Iterator[Any]:
+        yield from islice(chunks(*args), 1)
+
+    with patch.object(RoundStream, "__init__", cut), patch.object(models, "_test_chunks", first):
         yield
 
 

@@ -20,7 +20,7 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @given(words=command_lines())
 @settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 def test_a_config_is_accepted_or_refused_in_one_line(words: list[str]) -> None:
     said, seconds = outcome_of(words)

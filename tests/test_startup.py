@@ -135,7 +135,7 @@ class SlowClient:
         self.calls.append(f"finish {exit_code}")
 
 
-def full_disk(row: Any) -> None:
+def full_disk(row: Any, step: int) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -148,7 +148,7 @@ def begun(tmp_path: Path) -> WandbRun:
 def test_nothing_waits_for_wandb_but_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = SlowClient(monkeypatch, lambda row: client.calls.append(row))
+    client = SlowClient(monkeypatch, lambda row, step: client.calls.append(row))
     run = begun(tmp_path)
     figures = {"loss": 1.0}
     run.log_metrics(figures, step=2)

@@ -218,6 +218,8 @@ class WandbServer:
                 run_name = variables["run"]
                 files = [self._upload(run_name, name) for name in variables["files"]]
                 return {"createRunFiles": {"runID": run_name, "uploadHeaders": [], "files": files}}
+            case "NotifyScriptableRunAlert":
+                return {"notifyScriptableRunAlert": {"success": True}}
             case "ArtifactType":
                 return {"project": None}
             case "CreateArtifact":

@@ -24,6 +24,9 @@ __all__ = ["WandbRun", "wandb_mode"]
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
 
+PATIENCE = 60.0
+"""Seconds that a finished run waits for a server that does not answer."""
+
 
 class WandbRun(Logger):
     """A Weights & Biases run whose x-axis is the generator update.
@@ -168,7 +171,7 @@ class WandbRun(Logger):
         return f"{why}logged offline; `wandb sync {self._folder}/wandb/offline-run-*` sends it"
 
     @rank_zero_only
-    def end(self, failed: bool, patience: float) -> None:
+    def end(self, failed: bool, patience: float = PATIENCE) -> None:
         """Close the run, so that the next one in this process is another.
 
         Args:
