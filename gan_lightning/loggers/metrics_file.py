@@ -32,7 +32,7 @@ class MetricsFile(Logger):
         self._columns: list[str] = [STEP]
         self._open_row: dict[str, Any] = {}
         self._written: int | None = None
-        if path.exists():
+        if path.exists() and getattr(rank_zero_only, "rank", 0) == 0:  # the one who writes it
             self._keep_rows_up_to(first_update)
 
     @property
