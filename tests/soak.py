@@ -134,7 +134,7 @@ def kills(count: int, folder: Path) -> Part:
         reached = rows(run)
         try:
             saved = last_saved(RunFolder(run))
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is what the soak looks for
             part.failures.append(f"kill {killed}: {error}")
             break
         lost.append(reached - (saved.updates if saved else 0))
@@ -240,7 +240,7 @@ def fuzzing(cases: int, folder: Path) -> Part:
 
     try:
         each()
-    except Exception as error:
+    except Exception as error:  # whatever it is, it is what the soak looks for
         part.failures.append(f"{type(error).__name__}: {str(error)[:500]}")
     for said, took in seconds.items():
         if took:

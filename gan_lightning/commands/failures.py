@@ -52,7 +52,7 @@ def for_people(command: Command) -> Command:
                 err=True,
             )
             sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
-        except Exception as error:
+        except Exception as error:  # raised again unless the disk is behind it
             if (cause := storage_error(error)) is None:
                 raise
             where = f" {cause.filename}" if cause.filename else ""
@@ -64,7 +64,7 @@ def for_people(command: Command) -> Command:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    return run  # type: ignore[return-value]
+    return run  # type: ignore[return-value] - wraps keeps the signature
 
 
 def _interrupt(number: int, _: Any) -> None:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from gan_lightning.batch import Batch, Condition, Sample
+from gan_lightning.batch import Batch, Sample
 from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
-from gan_lightning.gans.base import GAN, LossTerms
-from gan_lightning.gans.labels import classes_of, joined, uniform_labels
+from gan_lightning.gans.base import LossTerms
+from gan_lightning.gans.labels import LabelledGAN
 from gan_lightning.networks import NetworkFamily
 
 __all__ = ["AuxiliaryClassifierGAN", "AuxiliaryClassifierGANConfig"]
@@ -32,7 +32,7 @@ class AuxiliaryClassifierGANConfig(AdversarialConfig):
             raise ValueError(f"class_weight is {self.class_weight}; it must be at least 0")
 
 
-class AuxiliaryClassifierGAN(GAN):
+class AuxiliaryClassifierGAN(LabelledGAN):
     """A discriminator that also says the class, and a generator that is asked for one.
 
     L_S is the log-likelihood of the right source, L_C of the right class, on real and generated
@@ -57,9 +57,7 @@ class AuxiliaryClassifierGAN(GAN):
                 f"set it to 1"
             )
         self.objective = adversarial_objective(self.config)
-        self.classes = classes_of(self.data, "acgan")
-        size = self.config.latent_size + self.classes
-        self.generator = networks.generator(size, self.data.shape)
+        super().build(networks)
         self.encoder = networks.encoder(self.data.shape)
         self.score = networks.score_head(self.encoder.features)
         self.classify = networks.recognition_head(self.encoder.features, self.classes)
@@ -67,16 +65,6 @@ class AuxiliaryClassifierGAN(GAN):
     def discriminator_players(self) -> dict[str, torch.nn.Module]:
         """Return the encoder and both heads."""
         return {"encoder": self.encoder, "score": self.score, "classify": self.classify}
-
-    def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
-        """Draw noise and classes."""
-        labels = uniform_labels(count, self.classes, rng, self.device)
-        return super().prior(count, rng).updated(Condition(labels=labels))
-
-    def generate(self, condition: Condition) -> Tensor:
-        """Map noise and classes to data."""
-        data: Tensor = self.generator(joined(condition, self.classes))
-        return data
 
     def discriminate(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits of being real, whatever the class."""

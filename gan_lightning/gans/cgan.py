@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gan_lightning.batch import Batch, Condition, Sample
+from gan_lightning.batch import Batch, Sample
 from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
-from gan_lightning.gans.base import GAN, LossTerms
-from gan_lightning.gans.labels import classes_of, joined, uniform_labels
+from gan_lightning.gans.base import LossTerms
+from gan_lightning.gans.labels import LabelledGAN
 from gan_lightning.networks import NetworkFamily
 
 __all__ = ["ConditionalGAN", "ConditionalGANConfig"]
@@ -22,7 +22,7 @@ class ConditionalGANConfig(AdversarialConfig):
     """The standard GAN's keys; the class is a condition of both players."""
 
 
-class ConditionalGAN(GAN):
+class ConditionalGAN(LabelledGAN):
     """A generator of what a class looks like, and a discriminator that is told the class too.
 
     The generator's input is noise and the one-hot class. Labels of generated data are drawn evenly.
@@ -42,25 +42,13 @@ class ConditionalGAN(GAN):
             ValueError: the data have no classes.
         """
         self.objective = adversarial_objective(self.config)
-        self.classes = classes_of(self.data, "cgan")
-        size = self.config.latent_size + self.classes
-        self.generator = networks.generator(size, self.data.shape)
+        super().build(networks)
         self.encoder = networks.conditional_encoder(self.data.shape, self.classes)
         self.score = networks.score_head(self.encoder.features)
 
     def discriminator_players(self) -> dict[str, torch.nn.Module]:
         """Return the encoder and its head."""
         return {"encoder": self.encoder, "score": self.score}
-
-    def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
-        """Draw noise and classes."""
-        labels = uniform_labels(count, self.classes, rng, self.device)
-        return super().prior(count, rng).updated(Condition(labels=labels))
-
-    def generate(self, condition: Condition) -> Tensor:
-        """Map noise and classes to data."""
-        data: Tensor = self.generator(joined(condition, self.classes))
-        return data
 
     def discriminate(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits of being real data of these classes.
