@@ -64,7 +64,7 @@ def for_people(command: Command) -> Command:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    return run  # type: ignore[return-value] - wraps keeps the signature
+    return run  # type: ignore[return-value]  # wraps keeps the signature
 
 
 def _interrupt(number: int, _: Any) -> None:
