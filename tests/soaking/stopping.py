@@ -1,0 +1,194 @@
+"""Runs that are killed, signalled or stopped at random moments, and must come out the same."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from conftest import EXPERIMENTS
+from interrupted import compare_on_two
+from test_resume import assert_equal
+
+from gan_lightning.callbacks import checkpoints
+from gan_lightning.restore import last_saved, read
+from gan_lightning.run_folder import RunFolder
+from soaking.reliability import Part
+from soaking.runs import EVERY, ring, rows, start
+
+
+@dataclass
+class Tally:
+    """What is counted over kills.
+
+    Args:
+        killed: attempts that were.
+        in_saves: of them, those that left a checkpoint half written.
+        idle: of them, those that had not made an update.
+        lost: updates that each kill cost.
+    """
+
+    killed: int = 0
+    in_saves: int = 0
+    idle: int = 0
+    lost: list[int] = field(default_factory=list)
+
+
+def kills(count: int, folder: Path) -> Part:
+    """Kill one run at random moments, go on each time, and compare with one left alone."""
+    part = Part("kills", f"`gan_ring` with small networks, saving every {EVERY} updates, SIGKILL")
+    chance = random.Random(0)
+    updates = 60 * count
+    whole = start([*ring(updates), "--output", "whole"], folder)
+    run = folder / "run"
+    tally = Tally()
+    while tally.killed < count and not part.failures:
+        part.failures += kill(run, updates, chance, tally)
+    said = start([*ring(updates), "--resume", "run"], folder).communicate()[0]
+    whole.communicate()
+    if not (run / "measures.json").exists():
+        part.failures.append(f"the run did not end by itself: {said[-500:]}")
+    else:
+        part.failures += differences(folder / "whole", run)
+    left = [path.name for path in run.rglob("*partial*")]
+    if left:
+        part.failures.append(f"left behind: {left}")
+    most = max(tally.lost, default=0)
+    if most > EVERY:
+        part.failures.append(f"{most} updates were lost, more than {EVERY}")
+    part.figures = {
+        "kills": str(tally.killed),
+        "of them inside a save": str(tally.in_saves),
+        "of them before the first update of an attempt": str(tally.idle),
+        "updates lost in one kill, at most": f"{most} of {EVERY}",
+        "updates of the run": f"{updates:,}",
+        "last checkpoint and metrics.csv": "bitwise those of the undisturbed run"
+        if not part.failures
+        else "DIFFER",
+    }
+    return part
+
+
+def kill(run: Path, updates: int, chance: random.Random, tally: Tally) -> list[str]:
+    """Begin a run or go on with it, kill it at a random moment, and say what did not hold."""
+    begun = (run / "config.yaml").exists()
+    before = rows(run)
+    if run.exists() and not begun:
+        shutil.rmtree(run)
+    process = start([*ring(updates), "--resume" if begun else "--output", run.name], run.parent)
+    # mostly a moment in training, now and then one of the start
+    if chance.random() > 0.1:
+        wait_for_row(process, run, before, 120)
+    time.sleep(chance.uniform(0, 0.5))
+    if process.poll() is not None:
+        said = process.communicate()[0]
+        if process.returncode == 0:
+            return [f"the run ended after {tally.killed} kills: give it more updates"]
+        return [f"attempt {tally.killed + 1} ended with {process.returncode}: {said[-500:]}"]
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    reached = rows(run)
+    tally.killed += 1
+    tally.idle += reached <= before
+    tally.in_saves += bool(list(run.glob("checkpoints/.*.partial")))
+    if not (run / "config.yaml").exists():
+        return []
+    try:
+        saved = last_saved(RunFolder(run))
+    except Exception as error:  # whatever it is, it is what the soak looks for
+        return [f"kill {tally.killed}: {error}"]
+    tally.lost.append(reached - (saved.updates if saved else 0))
+    return []
+
+
+def wait_for_row(
+    process: subprocess.Popen[str], run: Path, after: int, seconds: float = float("inf")
+) -> None:
+    """Wait until metrics.csv has a row after an update, the process ends, or this time is over."""
+    deadline = time.monotonic() + seconds
+    while rows(run) <= after and process.poll() is None and time.monotonic() <= deadline:
+        time.sleep(0.005)
+
+
+def differences(whole: Path, run: Path) -> list[str]:
+    """Say what tells two finished runs apart, the time they took aside."""
+    found = []
+    ends = [read(checkpoints(path / "checkpoints")[-1]).content for path in (whole, run)]
+    for end in ends:
+        end["callbacks"].pop("Stopwatch", None)
+    try:
+        assert_equal(*ends)
+    except AssertionError as error:
+        found.append(f"the last checkpoints differ: {str(error)[:200]}")
+    for name in ("metrics.csv", "measures.json", "generator.safetensors"):
+        if (whole / name).read_bytes() != (run / name).read_bytes():
+            found.append(f"{name} differs")
+    return found
+
+
+def signals(count: int, folder: Path) -> Part:
+    """Send SIGTERM to the first process, and Ctrl-C to all, on one and two ranks."""
+    part = Part("signals", "seconds from the signal to the end of the last process")
+    chance = random.Random(0)
+    for ranks in (1, 2):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            took, codes = [], set()
+            for attempt in range(count):
+                run = folder / f"{ranks}-{number.name}-{attempt}"
+                process = start_on(ranks, run)
+                wait_for_row(process, run, 0)
+                time.sleep(chance.uniform(0, 0.3))
+                seconds = seconds_to_end(process, number)
+                if seconds is None:
+                    part.failures.append(f"{number.name} on {ranks} ranks: hung for 60 s")
+                    continue
+                took.append(seconds)
+                codes.add(process.returncode)
+                saved = last_saved(RunFolder(run))
+                if saved is None or saved.updates < rows(run):
+                    part.failures.append(f"{number.name} on {ranks} ranks: an update was lost")
+                shutil.rmtree(run)
+            if codes != {128 + number}:
+                part.failures.append(f"{number.name} on {ranks} ranks: exit codes {codes}")
+            part.figures[f"{number.name}, {ranks} rank{'s' * (ranks > 1)}"] = (
+                f"{median(took):.2f} s, at most {max(took):.2f} s, of {len(took)}; "
+                f"exit code {', '.join(map(str, sorted(codes)))}"
+            )
+    return part
+
+
+def start_on(ranks: int, run: Path) -> subprocess.Popen[str]:
+    """Start a run that does not end by itself on one or two processes."""
+    more = ["--devices", "2", "--accelerator", "cpu"] if ranks == 2 else []
+    return start([*ring(10**6), *more, "--output", str(run)], run.parent)
+
+
+def seconds_to_end(process: subprocess.Popen[str], number: signal.Signals) -> float | None:
+    """Signal a run and wait for its end; one that hangs for a minute is killed, and None."""
+    sent = time.perf_counter()
+    to = os.killpg if number == signal.SIGINT else os.kill
+    to(process.pid, number)
+    try:
+        process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return None
+    return time.perf_counter() - sent
+
+
+def two_processes(folder: Path) -> Part:
+    """Stop every experiment four times on two processes."""
+    part = Part("resume on two processes", "every experiment stopped four times, tiny data")
+    try:
+        compare_on_two(EXPERIMENTS, folder)
+        part.figures["experiments, bitwise those that were not stopped"] = str(len(EXPERIMENTS))
+    except AssertionError as error:
+        part.failures.append(str(error)[-1500:])
+    return part
