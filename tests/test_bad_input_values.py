@@ -55,9 +55,6 @@ OUT_OF_RANGE = [
     ("classifier_mnist", "model.warm_up=1", r"model.warm_up is 1.0; it must lie in \[0, 1\)"),
     ("classifier_mnist", "model.scale=-1", r"model.scale is -1.0; it must lie in \[0, 1\)"),
     ("classifier_mnist", "data={name: ring}", "one-channel images of ten classes.* data.name"),
-]
-
-OUT_OF_RANGE += [
     ("gan_ring", "data.batch_size=1000000", "batch_size is 1000000; it must lie in 1..100000"),
     ("gan_mnist", "data.batch_size=70000", "batch_size is 70000; it must lie in 1..60000"),
     ("gan_ring", "model.generator_optimizer.learning_rate=0", "learning_rate is 0.0; .* positive"),
@@ -83,22 +80,52 @@ OUT_OF_RANGE += [
 ]
 
 
-@pytest.mark.parametrize(
-    ("experiment", "override", "line"),
-    OUT_OF_RANGE,
-)
+AT_ODDS = [
+    ("gan_ring", "--accelerator=cpu --devices=640", "valid are 1 to "),
+    ("gan_ring", "network.packing=3 data.batch_size=100", "network.packing = 3; … is 99"),
+    ("gan_ring", "network.packing=2 data.batch_size=9", "network.packing = 2; … is 8"),
+    ("gan_ring", "network.packing=16 data.batch_size=5", "network.packing = 16; … is 16"),
+    ("gan_ring", "data.batch_size=1", "at least 2"),
+    ("packed_ring", "data.batch_size=2", "at least 4"),
+    ("ebgan_pt_mnist", "data.batch_size=1", "model.pulling_away_weight is 0.1 … needs 2 or more"),
+    ("gan_mnist", "model.name=infogan network.packing=2", "set it to 1"),
+    ("gan_mnist", "model.name=ebgan network.packing=2", "set it to 1"),
+]
+"""Words of which the last does not go with the rest, and what is said after its name."""
+
+AT_ODDS_ON_TWO = [
+    ("gan_ring", "data.batch_size=7", "2 processes … nearest that they can is 8"),
+    (
+        "gan_ring",
+        "network.packing=4 data.batch_size=12",
+        "each of 2 processes … nearest that does is 16",
+    ),
+    ("ebgan_pt_mnist", "data.batch_size=2", "each process needs 2 or more, and has 1"),
+]
+"""The same on two processes."""
+
+
+@pytest.mark.parametrize(("experiment", "override", "line"), OUT_OF_RANGE)
 def test_value_out_of_range(experiment: str, override: str, line: str) -> None:
     mistake(["train", experiment, *SHORT, override])
     said = run_cli("train", experiment, *SHORT, override).err
     assert re.search(line, said), said
 
 
-def test_more_devices_than_there_are() -> None:
-    mistake(
-        ["train", "gan_ring", "--devices", "640", "--accelerator", "cpu"],
-        "--devices is 640",
-        "valid are 1 to ",
-    )
+@pytest.mark.parametrize(("experiment", "words", "line"), AT_ODDS)
+def test_values_at_odds(experiment: str, words: str, line: str) -> None:
+    at_odds(experiment, words.split(), line)
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
+@pytest.mark.parametrize(("experiment", "words", "line"), AT_ODDS_ON_TWO)
+def test_values_at_odds_on_two_processes(experiment: str, words: str, line: str) -> None:
+    at_odds(experiment, ["--devices=2", "--accelerator=cpu", *words.split()], line)
+
+
+def at_odds(experiment: str, words: list[str], line: str) -> None:
+    wrong = words[-1].replace("=", " is ")
+    mistake(["train", experiment, *SHORT, *words], wrong, *line.split(" … "))
 
 
 def test_gpu_on_a_machine_without(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,52 +134,3 @@ def test_gpu_on_a_machine_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     mistake(["train", "gan_ring", "--accelerator", "gpu"], "'gpu'", "no GPU", "use cpu or auto")
-
-
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
-def test_batch_that_processes_cannot_share() -> None:
-    mistake(
-        ["train", "gan_ring", "--devices", "2", "--accelerator", "cpu", "data.batch_size=7"],
-        "data.batch_size is 7",
-        "2 processes",
-        "nearest that they can is 8",
-    )
-
-
-@pytest.mark.parametrize(("packing", "batch", "nearest"), [(3, 100, 99), (2, 9, 8), (16, 5, 16)])
-def test_batch_that_does_not_fill_its_packs(packing: int, batch: int, nearest: int) -> None:
-    words = [*SHORT, f"network.packing={packing}", f"data.batch_size={batch}"]
-    parts = (f"data.batch_size is {batch}", f"network.packing = {packing};", f"is {nearest}")
-    mistake(["train", "gan_ring", *words], *parts)
-
-
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
-def test_batch_that_does_not_fill_its_packs_in_each_process() -> None:
-    words = [*SHORT, "network.packing=4", "data.batch_size=12", "--devices", "2"]
-    arguments = ["train", "gan_ring", *words, "--accelerator", "cpu"]
-    mistake(arguments, "data.batch_size is 12", "each of 2 processes", "nearest that does is 16")
-
-
-@pytest.mark.parametrize(("experiment", "least"), [("gan_ring", 2), ("packed_ring", 4)])
-def test_batch_of_which_batch_norm_sees_one(experiment: str, least: int) -> None:
-    batch = f"data.batch_size={least // 2}"
-    mistake(["train", experiment, *SHORT, batch], batch.replace("=", " is "), f"at least {least}")
-
-
-def test_minibatch_without_a_pair_to_pull_apart() -> None:
-    words = [*SHORT, "data.batch_size=1"]
-    parts = ("data.batch_size is 1", "model.pulling_away_weight is 0.1", "needs 2 or more")
-    mistake(["train", "ebgan_pt_mnist", *words], *parts)
-
-
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
-def test_minibatch_without_a_pair_to_pull_apart_in_each_process() -> None:
-    words = [*SHORT, "data.batch_size=2", "--devices", "2", "--accelerator", "cpu"]
-    parts = ("data.batch_size is 2", "each process needs 2 or more, and has 1")
-    mistake(["train", "ebgan_pt_mnist", *words], *parts)
-
-
-@pytest.mark.parametrize("model", ["infogan", "ebgan"])
-def test_variants_that_judge_each_datum_alone_refuse_packs(model: str) -> None:
-    words = [f"model.name={model}", "network.packing=2"]
-    mistake(["train", "gan_mnist", *SHORT, *words], "network.packing is 2", "set it to 1")
