@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gan_lightning.metrics.asked import AskedClassAccuracy
 from gan_lightning.metrics.codes import CodeAccuracy, MutualInformationBound
+from gan_lightning.metrics.diversity import WithinClassSimilarity
 from gan_lightning.metrics.duplicates import DuplicateRate
 from gan_lightning.metrics.frechet import FeatureStatistics, FrechetDistance, frechet_distance
 from gan_lightning.metrics.modes import ClassCoverage, ModeCoverage
@@ -11,12 +12,14 @@ from gan_lightning.metrics.neighbours import NearestNeighbourError
 from gan_lightning.metrics.parzen import ParzenLikelihood
 from gan_lightning.metrics.scores import InceptionScore
 from gan_lightning.metrics.statistics_cache import cache_folder, cached_statistics
+from gan_lightning.metrics.strokes import CodeCorrelation, slant, stroke_width
 from gan_lightning.metrics.transport import ExactWasserstein, exact_wasserstein
 
 __all__ = [
     "AskedClassAccuracy",
     "ClassCoverage",
     "CodeAccuracy",
+    "CodeCorrelation",
     "DuplicateRate",
     "ExactWasserstein",
     "FeatureStatistics",
@@ -26,8 +29,11 @@ __all__ = [
     "MutualInformationBound",
     "NearestNeighbourError",
     "ParzenLikelihood",
+    "WithinClassSimilarity",
     "cache_folder",
     "cached_statistics",
     "exact_wasserstein",
     "frechet_distance",
+    "slant",
+    "stroke_width",
 ]

@@ -13,12 +13,14 @@ from torchmetrics import Metric
 from gan_lightning.metrics import (
     ClassCoverage,
     CodeAccuracy,
+    CodeCorrelation,
     ExactWasserstein,
     FeatureStatistics,
     FrechetDistance,
     InceptionScore,
     ModeCoverage,
     MutualInformationBound,
+    WithinClassSimilarity,
 )
 
 Updates = list[tuple[Any, ...]]
@@ -47,7 +49,12 @@ def in_parts(*tensors: Tensor) -> Updates:
     return list(zip(*(tensor.tensor_split([5, 35, 55]) for tensor in tensors), strict=True))
 
 
+DIGITS = torch.rand(64, 1, 28, 28, generator=GENERATOR) * 2 - 1
+CODES = torch.randn(64, 2, generator=GENERATOR)
 NUMBERED = [(part, first) for (part,), first in zip(in_parts(POINTS), (0, 5, 35, 55), strict=True)]
+LABELLED = [
+    (*part, first) for part, first in zip(in_parts(DIGITS, LABELS % 2), (0, 5, 35, 55), strict=True)
+]
 BOTH_SIDES = [(part, index % 2 == 0) for index, (part,) in enumerate(in_parts(IMAGES))]
 
 CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
@@ -59,6 +66,8 @@ CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
     "classes": (lambda: ClassCoverage(Linear(), 5), in_parts(IMAGES)),
     "codes": (lambda: CodeAccuracy(5, 5), in_parts(LOG_PROBABILITIES.argmax(1), LABELS)),
     "information": (lambda: MutualInformationBound(5), in_parts(LOG_PROBABILITIES, LABELS)),
+    "diversity": (lambda: WithinClassSimilarity(DIGITS[:60], LABELS[:60] % 2), LABELLED),
+    "strokes": (lambda: CodeCorrelation(2, 2), in_parts(CODES, LABELS % 2, DIGITS)),
 }
 
 cases = pytest.mark.parametrize(("build", "updates"), CASES.values(), ids=list(CASES))
