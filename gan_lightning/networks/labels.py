@@ -9,8 +9,8 @@ from torch.nn.functional import one_hot
 __all__ = ["ConditionalEncoder", "LabelMaps", "LabelVector"]
 
 
-class LabelMaps(nn.Module):
-    """Puts one constant map a class beside an image's channels: ones for its own class.
+class _Labels(nn.Module):
+    """Puts the class of a datum beside it, one number a class.
 
     Args:
         classes: number of classes.
@@ -19,27 +19,27 @@ class LabelMaps(nn.Module):
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = classes
+
+    def beside(self, data: Tensor, labels: Tensor) -> Tensor:
+        """Return labels (N,) one-hot, (N, classes), in the type of the data."""
+        return one_hot(labels, self.classes).to(data.dtype)
+
+
+class LabelMaps(_Labels):
+    """Puts one constant map a class beside an image's channels: ones for its own class."""
 
     def forward(self, data: Tensor, labels: Tensor) -> Tensor:
         """Map images (N, C, H, W) and labels (N,) to (N, C + classes, H, W)."""
-        maps = one_hot(labels, self.classes).to(data.dtype)[:, :, None, None]
+        maps = self.beside(data, labels)[:, :, None, None]
         return torch.cat([data, maps.expand(-1, -1, *data.shape[2:])], 1)
 
 
-class LabelVector(nn.Module):
-    """Puts the one-hot class beside the flattened data.
-
-    Args:
-        classes: number of classes.
-    """
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.classes = classes
+class LabelVector(_Labels):
+    """Puts the one-hot class beside the flattened data."""
 
     def forward(self, data: Tensor, labels: Tensor) -> Tensor:
         """Map data (N, *shape) and labels (N,) to (N, numbers of a datum + classes)."""
-        return torch.cat([data.flatten(1), one_hot(labels, self.classes).to(data.dtype)], 1)
+        return torch.cat([data.flatten(1), self.beside(data, labels)], 1)
 
 
 class ConditionalEncoder(nn.Module):
