@@ -9,8 +9,7 @@ from pytorch_lightning import Trainer
 
 from gan_lightning.attacks import AttackConfig, perturbed
 from gan_lightning.batch import Batch
-from gan_lightning.callbacks.cadence import Periodic
-from gan_lightning.callbacks.drawing import Array, rendered, show
+from gan_lightning.callbacks.drawing import Array, Drawn, rendered, show
 from gan_lightning.classifiers import AdversarialClassifier
 from gan_lightning.learner import Learner, evaluation_mode
 from gan_lightning.randomness import derived_seed
@@ -20,7 +19,7 @@ __all__ = ["AttackedDigits", "draw_attack"]
 DIGITS = 10
 
 
-class AttackedDigits(Periodic):
+class AttackedDigits(Drawn):
     """Draws test digits, their changes and what becomes of them, under the config's first attack.
 
     Args:
@@ -30,8 +29,7 @@ class AttackedDigits(Periodic):
     """
 
     def __init__(self, folder: Path, every: int, test: Batch) -> None:
-        super().__init__(every)
-        self.folder = folder
+        super().__init__(folder, every)
         self.test = test
 
     def act(self, trainer: Trainer, learner: Learner) -> None:

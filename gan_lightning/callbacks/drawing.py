@@ -10,12 +10,26 @@ import numpy as np
 from PIL import Image
 from pytorch_lightning import Trainer
 
+from gan_lightning.callbacks.cadence import Periodic
 from gan_lightning.learner import Learner
 from gan_lightning.loggers import WandbRun
 
-__all__ = ["Array", "rendered", "show"]
+__all__ = ["Array", "Drawn", "rendered", "show"]
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+class Drawn(Periodic):
+    """A picture that is drawn into a folder every so many updates.
+
+    Args:
+        folder: for the PNG files.
+        every: updates between two pictures.
+    """
+
+    def __init__(self, folder: Path, every: int) -> None:
+        super().__init__(every)
+        self.folder = folder
 
 
 def show(trainer: Trainer, learner: Learner, folder: Path, name: str, picture: Array) -> None:

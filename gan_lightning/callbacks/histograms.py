@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from pytorch_lightning import Trainer
 
-from gan_lightning.callbacks.cadence import Periodic
-from gan_lightning.callbacks.drawing import Array, rendered, show
+from gan_lightning.callbacks.drawing import Array, Drawn, rendered, show
 from gan_lightning.evaluation import discriminator_weights
 from gan_lightning.gans import GAN
 from gan_lightning.learner import Learner
@@ -18,17 +15,13 @@ __all__ = ["WeightHistogram", "draw_histogram"]
 BINS = 101
 
 
-class WeightHistogram(Periodic):
+class WeightHistogram(Drawn):
     """Draws the histogram of the weights of the discriminator's matrices and convolutions.
 
     Args:
         folder: for the PNG files.
         every: updates between two pictures.
     """
-
-    def __init__(self, folder: Path, every: int) -> None:
-        super().__init__(every)
-        self.folder = folder
 
     def act(self, trainer: Trainer, learner: Learner) -> None:
         """Draw the histogram."""

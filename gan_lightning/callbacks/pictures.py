@@ -11,8 +11,7 @@ from pytorch_lightning import Trainer
 from torch import Tensor
 
 from gan_lightning.batch import Condition
-from gan_lightning.callbacks.cadence import Periodic
-from gan_lightning.callbacks.drawing import Array, rendered, show
+from gan_lightning.callbacks.drawing import Array, Drawn, rendered, show
 from gan_lightning.gans import GAN, InfoGAN
 from gan_lightning.learner import Learner
 from gan_lightning.randomness import derived_seed
@@ -26,7 +25,7 @@ CONTINUOUS_RANGE = 2.0
 """The paper's figure 2 runs the continuous codes from -2 to 2, beyond the prior's [-1, 1]."""
 
 
-class SampleGrid(Periodic):
+class SampleGrid(Drawn):
     """Draws what the generator makes of one fixed latent, as training goes on.
 
     Args:
@@ -36,8 +35,7 @@ class SampleGrid(Periodic):
     """
 
     def __init__(self, folder: Path, every: int, samples: int) -> None:
-        super().__init__(every)
-        self.folder = folder
+        super().__init__(folder, every)
         self.samples = samples
 
     def act(self, trainer: Trainer, learner: Learner) -> None:
@@ -48,17 +46,13 @@ class SampleGrid(Periodic):
             show(trainer, learner, self.folder, "samples", picture)
 
 
-class TraversalGrid(Periodic):
+class TraversalGrid(Drawn):
     """Draws what each code does, or for a GAN without codes each of the first latent directions.
 
     Args:
         folder: for the PNG files.
         every: updates between two pictures.
     """
-
-    def __init__(self, folder: Path, every: int) -> None:
-        super().__init__(every)
-        self.folder = folder
 
     def act(self, trainer: Trainer, learner: Learner) -> None:
         """Draw one panel a code."""
@@ -67,7 +61,7 @@ class TraversalGrid(Periodic):
             show(trainer, learner, self.folder, "traversal", traversal_picture(learner, seed))
 
 
-class Scatter(Periodic):
+class Scatter(Drawn):
     """Draws generated points over real ones.
 
     Args:
@@ -77,8 +71,7 @@ class Scatter(Periodic):
     """
 
     def __init__(self, folder: Path, every: int, real: Tensor) -> None:
-        super().__init__(every)
-        self.folder = folder
+        super().__init__(folder, every)
         self.real = real[:SCATTER_POINTS]
 
     def act(self, trainer: Trainer, learner: Learner) -> None:
