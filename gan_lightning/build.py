@@ -9,7 +9,7 @@ import torch
 from gan_lightning.classifiers import CLASSIFIERS
 from gan_lightning.data import DATASETS, ResidentData, Schedule
 from gan_lightning.errors import UserError
-from gan_lightning.gans import GANS
+from gan_lightning.gans import GANS, Pix2Pix
 from gan_lightning.learner import Learner
 from gan_lightning.networks import NETWORKS
 from gan_lightning.preflight import rounds_per_batch
@@ -33,14 +33,16 @@ def build(config: RunConfig) -> tuple[Learner, ResidentData]:
                 "model",
                 classifier,
                 config.model,
-                data.spec,
+                data.seen,
                 updates=config.trainer.max_steps,
                 seed=config.seed,
             )
         else:
             networks = _constructed("network", NETWORKS[config.network.name], config.network)
             gan = GANS[config.model.name]
-            learner = _constructed("model", gan, config.model, networks, data.spec, config.seed)
+            learner = _constructed("model", gan, config.model, networks, data.seen, config.seed)
+            if isinstance(learner, Pix2Pix):
+                learner.examples = data.test_data().source
     learner.log_every = config.log.every
     if config.trainer.channels_last and data.spec.is_image:
         learner = learner.to(memory_format=torch.channels_last)

@@ -106,6 +106,8 @@ def write_traversal(
     gan, data, _ = _gan_of(run, checkpoint)
     if not data.spec.is_image:
         raise UserError(f"run {run!r} makes points, and traversals are for images; use `sample`")
+    if gan.prior(1).latent is None:
+        raise UserError(f"run {run!r} translates images, and has no codes to move; use `sample`")
     picture = traversal_picture(gan, seed, rows)
     write_file(output, lambda file: Image.fromarray(picture).save(file, "png"))
 

@@ -14,6 +14,7 @@ __all__ = [
     "Objective",
     "categorical_negative_log_likelihood",
     "discriminator_cross_entropy",
+    "feature_matching",
     "gaussian_negative_log_likelihood",
     "hinge_discriminator",
     "least_squares_discriminator",
@@ -219,6 +220,23 @@ def pulling_away(features: Tensor) -> Tensor:
     directions = normalize(features)
     pairs = (directions @ directions.T).square()
     return (pairs.sum() - pairs.diagonal().sum()) / (count * (count - 1))
+
+
+def feature_matching(real_features: Tensor, fake_features: Tensor) -> Tensor:
+    """Mean squared difference of the mean features of real and of generated data.
+
+    Args:
+        real_features: of the discriminator on real data, shape (N, F), unbounded.
+        fake_features: on generated data, shape (M, F), unbounded.
+
+    Returns:
+        Scalar, at least 0.
+
+    Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.1; the paper writes the sum over the
+        features, their code (github.com/openai/improved-gan) takes the mean.
+    """
+    difference = real_features.float().mean(0) - fake_features.float().mean(0)
+    return difference.square().mean()
 
 
 def categorical_negative_log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:

@@ -106,6 +106,7 @@ def check_data(config: RunConfig, data: ResidentData) -> None:
     data.test_data()
     world_size = config.trainer.devices * config.trainer.nodes
     try:
+        data.labelled_data()
         check_batch_size(config.data.batch_size, len(data.training_data()[0]), world_size)
     except ValueError as error:
         raise UserError(f"data.{error}") from error

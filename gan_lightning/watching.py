@@ -17,16 +17,18 @@ from gan_lightning.callbacks import (
     CollapseWatch,
     Evaluation,
     FiniteWatch,
+    PairGrid,
     PhasePortrait,
     SampleGrid,
     Scatter,
     StopOnSignal,
     Stopwatch,
+    TranslationGrid,
     TraversalGrid,
     UpdatesBar,
     WeightHistogram,
 )
-from gan_lightning.data import ResidentData
+from gan_lightning.data import DigitDomains, ResidentData
 from gan_lightning.gans import GANS
 from gan_lightning.loggers import MetricsFile, WandbRun, wandb_mode
 from gan_lightning.run_folder import RunFolder
@@ -45,7 +47,11 @@ def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) 
     if config.model.name in GANS:
         callbacks.append(CollapseWatch(measured, data.kinds))
         every = config.pictures.every
-        if data.spec.is_image:
+        if data.spec.source_shape is not None:
+            callbacks.append(TranslationGrid(folder.samples, every, data.test_data()))
+        elif data.spec.is_image:
+            if isinstance(data, DigitDomains):
+                callbacks.append(PairGrid(folder.samples, every))
             callbacks.append(SampleGrid(folder.samples, every, config.pictures.samples))
             callbacks.append(TraversalGrid(folder.samples, every))
         elif data.spec.shape == (2,):

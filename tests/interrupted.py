@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,21 +32,25 @@ UPDATES = EPOCH + 2
 def short_epochs() -> Iterator[None]:
     """Let every data set hold what `EPOCH` updates read, and be tested on its first chunk."""
     from gan_lightning.data.rounds import RoundStream
-    from gan_lightning.evaluation import models
+    from gan_lightning.evaluation import classified, codes, models
 
     make = RoundStream.__init__
 
     def cut(self: RoundStream, data: Any, labels: Any, **given: Any) -> None:
         wanted = EPOCH * given["batch_size"] * given["schedule"].discriminator_steps
         rows = torch.arange(min(wanted, len(data)))
+        if given.get("source") is not None:
+            given["source"] = given["source"][rows]
         make(self, data[rows], None if labels is None else labels[rows], **given)
 
-    chunks = models._test_chunks
+    chunks = models.tested
 
     def first(*args: Any) -> Iterator[Any]:
         yield from islice(chunks(*args), 1)
 
-    with patch.object(RoundStream, "__init__", cut), patch.object(models, "_test_chunks", first):
+    with patch.object(RoundStream, "__init__", cut), ExitStack() as cuts:
+        for module in (classified, codes, models):
+            cuts.enter_context(patch.object(module, "tested", first))
         yield
 
 

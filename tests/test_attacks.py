@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ def losses(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> to
 
 def margins(network: nn.Module, labels: torch.Tensor) -> torch.Tensor:
     """Weights of (wrong logit - right logit) for each label, (N, 16)."""
-    weight = network[1].weight.detach()  # type: ignore[index, union-attr]
+    weight = network.get_parameter("1.weight").detach()
     difference = weight[1] - weight[0]
     return torch.where(labels[:, None] == 0, difference, -difference)
 
@@ -114,9 +115,9 @@ def test_the_network_is_left_as_it_was() -> None:
     assert all(weight.grad is None for weight in network.parameters())
 
 
-def learner(**settings: object) -> AdversarialClassifier:
+def learner(**settings: Any) -> AdversarialClassifier:
     torch.manual_seed(0)
-    config = AdversarialClassifierConfig(**settings)  # type: ignore[arg-type]
+    config = AdversarialClassifierConfig(**settings)
     return AdversarialClassifier(config, DataSpec((1, 28, 28), classes=10), updates=10)
 
 
@@ -141,11 +142,13 @@ def test_no_gradient_passes_through_the_attack() -> None:
     model = learner(training=FGSM)
     images, labels = torch.rand(3, 1, 28, 28), torch.tensor([0, 1, 2])
     model.losses_of(images, labels)["attacked"].backward()
-    found = model.network.layers[0].weight.grad.clone()  # type: ignore[index, union-attr, operator]
+    weight = model.network.get_parameter("layers.0.weight")
+    found = weight.grad
+    assert found is not None
     model.zero_grad()
     attacked = perturbed(model.network, images, labels, FGSM)
     cross_entropy(model.network(attacked), labels).backward()
-    torch.testing.assert_close(found, model.network.layers[0].weight.grad)  # type: ignore[index, union-attr]
+    torch.testing.assert_close(found, weight.grad)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
 from gan_lightning.data import DATASETS, Grid, RoundStream, Schedule, SwissRoll
 from gan_lightning.data.mnist import MNIST, MNISTConfig
@@ -85,16 +86,18 @@ def test_a_grid_is_pacgans() -> None:
 @pytest.mark.parametrize("name", ["ring", "grid"])
 def test_mixtures_draw_each_mode_equally_often_with_their_spread(name: str) -> None:
     world = DATASETS[name](DATASETS[name].Config())
+    assert isinstance(world, Ring | Grid)
     points, labels = world.training_data()
+    assert isinstance(points, Tensor)
     assert labels is not None
     assert points.shape == (100_000, 2)
-    distances, nearest = torch.cdist(points, world.centres).min(1)  # type: ignore[attr-defined]
+    distances, nearest = torch.cdist(points, world.centres).min(1)
     assert (labels == nearest).float().mean() > 0.999
-    modes = len(world.centres)  # type: ignore[attr-defined, arg-type]
+    modes = len(world.centres)
     shares = torch.bincount(nearest, minlength=modes) / len(points)
     assert (shares * modes - 1).abs().max() < 0.1
     deviation = (distances.square().mean() / 2).sqrt().item()
-    assert deviation == pytest.approx(world.standard_deviation, rel=0.02)  # type: ignore[attr-defined]
+    assert deviation == pytest.approx(world.standard_deviation, rel=0.02)
 
 
 def test_a_swiss_roll_lies_on_its_spiral() -> None:

@@ -89,7 +89,7 @@ def portrait(folder: Path = Path("/nonexistent"), every: int = 0) -> PhasePortra
     """Make a portrait that records and does not draw."""
     callback = PhasePortrait(folder, every)
     if not folder.exists():
-        callback.act = lambda trainer, learner: None  # type: ignore[method-assign]
+        callback.act = lambda trainer, learner: None  # type: ignore[method-assign]  # a stand-in
     return callback
 
 
@@ -114,7 +114,7 @@ def test_the_world_is_one_point() -> None:
     world = Dirac(DiracConfig(batch_size=3))
     data, labels = world.training_data()
     assert labels is None
-    assert torch.equal(data, torch.zeros(3, 1))  # type: ignore[arg-type]
+    assert torch.equal(data, torch.zeros(3, 1))
     assert torch.equal(world.test_data().data, torch.zeros(1000, 1))
     assert judge_for(world, torch.device("cpu")) is None
 

@@ -11,6 +11,7 @@ from worlds import gan
 from gan_lightning.batch import Batch, Sample
 from gan_lightning.gans import EBGAN
 from gan_lightning.losses import pulling_away
+from gan_lightning.networks.family import Encoder
 
 CODES = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
 
@@ -62,7 +63,7 @@ def ebgan(*overrides: str) -> EBGAN:
 def halving(*overrides: str) -> EBGAN:
     """An EBGAN whose energy is half the length of a datum."""
     learner = ebgan(*overrides)
-    learner.encoder, learner.decoder = nn.Identity(), Half()  # type: ignore[assignment]
+    learner.encoder, learner.decoder = Encoder(nn.Identity(), 2), Half()
     return learner
 
 

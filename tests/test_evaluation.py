@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from worlds import config, gan, same, weights
 
+from gan_lightning.batch import Condition
 from gan_lightning.build import build
 from gan_lightning.callbacks.histograms import draw_histogram
 from gan_lightning.data import DATASETS, ResidentData
@@ -80,20 +81,21 @@ def test_scores_are_of_evaluation_mode_and_leave_the_modes() -> None:
     assert torch.equal(discriminated(learner, points), learner.discriminate(points).detach())
 
 
-def test_conditional_discriminators_get_the_labels() -> None:
+def test_conditional_discriminators_get_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     learner, _ = standard()
-    seen: list[torch.Tensor | None] = []
+    seen: list[Condition | None] = []
 
-    def discriminate(data: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        seen.append(labels)
+    def discriminate(data: torch.Tensor, given: Condition | None = None) -> torch.Tensor:
+        seen.append(given)
         return data[:, 0]
 
-    learner.discriminate = discriminate  # type: ignore[method-assign]
+    monkeypatch.setattr(learner, "discriminate", discriminate)
     divergence = Divergence(learner)
     labels = torch.arange(5)
-    divergence.update(torch.zeros(5, 2), labels, real=True)
+    divergence.update(torch.zeros(5, 2), Condition(labels=labels), real=True)
     assert seen[0] is not None
-    assert torch.equal(seen[0], labels)
+    assert seen[0].labels is not None
+    assert torch.equal(seen[0].labels, labels)
 
 
 @pytest.mark.parametrize("name", ["ring", "grid", "swissroll"])

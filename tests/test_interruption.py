@@ -19,7 +19,8 @@ from worlds import config
 import gan_lightning.run
 from gan_lightning.callbacks import Evaluation, checkpoints
 from gan_lightning.callbacks import pictures as drawing
-from gan_lightning.evaluation.judges import CHUNK, DigitJudge, ModeJudge
+from gan_lightning.evaluation import DigitJudge, ModeJudge
+from gan_lightning.evaluation.judges import CHUNK
 from gan_lightning.metrics.statistics_cache import cache_folder
 from gan_lightning.run import Outcome, train
 from gan_lightning.schema import RunConfig
@@ -214,7 +215,7 @@ def train_as_a_process_that_is_signalled(folder: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
         update(self, *args)
 
-    ModeJudge.update = hit  # type: ignore[method-assign]
+    pytest.MonkeyPatch().setattr(ModeJudge, "update", hit)
     samples = f"evaluation.samples={CHUNKS * CHUNK}"
     processes = ["--devices", "2", "--accelerator", "cpu", "--output", folder]
     words = [*tiny("gan_ring"), samples, "evaluation.every=2", "log.wandb=disabled"]

@@ -63,7 +63,7 @@ def test_the_generator_is_told_the_class(model: str) -> None:
 
 def test_the_conditional_discriminator_is_told_it_too_and_the_auxiliary_one_is_not() -> None:
     data = torch.randn(6, 2)
-    one, other = torch.zeros(6, dtype=torch.int64), torch.ones(6, dtype=torch.int64)
+    one, other = (Condition(labels=torch.full((6,), label)) for label in (0, 1))
     told, untold = gan("cgan"), gan("acgan")
     assert (told.discriminate(data, one) != told.discriminate(data, other)).all()
     assert torch.equal(untold.discriminate(data, one), untold.discriminate(data, other))
@@ -75,8 +75,8 @@ def test_conditional_losses_by_hand() -> None:
     learner = gan("cgan")
     assert isinstance(learner, ConditionalGAN)
     real, fake = Batch(torch.randn(5, 2), torch.arange(5)), learner.draw(5)
-    real_logits = learner.discriminate(real.data, real.labels)
-    fake_logits = learner.discriminate(fake.data, fake.condition.labels)
+    real_logits = learner.discriminate(real.data, real.condition)
+    fake_logits = learner.discriminate(fake.data, fake.condition)
     found = learner.discriminator_loss(real, fake)
     expected = softplus(-real_logits).mean() + softplus(fake_logits).mean()
     torch.testing.assert_close(found["adversarial"], expected)
@@ -99,7 +99,7 @@ def test_auxiliary_class_loss_is_one_softmax_of_logits_on_real_and_generated() -
         ]
         return 0.5 * sum(rows) / len(rows)
 
-    on_real, on_fake = by_hand(*real), by_hand(fake.data, fake.condition.labels)
+    on_real, on_fake = by_hand(real.data, real.labels), by_hand(fake.data, fake.condition.labels)
     found = learner.discriminator_loss(real, fake)["class"].item()
     assert found == pytest.approx(on_real + on_fake, rel=1e-5)
     found = learner.generator_loss(real, fake)["class"].item()
@@ -110,7 +110,7 @@ def test_auxiliary_class_loss_is_one_softmax_of_logits_on_real_and_generated() -
 def test_data_without_classes_are_refused(model: str) -> None:
     from gan_lightning.errors import UserError
 
-    with pytest.raises(UserError, match="this GAN needs data with classes"):
+    with pytest.raises(UserError, match="needs the class of every datum"):
         build(config(model, data={"name": "swissroll"}))
 
 

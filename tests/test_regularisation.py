@@ -8,7 +8,7 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 from torch import Tensor, nn
-from worlds import ALL_GANS, config, gan, quiet_trainer, same, trained, weights
+from worlds import ALL_GANS, config, gan, quiet_trainer, real_batch, same, trained, weights
 
 from gan_lightning.batch import Batch, Sample
 from gan_lightning.build import build
@@ -191,12 +191,12 @@ def test_a_penalty_moves_the_discriminator(model: str, key: str) -> None:
     learner = gan(model)
     settings = RegularisationConfig()
     setattr(settings, key, 1.0)
-    labels = torch.arange(8)
+    real, fake = real_batch(learner, 8), real_batch(learner, 8, seed=1)
     terms = penalties(
         settings,
-        lambda data: learner.discriminate(data, labels),
-        torch.randn(8, 2),
-        torch.randn(8, 2),
+        lambda data: learner.discriminate(data, real.condition),
+        real.data,
+        fake.data,
     )
     terms[key].backward()
     slopes = [weight.grad for weight in parameters(learner.discriminator_players())]

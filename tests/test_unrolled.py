@@ -109,7 +109,8 @@ def by_hand(
             discriminator: Named, generator: Named, state: Any, value: Any = value
         ) -> tuple[Named, Any]:
             slopes = gradient_of(lambda *players: -value(*players))(discriminator, generator)
-            return step(discriminator, slopes, state)  # type: ignore[no-any-return]
+            moved: tuple[Named, Any] = step(discriminator, slopes, state)
+            return moved
 
         discriminator, states[0] = answer(discriminator, generator, states[0])
 
@@ -122,7 +123,8 @@ def by_hand(
             later, state = start
             for _ in range(ahead):
                 later, state = answer(later, generator, state)
-            return value(later, generator)  # type: ignore[no-any-return]
+            game: Tensor = value(later, generator)
+            return game
 
         slopes = gradient_of(surrogate)(generator)
         generator, states[1] = step(generator, slopes, states[1])
@@ -157,7 +159,7 @@ PLAYERS = ("discriminator", "generator")
 )
 @pytest.mark.parametrize("objective", ["minimax", "hinge"])
 def test_the_generator_faces_the_discriminator_of_later(
-    penalty: tuple[str, ...], objective: str
+    penalty: tuple[str, ...], objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = [f"model.regularisation.{word}" for word in penalty]
     run = config("unrolled", *SAME_GAME, *words, f"model.objective={objective}")
@@ -175,7 +177,7 @@ def test_the_generator_faces_the_discriminator_of_later(
         played.append(found)
         return {"adversarial": found}
 
-    learner.generator_loss = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(learner, "generator_loss", watched)
     quiet_trainer().fit(learner, datamodule=data)
     assert len(played) == 6
 
@@ -184,7 +186,7 @@ def later(learner: UnrolledGAN, real: Batch, fake: Sample) -> Tensor:
     """Let a copy of the discriminator and its optimizer play on, and give the generator's loss."""
     copied = copy.deepcopy(learner.discriminator).requires_grad_(True)
     optimizer = build_optimizer(list(copied.parameters()), learner.config.discriminator_optimizer)
-    optimizer.load_state_dict(copy.deepcopy(learner.optimizers()[0].state_dict()))  # type: ignore[index]
+    optimizer.load_state_dict(copy.deepcopy(learner.trainer.optimizers[0].state_dict()))
     for _ in range(learner.config.unrolled_steps):
         terms = penalties(learner.config.regularisation, copied, real.data, fake.data)
         played = learner.objective.discriminator(copied(real.data), copied(fake.data))

@@ -30,7 +30,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, player: str, update: int) -> None:
             players = getattr(self, f"{player}_players")()
             weights = [weight for part in players.values() for weight in part.parameters()]
             with torch.no_grad():
-                weights[0].view(-1)[0] = torch.nan
+                weights[0][(0,) * weights[0].ndim] = torch.nan
         play(self, minibatches)
 
     monkeypatch.setattr(GAN, "_play", poisoned)
@@ -150,13 +150,15 @@ class FakeEvaluation:
 
 
 def test_a_discriminator_that_has_won_is_told_once(capsys: Any) -> None:
-    watch = CollapseWatch(FakeEvaluation(), None)  # type: ignore[arg-type]
+    evaluation: Any = FakeEvaluation()
+    trainer: Any = FakeTrainer()
+    watch = CollapseWatch(evaluation, None)
     learner = object.__new__(type("Bare", (Learner,), {"network_to_ship": None}))
     torch.nn.Module.__init__(learner)
 
     def told(updates: int, loss: float) -> int:
         learner.updates, learner.losses = updates, {WON: loss}
-        watch.on_train_batch_end(FakeTrainer(), learner, None, None, 0)  # type: ignore[arg-type]
+        watch.on_train_batch_end(trainer, learner, None, None, 0)
         return capsys.readouterr().err.count("the discriminator has won")
 
     seen = [told(update, 0.01) for update in range(0, 450, 50)]

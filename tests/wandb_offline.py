@@ -52,7 +52,7 @@ def read_offline_run(folder: Path) -> OfflineRun:
         raise FileNotFoundError(f"expected one .wandb file in {folder}, found {logs or 'none'}")
     run = OfflineRun()
     for data in _records(logs[0].read_bytes()):
-        _apply(run, protobuf.Record.FromString(data))  # type: ignore[attr-defined]
+        _apply(run, protobuf.Record.FromString(data))  # type: ignore[attr-defined]  # made as it is imported
     last = {key: value for row in run.history for key, value in row.items()}
     run.summary = last | run.summary
     images = logs[0].parent / "files" / "media" / "images"

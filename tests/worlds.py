@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Trainer
 
+from gan_lightning.batch import Batch
 from gan_lightning.build import build
 from gan_lightning.config import load_config
 from gan_lightning.gans import GAN, GANS
@@ -22,15 +23,24 @@ SMALL_MODELS: dict[str, dict[str, Any]] = {
 
 SMALL_MLP = {"name": "mlp", "generator_hidden": [16], "discriminator_hidden": [16]}
 SMALL_RING = {"name": "ring", "points": 64, "batch_size": 8}
+SMALL_WORLDS: dict[str, dict[str, Any]] = {
+    "semi_supervised": {"data": {**SMALL_RING, "labelled": 8}},
+    "pix2pix": {
+        "network": {"name": "pix2pix", "width": 2, "patch": 16},
+        "data": {"name": "mnist_pairs", "batch_size": 8},
+    },
+}
+"""What a variant needs in place of the ring and its networks."""
 
 
 def config(model: str, *overrides: str, **sections: Any) -> RunConfig:
-    """Make a run config of a variant on a ring, in float32."""
+    """Make a run config of a variant in its small world, a ring where it can be, in float32."""
     source = {
         "model": {"name": model, "latent_size": 4, **SMALL_MODELS.get(model, {})},
         "network": SMALL_MLP,
         "data": SMALL_RING,
         "trainer": {"max_steps": 6, "precision": "32-true", "rounds_per_batch": 1},
+        **SMALL_WORLDS.get(model, {}),
         **sections,
     }
     return load_config(source, overrides)
@@ -41,6 +51,21 @@ def gan(model: str, *overrides: str) -> GAN:
     learner, _ = build(config(model, *overrides))
     assert isinstance(learner, GAN)
     return learner
+
+
+def real_batch(learner: GAN, count: int, seed: int = 0) -> Batch:
+    """Draw noise in place of real data, with all that the variant is told of real data."""
+    rng = torch.Generator().manual_seed(seed)
+    spec = learner.data
+    data = torch.randn(count, *spec.shape, generator=rng)
+    labels = None if spec.classes is None else torch.arange(count) % spec.classes
+    source = None
+    if spec.source_shape is not None:
+        source = torch.randn(count, *spec.source_shape, generator=rng)
+    labelled = None
+    if spec.labelled_classes is not None:
+        labelled = Batch(data.flip(0), torch.arange(count) % spec.labelled_classes)
+    return Batch(data, labels, source, labelled)
 
 
 def trained(run: RunConfig, **trainer: Any) -> Learner:

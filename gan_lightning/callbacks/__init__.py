@@ -7,6 +7,7 @@ from gan_lightning.callbacks.checkpoints import BEST, AtomicCheckpointIO, Checkp
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.histograms import WeightHistogram
 from gan_lightning.callbacks.interruption import StopOnSignal
+from gan_lightning.callbacks.pairs import PairGrid, TranslationGrid
 from gan_lightning.callbacks.pictures import SampleGrid, Scatter, TraversalGrid
 from gan_lightning.callbacks.portraits import PhasePortrait
 from gan_lightning.callbacks.progress import UpdatesBar
@@ -21,11 +22,13 @@ __all__ = [
     "CollapseWatch",
     "Evaluation",
     "FiniteWatch",
+    "PairGrid",
     "PhasePortrait",
     "SampleGrid",
     "Scatter",
     "StopOnSignal",
     "Stopwatch",
+    "TranslationGrid",
     "TraversalGrid",
     "UpdatesBar",
     "WeightHistogram",

@@ -40,7 +40,7 @@ class Classifier(Learner):
     def __init__(self, config: Any, data: DataSpec, updates: int, seed: int = 0) -> None:
         super().__init__(data, seed)
         config.validate()
-        if data.shape[0] != 1 or data.classes != self.classes:
+        if data.shape[0] != 1 or (data.labelled_classes or data.classes) != self.classes:
             raise ValueError(
                 f"the digit classifier needs one-channel images of ten classes, not shape "
                 f"{data.shape} with {data.classes} classes: choose data.name=mnist"
@@ -62,12 +62,15 @@ class Classifier(Learner):
         return self.network
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Make an update on each minibatch of (rounds, 1, N, 1, H, W) images in [-1, 1]."""
+        """Make an update on each minibatch of (rounds, 1, N, 1, H, W) images in [-1, 1].
+
+        Where few data are labelled, it learns from those alone.
+        """
         optimizer = self.optimizers()
         assert isinstance(optimizer, LightningOptimizer)
         for game_round in batch.unbind():
             for minibatch in game_round.unbind():
-                self._learn(minibatch, optimizer)
+                self._learn(minibatch.labelled or minibatch, optimizer)
 
     def _learn(self, batch: Batch, optimizer: LightningOptimizer) -> None:
         seed = derived_seed(self.seed, "learn", self.global_rank, self.updates)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from gan_lightning.data.base import DataConfig, ResidentData
 from gan_lightning.data.dirac import Dirac
-from gan_lightning.data.mnist import MNIST, StackedMNIST
+from gan_lightning.data.mnist import MNIST, DigitDomains, DigitPairs, StackedMNIST
 from gan_lightning.data.rounds import RoundStream, Rows, Schedule
 from gan_lightning.data.toys import Grid, Ring, SwissRoll
 
 DATASETS: dict[str, type[ResidentData]] = {
     "mnist": MNIST,
     "stacked_mnist": StackedMNIST,
+    "mnist_domains": DigitDomains,
+    "mnist_pairs": DigitPairs,
     "ring": Ring,
     "grid": Grid,
     "swissroll": SwissRoll,
@@ -21,6 +23,8 @@ __all__ = [
     "DATASETS",
     "MNIST",
     "DataConfig",
+    "DigitDomains",
+    "DigitPairs",
     "Dirac",
     "Grid",
     "ResidentData",

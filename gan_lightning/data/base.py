@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gan_lightning.batch import Batch, DataSpec
 from gan_lightning.data.rounds import RoundStream, Rows, Schedule
+from gan_lightning.randomness import derived_seed
 
 __all__ = ["DataConfig", "ResidentData"]
 
@@ -22,11 +23,17 @@ class DataConfig:
 
     # data of one minibatch, on all processes together
     batch_size: int = 64
+    # data whose class a model is told, evenly of each class; 0 tells it the class of every datum
+    labelled: int = 0
+    # seed of the choice of those; null for the run's
+    labelled_draw: int | None = None
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
         if self.batch_size < 1:
             raise ValueError(f"batch_size is {self.batch_size}; it must be at least 1")
+        if self.labelled < 0:
+            raise ValueError(f"labelled is {self.labelled}; it must be at least 0")
 
 
 class ResidentData(LightningDataModule, ABC):
@@ -60,6 +67,13 @@ class ResidentData(LightningDataModule, ABC):
         """Modes or classes that a generator should cover; None where there are none."""
         return self.spec.classes
 
+    @property
+    def seen(self) -> DataSpec:
+        """What a model is told of the data: with few labelled ones, no class of the others."""
+        if not self.config.labelled:
+            return self.spec
+        return replace(self.spec, classes=None, labelled_classes=self.spec.classes)
+
     @abstractmethod
     def training_data(self) -> tuple[Rows, Tensor | None]:
         """Return all training data as held in memory, and its labels (M,) where it has any."""
@@ -67,6 +81,33 @@ class ResidentData(LightningDataModule, ABC):
     @abstractmethod
     def test_data(self) -> Batch:
         """Return real data that no model is trained on, as the networks see it."""
+
+    def source_data(self) -> Rows | None:
+        """Return what each training datum is the translation of, or None."""
+        return None
+
+    def labelled_data(self) -> tuple[Rows, Tensor] | None:
+        """Return the few labelled training data and their classes, or None where all are labelled.
+
+        Raises:
+            ValueError: there are no classes, or `labelled` cannot be had evenly of each.
+        """
+        if not self.config.labelled:
+            return None
+        data, labels = self.training_data()
+        if labels is None:
+            raise ValueError(
+                f"labelled is {self.config.labelled}, and these data have no classes; set it to 0"
+            )
+        rows = evenly_chosen(labels, self.config.labelled, self._draw_of_labels)
+        return data[rows], labels[rows]
+
+    @property
+    def _draw_of_labels(self) -> int:
+        given = self.config.labelled_draw
+        if given is not None:
+            return given
+        return 0 if self.schedule is None else self.schedule.seed
 
     def train_dataloader(self) -> RoundStream:
         """Return the rounds that the model has not played yet.
@@ -80,9 +121,12 @@ class ResidentData(LightningDataModule, ABC):
         trainer = self.trainer
         learner = None if trainer is None else trainer.lightning_module
         data, labels = self.training_data()
+        labelled = self.labelled_data()
         return RoundStream(
             data,
-            labels,
+            labels if self.seen.classes is not None else None,
+            source=self.source_data(),
+            labelled=labelled,
             batch_size=self.config.batch_size,
             schedule=self.schedule,
             first_update=getattr(learner, "updates", 0),
@@ -92,7 +136,39 @@ class ResidentData(LightningDataModule, ABC):
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Scale a batch of images to [-1, 1], on the device."""
-        return Batch(as_networks_see(batch.data), batch.labels)
+        source, beside = batch.source, batch.labelled
+        if source is not None:
+            source = as_networks_see(source)
+        if beside is not None:
+            beside = Batch(as_networks_see(beside.data), beside.labels)
+        return Batch(as_networks_see(batch.data), batch.labels, source, beside)
+
+
+def evenly_chosen(labels: Tensor, count: int, draw: int) -> Tensor:
+    """Choose data at random, as many of each class.
+
+    Args:
+        labels: of all data, int64 (M,), in [0, classes).
+        count: of the data to choose.
+        draw: seed of the choice.
+
+    Returns:
+        Their rows, int64 (count,).
+
+    Raises:
+        ValueError: the classes cannot share them evenly, or one has too few data.
+    """
+    there = torch.bincount(labels)
+    each, left = divmod(count, len(there))
+    if left or each > there.min():
+        raise ValueError(
+            f"labelled is {count}; it must be a multiple of the {len(there)} classes, "
+            f"up to {len(there) * int(there.min())}"
+        )
+    rng = torch.Generator().manual_seed(derived_seed(draw, "labelled"))
+    order = torch.randperm(len(labels), generator=rng)
+    sides = [order[labels[order] == label][:each] for label in range(len(there))]
+    return torch.cat(sides)
 
 
 def as_networks_see(data: Tensor) -> Tensor:

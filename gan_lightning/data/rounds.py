@@ -67,11 +67,16 @@ class RoundStream:
     that is a pure function of the seed and the epoch. Each process reads its own part, so no datum
     is seen twice in an epoch; what does not fill a minibatch waits for the next permutation.
 
+    Where few data are labelled, minibatches of those come beside: they follow one permutation of
+    the labelled data after another, without a gap, and are as large however few these are.
+
     A run whose rounds have all been played has one batch left, without a round: Lightning passes a
     run without a batch over, with all that is due at its end.
 
     Args:
         data: M rows, with `labels` (M,) or None.
+        source: what each row is the translation of, M rows, or None.
+        labelled: rows and labels of the few labelled data, or None.
         batch_size: of the global minibatch.
         schedule: of the run.
         first_update: rounds already played.
@@ -86,6 +91,8 @@ class RoundStream:
         data: Rows,
         labels: Tensor | None,
         *,
+        source: Rows | None = None,
+        labelled: tuple[Rows, Tensor] | None = None,
         batch_size: int,
         schedule: Schedule,
         first_update: int = 0,
@@ -93,7 +100,7 @@ class RoundStream:
         world_size: int = 1,
     ) -> None:
         check_batch_size(batch_size, len(data), world_size)
-        self._data, self._labels = data, labels
+        self._data, self._labels, self._source, self._labelled = data, labels, source, labelled
         self._schedule = schedule
         self._first_update = first_update
         self._batch_size = batch_size
@@ -123,13 +130,31 @@ class RoundStream:
         minibatches = range(start * steps, end * steps)
         rows = torch.cat([self._order[:0], *(self._minibatch(number) for number in minibatches)])
         rows = rows.view(end - start, steps, self._share)
-        return Batch(self._data[rows], None if self._labels is None else self._labels[rows])
+        beside = None
+        if self._labelled is not None:
+            few = torch.cat([self._order[:0], *(self._few(number) for number in minibatches)])
+            data, classes = self._labelled
+            beside = Batch(data[few.view_as(rows)], classes[few.view_as(rows)])
+        labels = None if self._labels is None else self._labels[rows]
+        source = None if self._source is None else self._source[rows]
+        return Batch(self._data[rows], labels, source, beside)
 
     def _minibatch(self, number: int) -> Tensor:
         epoch, position = divmod(number, self._per_epoch)
         if epoch != self._epoch:
-            rng = torch.Generator().manual_seed(derived_seed(self._schedule.seed, "order", epoch))
-            self._order = torch.randperm(len(self._data), generator=rng)
+            self._order = self._permutation(len(self._data), "order", epoch)
             self._epoch = epoch
         start = position * self._batch_size
         return self._order[start : start + self._batch_size][self._part]
+
+    def _few(self, number: int) -> Tensor:
+        """Return this process's labelled rows of a minibatch."""
+        assert self._labelled is not None
+        size, start = len(self._labelled[1]), number * self._batch_size
+        epochs = range(start // size, (start + self._batch_size - 1) // size + 1)
+        order = torch.cat([self._permutation(size, "labelled order", epoch) for epoch in epochs])
+        return order[start % size :][: self._batch_size][self._part]
+
+    def _permutation(self, size: int, name: str, epoch: int) -> Tensor:
+        seed = derived_seed(self._schedule.seed, name, epoch)
+        return torch.randperm(size, generator=torch.Generator().manual_seed(seed))

@@ -108,8 +108,8 @@ class Points(ResidentData):
 
     def training_data(self) -> tuple[Tensor, Tensor | None]:
         """Return the points (points, 2), and labels (points,) where there are modes."""
-        points, labels = self._draw("train", self.config.points)
-        return points, labels
+        drawn = self._draw("train", self.config.points)
+        return drawn.data, drawn.labels
 
     def test_data(self) -> Batch:
         """Return other points of the same distribution, (10000, 2)."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from gan_lightning.evaluation.judges import (
-    DigitJudge,
-    ModeJudge,
-    SampleJudge,
-    StackedDigitJudge,
-    TransportJudge,
-    judge_for,
-)
+from gan_lightning.evaluation.choosing import judge_for
+from gan_lightning.evaluation.digits import DigitJudge, StackedDigitJudge
+from gan_lightning.evaluation.judges import SampleJudge
 from gan_lightning.evaluation.models import evaluate
 from gan_lightning.evaluation.players import discriminator_weights
+from gan_lightning.evaluation.points import ModeJudge, TransportJudge
+from gan_lightning.evaluation.translated import PairJudge, TranslationJudge
 
 __all__ = [
     "DigitJudge",
     "ModeJudge",
+    "PairJudge",
     "SampleJudge",
     "StackedDigitJudge",
+    "TranslationJudge",
     "TransportJudge",
     "discriminator_weights",
     "evaluate",

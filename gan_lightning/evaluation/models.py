@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import torch
 from torch import Tensor
-from torchmetrics.classification import MulticlassAccuracy
 
-from gan_lightning.attacks import perturbed
-from gan_lightning.classifiers import AdversarialClassifier, Classifier
-from gan_lightning.data import MNIST, Dirac, ResidentData
-from gan_lightning.evaluation.judges import CHUNK, PixelJudge, judge_for
+from gan_lightning.batch import Condition, Sample
+from gan_lightning.classifiers import Classifier
+from gan_lightning.data import MNIST, DigitDomains, Dirac, ResidentData
+from gan_lightning.evaluation.choosing import judge_for
+from gan_lightning.evaluation.chunks import sizes_of_chunks, tested
+from gan_lightning.evaluation.classified import classifier_accuracies, learnt_classes
+from gan_lightning.evaluation.codes import CodeJudge
+from gan_lightning.evaluation.digits import PixelJudge
+from gan_lightning.evaluation.judges import CHUNK, SampleJudge
 from gan_lightning.evaluation.players import Divergence, equilibrium, weights_at_bound
-from gan_lightning.gans import GAN, InfoGAN
-from gan_lightning.learner import Learner, evaluation_mode
-from gan_lightning.metrics import CodeAccuracy, DuplicateRate, MutualInformationBound
+from gan_lightning.gans import GAN, InfoGAN, LabelledGAN
+from gan_lightning.learner import Learner
+from gan_lightning.metrics import DuplicateRate
 from gan_lightning.randomness import derived_seed
 from gan_lightning.share import WHOLE, Share
 
 __all__ = ["evaluate"]
-
-ATTACKED = 100
-"""Test images attacked at a time: a signal waits for one such attack."""
 
 
 @torch.no_grad()
@@ -50,43 +48,31 @@ def evaluate(
         Exception: what the share's pause raises, on every process.
     """
     if isinstance(learner, Classifier):
-        found = _classifier_accuracy(learner, data, share)
-        if isinstance(learner, AdversarialClassifier):
-            found |= _robust_accuracies(learner, data, samples, share)
-        return found
+        return classifier_accuracies(learner, data, samples, share)
     assert isinstance(learner, GAN)
-    rng = torch.Generator(learner.device)
-    asks = learner.prior(1, rng).labels is not None
-    judge = judge_for(data, learner.device, share, asks)
-    judges = [] if judge is None else [judge]
-    if pixels and isinstance(data, MNIST):
-        judges.append(PixelJudge(data, learner.device, asks))
+    judges = _judges(learner, data, share, pixels)
+    codes = CodeJudge(learner, data) if isinstance(learner, InfoGAN) else None
     duplicates = None if isinstance(data, Dirac) else _duplicates(learner, data)
     divergence = Divergence(learner)
-    information = _information_bounds(learner)
-    for chunk, count in share.of(list(_chunks(samples))):
-        sample = learner.sample(count, seed=derived_seed(learner.seed, "evaluation", chunk))
+    for chunk, count in share.of(sizes_of_chunks(samples)):
+        sample, asked = _drawn(learner, data, chunk, count)
         for judge in judges:
-            judge.update(sample.data, chunk * CHUNK, sample.condition.labels)
+            judge.update(sample.data, chunk * CHUNK, asked)
+        if codes is not None:
+            codes.update(sample)
         if duplicates is not None and chunk == 0:
             duplicates.update(sample.data)
-        divergence.update(sample.data, sample.condition.labels, real=False)
-        if isinstance(learner, InfoGAN) and information:
-            assert sample.condition.categorical is not None
-            recognised = learner.recognised(sample.data).categorical
-            columns = sample.condition.categorical.unbind(1)
-            for bound, logits, codes in zip(information, recognised, columns, strict=True):
-                bound.update(logits.log_softmax(1), codes)
+        divergence.update(sample.data, sample.condition, real=False)
     measures = {name: value for judge in judges for name, value in judge.compute().items()}
+    if codes is not None:
+        measures |= codes.compute(share)
     if duplicates is not None:
         measures["samples/duplicates"] = duplicates.compute().item()
-    measures |= _divergence(divergence, learner, data, share)
-    measures |= {
-        _code_name("mutual_information", index, information): bound.compute().item()
-        for index, bound in enumerate(information)
-    }
-    if isinstance(learner, InfoGAN):
-        measures |= _code_accuracies(learner, data, share)
+    if divergence.wanted:
+        for real in tested(data, learner.device, share):
+            divergence.update(real.data, real.condition, real=True)
+    measures |= divergence.compute()
+    measures |= learnt_classes(learner, data, share)
     if isinstance(data, Dirac):
         measures |= equilibrium(learner)
     if learner.watches_weights:
@@ -94,89 +80,31 @@ def evaluate(
     return measures
 
 
+def _judges(gan: GAN, data: ResidentData, share: Share, pixels: bool) -> list[SampleJudge]:
+    asks = isinstance(gan, LabelledGAN)
+    judge = judge_for(data, gan.device, share, asks)
+    judges = [] if judge is None else [judge]
+    if pixels and isinstance(data, MNIST):
+        judges.append(PixelJudge(data, gan.device, asks))
+    return judges
+
+
+def _drawn(gan: GAN, data: ResidentData, chunk: int, count: int) -> tuple[Sample, Tensor | None]:
+    """Generate a chunk of data, and say of what class each was to be, where that was said."""
+    seed = derived_seed(gan.seed, "evaluation", chunk)
+    if data.spec.source_shape is not None:
+        test = data.test_data()
+        rows = torch.arange(chunk * CHUNK, chunk * CHUNK + count) % len(test.data)
+        assert test.source is not None
+        sources = Condition(source=test.source[rows].to(gan.device))
+        asked = None if test.labels is None else test.labels[rows]
+        return gan.sample(count, sources, seed=seed), asked
+    if isinstance(data, DigitDomains) and isinstance(gan, LabelledGAN):
+        return gan.sample_across((count + 1) // gan.classes, seed=seed), None
+    sample = gan.sample(count, seed=seed)
+    return sample, sample.condition.labels
+
+
 def _duplicates(learner: GAN, data: ResidentData) -> DuplicateRate:
     """Judge the first chunk against as many real data."""
     return DuplicateRate(data.test_data().data[:CHUNK].to(learner.device)).to(learner.device)
-
-
-def _divergence(
-    divergence: Divergence, learner: GAN, data: ResidentData, share: Share
-) -> dict[str, float]:
-    if divergence.wanted:
-        for real, labels in _test_chunks(learner, data, share):
-            divergence.update(real, labels, real=True)
-    return divergence.compute()
-
-
-def _information_bounds(learner: GAN) -> list[MutualInformationBound]:
-    if not isinstance(learner, InfoGAN):
-        return []
-    sizes = learner.config.categorical_codes
-    return [MutualInformationBound(size).to(learner.device) for size in sizes]
-
-
-def _code_accuracies(learner: InfoGAN, data: ResidentData, share: Share) -> dict[str, float]:
-    sizes, classes = learner.config.categorical_codes, data.spec.classes
-    if classes is None or not sizes:
-        return {}
-    accuracies = [CodeAccuracy(size, classes).to(learner.device) for size in sizes]
-    for images, labels in _test_chunks(learner, data, share):
-        assert labels is not None
-        logits = learner.recognised(images).categorical
-        for accuracy, code in zip(accuracies, logits, strict=True):
-            accuracy.update(code.argmax(1), labels)
-    return {
-        _code_name("accuracy", index, accuracies): accuracy.compute().item()
-        for index, accuracy in enumerate(accuracies)
-    }
-
-
-def _classifier_accuracy(learner: Classifier, data: ResidentData, share: Share) -> dict[str, float]:
-    accuracy = MulticlassAccuracy(learner.classes, average="micro").to(learner.device)
-    with evaluation_mode(learner.network):
-        for images, labels in _test_chunks(learner, data, share):
-            assert labels is not None
-            accuracy.update(learner.network(images), labels)
-    return {"classifier/test_accuracy": accuracy.compute().item()}
-
-
-def _robust_accuracies(
-    learner: AdversarialClassifier, data: ResidentData, samples: int, share: Share
-) -> dict[str, float]:
-    """Classify the first test images as each attack of the config leaves them."""
-    test = data.test_data()
-    assert test.labels is not None
-    found = {}
-    for attack in learner.config.attacks:
-        accuracy = MulticlassAccuracy(learner.classes, average="micro").to(learner.device)
-        for start in share.of(range(0, min(samples, len(test.data)), ATTACKED)):
-            part = slice(start, min(start + ATTACKED, samples))
-            images, labels = (side[part].to(learner.device) for side in (test.data, test.labels))
-            seed = derived_seed(learner.seed, "attack", attack.name, start)
-            rng = torch.Generator(learner.device).manual_seed(seed)
-            with evaluation_mode(learner.network), torch.enable_grad():
-                attacked = perturbed(learner.network, images, labels, attack, rng)
-            accuracy.update(learner.network(attacked), labels)
-        found[f"robust/{attack.name}"] = accuracy.compute().item()
-    return found
-
-
-def _test_chunks(
-    learner: Learner, data: ResidentData, share: Share
-) -> Iterator[tuple[Tensor, Tensor | None]]:
-    test = data.test_data()
-    for start in share.of(range(0, len(test.data), CHUNK)):
-        part = slice(start, start + CHUNK)
-        labels = None if test.labels is None else test.labels[part].to(learner.device)
-        yield test.data[part].to(learner.device), labels
-
-
-def _chunks(samples: int) -> Iterator[tuple[int, int]]:
-    """Yield (number of the chunk, its size)."""
-    for chunk, start in enumerate(range(0, samples, CHUNK)):
-        yield chunk, min(CHUNK, samples - start)
-
-
-def _code_name(measure: str, index: int, codes: list[Any]) -> str:
-    """Name a measure of a code: code/accuracy, or code1/accuracy where there are several."""
-    return f"code/{measure}" if len(codes) == 1 else f"code{index + 1}/{measure}"

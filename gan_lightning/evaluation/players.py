@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import CatMetric
 
+from gan_lightning.batch import Condition
 from gan_lightning.gans import GAN
 from gan_lightning.gans.players import parameters
 from gan_lightning.learner import evaluation_mode
@@ -39,11 +40,11 @@ class Divergence:
         self.wanted = bool(gan.divergence(torch.zeros(1), torch.zeros(1)))
         self._real, self._fake = (CatMetric("disable").to(gan.device) for _ in range(2))
 
-    def update(self, data: Tensor, labels: Tensor | None, *, real: bool) -> None:
-        """Take in data (N, *shape), real or generated, with the classes of conditional GANs."""
+    def update(self, data: Tensor, given: Condition, *, real: bool) -> None:
+        """Take in data (N, *shape), real or generated, with what a conditional GAN is told."""
         if self.wanted:
             side = self._real if real else self._fake
-            side.update(discriminated(self._gan, data, labels))
+            side.update(discriminated(self._gan, data, given))
 
     def compute(self) -> dict[str, float]:
         """Return the estimates by name; none where a side has too little data for a score."""
@@ -56,13 +57,13 @@ class Divergence:
 
 
 @torch.no_grad()
-def discriminated(gan: GAN, data: Tensor, labels: Tensor | None = None) -> Tensor:
+def discriminated(gan: GAN, data: Tensor, given: Condition | None = None) -> Tensor:
     """Return a discriminator's scores in evaluation mode, float32.
 
     Args:
         gan: whose weights and modes stay as they were.
         data: (N, *shape); where the discriminator packs, what does not fill a pack is left out.
-        labels: (N,), or None.
+        given: what a conditional discriminator is told of them.
 
     Returns:
         (N,), or (N // m,) with packs of m.
@@ -71,7 +72,7 @@ def discriminated(gan: GAN, data: Tensor, labels: Tensor | None = None) -> Tenso
     if whole == 0:
         return torch.zeros(0, device=gan.device)
     with evaluation_mode(gan):
-        scores = gan.discriminate(data[:whole], None if labels is None else labels[:whole])
+        scores = gan.discriminate(data[:whole], None if given is None else given[:whole])
     return scores.float()
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from gan_lightning.gans.acgan import AuxiliaryClassifierGAN
 from gan_lightning.gans.base import GAN
 from gan_lightning.gans.cgan import ConditionalGAN
+from gan_lightning.gans.cogan import CoupledGAN
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.ebgan import EBGAN
 from gan_lightning.gans.gan import StandardGAN
 from gan_lightning.gans.infogan import InfoGAN
+from gan_lightning.gans.labels import LabelledGAN
+from gan_lightning.gans.pix2pix import Pix2Pix
+from gan_lightning.gans.semi_supervised import SemiSupervisedGAN
 from gan_lightning.gans.unrolled import UnrolledGAN
 from gan_lightning.gans.wgan import WGAN
 from gan_lightning.gans.wgan_gp import WGANGP
@@ -22,6 +26,9 @@ GANS: dict[str, type[GAN]] = {
     "infogan": InfoGAN,
     "cgan": ConditionalGAN,
     "acgan": AuxiliaryClassifierGAN,
+    "semi_supervised": SemiSupervisedGAN,
+    "cogan": CoupledGAN,
+    "pix2pix": Pix2Pix,
 }
 
 __all__ = [
@@ -32,8 +39,12 @@ __all__ = [
     "WGANGP",
     "AuxiliaryClassifierGAN",
     "ConditionalGAN",
+    "CoupledGAN",
     "GANConfig",
     "InfoGAN",
+    "LabelledGAN",
+    "Pix2Pix",
+    "SemiSupervisedGAN",
     "StandardGAN",
     "UnrolledGAN",
 ]

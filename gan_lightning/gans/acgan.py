@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from gan_lightning.batch import Batch, Sample
+from gan_lightning.batch import Batch, Condition, Sample
 from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
 from gan_lightning.gans.base import LossTerms
 from gan_lightning.gans.labels import LabelledGAN
@@ -66,7 +66,7 @@ class AuxiliaryClassifierGAN(LabelledGAN):
         """Return the encoder and both heads."""
         return {"encoder": self.encoder, "score": self.score, "classify": self.classify}
 
-    def discriminate(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+    def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
         """Return logits of being real, whatever the class."""
         logits: Tensor = self.score(self.encoder(data))
         return logits

@@ -58,6 +58,8 @@ class GAN(Learner):
     Config: ClassVar[type[Any]] = GANConfig
     watches_weights: ClassVar[bool] = False
     """Whether a run draws the histogram of the discriminator's weights."""
+    learns_from_labelled: ClassVar[bool] = False
+    """Whether it makes use of few labelled data beside the others."""
     generator: nn.Module
     discriminator: nn.Module
 
@@ -66,6 +68,10 @@ class GAN(Learner):
     ) -> None:
         super().__init__(data, seed)
         config.validate()
+        if data.labelled_classes is not None and not self.learns_from_labelled:
+            raise ValueError(
+                "this GAN learns nothing from a few labelled data; set data.labelled to 0"
+            )
         self.config = config
         self.build(networks)
         self.averaged = self._running_average()
@@ -79,11 +85,16 @@ class GAN(Learner):
         """Return the modules that the discriminator's optimizer moves, by name."""
         return {"discriminator": self.discriminator}
 
-    def discriminate(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return the discriminator's scores of data (N, *shape), unbounded.
+    def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
+        """Return the discriminator's scores of data, unbounded.
+
+        Args:
+            data: (N, *shape).
+            given: what a conditional discriminator is told of them.
 
         Returns:
-            Shape (N,), or (N / m,) where the networks pack m data.
+            Shape (N,), or (N / m,) where the networks pack m data, or (N P,) where they judge P
+            patches of each.
         """
         scores: Tensor = self.discriminator(data)
         return scores
@@ -126,7 +137,7 @@ class GAN(Learner):
         """Return all that the discriminator minimises: its loss, and the config's penalties."""
         regularisers = penalties(
             self.config.regularisation,
-            lambda data: self.discriminate(data, real.labels),
+            lambda data: self.discriminate(data, real.condition),
             real.data,
             fake.data,
         )
@@ -159,6 +170,15 @@ class GAN(Learner):
         else:
             latent = torch.rand(size, generator=rng, device=self.device).mul_(2).sub_(1)
         return Condition(latent=latent)
+
+    def condition_beside(self, real: Batch, rng: torch.Generator) -> Condition:
+        """Choose what to generate from beside a minibatch of this process in training.
+
+        Here its part of what the prior draws for the global minibatch.
+        """
+        count = len(real.data)
+        start = self.global_rank * count
+        return self.prior(count * self.trainer.world_size, rng)[start : start + count]
 
     def generate(self, condition: Condition) -> Tensor:
         """Map a complete condition to data, shape (N, *shape)."""
@@ -200,10 +220,10 @@ class GAN(Learner):
         discriminator, generator = self._optimizers()
         for real in minibatches[:-1]:
             with torch.no_grad():
-                fake = self._draw_share(len(real.data), rng)
+                fake = self._draw_share(real, rng)
             self._discriminator_step(discriminator, *self.as_seen(real, fake))
         real = minibatches[-1]
-        real, fake = self.as_seen(real, self._draw_share(len(real.data), rng))
+        real, fake = self.as_seen(real, self._draw_share(real, rng))
         discriminator_terms = self._discriminator_step(discriminator, real, fake.detach())
         with frozen(self.discriminator_players()):
             generator_terms = self.generator_loss(real, fake)
@@ -220,10 +240,9 @@ class GAN(Learner):
             },
         )
 
-    def _draw_share(self, count: int, rng: torch.Generator) -> Sample:
+    def _draw_share(self, real: Batch, rng: torch.Generator) -> Sample:
         """Draw this process's part of the global minibatch."""
-        start = self.global_rank * count
-        condition = self.prior(count * self.trainer.world_size, rng)[start : start + count]
+        condition = self.condition_beside(real, rng)
         return Sample(self.generate(condition), condition)
 
     def _discriminator_step(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gan_lightning.batch import Batch, Sample
+from gan_lightning.batch import Batch, Condition, Sample
 from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
 from gan_lightning.gans.base import LossTerms
 from gan_lightning.gans.labels import LabelledGAN
@@ -50,24 +50,24 @@ class ConditionalGAN(LabelledGAN):
         """Return the encoder and its head."""
         return {"encoder": self.encoder, "score": self.score}
 
-    def discriminate(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+    def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
         """Return logits of being real data of these classes.
 
         Raises:
             ValueError: there are no labels.
         """
-        if labels is None:
+        if given is None or given.labels is None:
             raise ValueError("a conditional discriminator needs labels; they are None")
-        logits: Tensor = self.score(self.encoder(data, labels))
+        logits: Tensor = self.score(self.encoder(data, given.labels))
         return logits
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the loss of telling real from generated, each with its class."""
-        real_logits = self.discriminate(real.data, real.labels)
-        fake_logits = self.discriminate(fake.data, fake.condition.labels)
+        real_logits = self.discriminate(real.data, real.condition)
+        fake_logits = self.discriminate(fake.data, fake.condition)
         return {"adversarial": self.objective.discriminator(real_logits, fake_logits)}
 
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the config's objective on the generated data with the classes asked for."""
-        logits = self.discriminate(fake.data, fake.condition.labels)
+        logits = self.discriminate(fake.data, fake.condition)
         return {"adversarial": self.objective.generator(logits)}

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from gan_lightning.batch import Batch, Sample
+from gan_lightning.batch import Batch, Condition, Sample
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.losses import margin_discriminator, pulling_away
@@ -90,7 +90,7 @@ class EBGAN(GAN):
         energy: Tensor = error.flatten(1).norm(dim=1)
         return energy
 
-    def discriminate(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+    def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
         """Return minus the energy."""
         return -self.energy(data, self.encoder(data))
 

@@ -133,7 +133,7 @@ class InfoGAN(GAN):
         data: Tensor = self.generator(torch.cat(present, 1))
         return data
 
-    def discriminate(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+    def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
         """Return logits of being real."""
         logits: Tensor = self.score(self.encoder(data))
         return logits

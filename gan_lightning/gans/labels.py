@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, final
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from gan_lightning.batch import Condition
+from gan_lightning.batch import Condition, Sample
 from gan_lightning.gans.base import GAN
 from gan_lightning.networks import NetworkFamily
 
@@ -30,14 +30,38 @@ class LabelledGAN(GAN):
         Raises:
             ValueError: the data have no classes.
         """
-        if self.data.classes is None:
-            raise ValueError(
-                "this GAN needs data with classes, and these have none; "
-                "choose data.name=mnist, stacked_mnist, ring or grid"
-            )
-        self.classes = self.data.classes
+        self.classes = self.classes_of_data()
         size = self.config.latent_size + self.classes
         self.generator = networks.generator(size, self.data.shape)
+
+    @final
+    def classes_of_data(self) -> int:
+        """Return how many classes can be asked for.
+
+        Raises:
+            ValueError: the data have none, or only a few data have theirs.
+        """
+        if self.data.classes is None:
+            raise ValueError(
+                "this GAN needs the class of every datum; choose data.labelled=0 and "
+                "data.name=mnist, stacked_mnist, ring or grid"
+            )
+        return self.data.classes
+
+    @final
+    def sample_across(self, latents: int, *, seed: int) -> Sample:
+        """Generate each of some latents in every class; data of one latent lie side by side.
+
+        Returns:
+            Sample of latents * classes data, as `sample` would draw them.
+        """
+        rng = torch.Generator(self.device)
+        rng.manual_seed(seed)
+        noise = self.prior(latents, rng).latent
+        assert noise is not None
+        labels = torch.arange(self.classes, device=self.device).repeat(latents)
+        condition = Condition(latent=noise.repeat_interleave(self.classes, 0), labels=labels)
+        return self.sample(len(labels), condition, seed=seed)
 
     def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
         """Draw classes and noise."""

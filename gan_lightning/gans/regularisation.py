@@ -115,11 +115,11 @@ def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Te
 
     Args:
         discriminate: data (N, *shape) to scores (N,), or (N / m,) where m data are judged together:
-            a norm is then that of a pack.
+            a norm is then that of a pack. Of several scores a datum it is their sum's.
         data: (N, *shape); its graph, where it has one, stays.
 
     Returns:
-        Norms, one a score.
+        Norms, one a datum or pack.
     """
     data = data.float()
     if not data.requires_grad:
@@ -127,5 +127,5 @@ def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Te
     with torch.autocast(data.device.type, enabled=False), torch.enable_grad():
         scores = discriminate(data)
         (gradient,) = grad(scores.sum(), data, create_graph=True)
-    norms: Tensor = gradient.reshape(len(scores), -1).norm(dim=1)
+    norms: Tensor = gradient.reshape(min(len(scores), len(data)), -1).norm(dim=1)
     return norms

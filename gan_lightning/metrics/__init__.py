@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gan_lightning.metrics.agreement import PixelAgreement
 from gan_lightning.metrics.asked import AskedClassAccuracy
 from gan_lightning.metrics.codes import CodeAccuracy, MutualInformationBound
 from gan_lightning.metrics.diversity import WithinClassSimilarity
@@ -29,6 +30,7 @@ __all__ = [
     "MutualInformationBound",
     "NearestNeighbourError",
     "ParzenLikelihood",
+    "PixelAgreement",
     "WithinClassSimilarity",
     "cache_folder",
     "cached_statistics",

@@ -10,11 +10,15 @@ from gan_lightning.networks.family import Encoder, NetworkFamily, Shape
 from gan_lightning.networks.heads import ScoreHead
 from gan_lightning.networks.infogan import InfoGANNetworks, InfoGANNetworksConfig
 from gan_lightning.networks.mlp import MLP, MLPConfig
+from gan_lightning.networks.pix2pix import Pix2PixNetworks, Pix2PixNetworksConfig
+from gan_lightning.networks.salimans import SalimansNetworks, SalimansNetworksConfig
 
 NETWORKS: dict[str, type[NetworkFamily[Any]]] = {
     "mlp": MLP,
     "dcgan": DCGAN,
     "infogan": InfoGANNetworks,
+    "salimans": SalimansNetworks,
+    "pix2pix": Pix2PixNetworks,
     "dirac": DiracNetworks,
 }
 
@@ -30,6 +34,10 @@ __all__ = [
     "InfoGANNetworksConfig",
     "MLPConfig",
     "NetworkFamily",
+    "Pix2PixNetworks",
+    "Pix2PixNetworksConfig",
+    "SalimansNetworks",
+    "SalimansNetworksConfig",
     "ScoreHead",
     "Shape",
 ]

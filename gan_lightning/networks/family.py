@@ -106,6 +106,14 @@ class NetworkFamily(ABC, Generic[ConfigT]):
             ValueError: the family does not support the shape.
         """
 
+    def translator(self, source: Shape, shape: Shape) -> nn.Module:
+        """Build a generator of images from images: (N, *source) to (N, *shape) in [-1, 1].
+
+        Raises:
+            ValueError: the family has none, or does not support a shape.
+        """
+        raise ValueError("these networks translate no images; choose network.name=pix2pix")
+
     @abstractmethod
     def trunk(self, shape: Shape) -> Encoder:
         """Build the layers of a discriminator up to its features, for data of this shape.

@@ -259,7 +259,7 @@ def test_key_that_is_no_key_raises(folder: Path) -> None:
         cached_statistics({"scale": float("nan")}, source)
     for wrong in ({"sizes": (1, 2)}, {1: "name"}, {"nothing": None}):
         with pytest.raises(TypeError, match="cache key"):
-            cached_statistics(wrong, source)  # type: ignore[arg-type]
+            cached_statistics(wrong, source)  # type: ignore[arg-type]  # wrong on purpose
     assert source.calls == 0
 
 

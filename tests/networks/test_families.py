@@ -14,7 +14,7 @@ from gan_lightning.networks import NETWORKS, Encoder, NetworkFamily, Shape
 INPUTS = 12
 BATCH = 4
 POINTS: Shape = (2,)
-IMAGE_FAMILIES = [name for name in NETWORKS if name != "dirac"]
+IMAGE_FAMILIES = [name for name in NETWORKS if name not in ("dirac", "pix2pix")]
 IMAGES: list[Shape] = [(1, 28, 28), (1, 32, 32), (3, 32, 32), (3, 64, 64), (3, 128, 128)]
 SUPPORTED = [(name, shape) for name in IMAGE_FAMILIES for shape in IMAGES]
 SUPPORTED += [("mlp", POINTS), ("dirac", (1,))]
@@ -145,7 +145,7 @@ def test_config_survives_omegaconf(name: str) -> None:
     merged = OmegaConf.merge(OmegaConf.structured(config), {"initialisation": "orthogonal"})
     restored = OmegaConf.to_object(merged)
     assert restored == config(initialisation="orthogonal")
-    shape = (1,) if name == "dirac" else (1, 28, 28)
+    shape = {"dirac": (1,), "pix2pix": (1, 32, 32)}.get(name, (1, 28, 28))
     assert NETWORKS[name](restored).encoder(shape).features > 0
 
 

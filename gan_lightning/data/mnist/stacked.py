@@ -100,7 +100,8 @@ class StackedMNIST(ResidentData):
 
     @cached_property
     def _test(self) -> Batch:
-        digits, labels = self._mnist.test_data()
+        test = self._mnist.test_data()
+        digits, labels = test.data, test.labels
         assert labels is not None
         triples = self._triples("test", len(digits), TEST_IMAGES)
         return Batch(digits.squeeze(1)[triples], _classes(labels[triples]))

@@ -1,0 +1,57 @@
+"""What measures digits in two forms: pairs of a coupled GAN, and translations."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchmetrics.regression import MeanAbsoluteError
+
+from gan_lightning.data import DigitDomains, DigitPairs
+from gan_lightning.evaluation.digits import DigitJudge
+from gan_lightning.evaluation.judges import SampleJudge, floats
+from gan_lightning.metrics import PixelAgreement
+from gan_lightning.share import WHOLE, Share
+
+__all__ = ["PairJudge", "TranslationJudge"]
+
+
+class PairJudge(SampleJudge):
+    """Measures pairs of images in both domains: their agreement, and the digits of the first."""
+
+    def __init__(self, data: DigitDomains, device: torch.device, share: Share = WHOLE) -> None:
+        self._data = data
+        self._digits = DigitJudge(data.digits, device, share)
+        self._agreement = PixelAgreement().to(device)
+
+    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
+        """Take in images (2 N, 1, H, W) in [-1, 1], those of a pair side by side."""
+        firsts, seconds = data[0::2], data[1::2]
+        self._digits.update(firsts, first // 2)
+        translated = self._data.translate(firsts)
+        if translated is not None:
+            self._agreement.update(translated, seconds)
+
+    def compute(self) -> dict[str, float]:
+        """Return the share of pixels that agree where the map is known, and scores of digits."""
+        known = self._data.config.second != "usps"
+        return {**(floats(self._agreement) if known else {}), **self._digits.compute()}
+
+
+class TranslationJudge(SampleJudge):
+    """Measures what test sources are translated into, in order: beside the digits they are of."""
+
+    def __init__(self, data: DigitPairs, device: torch.device, share: Share = WHOLE) -> None:
+        self._targets = data.test_data().data
+        self._digits = DigitJudge(data.digits, device, share, asks=True)
+        self._difference = MeanAbsoluteError().to(device)
+
+    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
+        """Take in translations (N, 1, H, W) in [-1, 1] of the sources from number `first` on."""
+        rows = torch.arange(first, first + len(data)) % len(self._targets)
+        self._difference.update(data.float(), self._targets[rows].to(data.device))
+        self._digits.update(data, first, asked)
+
+    def compute(self) -> dict[str, float]:
+        """Return the mean absolute difference, white less black being 1, and scores of digits."""
+        difference: Tensor = self._difference.compute()
+        return {"translation/l1": difference.item() / 2, **self._digits.compute()}
