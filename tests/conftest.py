@@ -31,6 +31,8 @@ TINY = (
 NARROW = {
     "mlp": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16]"),
     "dcgan": ("network.width=4",),
+    "pix2pix": ("network.width=4",),
+    "salimans": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16, 16]"),
 }
 """Overrides that make a network family fast; a family without them runs as it is."""
 

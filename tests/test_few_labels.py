@@ -1,0 +1,154 @@
+"""Few labelled data beside many others: who is given which labels, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+import torch
+from torch import Tensor
+from worlds import config, quiet_trainer, same, trained, weights
+
+from gan_lightning.build import build
+from gan_lightning.config import load_config
+from gan_lightning.data import RoundStream, Schedule
+from gan_lightning.data.base import evenly_chosen
+from gan_lightning.data.mnist import MNIST, DigitDomains, DigitDomainsConfig, MNISTConfig
+from gan_lightning.data.toys import Ring
+from gan_lightning.errors import UserError
+
+FEW = (torch.arange(100, 106), torch.arange(6) % 3)
+
+
+def stream(updates: int, steps: int = 1, **settings: int) -> RoundStream:
+    data = torch.arange(20)
+    schedule = Schedule(updates, steps, 2, seed=0)
+    return RoundStream(data, None, labelled=FEW, batch_size=4, schedule=schedule, **settings)
+
+
+def few(rounds: Iterator[Any] | RoundStream) -> list[int]:
+    return [row for batch in rounds for row in batch.labelled.data.flatten().tolist()]
+
+
+def test_labelled_minibatches_follow_one_permutation_after_another() -> None:
+    seen = few(stream(9))
+    assert len(seen) == 9 * 4
+    for epoch in range(6):
+        assert sorted(seen[6 * epoch : 6 * epoch + 6]) == list(range(100, 106))
+    assert seen[:6] != seen[6:12]
+    for batch in stream(9, steps=3):
+        assert batch.labels is None
+        assert batch.labelled.data.shape == batch.data.shape
+        assert torch.equal(batch.labelled.labels, (batch.labelled.data - 100) % 3)
+
+
+@pytest.mark.parametrize("first", [0, 1, 3, 6, 7])
+def test_a_resumed_stream_goes_on_with_its_labelled_data(first: int) -> None:
+    assert few(stream(7, 2, first_update=first)) == (few(stream(7, 2))[first * 2 * 4 :] or few([]))
+
+
+def test_processes_share_the_labelled_data_without_overlap() -> None:
+    whole = [batch.labelled.data for batch in stream(6)]
+    parts = [[b.labelled.data for b in stream(6, rank=rank, world_size=2)] for rank in range(2)]
+    for number, batch in enumerate(whole):
+        assert torch.equal(torch.cat([part[number] for part in parts], -1), batch)
+
+
+def test_as_many_of_each_class_and_others_for_another_draw() -> None:
+    labels = torch.arange(3).repeat_interleave(torch.tensor([10, 20, 30]))
+    rows = evenly_chosen(labels, 12, draw=0)
+    assert torch.equal(torch.bincount(labels[rows]), torch.tensor([4, 4, 4]))
+    assert len(rows.unique()) == 12
+    assert torch.equal(rows, evenly_chosen(labels, 12, draw=0))
+    assert not torch.equal(rows, evenly_chosen(labels, 12, draw=1))
+
+
+@pytest.mark.parametrize("count", [10, 33])
+def test_what_classes_cannot_share_is_refused(count: int) -> None:
+    labels = torch.arange(3).repeat_interleave(10)
+    with pytest.raises(ValueError, match="multiple of the 3 classes, up to 30"):
+        evenly_chosen(labels, count, draw=0)
+
+
+def test_each_seed_of_a_run_draws_other_labels_unless_told() -> None:
+    def rows(seed: int, **settings: int) -> Tensor:
+        digits = MNIST(MNISTConfig(labelled=100, **settings))
+        digits.schedule = Schedule(1, seed=seed)
+        found = digits.labelled_data()
+        assert found is not None
+        images, labels = found
+        assert torch.equal(torch.bincount(labels), torch.full((10,), 10))
+        return torch.as_tensor(images).flatten(1).float()
+
+    assert not torch.equal(rows(0), rows(1))
+    assert torch.equal(rows(0, labelled_draw=3), rows(1, labelled_draw=3))
+
+
+def test_training_touches_exactly_the_labels_that_it_was_given() -> None:
+    """The others can be anything: the weights are the same to the bit."""
+    run = config("semi_supervised")
+    _, data = build(run)
+    given = data.labelled_data()
+    points, labels = data.training_data()
+    assert labels is not None
+
+    def with_labels(others: Tensor) -> dict[str, Tensor]:
+        world = patch.multiple(
+            Ring, labelled_data=lambda _: given, training_data=lambda _: (points, others)
+        )
+        with world:
+            return weights(trained(run))
+
+    assert same(with_labels(labels), with_labels(torch.zeros_like(labels)))
+    assert given is not None
+    wrong = (given[0], given[1].flip(0))
+    with patch.object(Ring, "labelled_data", lambda _: wrong):
+        assert not same(with_labels(labels), weights(trained(run)))
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "line"),
+    [
+        ("semi_supervised", ["data.labelled=0"], "there are none; set data.labelled=100"),
+        ("gan", ["data.labelled=8"], "learns nothing from a few labelled data; set data.labelled"),
+        ("cogan", ["data.labelled=8"], "needs the class of every datum; choose data.labelled=0"),
+        ("semi_supervised", ["network.packing=2"], "network.packing is 2: set it to 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(model: str, words: list[str], line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        build(config(model, *words))
+
+
+def test_a_classifier_learns_from_the_labelled_data_alone() -> None:
+    """The baseline without the others: their labels never reach it."""
+    run = load_config(
+        {"model": {"name": "digit_classifier"}, "data": {"name": "mnist"}},
+        ["data.labelled=20", "data.batch_size=20", "trainer.max_steps=1"],
+    )
+    learner, data = build(run)
+    seen: list[Tensor] = []
+    original = type(learner).losses_of  # type: ignore[attr-defined]  # of classifiers
+
+    def watched(self: Any, images: Tensor, labels: Tensor) -> Any:
+        seen.append(labels)
+        return original(self, images, labels)
+
+    with patch.object(type(learner), "losses_of", watched):
+        quiet_trainer().fit(learner, datamodule=data)
+    assert torch.equal(torch.bincount(seen[0]), torch.full((10,), 2))
+
+
+def test_labelled_data_of_a_domain_are_of_that_domain() -> None:
+    for domain in (0, 1):
+        world = DigitDomains(DigitDomainsConfig(labelled=20, labelled_domain=domain))
+        found = world.labelled_data()
+        assert found is not None
+        images, _ = found
+        everything, domains = world.training_data()
+        there = everything[domains == domain].flatten(1)
+        assert all((there == image.flatten()).all(1).any() for image in images)
+        assert world.seen.labelled_domain == domain
+        assert world.seen.classes == 2

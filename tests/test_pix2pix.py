@@ -1,0 +1,167 @@
+"""Translation of images: what the players see, and what their networks can."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import softplus
+from worlds import config, gan, real_batch
+
+from gan_lightning.batch import Condition
+from gan_lightning.build import build
+from gan_lightning.data.mnist import DigitPairs, DigitPairsConfig
+from gan_lightning.errors import UserError
+from gan_lightning.evaluation import TranslationJudge
+from gan_lightning.gans import Pix2Pix
+from gan_lightning.networks import Pix2PixNetworks, Pix2PixNetworksConfig
+
+
+def learner(*overrides: str) -> Pix2Pix:
+    torch.manual_seed(0)
+    made = gan("pix2pix", *overrides)
+    assert isinstance(made, Pix2Pix)
+    return made
+
+
+def networks(**options: object) -> Pix2PixNetworks:
+    torch.manual_seed(0)
+    config = Pix2PixNetworksConfig(**{"width": 4, "norm": "none", **options})  # type: ignore[arg-type]  # a mapping of options
+    return Pix2PixNetworks(config)
+
+
+@pytest.mark.parametrize("patch", [16, 34, 70])
+def test_a_score_sees_a_patch_of_its_size(patch: int) -> None:
+    discriminator = networks(patch=patch).discriminator((1, 256, 256))
+    image = torch.randn(1, 1, 256, 256, requires_grad=True)
+    scores = discriminator(image)
+    side = int(len(scores) ** 0.5)
+    assert side * side == len(scores)
+    scores.view(side, side)[side // 2, side // 2].backward()
+    assert image.grad is not None
+    rows, columns = image.grad[0, 0].nonzero(as_tuple=True)
+    assert int(rows.max() - rows.min()) + 1 == patch
+    assert int(columns.max() - columns.min()) + 1 == patch
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
+@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
+def test_a_translator_keeps_the_size_and_every_weight_counts(size: int, norm: str) -> None:
+    translator = networks(norm=norm).translator((3, size, size), (1, size, size))
+    out = translator(torch.randn(2, 3, size, size))
+    assert out.shape == (2, 1, size, size)
+    assert out.abs().max() <= 1
+    out.square().sum().backward()
+    silent = [name for name, weight in translator.named_parameters() if weight.grad is None]
+    assert silent == []
+
+
+def test_one_image_is_translated_as_well() -> None:
+    for norm in ("batch", "instance"):
+        translator = networks(norm=norm).translator((1, 32, 32), (1, 32, 32))
+        assert translator(torch.randn(1, 1, 32, 32)).isfinite().all()
+
+
+def test_skips_carry_what_the_bottleneck_loses() -> None:
+    translator = networks(dropout=0.0).translator((1, 32, 32), (1, 32, 32))
+    with torch.no_grad():
+        for weight in translator.down[-1].parameters():
+            weight.zero_()
+    one, other = (translator(torch.randn(1, 1, 32, 32)) for _ in range(2))
+    assert not torch.allclose(one, other)
+    for deeper, layer in zip(translator.up[:-1], translator.up[1:], strict=True):
+        assert layer[0].in_channels == 2 * deeper[0].out_channels
+
+
+def test_dropout_is_the_noise_in_sampling_too() -> None:
+    made = learner()
+    source = Condition(source=torch.randn(3, 1, 32, 32))
+    one, again, other = (made.sample(3, source, seed=seed).data for seed in (1, 1, 2))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    still = learner("network.dropout=0")
+    assert torch.equal(*(still.sample(3, source, seed=seed).data for seed in (1, 2)))
+
+
+def test_losses_by_hand() -> None:
+    made = learner("model.l1_weight=7", "model.adversarial_weight=3")
+    real = real_batch(made, 4)
+    fake = made.draw(4, real.condition)
+    pairs = [torch.cat([real.source, side.data], 1) for side in (real, fake)]  # type: ignore[list-item]  # there is a source
+    on_real, on_fake = (made.discriminator(pair) for pair in pairs)
+    assert len(on_real) > 4
+    found = made.discriminator_loss(real, fake)
+    expected = 0.5 * (softplus(-on_real).mean() + softplus(on_fake).mean())
+    torch.testing.assert_close(found["adversarial"], expected)
+    found = made.generator_loss(real, fake)
+    torch.testing.assert_close(found["adversarial"], 3 * softplus(-on_fake).mean())
+    torch.testing.assert_close(found["l1"], 7 * (fake.data - real.data).abs().mean())
+
+
+@pytest.mark.parametrize(
+    ("word", "terms"),
+    [
+        ("model.l1_weight=0", {"adversarial"}),
+        ("model.adversarial_weight=0", {"l1"}),
+        ("model.l1_weight=10", {"adversarial", "l1"}),
+    ],
+)
+def test_one_override_chooses_the_loss(word: str, terms: set[str]) -> None:
+    made = learner(word)
+    real = real_batch(made, 2)
+    assert set(made.generator_loss(real, made.draw(2, real.condition))) == terms
+
+
+def test_the_discriminator_sees_the_source() -> None:
+    made = learner()
+    data, sources = torch.randn(2, 1, 32, 32), torch.randn(2, 2, 1, 32, 32)
+    one, other = (made.discriminate(data, Condition(source=source)) for source in sources)
+    assert not torch.equal(one, other)
+    with pytest.raises(ValueError, match="needs their sources"):
+        made.discriminate(data)
+
+
+def test_sources_and_targets_stay_together() -> None:
+    made, data = build(config("pix2pix"))
+    assert isinstance(data, DigitPairs)
+    batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    real = batch.unbind()[0].unbind()[0]
+    assert real.source is not None
+    digit = real.data > 0
+    # an outline lies outside of what it outlines, one pixel away
+    assert (real.source[digit] < 0.5).float().mean() > 0.95
+    assert (real.source.mean(dim=(1, 2, 3)) > -1).all()
+    assert isinstance(made, Pix2Pix)
+    assert made.examples is not None
+    drawn = made.prior(3).source
+    assert drawn is not None
+    assert any(torch.equal(drawn[0], example) for example in made.examples)
+
+
+def test_a_perfect_translation_has_no_error_and_its_digit() -> None:
+    data = DigitPairs(DigitPairsConfig())
+    judge = TranslationJudge(data, torch.device("cpu"))
+    test = data.test_data()
+    assert test.labels is not None
+    for start in (0, 200):
+        rows = slice(start, start + 200)
+        judge.update(test.data[rows], start, test.labels[rows])
+    found = judge.compute()
+    assert found["translation/l1"] == 0
+    assert found["class/accuracy"] > 0.98
+
+
+@pytest.mark.parametrize(
+    ("model", "sections", "line"),
+    [
+        ("pix2pix", {"network": {"name": "dcgan"}}, "translate no images; choose network.name=pix"),
+        ("pix2pix", {"data": {"name": "mnist"}}, "these data have no sources; choose data.name"),
+        ("gan", {"network": {"name": "pix2pix"}, "data": {"name": "mnist"}}, "not of noise"),
+        ("pix2pix", {"data": {"name": "mnist_pairs", "size": 28}}, "S of 32, 64, 128, 256"),
+        ("pix2pix", {"network": {"name": "pix2pix", "patch": 20}}, "valid are 16, 34 and 70"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    model: str, sections: dict[str, dict[str, object]], line: str
+) -> None:
+    with pytest.raises(UserError, match=line):
+        build(config(model, **sections))

@@ -1,0 +1,94 @@
+"""The semi-supervised GAN: K classes, and a class more that has no output."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from worlds import config, gan, real_batch, trained
+
+from gan_lightning.build import build
+from gan_lightning.evaluation import evaluate
+from gan_lightning.gans import SemiSupervisedGAN
+from gan_lightning.losses import feature_matching
+
+
+def learner(*overrides: str) -> SemiSupervisedGAN:
+    torch.manual_seed(0)
+    made = gan("semi_supervised", *overrides)
+    assert isinstance(made, SemiSupervisedGAN)
+    return made
+
+
+def test_the_logit_of_being_real_is_that_of_k_classes_against_one_of_logit_0() -> None:
+    made = learner()
+    data = torch.randn(5, 2)
+    logits = made.classify(made.encoder(data))
+    with_fake = torch.cat([logits, torch.zeros(5, 1)], 1).softmax(1)
+    real = 1 - with_fake[:, -1]
+    torch.testing.assert_close(made.discriminate(data).sigmoid(), real)
+
+
+def test_losses_by_hand() -> None:
+    """Neither a second softmax nor a K + 1-th output is in them."""
+    made = learner("model.unlabelled_weight=2")
+    real, fake = real_batch(made, 6), made.draw(6)
+    assert real.labelled is not None
+    assert real.labelled.labels is not None
+
+    def logits_of(data: torch.Tensor) -> list[list[float]]:
+        rows: list[list[float]] = made.classify(made.encoder(data)).tolist()
+        return rows
+
+    classes = [
+        math.log(sum(map(math.exp, row))) - row[label]
+        for row, label in zip(
+            logits_of(real.labelled.data), real.labelled.labels.tolist(), strict=True
+        )
+    ]
+    sums = [[sum(map(math.exp, row)) for row in logits_of(side.data)] for side in (real, fake)]
+    on_real = [-math.log(total / (total + 1)) for total in sums[0]]
+    on_fake = [-math.log(1 / (total + 1)) for total in sums[1]]
+    found = made.discriminator_loss(real, fake.detach())
+    assert found["class"].item() == pytest.approx(sum(classes) / 6, rel=1e-5)
+    expected = 2 * 0.5 * (sum(on_real) + sum(on_fake)) / 6
+    assert found["adversarial"].item() == pytest.approx(expected, rel=1e-5)
+    features = made.encoder(real.data).mean(0) - made.encoder(fake.data).mean(0)
+    found = made.generator_loss(real, fake)
+    torch.testing.assert_close(found["features"], features.square().mean())
+
+
+def test_feature_matching_sees_means_alone() -> None:
+    real, fake = torch.tensor([[0.0, 2.0], [2.0, 2.0]]), torch.tensor([[4.0, 1.0]])
+    assert feature_matching(real, fake).item() == ((1 - 4) ** 2 + (2 - 1) ** 2) / 2
+    assert feature_matching(real, real.flip(0)) == 0
+
+
+def test_what_is_measured_is_the_average() -> None:
+    made = trained(config("semi_supervised", "model.classifier_ema_decay=0.5"))
+    assert isinstance(made, SemiSupervisedGAN)
+    data = torch.randn(5, 2)
+    averaged = made.classified(data)
+    assert not torch.allclose(averaged, made.classify(made.encoder(data)))
+    assert not any(weight.requires_grad for weight in made.averaged_classifier.parameters())
+    last = trained(config("semi_supervised", "model.classifier_ema_decay=0"))
+    assert isinstance(last, SemiSupervisedGAN)
+    torch.testing.assert_close(last.classified(data), last.classify(last.encoder(data)))
+
+
+def test_eight_labels_and_many_points_make_a_classifier() -> None:
+    """Four wide Gaussians: chance is an error of .75."""
+    run = config(
+        "semi_supervised",
+        "trainer.max_steps=300",
+        "data.modes=4",
+        "data.standard_deviation=0.1",
+        "data.points=2000",
+        "data.batch_size=64",
+        "network.generator_hidden=[64]",
+        "network.discriminator_hidden=[64]",
+        "model.classifier_ema_decay=0.9",
+    )
+    _, data = build(run)
+    assert evaluate(trained(run), data, 100)["classifier/test_error"] < 0.05
