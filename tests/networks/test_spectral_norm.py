@@ -49,7 +49,7 @@ def test_all_layers_have_norm_1_and_without_the_option_none_has(name: str, kerne
 
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_it_holds_while_every_variant_plays_and_leaves_the_generator_alone(model: str) -> None:
-    words = ("network.spectral_norm=true", "model.discriminator_optimizer.learning_rate=0.01")
+    words = ("network.spectral_norm=true", "model.discriminator_optimizer.learning_rate=0.005")
     learner, data = build(config(model, *words, "trainer.max_steps=30"))
     assert isinstance(learner, GAN)
     quiet_trainer().fit(learner, datamodule=data)
