@@ -49,14 +49,15 @@ def test_all_layers_have_norm_1_and_without_the_option_none_has(name: str, kerne
 
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_it_holds_while_every_variant_plays_and_leaves_the_generator_alone(model: str) -> None:
-    words = ("network.spectral_norm=true", "model.discriminator_optimizer.learning_rate=0.005")
+    words = ("network.spectral_norm=true", "model.discriminator_optimizer.learning_rate=0.01")
     learner, data = build(config(model, *words, "trainer.max_steps=30"))
     assert isinstance(learner, GAN)
     quiet_trainer().fit(learner, datamodule=data)
     playing = {name: part for name, part in layers(learner).items() if "averaged" not in name}
     normalised = [layer for layer in playing.values() if is_parametrized(layer)]
     assert len(normalised) >= 2 or model == "ebgan"
-    assert all(0.7 < largest(layer) < 1.3 for layer in normalised)
+    # one power iteration a step lags behind weights that move fast
+    assert all(0.7 < largest(layer) < 1.5 for layer in normalised)
     assert not any(is_parametrized(part) for part in learner.generator.modules())
     assert all(value.isfinite().all() for value in learner.state_dict().values())
 
