@@ -141,6 +141,14 @@ def test_a_classifier_learns_from_the_labelled_data_alone() -> None:
     assert torch.equal(torch.bincount(seen[0]), torch.full((10,), 2))
 
 
+def test_the_other_labels_never_leave_the_data() -> None:
+    for labelled in (0, 8):
+        _, data = build(config("gan" if not labelled else "semi_supervised"))
+        batch = next(iter(data.train_dataloader()))
+        assert (batch.labels is None) is bool(labelled)
+        assert (batch.labelled is None) is not bool(labelled)
+
+
 def test_labelled_data_of_a_domain_are_of_that_domain() -> None:
     for domain in (0, 1):
         world = DigitDomains(DigitDomainsConfig(labelled=20, labelled_domain=domain))

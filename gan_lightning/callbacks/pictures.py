@@ -196,5 +196,5 @@ def draw_scatter(real: Tensor, generated: Tensor, title: str) -> Array:
         axis.scatter(x, y, s=4, color=colour, alpha=0.6, label=label, linewidths=0)
     reach = 1.25 * real.abs().max().item()
     axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
-    axis.legend(loc="upper right", markerscale=3)
+    figure.legend(loc="outside lower center", ncols=2, markerscale=3, frameon=False)
     return rendered(figure)

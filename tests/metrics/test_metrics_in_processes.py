@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from gan_lightning.metrics import (
+    AskedClassAccuracy,
     ClassCoverage,
     CodeAccuracy,
     CodeCorrelation,
@@ -20,6 +21,9 @@ from gan_lightning.metrics import (
     InceptionScore,
     ModeCoverage,
     MutualInformationBound,
+    NearestNeighbourError,
+    ParzenLikelihood,
+    PixelAgreement,
     WithinClassSimilarity,
 )
 
@@ -66,6 +70,13 @@ CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
     "classes": (lambda: ClassCoverage(Linear(), 5), in_parts(IMAGES)),
     "codes": (lambda: CodeAccuracy(5, 5), in_parts(LOG_PROBABILITIES.argmax(1), LABELS)),
     "information": (lambda: MutualInformationBound(5), in_parts(LOG_PROBABILITIES, LABELS)),
+    "asked": (AskedClassAccuracy, in_parts(LOG_PROBABILITIES.argmax(1), LABELS)),
+    "agreement": (PixelAgreement, in_parts(IMAGES, IMAGES.flip(0))),
+    "parzen": (lambda: ParzenLikelihood(POINTS[:20], POINTS[20:40], 60), NUMBERED),
+    "neighbours": (
+        lambda: NearestNeighbourError(POINTS, LABELS, POINTS.flip(0), LABELS),
+        [(part, LABELS[first : first + len(part)], first) for part, first in NUMBERED],
+    ),
     "diversity": (lambda: WithinClassSimilarity(DIGITS[:60], LABELS[:60] % 2), LABELLED),
     "strokes": (lambda: CodeCorrelation(2, 2), in_parts(CODES, LABELS % 2, DIGITS)),
 }
