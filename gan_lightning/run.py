@@ -118,7 +118,7 @@ def _train(
 ) -> Outcome:
     if is_first_process():
         folder.sweep()
-        folder.describe(config)
+        folder.describe(config, None if saved is None else saved.content.get("run"))
     first_update = 0 if saved is None else saved.updates
     start = time.perf_counter()
     callbacks = default_callbacks(config, folder, data)

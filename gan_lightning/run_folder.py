@@ -116,10 +116,15 @@ class RunFolder:
         """
         return load_config(read_yaml(self.config_file), overrides or [])
 
-    def describe(self, config: RunConfig) -> None:
-        """Write the resolved config and the environment; a run that changes its mind says so."""
+    def describe(self, config: RunConfig, known_as: str | None = None) -> None:
+        """Write the resolved config and the environment; a run that changes its mind says so.
+
+        Args:
+            config: of the run.
+            known_as: its id, where a checkpoint holds one and the folder has lost it.
+        """
         changed = self.has_changed() or self._differs_from(config)
-        identity = self.identity() or uuid4().hex[:16]
+        identity = self.identity() or known_as or uuid4().hex[:16]
         environment = {"run": identity, "config_changed": changed, **_environment()}
         write_whole(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
         write_whole(self.config_file, to_yaml(config))

@@ -64,7 +64,11 @@ def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) 
         test = data.test_data()
         callbacks.append(AttackedDigits(folder.samples, config.pictures.every, test))
     checkpoints = config.checkpoints
-    callbacks.append(Checkpoints(folder.checkpoints, checkpoints.every, checkpoints.keep, measured))
+    callbacks.append(
+        Checkpoints(
+            folder.checkpoints, checkpoints.every, checkpoints.keep, measured, folder.identity()
+        )
+    )
     return callbacks
 
 

@@ -105,6 +105,7 @@ def compare(experiment: str, folder: Path, *options: str) -> None:
     ]
     for end in ends:
         end["callbacks"].pop("Stopwatch", None)
+        assert len(end.pop("run")) == 16
     assert_equal(*ends)
     assert (whole / "metrics.csv").read_bytes() == (part / "metrics.csv").read_bytes()
 

@@ -102,6 +102,17 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
     assert not (run.checkpoints / "executed").exists()
 
 
+def test_a_checkpoint_knows_its_run(run: RunFolder) -> None:
+    """W&B goes on with the same run where environment.json is lost."""
+    known = run.identity()
+    assert known is not None
+    assert [read(file).content["run"] for file in checkpoints(run.checkpoints)] == [known] * 2
+    checkpoints(run.checkpoints)[-1].unlink()
+    (run.path / "environment.json").unlink()
+    train(small("gan", 10), "test", resume=run)
+    assert run.identity() == known
+
+
 def test_where_all_are_damaged_each_is_named(run: RunFolder) -> None:
     files = checkpoints(run.checkpoints)
     cut(files[0])

@@ -18,10 +18,12 @@ from gan_lightning.data.mnist import MNIST, DigitDomains, DigitDomainsConfig, MN
 from gan_lightning.data.mnist.translated import edges, negative
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import PairJudge
+from gan_lightning.evaluation.classified import learnt_classes
 from gan_lightning.gans import CoupledGAN
 from gan_lightning.metrics import PixelAgreement
 from gan_lightning.networks import DCGAN, DCGANConfig
 from gan_lightning.networks.coupled import SharedFirst, SharedLast
+from gan_lightning.share import WHOLE
 
 WORLD = ("network.width=4", "data.batch_size=8")
 
@@ -198,3 +200,20 @@ def test_without_a_whole_copy_of_usps_one_line_says_where_to_put_it(
     line = {"unset": "data.root is not set", "missing": "there is no", "damaged": "is damaged"}
     with pytest.raises(UserError, match=line[kind]):
         world.training_data()
+
+
+@pytest.mark.parametrize(("weight", "branch"), [(1.0, 1), (0.0, 0)])
+def test_adaptation_is_measured_by_the_branch_that_was_taught(weight: float, branch: int) -> None:
+    """The target's own where the game has taught it, else the one that the labels have."""
+    words = ("data.labelled=20", f"model.adversarial_weight={weight}", "network.width=4")
+    run = config("cogan", *words, network={"name": "dcgan"}, data={"name": "mnist_domains"})
+    made, data = build(run)
+    assert isinstance(made, CoupledGAN)
+    assert isinstance(data, DigitDomains)
+    target = data.target_test()
+    assert target.labels is not None
+    right = [(made.classified(target.data, side).argmax(1) == target.labels) for side in (0, 1)]
+    shares = [side.float().mean().item() for side in right]
+    assert shares[0] != shares[1]
+    found = learnt_classes(made, data, WHOLE)["adaptation/accuracy"]
+    assert found == pytest.approx(shares[branch])

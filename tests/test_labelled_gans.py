@@ -152,11 +152,13 @@ def test_accuracy_of_what_was_asked_for() -> None:
         metric.update(torch.tensor([1]), torch.tensor([1, 2]))
 
 
-def test_a_generator_without_the_reward_gets_no_gradient_of_the_information() -> None:
-    learner = gan("infogan", "model.reward_generator=false")
+def test_without_the_reward_nobody_but_q_learns_of_the_information() -> None:
+    learner = gan("infogan", "model.reward=false")
     assert isinstance(learner, InfoGAN)
     real, fake = Batch(torch.randn(6, 2)), learner.draw(6)
     assert set(learner.generator_loss(real, fake)) == {"adversarial"}
     terms = learner.discriminator_loss(real, fake.detach())
     terms["information"].backward()
     assert all(weight.grad is not None for weight in learner.recognition.parameters())
+    assert all(weight.grad is None for weight in learner.encoder.parameters())
+    assert all(weight.grad is None for weight in learner.generator.parameters())

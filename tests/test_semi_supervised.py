@@ -12,6 +12,7 @@ from gan_lightning.build import build
 from gan_lightning.evaluation import evaluate
 from gan_lightning.gans import SemiSupervisedGAN
 from gan_lightning.losses import feature_matching
+from gan_lightning.networks.salimans import NormedLinear
 
 
 def learner(*overrides: str) -> SemiSupervisedGAN:
@@ -92,3 +93,11 @@ def test_eight_labels_and_many_points_make_a_classifier() -> None:
     )
     _, data = build(run)
     assert evaluate(trained(run), data, 100)["classifier/test_error"] < 0.05
+
+
+def test_a_row_of_a_normed_layer_has_its_length_whatever_its_weights() -> None:
+    layer = NormedLinear(5, 3, scale=2.0)
+    with torch.no_grad():
+        layer.direction *= torch.tensor([[1.0], [10.0], [0.1]])
+    rows = layer(torch.eye(5)).T
+    torch.testing.assert_close(rows.norm(dim=1), torch.full((3,), 2.0))

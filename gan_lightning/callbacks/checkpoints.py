@@ -88,6 +88,7 @@ class Checkpoints(Periodic, Checkpoint):
         every: updates between two.
         keep: number of latest checkpoints that stay.
         evaluation: whose measures tell the best, after each of its acts; see `QUALITY`.
+        run: id of the run, by which W&B knows it.
 
     Attributes:
         best: measure of the best so far, or None.
@@ -96,11 +97,17 @@ class Checkpoints(Periodic, Checkpoint):
     acts_when_stopped: ClassVar[bool] = True
 
     def __init__(
-        self, folder: Path, every: int, keep: int, evaluation: Evaluation | None = None
+        self,
+        folder: Path,
+        every: int,
+        keep: int,
+        evaluation: Evaluation | None = None,
+        run: str | None = None,
     ) -> None:
         super().__init__(every)
         self.folder = folder
         self.keep = keep
+        self.run = run
         self.best: float | None = None
         self._evaluation = evaluation
 
@@ -154,10 +161,11 @@ class Checkpoints(Periodic, Checkpoint):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Leave Lightning's loop counters out; its step, which begins anew, becomes the update."""
+        """Add the run's id; leave Lightning's loop counters out; its step becomes the update."""
         assert isinstance(pl_module, Learner)
         checkpoint.pop("loops", None)
         checkpoint["global_step"] = pl_module.updates
+        checkpoint["run"] = self.run
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -40,8 +40,8 @@ class InfoGANConfig(AdversarialConfig):
     information_weight: float = 1.0
     # and of the continuous codes
     continuous_information_weight: float = 1.0
-    # whether the generator is rewarded for information; in the control of the paper it is not
-    reward_generator: bool = True
+    # whether the players are rewarded for information; in the paper's control Q only watches them
+    reward: bool = True
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
@@ -77,7 +77,7 @@ class InfoGAN(GAN):
     Q shares the discriminator's encoder and has a head of its own. Its negative log-likelihood of
     the codes, weighted by lambda, is a loss of both players (equation 6): on generated data D's
     step trains Q and the encoder, G's step the generator. The real/fake head gets no gradient of
-    it. Without `reward_generator` it is a GAN whose codes mean nothing, and Q shows it.
+    it. Without `reward` it is a plain GAN with codes in its input, which Q's head watches.
 
     Source: Chen et al. 2016 (arXiv:1606.03657), equations 5 and 6.
     Deviations: the variance of Q's Gaussians is fixed at 1, as in the authors' MNIST code.
@@ -153,16 +153,17 @@ class InfoGAN(GAN):
         real_logits = self.discriminate(real.data)
         features = self.encoder(fake.data)
         fake_logits = self.score(features)
+        seen_by_q = features if self.config.reward else features.detach()
         return {
             "adversarial": self.objective.discriminator(real_logits, fake_logits),
-            "information": self._information_loss(features, fake.condition),
+            "information": self._information_loss(seen_by_q, fake.condition),
         }
 
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the config's objective, and the loss of codes that Q cannot read."""
         features = self.encoder(fake.data)
         terms = {"adversarial": self.objective.generator(self.score(features))}
-        if self.config.reward_generator:
+        if self.config.reward:
             terms["information"] = self._information_loss(features, fake.condition)
         return terms
 
