@@ -94,7 +94,7 @@ def game_of(learner: Learner) -> Game:
     elif (
         isinstance(learner, InfoGAN)
         and len(learner.config.categorical_codes) == 1
-        and learner.config.reward_generator
+        and learner.config.reward
     ):
         encoder, score, recognition = learner.encoder, learner.score, learner.recognition
         objective, information = "non_saturating", learner.config.information_weight
