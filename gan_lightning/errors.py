@@ -8,7 +8,15 @@ import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["Diverged", "UserError", "check_word", "nearest_first", "storage_error", "warn"]
+__all__ = [
+    "Diverged",
+    "UserError",
+    "check_word",
+    "nearest_first",
+    "storage_error",
+    "storage_fix",
+    "warn",
+]
 
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO)
 
@@ -46,6 +54,12 @@ def storage_error(error: BaseException | None) -> OSError | None:
             return error
         error = error.__cause__ or error.__context__
     return None
+
+
+def storage_fix(cause: OSError) -> str:
+    """Say in three words what mends what `storage_error` found."""
+    full = cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "make room there" if full else "make it writable"
 
 
 def warn(line: str) -> None:

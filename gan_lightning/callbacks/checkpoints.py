@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from gan_lightning.callbacks.cadence import Periodic
 from gan_lightning.callbacks.evaluation import Evaluation
-from gan_lightning.errors import UserError, storage_error
+from gan_lightning.errors import UserError, storage_error, storage_fix
 from gan_lightning.learner import Learner
 
 __all__ = ["BEST", "AtomicCheckpointIO", "Checkpoints", "checkpoints"]
@@ -55,8 +55,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             before = checkpoints(target.parent)
             left = f"{before[-1]} is whole" if before else "there is none before it"
             raise UserError(
-                f"cannot write checkpoint {target}: {cause.strerror}; {left}: make room, then go "
-                f"on by `gan-lightning train EXP --resume {target.parent.parent}`"
+                f"cannot write checkpoint {target}: {cause.strerror}; {left}: "
+                f"{storage_fix(cause)}, then go on by "
+                f"`gan-lightning train EXP --resume {target.parent.parent}`"
             ) from error
 
     def _save(self, checkpoint: Mapping[str, Any], target: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gan_lightning.errors import Diverged, UserError, storage_error
+from gan_lightning.errors import Diverged, UserError, storage_error, storage_fix
 
 __all__ = ["Failure", "for_people"]
 
@@ -57,7 +57,7 @@ def for_people(command: Command) -> Command:
                 raise
             where = f" {cause.filename}" if cause.filename else ""
             raise Failure(
-                f"cannot write{where}: {cause.strerror}; make room, then go on by "
+                f"cannot write{where}: {cause.strerror}; {storage_fix(cause)}, then go on by "
                 f"`gan-lightning train EXP --resume` where a run has a checkpoint"
             ) from error
         finally:
