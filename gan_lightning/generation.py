@@ -157,6 +157,8 @@ def _generated(gan: GAN, count: int, seed: int) -> dict[str, np.ndarray[Any, Any
     arrays: dict[str, np.ndarray[Any, Any]] = (
         {"images": to_uint8(data)} if data.ndim == 4 else {"points": data.float().cpu().numpy()}
     )
+    if "source" in parts:
+        arrays["sources"] = to_uint8(parts["source"])
     if "labels" in parts:
         arrays["labels"] = parts["labels"].cpu().numpy()
     codes = [parts[name].float() for name in ("categorical", "continuous") if name in parts]

@@ -66,6 +66,22 @@ def test_sample_writes_images_and_codes(infogan_run: TinyRun) -> None:
     assert (np.abs(continuous) <= 1).all()
 
 
+def test_sample_writes_what_was_translated(trained: Callable[[str], TinyRun]) -> None:
+    arrays = sampled(trained("pix2pix_edges_mnist"), "--count", "3")
+    assert {name: array.shape for name, array in arrays.items()} == {
+        "images": (3, 32, 32, 1),
+        "sources": (3, 32, 32, 1),
+    }
+    assert (arrays["sources"] > 0).any()
+
+
+def test_a_translator_has_nothing_to_traverse(trained: Callable[[str], TinyRun]) -> None:
+    run = trained("pix2pix_edges_mnist")
+    outcome = run_cli("traverse", str(run.folder), "--output", "x.png")
+    assert outcome.code == 2
+    assert "translates images, and has no codes to move; use `sample`" in outcome.err
+
+
 def test_sample_writes_points(ring_run: TinyRun) -> None:
     arrays = sampled(ring_run, "--count", "501")
     assert arrays.keys() == {"points"}

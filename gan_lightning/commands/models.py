@@ -68,8 +68,8 @@ def evaluate(
     type=click.Path(path_type=Path),
     required=True,
     metavar="FILE",
-    help="FILE.npz: arrays `images` uint8 (N, H, W, C) or `points` float32 (N, 2), and `labels` "
-    "and `codes` where the model has them. FILE.png: a picture.",
+    help="FILE.npz: arrays `images` uint8 (N, H, W, C) or `points` float32 (N, 2), and `labels`, "
+    "`codes` and `sources` where the model has them. FILE.png: a picture.",
 )
 @checkpoint_option
 @for_people

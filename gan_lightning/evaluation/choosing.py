@@ -27,7 +27,7 @@ def judge_for(
         asks: whether generated data were asked to be of a class.
     """
     if isinstance(data, MNIST):
-        return DigitJudge(data, device, share, asks)
+        return DigitJudge(data, device, share, asks, compares=asks)
     if isinstance(data, DigitPairs):
         return TranslationJudge(data, device, share)
     if isinstance(data, DigitDomains):

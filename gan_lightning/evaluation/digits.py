@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 
@@ -36,7 +39,12 @@ class DigitJudge(SampleJudge):
     """Measures digits in the features of the shipped classifier, against the test set."""
 
     def __init__(
-        self, data: MNIST, device: torch.device, share: Share = WHOLE, asks: bool = False
+        self,
+        data: MNIST,
+        device: torch.device,
+        share: Share = WHOLE,
+        asks: bool = False,
+        compares: bool = False,
     ) -> None:
         self._network = shipped_digit_network().to(device)
         key: dict[str, str | int | float] = {
@@ -51,7 +59,7 @@ class DigitJudge(SampleJudge):
         self._coverage = ClassCoverage(self._network.head, self._network.classes).to(device)
         self._scores = InceptionScore(self._network.classes).to(device)
         self._asked = AskedClassAccuracy().to(device) if asks else None
-        self._similarity = _similarity(data).to(device) if asks else None
+        self._similarity = deepcopy(_similarity(data)).to(device) if compares else None
 
     @torch.no_grad()
     def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
@@ -69,7 +77,8 @@ class DigitJudge(SampleJudge):
     def compute(self) -> dict[str, float]:
         """Return fd_digits, the scores of the classifier, classes covered, and their KL in nats.
 
-        Of digits that were asked for, the share that came out and how alike those of a class are.
+        Of digits that were asked for, the share that came out, and, where the judge compares them,
+        how alike those of a class are.
         """
         distance: Tensor = self._distance.compute()
         scores = floats(self._scores)
@@ -151,6 +160,7 @@ class StackedDigitJudge(SampleJudge):
         return {"modes/covered": found["classes/covered"], "modes/kl": found["classes/kl"]}
 
 
+@lru_cache(maxsize=1)
 def _similarity(data: MNIST) -> WithinClassSimilarity:
     test = data.test_data()
     assert test.labels is not None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -52,7 +55,9 @@ def evaluate(
     assert isinstance(learner, GAN)
     judges = _judges(learner, data, share, pixels)
     codes = CodeJudge(learner, data) if isinstance(learner, InfoGAN) else None
-    duplicates = None if isinstance(data, Dirac) else _duplicates(learner, data)
+    duplicates = None
+    if not isinstance(data, Dirac):
+        duplicates = deepcopy(_duplicates(data)).to(learner.device)
     divergence = Divergence(learner)
     for chunk, count in share.of(sizes_of_chunks(samples)):
         sample, asked = _drawn(learner, data, chunk, count)
@@ -105,6 +110,7 @@ def _drawn(gan: GAN, data: ResidentData, chunk: int, count: int) -> tuple[Sample
     return sample, sample.condition.labels
 
 
-def _duplicates(learner: GAN, data: ResidentData) -> DuplicateRate:
-    """Judge the first chunk against as many real data."""
-    return DuplicateRate(data.test_data().data[:CHUNK].to(learner.device)).to(learner.device)
+@lru_cache(maxsize=1)
+def _duplicates(data: ResidentData) -> DuplicateRate:
+    """Judge the first chunk against as many real data, which are looked at once a run."""
+    return DuplicateRate(data.test_data().data[:CHUNK])

@@ -13,6 +13,7 @@ from gan_lightning.batch import Batch, Condition, Sample
 from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
 from gan_lightning.gans.base import LossTerms
 from gan_lightning.gans.labels import LabelledGAN
+from gan_lightning.gans.players import refuse_packs
 from gan_lightning.networks import NetworkFamily
 
 __all__ = ["AuxiliaryClassifierGAN", "AuxiliaryClassifierGANConfig"]
@@ -51,11 +52,7 @@ class AuxiliaryClassifierGAN(LabelledGAN):
         Raises:
             ValueError: the data have no classes, or the networks pack data.
         """
-        if networks.config.packing > 1:
-            raise ValueError(
-                f"AC-GAN classifies each datum, and network.packing is {networks.config.packing}: "
-                f"set it to 1"
-            )
+        refuse_packs(networks, "AC-GAN classifies each datum")
         self.objective = adversarial_objective(self.config)
         super().build(networks)
         self.encoder = networks.encoder(self.data.shape)

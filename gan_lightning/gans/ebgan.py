@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gan_lightning.batch import Batch, Condition, Sample
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
+from gan_lightning.gans.players import refuse_packs
 from gan_lightning.losses import margin_discriminator, pulling_away
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.optimization import OptimizerConfig
@@ -71,11 +72,7 @@ class EBGAN(GAN):
         Raises:
             ValueError: the networks pack data, which an autoencoder would have to unpack.
         """
-        if networks.config.packing > 1:
-            raise ValueError(
-                f"EBGAN reconstructs each datum, and network.packing is "
-                f"{networks.config.packing}: set it to 1"
-            )
+        refuse_packs(networks, "EBGAN reconstructs each datum")
         self.generator = networks.generator(self.config.latent_size, self.data.shape)
         self.encoder = networks.encoder(self.data.shape)
         self.decoder = networks.generator(self.encoder.features, self.data.shape)

@@ -14,6 +14,7 @@ from gan_lightning import losses
 from gan_lightning.batch import Batch, Condition, Sample
 from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
 from gan_lightning.gans.base import GAN, LossTerms
+from gan_lightning.gans.players import refuse_packs
 from gan_lightning.learner import evaluation_mode
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.optimization import OptimizerConfig
@@ -92,11 +93,7 @@ class InfoGAN(GAN):
         Raises:
             ValueError: the networks pack data, whose codes Q could not tell apart.
         """
-        if networks.config.packing > 1:
-            raise ValueError(
-                f"InfoGAN reads the codes of each datum, and network.packing is "
-                f"{networks.config.packing}: set it to 1"
-            )
+        refuse_packs(networks, "InfoGAN reads the codes of each datum")
         self.objective = adversarial_objective(self.config)
         categories, continuous = self.config.categorical_codes, self.config.continuous_codes
         codes = sum(categories) + continuous

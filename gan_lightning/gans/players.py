@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from torch import nn
 
-__all__ = ["frozen", "parameters"]
+from gan_lightning.networks import NetworkFamily
+
+__all__ = ["frozen", "parameters", "refuse_packs"]
 
 
 def parameters(players: Mapping[str, nn.Module]) -> list[nn.Parameter]:
@@ -15,6 +18,16 @@ def parameters(players: Mapping[str, nn.Module]) -> list[nn.Parameter]:
     return list(
         dict.fromkeys(parameter for player in players.values() for parameter in player.parameters())
     )
+
+
+def refuse_packs(networks: NetworkFamily[Any], why: str) -> None:
+    """Refuse networks that pack data.
+
+    Raises:
+        ValueError: they do; `why` says what the GAN does with each datum.
+    """
+    if networks.config.packing > 1:
+        raise ValueError(f"{why}, and network.packing is {networks.config.packing}: set it to 1")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from gan_lightning.batch import Batch, Condition, Sample
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
+from gan_lightning.gans.players import refuse_packs
 from gan_lightning.learner import evaluation_mode
 from gan_lightning.losses import discriminator_cross_entropy, feature_matching
 from gan_lightning.networks import NetworkFamily
@@ -83,11 +84,7 @@ class SemiSupervisedGAN(GAN):
                 "a semi-supervised GAN learns from a few labelled data beside the others, and "
                 "there are none; set data.labelled=100, say"
             )
-        if networks.config.packing > 1:
-            raise ValueError(
-                f"a semi-supervised GAN classifies each datum, and network.packing is "
-                f"{networks.config.packing}: set it to 1"
-            )
+        refuse_packs(networks, "a semi-supervised GAN classifies each datum")
         self.generator = networks.generator(self.config.latent_size, self.data.shape)
         self.encoder = networks.encoder(self.data.shape)
         head = networks.recognition_head(self.encoder.features, self.data.labelled_classes)
