@@ -15,7 +15,10 @@ def fuzzing(cases: int, folder: Path) -> Part:
     from fuzzing import command_lines, outcome_of
     from hypothesis import HealthCheck, given, settings
 
-    part = Part("mistyped command lines", "one line and exit code 2, or accepted; seconds of the processor each")
+    part = Part(
+        "mistyped command lines",
+        "one line and exit code 2, or accepted; seconds of the processor each",
+    )
     seconds: dict[str, list[float]] = {"accepted": [], "refused": []}
     os.chdir(folder)
 
