@@ -13,7 +13,7 @@ from test_resume import small
 from worlds import ALL_GANS
 
 from gan_lightning.callbacks import checkpoints
-from gan_lightning.callbacks.watchdogs import WON, CollapseWatch, collapse
+from gan_lightning.callbacks.watchdogs import OPPONENT, WON, CollapseWatch, collapse
 from gan_lightning.errors import Diverged
 from gan_lightning.gans.base import GAN
 from gan_lightning.learner import Learner
@@ -156,17 +156,26 @@ def test_a_discriminator_that_has_won_is_told_once(capsys: Any) -> None:
     learner = object.__new__(type("Bare", (Learner,), {"network_to_ship": None}))
     torch.nn.Module.__init__(learner)
 
-    def told(updates: int, loss: float) -> int:
-        learner.updates, learner.losses = updates, {WON: loss}
+    def told(updates: int, loss: float, opponent: float = 4.0) -> int:
+        learner.updates, learner.losses = updates, {WON: loss, OPPONENT: opponent}
         watch.on_train_batch_end(trainer, learner, None, None, 0)
         return capsys.readouterr().err.count("the discriminator has won")
 
+    assert sum(told(update, 0.0, opponent=0.0) for update in range(0, 5000, 50)) == 0
     seen = [told(update, 0.01) for update in range(0, 450, 50)]
     assert sum(seen) == 0
     assert told(450, 0.9) == 0
     assert sum(told(update, 0.01) for update in range(500, 1000, 50)) == 0
     assert told(1000, 0.01) == 1
     assert told(1050, 0.01) == 0
+
+
+def test_a_generator_that_nobody_trains_raises_no_alarm(tmp_path: Path, capsys: Any) -> None:
+    words = [*tiny("cogan_adaptation_none"), "log.wandb=disabled", "log.every=1"]
+    outcome = run_cli("train", "cogan_adaptation_none", *words, "--output", str(tmp_path / "run"))
+    assert outcome.code == 0, outcome.err
+    assert "collapsed" not in outcome.err
+    assert "has won" not in outcome.err
 
 
 def test_near_copies_are_counted() -> None:

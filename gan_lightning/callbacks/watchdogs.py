@@ -17,6 +17,8 @@ from gan_lightning.loggers import WandbRun
 __all__ = ["CollapseWatch", "FiniteWatch"]
 
 WON = "loss/discriminator/adversarial"
+OPPONENT = "loss/generator/adversarial"
+"""Of a generator that plays: not of one that matches features, nor of a game without weight."""
 WON_BELOW = 0.05
 WON_FOR = 500
 
@@ -85,8 +87,8 @@ class FiniteWatch(Callback):
 class CollapseWatch(Callback):
     """Warns once when the discriminator has won, or the generator makes few different data.
 
-    The discriminator has won where its adversarial loss stays below 0.05 for 500 updates. A
-    generator has collapsed where half of its samples are near-copies of others, or where they lie
+    The discriminator has won where its adversarial loss stays below 0.05 for 500 updates, and the
+    generator plays against it. A generator has collapsed where half of its samples are near-copies of others, or where they lie
     on the modes, or in the classes, of half of the data at most.
 
     Args:
@@ -107,14 +109,16 @@ class CollapseWatch(Callback):
         """Look at the latest losses, and at the latest measures."""
         assert isinstance(pl_module, Learner)
         self._watch_discriminator(trainer, pl_module)
-        self._watch_generator(trainer)
+        self._watch_generator(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the last measures."""
-        self._watch_generator(trainer)
+        assert isinstance(pl_module, Learner)
+        self._watch_generator(trainer, pl_module)
 
     def _watch_discriminator(self, trainer: Trainer, learner: Learner) -> None:
-        if learner.losses.get(WON, WON_BELOW) >= WON_BELOW:
+        plays = learner.losses.get(OPPONENT, 0.0) != 0
+        if not plays or learner.losses.get(WON, WON_BELOW) >= WON_BELOW:
             self._won_since = None
             return
         self._won_since = learner.updates if self._won_since is None else self._won_since
@@ -128,8 +132,11 @@ class CollapseWatch(Callback):
                 f"network.spectral_norm=true",
             )
 
-    def _watch_generator(self, trainer: Trainer) -> None:
+    def _watch_generator(self, trainer: Trainer, learner: Learner) -> None:
         if self._evaluation.measured in (None, self._seen):
+            return
+        losses = [value for name, value in learner.losses.items() if "/generator/" in name]
+        if losses and not any(losses):  # it is not trained
             return
         self._seen = self._evaluation.measured
         if found := collapse(self._evaluation.measures, self._kinds):
