@@ -88,8 +88,8 @@ class CollapseWatch(Callback):
     """Warns once when the discriminator has won, or the generator makes few different data.
 
     The discriminator has won where its adversarial loss stays below 0.05 for 500 updates, and the
-    generator plays against it. A generator has collapsed where half of its samples are near-copies of others, or where they lie
-    on the modes, or in the classes, of half of the data at most.
+    generator plays against it. A generator has collapsed where half of its samples are near-copies
+    of others, or where they lie on the modes, or in the classes, of half of the data at most.
 
     Args:
         evaluation: whose measures tell; looked at after each of its acts.
