@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import bz2
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import TinyRun
+from PIL import Image
 from scipy.ndimage import grey_dilation
 from torch import nn
 from worlds import config, real_batch
@@ -217,3 +220,10 @@ def test_adaptation_is_measured_by_the_branch_that_was_taught(weight: float, bra
     assert shares[0] != shares[1]
     found = learnt_classes(made, data, WHOLE)["adaptation/accuracy"]
     assert found == pytest.approx(shares[branch])
+
+
+def test_a_run_draws_its_pairs(trained: Callable[[str], TinyRun]) -> None:
+    with Image.open(trained("cogan_edges").folder / "samples" / "pairs_0000004.png") as picture:
+        assert picture.size == (16 * 66 + 2, 5 * 66 + 2)
+    with Image.open(trained("cogan_edges_cgan").folder / "samples" / "pairs_0000004.png") as same:
+        assert same.size == picture.size

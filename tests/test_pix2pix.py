@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 import torch
+from conftest import TinyRun
+from PIL import Image
 from torch.nn.functional import softplus
 from worlds import config, gan, real_batch
 
@@ -165,3 +170,16 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=line):
         build(config(model, **sections))
+
+
+def test_a_run_draws_sources_translations_and_targets(trained: Callable[[str], TinyRun]) -> None:
+    folder = trained("pix2pix_edges_mnist").folder / "samples"
+    with Image.open(folder / "translations_0000004.png") as picture:
+        assert picture.size == (10 * 66 + 2, 6 * 66 + 2)
+        pixels = np.asarray(picture)
+    rows = [pixels[2 + 66 * row : 66 * row + 66] for row in range(6)]
+    digits = DigitPairs(DigitPairsConfig()).test_data()
+    assert digits.source is not None
+    for row, images in ((0, digits.source), (2, digits.data), (3, digits.source[10:])):
+        expected = images[0, 0].add(1).mul(127.5).round().numpy().repeat(2, 0).repeat(2, 1)
+        np.testing.assert_array_equal(rows[row][:, 2:66, 0], expected)
