@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
@@ -57,9 +58,15 @@ class MNIST(ResidentData):
         return Batch(as_networks_see(images), _labels("t10k-labels-idx1-ubyte"))
 
     def _images(self, name: str) -> Tensor:
-        border = (self.config.size - 28) // 2
-        images = torch.from_numpy(read_idx(name)).view(-1, 28, 28)
-        return pad(images, (border,) * 4).unsqueeze(-1) if border else images.unsqueeze(-1)
+        return _images_of(name, self.config.size)
+
+
+@lru_cache(maxsize=2)
+def _images_of(name: str, size: int) -> Tensor:
+    """Return uint8 images (M, size, size, 1), the same tensor each time."""
+    border = (size - 28) // 2
+    images = torch.from_numpy(read_idx(name)).view(-1, 28, 28)
+    return pad(images, (border,) * 4).unsqueeze(-1) if border else images.unsqueeze(-1)
 
 
 def _labels(name: str) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import torch
@@ -159,7 +159,7 @@ class DigitDomains(ResidentData):
             others, labels = read_usps(self.config.root, "train", self.config.size)
             return [(images[: len(others)], digits[: len(others)]), (others, labels)]
         half = len(images) // 2
-        translated = TRANSLATIONS[self.config.second](images[half:])
+        translated = _second_half(self.config.second, self.config.size)
         return [(images[:half], digits[:half]), (translated, digits[half:])]
 
     @cached_property
@@ -228,10 +228,22 @@ class DigitPairs(ResidentData):
 
     @cached_property
     def _edges(self) -> Tensor:
-        return edges(self.digits.training_data()[0])
+        return _edges_of(self.config.size)
 
     @cached_property
     def _test(self) -> Batch:
         test = self.digits.test_data()
         pixels = test.data.add(1).mul(127.5).round().to(torch.uint8).movedim(1, -1)
         return test._replace(source=as_networks_see(edges(pixels)))
+
+
+@lru_cache(maxsize=1)
+def _second_half(second: str, size: int) -> Tensor:
+    """Translate the digits that are seen in the second domain only."""
+    images, _ = MNIST(MNISTConfig(size=size)).training_data()
+    return TRANSLATIONS[second](images[len(images) // 2 :])
+
+
+@lru_cache(maxsize=1)
+def _edges_of(size: int) -> Tensor:
+    return edges(MNIST(MNISTConfig(size=size)).training_data()[0])
