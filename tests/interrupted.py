@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from conftest import tiny
 
@@ -26,11 +27,13 @@ STOPS = (1, 3, EPOCH - 1, EPOCH)
 """Updates after which a run is stopped: the first of an epoch, a middle one, the last two."""
 
 UPDATES = EPOCH + 2
+BLANK = np.zeros((8, 8, 3), np.uint8)
 
 
 @contextmanager
 def short_epochs() -> Iterator[None]:
     """Let every data set hold what `EPOCH` updates read, and be tested on its first chunk."""
+    from gan_lightning.callbacks import pictures
     from gan_lightning.data.rounds import RoundStream
     from gan_lightning.evaluation import classified, codes, models
 
@@ -51,6 +54,8 @@ def short_epochs() -> Iterator[None]:
     with patch.object(RoundStream, "__init__", cut), ExitStack() as cuts:
         for module in (classified, codes, models):
             cuts.enter_context(patch.object(module, "tested", first))
+        for name in ("traversal_picture", "draw_scatter"):  # a second each, on which nothing hangs
+            cuts.enter_context(patch.object(pictures, name, lambda *_: BLANK))
         yield
 
 
