@@ -58,15 +58,16 @@ class MNIST(ResidentData):
         return Batch(as_networks_see(images), _labels("t10k-labels-idx1-ubyte"))
 
     def _images(self, name: str) -> Tensor:
-        return _images_of(name, self.config.size)
+        images = torch.from_numpy(read_idx(name)).view(-1, 28, 28, 1)
+        border = (self.config.size - 28) // 2
+        return _padded(name, border) if border else images
 
 
 @lru_cache(maxsize=2)
-def _images_of(name: str, size: int) -> Tensor:
-    """Return uint8 images (M, size, size, 1), the same tensor each time."""
-    border = (size - 28) // 2
+def _padded(name: str, border: int) -> Tensor:
+    """Return uint8 images (M, H, W, 1) in a frame of zeros, the same tensor each time."""
     images = torch.from_numpy(read_idx(name)).view(-1, 28, 28)
-    return pad(images, (border,) * 4).unsqueeze(-1) if border else images.unsqueeze(-1)
+    return pad(images, (border,) * 4).unsqueeze(-1)
 
 
 def _labels(name: str) -> Tensor:
