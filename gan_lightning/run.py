@@ -186,7 +186,7 @@ def assemble(
         devices=config.trainer.devices,
         num_nodes=config.trainer.nodes,
         strategy=AlternatingDDP() if several else "auto",
-        precision=precision,  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]  # one of Lightning's words, checked
         max_epochs=1,
         logger=loggers,
         callbacks=callbacks,

@@ -118,7 +118,7 @@ def test_the_classifier_learns_from_labelled_data_in_their_domain() -> None:
 
 
 def test_domains_are_needed_and_plain_stacks() -> None:
-    with pytest.raises(ValueError, match="needs the domains"):
+    with pytest.raises(ValueError, match="needs labels"):
         learner().discriminate(torch.randn(2, 1, 28, 28))
     with pytest.raises(UserError, match="cuts plain stacks of layers"):
         build(config("cogan", "network.packing=2"))

@@ -77,7 +77,7 @@ def break_off_if_told(trainer: Trainer, apart: bool = False) -> None:
     Raises:
         Stopped: it is, on every process.
     """
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set outside of __init__
         signals = callback if isinstance(callback, StopOnSignal) else None
         if signals and not trainer.should_stop and (signals.received or not apart):
             signals.agree(trainer)

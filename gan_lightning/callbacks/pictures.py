@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gan_lightning.batch import Condition
 from gan_lightning.callbacks.drawing import Array, Drawn, rendered, show
+from gan_lightning.data.base import as_held
 from gan_lightning.gans import GAN, InfoGAN
 from gan_lightning.learner import Learner
 from gan_lightning.randomness import derived_seed
@@ -109,8 +110,7 @@ def tile(images: Tensor, columns: int | None = None) -> Array:
 
 def to_uint8(images: Tensor) -> Array:
     """Turn images (N, C, H, W) in [-1, 1] into uint8 (N, H, W, C)."""
-    scaled = images.detach().float().add(1).mul(127.5).round().clamp(0, 255)
-    pixels: Array = scaled.to(torch.uint8).movedim(1, -1).cpu().numpy()
+    pixels: Array = as_held(images).cpu().numpy()
     return pixels
 
 

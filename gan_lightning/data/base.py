@@ -144,6 +144,12 @@ class ResidentData(LightningDataModule, ABC):
         return Batch(as_networks_see(batch.data), batch.labels, source, beside)
 
 
+def as_held(images: Tensor) -> Tensor:
+    """Turn floats (N, C, H, W) in [-1, 1] into uint8 images (N, H, W, C), as data are held."""
+    scaled = images.detach().float().add(1).mul(127.5).round().clamp(0, 255)
+    return scaled.to(torch.uint8).movedim(1, -1)
+
+
 def evenly_chosen(labels: Tensor, count: int, draw: int) -> Tensor:
     """Choose data at random, as many of each class.
 

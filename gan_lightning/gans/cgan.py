@@ -56,9 +56,7 @@ class ConditionalGAN(LabelledGAN):
         Raises:
             ValueError: there are no labels.
         """
-        if given is None or given.labels is None:
-            raise ValueError("a conditional discriminator needs labels; they are None")
-        logits: Tensor = self.score(self.encoder(data, given.labels))
+        logits: Tensor = self.score(self.encoder(data, self.told(given)))
         return logits
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:

@@ -92,9 +92,7 @@ class CoupledGAN(LabelledGAN):
         Raises:
             ValueError: there are no labels.
         """
-        if given is None or given.labels is None:
-            raise ValueError("a coupled discriminator needs the domains; labels are None")
-        logits: Tensor = self.score(self.encoder(data, given.labels))
+        logits: Tensor = self.score(self.encoder(data, self.told(given)))
         return logits
 
     @torch.no_grad()

@@ -48,6 +48,17 @@ class LabelledGAN(GAN):
             )
         return self.data.classes
 
+    @staticmethod
+    def told(given: Condition | None) -> Tensor:
+        """Return the classes that a discriminator is told.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if given is None or given.labels is None:
+            raise ValueError("a discriminator that is told the class needs labels; they are None")
+        return given.labels
+
     @final
     def sample_across(self, latents: int, *, seed: int) -> Sample:
         """Generate each of some latents in every class; data of one latent lie side by side.

@@ -11,7 +11,13 @@ import torch
 from torch import Tensor
 
 from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.data.base import DataConfig, ResidentData, as_networks_see, evenly_chosen
+from gan_lightning.data.base import (
+    DataConfig,
+    ResidentData,
+    as_held,
+    as_networks_see,
+    evenly_chosen,
+)
 from gan_lightning.data.mnist.datamodule import MNIST, MNISTConfig
 from gan_lightning.data.mnist.usps import read_usps
 from gan_lightning.errors import check_word
@@ -148,8 +154,7 @@ class DigitDomains(ResidentData):
         known = TRANSLATIONS.get(self.config.second)
         if known is None:
             return None
-        pixels = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-        return as_networks_see(known(pixels.movedim(1, -1)))
+        return as_networks_see(known(as_held(images)))
 
     @cached_property
     def _training(self) -> list[tuple[Tensor, Tensor]]:
@@ -220,21 +225,16 @@ class DigitPairs(ResidentData):
 
     def source_data(self) -> Tensor:
         """Return the edges of the training digits, uint8 (60000, H, W, 1)."""
-        return self._edges
+        return _edges_of(self.config.size)
 
     def test_data(self) -> Batch:
         """Return test digits (10000, 1, H, W) in [-1, 1], their digits, and their edges."""
         return self._test
 
     @cached_property
-    def _edges(self) -> Tensor:
-        return _edges_of(self.config.size)
-
-    @cached_property
     def _test(self) -> Batch:
         test = self.digits.test_data()
-        pixels = test.data.add(1).mul(127.5).round().to(torch.uint8).movedim(1, -1)
-        return test._replace(source=as_networks_see(edges(pixels)))
+        return test._replace(source=as_networks_see(edges(as_held(test.data))))
 
 
 @lru_cache(maxsize=1)
