@@ -136,6 +136,13 @@ class Results:
         reference = mean(fitting[0].values(claim.metric))
         return reference if isfinite(reference) else f"not compared: {name} measured no number"
 
+    def add(self, others: Results) -> None:
+        """Take over the runs of other seeds, and the pictures, which are of the first of them."""
+        mine = {run.seed for run in self.runs}
+        self.runs += [run for run in others.runs if run.seed not in mine]
+        self.runs.sort(key=lambda run: run.seed)
+        self.pictures = others.pictures
+
     def write(self, folder: Path, known: Sequence[Results]) -> Path:
         """Write NAME.json as a whole; its `summary` is for readers, and is never read back.
 

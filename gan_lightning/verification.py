@@ -15,10 +15,10 @@ from gan_lightning.claims import Verdict
 from gan_lightning.config import load_config
 from gan_lightning.errors import UserError
 from gan_lightning.experiment_files import experiment_names, experiment_path, read_yaml
-from gan_lightning.results import NAME, Results, read_all, results_folder
+from gan_lightning.results import NAME, Results, read, read_all, results_folder
 from gan_lightning.results_page import number, spread
 from gan_lightning.run_folder import RUNS, RunFolder
-from gan_lightning.same_run import decides, deciding
+from gan_lightning.same_run import decides, deciding, differences
 from gan_lightning.schema import RunConfig
 from gan_lightning.seed_runs import Interrupted, seed_run
 from gan_lightning.tables import text_table
@@ -39,6 +39,7 @@ class Request:
         runs: folder of all runs: finished ones are taken from there, new ones made there.
         output: folder of the results; by default docs/results of the checkout.
         name: of the results; by default the experiment's where no override changes the outcome.
+        add: keep the seeds that the results hold already, if their config is the same.
     """
 
     experiment: str
@@ -47,6 +48,7 @@ class Request:
     runs: Path = RUNS
     output: Path | None = None
     name: str | None = None
+    add: bool = False
 
 
 def verify(request: Request, say: Callable[[str], None]) -> int:
@@ -69,7 +71,9 @@ def verify(request: Request, say: Callable[[str], None]) -> int:
     folder = None if name is None else _writable(request.output)
     compares = any(claim.above or claim.below for claim in configs[0].claims)
     known = read_all(request.output or results_folder(), [str(name)]) if compares else []
-    results = _results(request, path.stem, name, configs[0], varied)
+    kept = _kept(request, folder, name, configs[0])
+    seeds = sorted({*request.seeds, *(run.seed for run in kept.runs)}) if kept else request.seeds
+    results = _results(request, seeds, path.stem, name, configs[0], varied)
     verdicts: list[Verdict] = []
     for config in configs:
         try:
@@ -79,12 +83,16 @@ def verify(request: Request, say: Callable[[str], None]) -> int:
             return 128 + stopped.signal
         # after each run, so that a claim on what is not measured costs one run and not all
         verdicts = results.verdicts(known)
+    if kept is not None:
+        results.add(kept)
+        verdicts = results.verdicts(known)
     say(_table(results, verdicts))
     if folder is None:
         say("nothing is written, since overrides change the result: --name NAME writes it")
     else:
         run = RunFolder(Path(results.runs[0].run))
-        results.pictures = _copy_pictures(run, results.name, folder)
+        if kept is None:
+            results.pictures = _copy_pictures(run, results.name, folder)
         say(f"wrote {results.write(folder, known)}")
     return int(any(verdict.holds is False for verdict in verdicts))
 
@@ -124,6 +132,28 @@ def _name(request: Request, experiment: str, varied: bool) -> str | None:
     return name
 
 
+def _kept(
+    request: Request, folder: Path | None, name: str | None, config: RunConfig
+) -> Results | None:
+    """Read the results that the seeds are added to; None where they stand alone.
+
+    Raises:
+        UserError: their config is another.
+    """
+    if not request.add or folder is None or not (folder / f"{name}.json").is_file():
+        return None
+    kept = read(folder / f"{name}.json")
+    # a key that is newer than the file has its default
+    then = load_config(kept.config, [f"seed={config.seed}"])
+    if deciding(then) != deciding(config):
+        changed = ", ".join(differences(then, config)) or "its budget or evaluation"
+        raise UserError(
+            f"{folder / f'{name}.json'} is of another config ({changed}); without --add it is "
+            f"written anew"
+        )
+    return kept
+
+
 def _writable(output: Path | None) -> Path:
     """Make the folder of the results before hours are spent on what goes there."""
     folder = output or results_folder()
@@ -139,12 +169,17 @@ def _writable(output: Path | None) -> Path:
 
 
 def _results(
-    request: Request, experiment: str, name: str | None, config: RunConfig, varied: bool
+    request: Request,
+    seeds: Sequence[int],
+    experiment: str,
+    name: str | None,
+    config: RunConfig,
+    varied: bool,
 ) -> Results:
     """Begin the results, without a run."""
     overrides = [word for word in request.overrides if varied and decides(word.partition("=")[0])]
     words = ["gan-lightning", "verify", request.experiment]
-    words += ["--seeds", *map(str, request.seeds), *overrides]
+    words += ["--seeds", *map(str, seeds), *overrides]
     words += ["--name", name] if name not in (None, experiment) else []
     return Results(
         name=name or experiment,

@@ -125,6 +125,29 @@ def test_finished_runs_are_taken(folder: Path) -> None:
     assert written()["overrides"] == []
 
 
+def test_seeds_are_added(folder: Path) -> None:
+    before = written()
+    shutil.rmtree("runs")
+    pictures = Path("results/tiny_ring-scatter.png").read_bytes()
+    outcome = verify("--seeds", "3", "1", "--add")
+    assert outcome.code == 0, outcome.err
+    assert [run["seed"] for run in written()["runs"]] == [0, 1, 3]
+    assert written()["runs"][0] == before["runs"][0]
+    assert written()["runs"][1]["run"] != before["runs"][1]["run"]
+    assert written()["command"] == "gan-lightning verify tiny_ring --seeds 0 1 3"
+    assert Path("results/tiny_ring-scatter.png").read_bytes() == pictures
+
+
+def test_seeds_of_another_config_are_not_added(folder: Path) -> None:
+    Path("experiments/tiny_ring.yaml").write_text(YAML.replace("batch_size: 8", "batch_size: 4"))
+    before = Path("results/tiny_ring.json").read_bytes()
+    outcome = verify("--seeds", "3", "--add")
+    assert outcome.code == 2
+    assert "is of another config (data.batch_size 8 -> 4)" in outcome.err
+    assert Path("results/tiny_ring.json").read_bytes() == before
+    assert len(run_folders()) == 2
+
+
 def test_an_override_needs_a_name(folder: Path) -> None:
     before = Path("results/tiny_ring.json").read_bytes()
     words = ["--seeds", "1", "trainer.max_steps=2"]

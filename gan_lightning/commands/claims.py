@@ -44,6 +44,11 @@ __all__ = ["results", "verify"]
     help="Of the results, a row of its own; needed to write them where overrides change what is "
     "measured. By default EXP.",
 )
+@click.option(
+    "--add",
+    is_flag=True,
+    help="Keep the seeds that DIR/NAME.json holds already, where its config is the same.",
+)
 @overrides_argument
 @for_people
 def verify(
@@ -52,6 +57,7 @@ def verify(
     runs: Path,
     output: Path | None,
     name: str | None,
+    add: bool,
     overrides: Sequence[str],
 ) -> None:
     """Train EXP on several seeds and hold its paper's claims against the result.
@@ -67,13 +73,14 @@ def verify(
     Examples:
       gan-lightning verify gan_ring
       gan-lightning verify gan_ring --seeds 0 1 2 3 4
+      gan-lightning verify gan_ring --seeds 5 6 --add
       gan-lightning verify gan_ring trainer.max_steps=400000 --name gan_ring_long
     """
     with quick_imports():
         from gan_lightning.verification import Request
         from gan_lightning.verification import verify as run
 
-    request = Request(experiment, seeds, overrides, runs, output, name)
+    request = Request(experiment, seeds, overrides, runs, output, name, add)
     sys.exit(run(request, click.echo))
 
 
