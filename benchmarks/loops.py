@@ -28,7 +28,7 @@ from torchvision import datasets, transforms
 
 from gan_lightning import embedded
 from gan_lightning.build import build
-from gan_lightning.data import MNIST, ResidentData
+from gan_lightning.data import MNIST, IndexedData
 from gan_lightning.learner import Learner
 from gan_lightning.optimization import OptimizerConfig
 from gan_lightning.preflight import resolve_precision, rounds_per_batch
@@ -205,7 +205,7 @@ def _autocast(precision: str, device: torch.device) -> AbstractContextManager[An
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def _tutorial_batches(data: ResidentData, size: int) -> Iterator[Tensor]:
+def _tutorial_batches(data: IndexedData, size: int) -> Iterator[Tensor]:
     """Yield shuffled batches without end, from torchvision's MNIST or a TensorDataset."""
     if not isinstance(data, MNIST):
         points, _ = data.training_data()

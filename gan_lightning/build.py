@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gan_lightning.classifiers import CLASSIFIERS
-from gan_lightning.data import DATASETS, ResidentData, Schedule
+from gan_lightning.data import DATASETS, IndexedData, Schedule
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GANS, Pix2Pix
 from gan_lightning.learner import Learner
@@ -19,7 +19,7 @@ from gan_lightning.schema import RunConfig
 __all__ = ["build"]
 
 
-def build(config: RunConfig) -> tuple[Learner, ResidentData]:
+def build(config: RunConfig) -> tuple[Learner, IndexedData]:
     """Make the model, initialised as the seed says, and its data.
 
     Raises:

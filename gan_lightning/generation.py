@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from gan_lightning.callbacks.pictures import draw_scatter, tile, to_uint8, traversal_picture
-from gan_lightning.data import DATASETS, ResidentData
+from gan_lightning.data import DATASETS, IndexedData
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.evaluation import evaluate, judge_for
 from gan_lightning.gans import GAN
@@ -138,7 +138,7 @@ def write_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
         ) from error
 
 
-def _gan_of(run: str, checkpoint: str) -> tuple[GAN, ResidentData, RunConfig]:
+def _gan_of(run: str, checkpoint: str) -> tuple[GAN, IndexedData, RunConfig]:
     learner, data, config = load_learner(RunFolder.find(run), checkpoint)
     if not isinstance(learner, GAN):
         raise UserError(f"run {run!r} is of {config.model.name}, which generates nothing")
@@ -167,7 +167,7 @@ def _generated(gan: GAN, count: int, seed: int) -> dict[str, np.ndarray[Any, Any
     return arrays
 
 
-def _read_samples(path: Path, data: ResidentData) -> Tensor:
+def _read_samples(path: Path, data: IndexedData) -> Tensor:
     """Read samples as the networks see them."""
     key = "images" if data.spec.is_image else "points"
     array = _read_array(path, key)

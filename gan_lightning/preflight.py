@@ -8,7 +8,7 @@ import os
 import torch
 from torch import nn
 
-from gan_lightning.data import ResidentData
+from gan_lightning.data import IndexedData
 from gan_lightning.data.rounds import check_batch_size
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GANConfig
@@ -96,7 +96,7 @@ def check_devices(config: RunConfig) -> None:
         )
 
 
-def check_data(config: RunConfig, data: ResidentData) -> None:
+def check_data(config: RunConfig, data: IndexedData) -> None:
     """Read the data before anything is written, and refuse a batch that does not fit them.
 
     Raises:

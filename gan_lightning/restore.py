@@ -11,7 +11,7 @@ import torch
 
 from gan_lightning.build import build
 from gan_lightning.callbacks import BEST, checkpoints
-from gan_lightning.data import ResidentData
+from gan_lightning.data import IndexedData
 from gan_lightning.errors import UserError, check_word, warn
 from gan_lightning.learner import Learner
 from gan_lightning.machine import set_up_arithmetic
@@ -47,7 +47,7 @@ class Damaged(Exception):  # noqa: N818 - what a file is, said to who reads it
 
 def load_learner(
     folder: RunFolder, which: str = "latest"
-) -> tuple[Learner, ResidentData, RunConfig]:
+) -> tuple[Learner, IndexedData, RunConfig]:
     """Load a run's model from a checkpoint, with its data and config.
 
     Args:

@@ -17,7 +17,7 @@ from safetensors.torch import save as save_safetensors
 from gan_lightning.batch import DataSpec
 from gan_lightning.build import build
 from gan_lightning.callbacks import AtomicCheckpointIO, Evaluation, StopOnSignal, Stopwatch
-from gan_lightning.data import ResidentData
+from gan_lightning.data import IndexedData
 from gan_lightning.distributed import AlternatingDDP
 from gan_lightning.errors import UserError
 from gan_lightning.learner import Learner
@@ -113,7 +113,7 @@ def _train(
     experiment: str,
     folder: RunFolder,
     learner: Learner,
-    data: ResidentData,
+    data: IndexedData,
     saved: Saved | None,
 ) -> Outcome:
     if is_first_process():
@@ -149,7 +149,7 @@ def _train(
     )
 
 
-def _fit(trainer: Trainer, learner: Learner, data: ResidentData, checkpoint: Path | None) -> None:
+def _fit(trainer: Trainer, learner: Learner, data: IndexedData, checkpoint: Path | None) -> None:
     """Train; a signal that comes before the first update raises KeyboardInterrupt."""
     try:
         trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)

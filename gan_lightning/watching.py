@@ -28,7 +28,7 @@ from gan_lightning.callbacks import (
     UpdatesBar,
     WeightHistogram,
 )
-from gan_lightning.data import DigitDomains, ResidentData
+from gan_lightning.data import DigitDomains, IndexedData
 from gan_lightning.gans import GANS
 from gan_lightning.loggers import MetricsFile, WandbRun, wandb_mode
 from gan_lightning.run_folder import RunFolder
@@ -37,7 +37,7 @@ from gan_lightning.schema import RunConfig
 __all__ = ["default_callbacks", "default_loggers", "logged_to"]
 
 
-def default_callbacks(config: RunConfig, folder: RunFolder, data: ResidentData) -> list[Callback]:
+def default_callbacks(config: RunConfig, folder: RunFolder, data: IndexedData) -> list[Callback]:
     """List what watches the run; signals come first, the checkpoint after what it must include."""
     callbacks: list[Callback] = [StopOnSignal(), UpdatesBar(config.trainer.max_steps)]
     callbacks += [FiniteWatch(folder.checkpoints), Stopwatch(folder.path)]

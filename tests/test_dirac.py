@@ -19,7 +19,7 @@ from gan_lightning.callbacks import Checkpoints, PhasePortrait
 from gan_lightning.callbacks.forces import players_of, vector_field
 from gan_lightning.callbacks.portraits import draw_portrait
 from gan_lightning.config import load_config
-from gan_lightning.data import Dirac, ResidentData
+from gan_lightning.data import Dirac, IndexedData
 from gan_lightning.data.dirac import DiracConfig
 from gan_lightning.evaluation import evaluate, judge_for
 from gan_lightning.gans import GAN
@@ -29,7 +29,7 @@ RATE = 0.2
 SGD = {"name": "sgd", "learning_rate": RATE}
 
 
-def dirac(model: str = "gan", *overrides: str, **settings: Any) -> tuple[GAN, ResidentData]:
+def dirac(model: str = "gan", *overrides: str, **settings: Any) -> tuple[GAN, IndexedData]:
     """Build a GAN against the point at 0; the standard one plays minimax."""
     objective = {"objective": "minimax"} if model == "gan" else {"discriminator_steps": 1}
     source = {

@@ -16,7 +16,7 @@ from worlds import config, gan, same, weights
 from gan_lightning.batch import Condition
 from gan_lightning.build import build
 from gan_lightning.callbacks.histograms import draw_histogram
-from gan_lightning.data import DATASETS, ResidentData
+from gan_lightning.data import DATASETS, IndexedData
 from gan_lightning.evaluation import SampleJudge, discriminator_weights, evaluate, judge_for
 from gan_lightning.evaluation.players import Divergence, discriminated, weights_at_bound
 from gan_lightning.gans import GAN, StandardGAN
@@ -27,7 +27,7 @@ from gan_lightning.share import Share
 CPU = torch.device("cpu")
 
 
-def standard(*overrides: str) -> tuple[StandardGAN, ResidentData]:
+def standard(*overrides: str) -> tuple[StandardGAN, IndexedData]:
     learner, data = build(config("gan", *overrides))
     assert isinstance(learner, StandardGAN)
     return learner, data

@@ -9,7 +9,7 @@ from pytorch_lightning import Trainer
 
 from gan_lightning.callbacks.cadence import Periodic
 from gan_lightning.callbacks.interruption import break_off_if_told
-from gan_lightning.data import ResidentData
+from gan_lightning.data import IndexedData
 from gan_lightning.evaluation import evaluate
 from gan_lightning.evaluation.trust import EstimateCheck
 from gan_lightning.learner import Learner
@@ -32,7 +32,7 @@ class Evaluation(Periodic):
         measured: update of the latest evaluation in this process, or None.
     """
 
-    def __init__(self, data: ResidentData, every: int, samples: int, pixels: bool = False) -> None:
+    def __init__(self, data: IndexedData, every: int, samples: int, pixels: bool = False) -> None:
         super().__init__(every)
         self.data = data
         self.samples = samples

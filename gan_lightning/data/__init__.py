@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gan_lightning.data.base import DataConfig, ResidentData
+from gan_lightning.data.base import DataConfig, IndexedData
 from gan_lightning.data.dirac import Dirac
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitPairs, StackedMNIST
 from gan_lightning.data.rounds import RoundStream, Rows, Schedule
 from gan_lightning.data.toys import Grid, Ring, SwissRoll
 
-DATASETS: dict[str, type[ResidentData]] = {
+DATASETS: dict[str, type[IndexedData]] = {
     "mnist": MNIST,
     "stacked_mnist": StackedMNIST,
     "mnist_domains": DigitDomains,
@@ -27,7 +27,7 @@ __all__ = [
     "DigitPairs",
     "Dirac",
     "Grid",
-    "ResidentData",
+    "IndexedData",
     "Ring",
     "RoundStream",
     "Rows",

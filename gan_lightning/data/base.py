@@ -14,7 +14,7 @@ from gan_lightning.batch import Batch, DataSpec
 from gan_lightning.data.rounds import RoundStream, Rows, Schedule
 from gan_lightning.randomness import derived_seed
 
-__all__ = ["DataConfig", "ResidentData"]
+__all__ = ["DataConfig", "IndexedData"]
 
 
 @dataclass
@@ -36,8 +36,8 @@ class DataConfig:
             raise ValueError(f"labelled is {self.labelled}; it must be at least 0")
 
 
-class ResidentData(LightningDataModule, ABC):
-    """Data that fits in memory and stays there: a batch is an index into it.
+class IndexedData(LightningDataModule, ABC):
+    """Data of which a batch is an index into rows, in memory or mapped from a disk.
 
     Images are held as uint8 (M, H, W, C), so that a batch is in channels-last order, and are
     scaled to [-1, 1] on the device; points are held as they are. There are no worker processes.

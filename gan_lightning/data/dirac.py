@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.data.base import DataConfig, ResidentData
+from gan_lightning.data.base import DataConfig, IndexedData
 
 __all__ = ["Dirac", "DiracConfig"]
 
@@ -23,7 +23,7 @@ class DiracConfig(DataConfig):
     batch_size: int = 1
 
 
-class Dirac(ResidentData):
+class Dirac(IndexedData):
     """The Dirac distribution at 0 on the real line.
 
     Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), section 2.

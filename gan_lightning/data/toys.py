@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.data.base import DataConfig, ResidentData
+from gan_lightning.data.base import DataConfig, IndexedData
 from gan_lightning.randomness import derived_seed
 
 __all__ = ["Grid", "GridConfig", "Ring", "RingConfig", "SwissRoll", "SwissRollConfig"]
@@ -96,7 +96,7 @@ def _positive(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value}; it must be positive")
 
 
-class Points(ResidentData):
+class Points(IndexedData):
     """Points (N, 2), drawn once from a known distribution."""
 
     spec = DataSpec((2,))

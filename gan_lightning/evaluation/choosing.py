@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gan_lightning.data import MNIST, DigitDomains, DigitPairs, ResidentData, StackedMNIST
+from gan_lightning.data import MNIST, DigitDomains, DigitPairs, IndexedData, StackedMNIST
 from gan_lightning.data.toys import GaussianMixture, Points
 from gan_lightning.evaluation.digits import DigitJudge, StackedDigitJudge
 from gan_lightning.evaluation.judges import SampleJudge
@@ -16,7 +16,7 @@ __all__ = ["judge_for"]
 
 
 def judge_for(
-    data: ResidentData, device: torch.device, share: Share = WHOLE, asks: bool = False
+    data: IndexedData, device: torch.device, share: Share = WHOLE, asks: bool = False
 ) -> SampleJudge | None:
     """Choose the judge that knows a data set; None where nothing can be measured.
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import torch
 
 from gan_lightning.batch import Batch
-from gan_lightning.data import ResidentData
+from gan_lightning.data import IndexedData
 from gan_lightning.evaluation.judges import CHUNK
 from gan_lightning.share import Share
 
 __all__ = ["in_chunks", "sizes_of_chunks", "tested"]
 
 
-def tested(data: ResidentData, device: torch.device, share: Share) -> Iterator[Batch]:
+def tested(data: IndexedData, device: torch.device, share: Share) -> Iterator[Batch]:
     """Yield this process's part of the test data."""
     return in_chunks(data.test_data(), device, share)
 

@@ -11,7 +11,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from gan_lightning.attacks import perturbed
 from gan_lightning.batch import Batch
 from gan_lightning.classifiers import AdversarialClassifier, Classifier
-from gan_lightning.data import DigitDomains, ResidentData
+from gan_lightning.data import DigitDomains, IndexedData
 from gan_lightning.evaluation.chunks import in_chunks, tested
 from gan_lightning.gans import GAN, CoupledGAN, SemiSupervisedGAN
 from gan_lightning.learner import Learner, evaluation_mode
@@ -25,7 +25,7 @@ ATTACKED = 100
 
 
 def classifier_accuracies(
-    learner: Classifier, data: ResidentData, samples: int, share: Share
+    learner: Classifier, data: IndexedData, samples: int, share: Share
 ) -> dict[str, float]:
     """Measure a classifier on the test data, and on as many attacked ones as `samples` says."""
     with evaluation_mode(learner.network):
@@ -37,7 +37,7 @@ def classifier_accuracies(
     return found
 
 
-def learnt_classes(gan: GAN, data: ResidentData, share: Share) -> dict[str, float]:
+def learnt_classes(gan: GAN, data: IndexedData, share: Share) -> dict[str, float]:
     """Measure the classifier that a GAN with few labelled data has become, if it has.
 
     Returns:
@@ -79,7 +79,7 @@ def _accuracy(
 
 
 def _robust_accuracies(
-    learner: AdversarialClassifier, data: ResidentData, samples: int, share: Share
+    learner: AdversarialClassifier, data: IndexedData, samples: int, share: Share
 ) -> dict[str, float]:
     """Classify the first test images as each attack of the config leaves them."""
     test = data.test_data()

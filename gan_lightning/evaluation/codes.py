@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gan_lightning.batch import Sample
-from gan_lightning.data import MNIST, ResidentData
+from gan_lightning.data import MNIST, IndexedData
 from gan_lightning.evaluation.chunks import tested
 from gan_lightning.evaluation.judges import floats
 from gan_lightning.gans import InfoGAN
@@ -21,7 +21,7 @@ class CodeJudge:
         data: what it was trained on; on digits continuous codes are held against slant and width.
     """
 
-    def __init__(self, gan: InfoGAN, data: ResidentData) -> None:
+    def __init__(self, gan: InfoGAN, data: IndexedData) -> None:
         self._gan, self._data = gan, data
         sizes, continuous = gan.config.categorical_codes, gan.config.continuous_codes
         self._information = [MutualInformationBound(size).to(gan.device) for size in sizes]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan_lightning.batch import Condition, Sample
 from gan_lightning.classifiers import Classifier
-from gan_lightning.data import MNIST, DigitDomains, Dirac, ResidentData
+from gan_lightning.data import MNIST, DigitDomains, Dirac, IndexedData
 from gan_lightning.evaluation.choosing import judge_for
 from gan_lightning.evaluation.chunks import sizes_of_chunks, tested
 from gan_lightning.evaluation.classified import classifier_accuracies, learnt_classes
@@ -30,7 +30,7 @@ __all__ = ["evaluate"]
 @torch.no_grad()
 def evaluate(
     learner: Learner,
-    data: ResidentData,
+    data: IndexedData,
     samples: int,
     share: Share = WHOLE,
     pixels: bool = False,
@@ -85,7 +85,7 @@ def evaluate(
     return measures
 
 
-def _judges(gan: GAN, data: ResidentData, share: Share, pixels: bool) -> list[SampleJudge]:
+def _judges(gan: GAN, data: IndexedData, share: Share, pixels: bool) -> list[SampleJudge]:
     asks = isinstance(gan, LabelledGAN)
     judge = judge_for(data, gan.device, share, asks)
     judges = [] if judge is None else [judge]
@@ -94,7 +94,7 @@ def _judges(gan: GAN, data: ResidentData, share: Share, pixels: bool) -> list[Sa
     return judges
 
 
-def _drawn(gan: GAN, data: ResidentData, chunk: int, count: int) -> tuple[Sample, Tensor | None]:
+def _drawn(gan: GAN, data: IndexedData, chunk: int, count: int) -> tuple[Sample, Tensor | None]:
     """Generate a chunk of data, and say of what class each was to be, where that was said."""
     seed = derived_seed(gan.seed, "evaluation", chunk)
     if data.spec.source_shape is not None:
@@ -111,6 +111,6 @@ def _drawn(gan: GAN, data: ResidentData, chunk: int, count: int) -> tuple[Sample
 
 
 @lru_cache(maxsize=1)
-def _duplicates(data: ResidentData) -> DuplicateRate:
+def _duplicates(data: IndexedData) -> DuplicateRate:
     """Judge the first chunk against as many real data, which are looked at once a run."""
     return DuplicateRate(data.test_data().data[:CHUNK])

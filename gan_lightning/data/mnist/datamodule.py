@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.data.base import DataConfig, ResidentData, as_networks_see
+from gan_lightning.data.base import DataConfig, IndexedData, as_networks_see
 from gan_lightning.embedded import read_idx
 
 __all__ = ["MNIST", "MNISTConfig"]
@@ -31,7 +31,7 @@ class MNISTConfig(DataConfig):
             raise ValueError(f"size is {self.size}; MNIST comes at 28 and 32 pixels")
 
 
-class MNIST(ResidentData):
+class MNIST(IndexedData):
     """Handwritten digits, 1x28x28 (or padded to 1x32x32), ten classes.
 
     Raises:

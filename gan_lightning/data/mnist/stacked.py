@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.data.base import DataConfig, ResidentData
+from gan_lightning.data.base import DataConfig, IndexedData
 from gan_lightning.data.mnist.datamodule import MNIST, MNISTConfig
 from gan_lightning.randomness import derived_seed
 
@@ -62,7 +62,7 @@ class Stacks:
         return torch.stack(digits, dim=-1)
 
 
-class StackedMNIST(ResidentData):
+class StackedMNIST(IndexedData):
     """Three random digits as the red, green and blue of an image; digits a, b, c are class abc.
 
     Digits are drawn uniformly with replacement, once for the whole run: the training images of the

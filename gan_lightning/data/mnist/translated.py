@@ -13,7 +13,7 @@ from torch import Tensor
 from gan_lightning.batch import Batch, DataSpec
 from gan_lightning.data.base import (
     DataConfig,
-    ResidentData,
+    IndexedData,
     as_held,
     as_networks_see,
     evenly_chosen,
@@ -87,7 +87,7 @@ class DigitDomainsConfig(DataConfig):
             raise ValueError(f"labelled is {self.labelled}; it must be a multiple of the 10 digits")
 
 
-class DigitDomains(ResidentData):
+class DigitDomains(IndexedData):
     """Two domains of digits, equally many of each; no digit is in both. A datum's class is its own.
 
     One half of the training digits are as they are (class 0); the other half are seen as edges or
@@ -200,7 +200,7 @@ class DigitPairsConfig(DataConfig):
         MNISTConfig(size=self.size).validate()
 
 
-class DigitPairs(ResidentData):
+class DigitPairs(IndexedData):
     """Pairs of the edges of a digit (the source) and the digit; ten classes.
 
     Raises:
