@@ -21,6 +21,7 @@ class DataSpec:
         source_shape: of what a datum is the translation of; None where nothing is translated.
         labelled_classes: of the labelled minibatch that comes beside; None where none comes.
         labelled_domain: class of all labelled data, where `classes` are domains.
+        class_shares: of each class among the data; None where they are even.
     """
 
     shape: tuple[int, ...]
@@ -28,6 +29,7 @@ class DataSpec:
     source_shape: tuple[int, ...] | None = None
     labelled_classes: int | None = None
     labelled_domain: int = 0
+    class_shares: tuple[float, ...] | None = None
 
     @property
     def is_image(self) -> bool:
@@ -75,12 +77,15 @@ class Batch(NamedTuple):
         labels: class of each datum, int64, with the leading dimensions of `data`; or None.
         source: what each datum is the translation of, as `data`; None where nothing is translated.
         labelled: of a data set in which few data have a class: a minibatch of those; or None.
+        mirrored: which images, and their sources, are still to be mirrored, bool with the leading
+            dimensions of `data`; None once they are on their device.
     """
 
     data: Tensor
     labels: Tensor | None = None
     source: Tensor | None = None
     labelled: Batch | None = None
+    mirrored: Tensor | None = None
 
     @property
     def condition(self) -> Condition:

@@ -107,10 +107,14 @@ def run_process(
 
 def tiny(experiment: str) -> list[str]:
     """Return the overrides that make an experiment end in seconds."""
+    from trees import TREES, prepared_root
+
     from gan_lightning.experiment_files import experiment_path, read_yaml
 
     source = read_yaml(experiment_path(experiment))
     words = [*TINY, *NARROW.get(source.get("network", {}).get("name", "mlp"), ())]
+    if source["data"]["name"] in TREES:
+        words.append(f"data.root={prepared_root(source['data']['name'])}")
     attacked = source["model"]["name"] == "adversarial_classifier"
     return [*words, *(SHORT_ATTACKS if attacked else ())]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gan_lightning.commands.claims import results, verify
+from gan_lightning.commands.data import prepare
 from gan_lightning.commands.experiments import list_experiments, show
 from gan_lightning.commands.models import evaluate, sample, traverse
 from gan_lightning.commands.training import train
@@ -20,4 +21,5 @@ COMMANDS: tuple[click.Command, ...] = (
     traverse,
     verify,
     results,
+    prepare,
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from gan_lightning.data.base import DataConfig, IndexedData
 from gan_lightning.data.dirac import Dirac
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitPairs, StackedMNIST
+from gan_lightning.data.pictures import LSUN, CelebA, PictureFolder, PicturePairs
 from gan_lightning.data.rounds import RoundStream, Rows, Schedule
+from gan_lightning.data.stored import StoredImages, StoredRows
 from gan_lightning.data.toys import Grid, Ring, SwissRoll
 
 DATASETS: dict[str, type[IndexedData]] = {
@@ -13,6 +15,10 @@ DATASETS: dict[str, type[IndexedData]] = {
     "stacked_mnist": StackedMNIST,
     "mnist_domains": DigitDomains,
     "mnist_pairs": DigitPairs,
+    "celeba": CelebA,
+    "lsun": LSUN,
+    "folder": PictureFolder,
+    "pairs": PicturePairs,
     "ring": Ring,
     "grid": Grid,
     "swissroll": SwissRoll,
@@ -21,17 +27,23 @@ DATASETS: dict[str, type[IndexedData]] = {
 
 __all__ = [
     "DATASETS",
+    "LSUN",
     "MNIST",
+    "CelebA",
     "DataConfig",
     "DigitDomains",
     "DigitPairs",
     "Dirac",
     "Grid",
     "IndexedData",
+    "PictureFolder",
+    "PicturePairs",
     "Ring",
     "RoundStream",
     "Rows",
     "Schedule",
     "StackedMNIST",
+    "StoredImages",
+    "StoredRows",
     "SwissRoll",
 ]

@@ -68,6 +68,11 @@ class IndexedData(LightningDataModule, ABC):
         return self.spec.classes
 
     @property
+    def mirrors(self) -> bool:
+        """Whether training images are shown mirrored half of the time."""
+        return False
+
+    @property
     def seen(self) -> DataSpec:
         """What a model is told of the data: with few labelled ones, no class of the others."""
         if not self.config.labelled:
@@ -127,6 +132,7 @@ class IndexedData(LightningDataModule, ABC):
             labels if self.seen.classes is not None else None,
             source=self.source_data(),
             labelled=labelled,
+            mirrors=self.mirrors,
             batch_size=self.config.batch_size,
             schedule=self.schedule,
             first_update=getattr(learner, "updates", 0),
@@ -135,13 +141,14 @@ class IndexedData(LightningDataModule, ABC):
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Scale a batch of images to [-1, 1], on the device."""
+        """Scale a batch of images to [-1, 1], and mirror what is to be mirrored, on the device."""
         source, beside = batch.source, batch.labelled
         if source is not None:
-            source = as_networks_see(source)
+            source = mirrored(as_networks_see(source), batch.mirrored)
         if beside is not None:
             beside = Batch(as_networks_see(beside.data), beside.labels)
-        return Batch(as_networks_see(batch.data), batch.labels, source, beside)
+        data = mirrored(as_networks_see(batch.data), batch.mirrored)
+        return Batch(data, batch.labels, source, beside)
 
 
 def as_held(images: Tensor) -> Tensor:
@@ -175,6 +182,13 @@ def evenly_chosen(labels: Tensor, count: int, draw: int) -> Tensor:
     order = torch.randperm(len(labels), generator=rng)
     sides = [order[labels[order] == label][:each] for label in range(len(there))]
     return torch.cat(sides)
+
+
+def mirrored(images: Tensor, which: Tensor | None) -> Tensor:
+    """Swap left and right of images (..., C, H, W) where `which`, bool (...,), says so."""
+    if which is None:
+        return images
+    return torch.where(which[..., None, None, None], images.flip(-1), images)
 
 
 def as_networks_see(data: Tensor) -> Tensor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import chain, pairwise
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -24,6 +25,15 @@ class Rows(Protocol):
 
     def __getitem__(self, rows: Tensor, /) -> Tensor:
         """Return the rows of these numbers, int64 of any shape: (*rows.shape, ...)."""
+        ...
+
+
+@runtime_checkable
+class Expectant(Protocol):
+    """Rows that are read the sooner for being announced."""
+
+    def expect(self, rows: Tensor) -> None:
+        """Take note of the rows that will be wanted next."""
         ...
 
 
@@ -77,6 +87,7 @@ class RoundStream:
         data: M rows, with `labels` (M,) or None.
         source: what each row is the translation of, M rows, or None.
         labelled: rows and labels of the few labelled data, or None.
+        mirrors: whether half of the data are to be mirrored, at random.
         batch_size: of the global minibatch.
         schedule: of the run.
         first_update: rounds already played.
@@ -93,6 +104,7 @@ class RoundStream:
         *,
         source: Rows | None = None,
         labelled: tuple[Rows, Tensor] | None = None,
+        mirrors: bool = False,
         batch_size: int,
         schedule: Schedule,
         first_update: int = 0,
@@ -101,6 +113,7 @@ class RoundStream:
     ) -> None:
         check_batch_size(batch_size, len(data), world_size)
         self._data, self._labels, self._source, self._labelled = data, labels, source, labelled
+        self._mirrors = mirrors
         self._schedule = schedule
         self._first_update = first_update
         self._batch_size = batch_size
@@ -116,28 +129,61 @@ class RoundStream:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield rounds, data of shape (rounds, minibatches, N, ...)."""
+        ahead = None
+        for span, following in pairwise(chain(self._spans(), [None])):
+            assert span is not None
+            rows = self._rows(*span) if ahead is None else ahead
+            if following is not None:
+                ahead = self._rows(*following)
+                self._expect(ahead)
+            yield self._batch(*span, rows)
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        """Yield the first update of each batch that is left, and the first after it."""
         size, last = self._schedule.rounds_per_batch, self._schedule.updates
         update = self._first_update
         if update >= last:
-            yield self._rounds(update, update)
+            yield update, update
         while update < last:
             end = min((update // size + 1) * size, last)
-            yield self._rounds(update, end)
+            yield update, end
             update = end
 
-    def _rounds(self, start: int, end: int) -> Batch:
+    def _rows(self, start: int, end: int) -> Tensor:
+        """Return the rows of this process in some updates, int64 (rounds, minibatches, N)."""
+        parts = (self._minibatch(number) for number in self._minibatches(start, end))
+        rows = torch.cat([self._order[:0], *parts])
+        return rows.view(end - start, self._schedule.discriminator_steps, self._share)
+
+    def _minibatches(self, start: int, end: int) -> range:
         steps = self._schedule.discriminator_steps
-        minibatches = range(start * steps, end * steps)
-        rows = torch.cat([self._order[:0], *(self._minibatch(number) for number in minibatches)])
-        rows = rows.view(end - start, steps, self._share)
+        return range(start * steps, end * steps)
+
+    def _expect(self, rows: Tensor) -> None:
+        """Announce rows to data that have to be read from a disk."""
+        for data in (self._data, self._source):
+            if isinstance(data, Expectant):
+                data.expect(rows)
+
+    def _batch(self, start: int, end: int, rows: Tensor) -> Batch:
         beside = None
         if self._labelled is not None:
-            few = torch.cat([self._order[:0], *(self._few(number) for number in minibatches)])
+            parts = (self._few(number) for number in self._minibatches(start, end))
+            few = torch.cat([self._order[:0], *parts]).view_as(rows)
             data, classes = self._labelled
-            beside = Batch(data[few.view_as(rows)], classes[few.view_as(rows)])
+            beside = Batch(data[few], classes[few])
+        mirrored = None
+        if self._mirrors:
+            sides = [self._sides(number) for number in self._minibatches(start, end)]
+            mirrored = torch.cat([torch.empty(0, dtype=torch.bool), *sides]).view_as(rows)
         labels = None if self._labels is None else self._labels[rows]
         source = None if self._source is None else self._source[rows]
-        return Batch(self._data[rows], labels, source, beside)
+        return Batch(self._data[rows], labels, source, beside, mirrored)
+
+    def _sides(self, number: int) -> Tensor:
+        """Say which data of this process's part of a minibatch are mirrored."""
+        rng = torch.Generator().manual_seed(derived_seed(self._schedule.seed, "mirror", number))
+        return (torch.rand(self._batch_size, generator=rng) < 0.5)[self._part]
 
     def _minibatch(self, number: int) -> Tensor:
         epoch, position = divmod(number, self._per_epoch)

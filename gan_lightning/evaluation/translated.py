@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torchmetrics.image import StructuralSimilarityIndexMeasure
 from torchmetrics.regression import MeanAbsoluteError
 
-from gan_lightning.data import DigitDomains, DigitPairs
+from gan_lightning.data import DigitDomains, DigitPairs, IndexedData
 from gan_lightning.evaluation.digits import DigitJudge
 from gan_lightning.evaluation.judges import SampleJudge, floats
 from gan_lightning.metrics import PixelAgreement
 from gan_lightning.share import WHOLE, Share
 
-__all__ = ["PairJudge", "TranslationJudge"]
+__all__ = ["PairJudge", "TargetJudge", "TranslationJudge"]
 
 
 class PairJudge(SampleJudge):
@@ -37,21 +38,44 @@ class PairJudge(SampleJudge):
         return {**(floats(self._agreement) if known else {}), **self._digits.compute()}
 
 
+class TargetJudge(SampleJudge):
+    """Measures how far test sources are translated from their targets, in order."""
+
+    def __init__(self, data: IndexedData, device: torch.device) -> None:
+        self._targets = data.test_data().data
+        self._difference = MeanAbsoluteError().to(device)
+        self._similarity = StructuralSimilarityIndexMeasure(data_range=2.0).to(device)
+
+    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
+        """Take in translations (N, C, H, W) in [-1, 1] of the sources from number `first` on."""
+        rows = torch.arange(first, first + len(data)) % len(self._targets)
+        targets = self._targets[rows].to(data.device)
+        self._difference.update(data.float(), targets)
+        self._similarity.update(data.float(), targets)
+
+    def compute(self) -> dict[str, float]:
+        """Return the mean absolute difference, white less black being 1, and SSIM in [-1, 1]."""
+        difference: Tensor = self._difference.compute()
+        similarity = self._similarity.compute()
+        assert isinstance(similarity, Tensor)
+        return {
+            "translation/l1": difference.item() / 2,
+            "translation/ssim": similarity.item(),
+        }
+
+
 class TranslationJudge(SampleJudge):
-    """Measures what test sources are translated into, in order: beside the digits they are of."""
+    """Measures what sources of digits are translated into: beside the digits they are of."""
 
     def __init__(self, data: DigitPairs, device: torch.device, share: Share = WHOLE) -> None:
-        self._targets = data.test_data().data
+        self._targets = TargetJudge(data, device)
         self._digits = DigitJudge(data.digits, device, share, asks=True)
-        self._difference = MeanAbsoluteError().to(device)
 
     def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
         """Take in translations (N, 1, H, W) in [-1, 1] of the sources from number `first` on."""
-        rows = torch.arange(first, first + len(data)) % len(self._targets)
-        self._difference.update(data.float(), self._targets[rows].to(data.device))
+        self._targets.update(data, first)
         self._digits.update(data, first, asked)
 
     def compute(self) -> dict[str, float]:
-        """Return the mean absolute difference, white less black being 1, and scores of digits."""
-        difference: Tensor = self._difference.compute()
-        return {"translation/l1": difference.item() / 2, **self._digits.compute()}
+        """Return distances from the targets, and scores of digits."""
+        return {**self._targets.compute(), **self._digits.compute()}

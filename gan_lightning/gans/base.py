@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gan_lightning.batch import Batch, Condition, DataSpec, Sample
+from gan_lightning.gans.augmentation import augmented
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.players import frozen, parameters
 from gan_lightning.gans.regularisation import penalties
@@ -72,6 +73,8 @@ class GAN(Learner):
             raise ValueError(
                 "this GAN learns nothing from a few labelled data; set data.labelled to 0"
             )
+        if config.regularisation.augmentation and not data.is_image:
+            raise ValueError("augmentation is of images, and these data are points; leave it out")
         self.config = config
         self.build(networks)
         self.averaged = self._running_average()
@@ -125,8 +128,12 @@ class GAN(Learner):
 
     @final
     def as_seen(self, real: Batch, fake: Sample) -> tuple[Batch, Sample]:
-        """Add this update's instance noise, if any, to what the discriminator is to be given."""
-        deviation = self.config.regularisation.noise_at(self.updates)
+        """Augment what the discriminator is to be given, and add this update's instance noise."""
+        regularisation = self.config.regularisation
+        if names := regularisation.augmentation:
+            real = real._replace(data=augmented(real.data, names))
+            fake = replace(fake, data=augmented(fake.data, names))
+        deviation = regularisation.noise_at(self.updates)
         if deviation == 0:
             return real, fake
         noise = [deviation * torch.randn_like(data) for data in (real.data, fake.data)]

@@ -16,7 +16,7 @@ __all__ = ["LabelledGAN"]
 
 
 class LabelledGAN(GAN):
-    """A game whose generator is told a class beside its noise; classes are drawn evenly.
+    """A game whose generator is told a class beside its noise, drawn as often as the data have it.
 
     Attributes:
         classes: number of classes.
@@ -76,7 +76,11 @@ class LabelledGAN(GAN):
 
     def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
         """Draw classes and noise."""
-        labels = torch.randint(self.classes, (count,), generator=rng, device=self.device)
+        if self.data.class_shares is None:
+            labels = torch.randint(self.classes, (count,), generator=rng, device=self.device)
+        else:
+            shares = torch.tensor(self.data.class_shares, device=self.device)
+            labels = shares.multinomial(count, replacement=True, generator=rng)
         return super().prior(count, rng).updated(Condition(labels=labels))
 
     def generate(self, condition: Condition) -> Tensor:

@@ -63,7 +63,13 @@ class Pix2Pix(GAN):
         if source is None:
             raise ValueError(
                 "pix2pix translates images, and these data have no sources; choose "
-                "data.name=mnist_pairs"
+                "data.name=mnist_pairs or pairs"
+            )
+        regularisation = self.config.regularisation
+        if regularisation.augmentation or regularisation.instance_noise:
+            raise ValueError(
+                "pix2pix compares output and target pixel by pixel, which augmentation and "
+                "instance_noise change apart; leave them out"
             )
         self.objective = adversarial_objective(self.config)
         self.generator = networks.translator(source, self.data.shape)

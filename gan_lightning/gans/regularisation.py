@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.autograd import grad
+
+from gan_lightning.errors import check_word
+from gan_lightning.gans.augmentation import AUGMENTATIONS
 
 __all__ = ["RegularisationConfig", "gradient_norms", "gradient_penalty", "penalties", "r1"]
 
@@ -26,12 +29,16 @@ class RegularisationConfig:
     instance_noise: float = 0.0
     # generator updates in which that noise falls linearly to 0; 0 keeps it
     instance_noise_updates: int = 0
+    # changes of all images that the discriminator is given, of colour, translation and cutout
+    augmentation: list[str] = field(default_factory=list)
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
         for name in ("r1", "gradient_penalty", "instance_noise", "instance_noise_updates"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
+        for name in self.augmentation:
+            check_word("augmentation: one", name, AUGMENTATIONS)
 
     def noise_at(self, update: int) -> float:
         """Return the standard deviation of the instance noise at a generator update."""

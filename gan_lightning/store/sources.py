@@ -1,0 +1,161 @@
+"""Where pictures come from: a folder, a zip archive, an LMDB. Each process opens its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+from zipfile import BadZipFile, ZipFile
+
+from gan_lightning.errors import UserError
+from gan_lightning.store.recipe import Unusable
+
+__all__ = ["LMDB", "Folder", "Source", "Zip"]
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class Source(Protocol):
+    """Files by name; it can be pickled, and opens nothing before it is read."""
+
+    path: Path
+
+    def names(self) -> list[str]:
+        """List the names of all pictures, always in the same order.
+
+        Raises:
+            UserError: it cannot be opened.
+        """
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            Unusable: it cannot be read.
+        """
+        ...
+
+
+class Folder:
+    """All JPEG, PNG and WebP files of a tree, by their path in it; no link to a folder is followed.
+
+    Args:
+        path: of the tree.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def names(self) -> list[str]:
+        """List the paths of the pictures, sorted."""
+        try:
+            return sorted(self._walk(self.path, ""))
+        except OSError as error:
+            raise UserError(f"cannot read {error.filename}: {error.strerror}") from error
+
+    def _walk(self, folder: Path, inside: str) -> Iterator[str]:
+        for entry in sorted(folder.iterdir()):
+            name = inside + entry.name
+            if entry.is_dir() and not entry.is_symlink():
+                yield from self._walk(entry, f"{name}/")
+            elif entry.suffix.lower() in SUFFIXES and not entry.name.startswith("."):
+                yield name
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file."""
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise Unusable(f"cannot be read ({error.strerror})") from None
+
+
+class Zip:
+    """The pictures in a zip archive, by their name without folders.
+
+    Args:
+        path: of the archive.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def names(self) -> list[str]:
+        """List the names of the pictures, sorted."""
+        return sorted(self._members)
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a member, its checksum looked at."""
+        try:
+            return self._archive.read(self._members[name])
+        except (OSError, BadZipFile, EOFError, ValueError) as error:
+            raise Unusable(f"is damaged in the archive ({error})") from None
+
+    @cached_property
+    def _archive(self) -> ZipFile:
+        try:
+            return ZipFile(self.path)
+        except (OSError, BadZipFile) as error:
+            raise UserError(
+                f"{self.path} is cut short or no zip archive ({error}); download it again"
+            ) from error
+
+    @cached_property
+    def _members(self) -> dict[str, str]:
+        return {
+            name.rpartition("/")[2]: name
+            for name in self._archive.namelist()
+            if name.lower().endswith(SUFFIXES)
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open archive out of a pickle."""
+        return {"path": self.path}
+
+
+class LMDB:
+    """The values of an LMDB, by their keys: how LSUN comes. Nothing is unpickled.
+
+    Args:
+        path: folder with data.mdb.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def names(self) -> list[str]:
+        """List the keys."""
+        with self._environment.begin() as transaction:
+            keys = transaction.cursor().iternext(keys=True, values=False)
+            return [key.decode("latin-1") for key in keys]
+
+    def read(self, name: str) -> bytes:
+        """Return a value."""
+        with self._environment.begin() as transaction:
+            value = transaction.get(name.encode("latin-1"))
+        if value is None:
+            raise Unusable("has no value in the LMDB")
+        return bytes(value)
+
+    @cached_property
+    def _environment(self) -> Any:
+        import lmdb
+
+        if not (self.path / "data.mdb").is_file():
+            raise UserError(
+                f"{self.path} has no data.mdb; unpack LSUN's zip archive again, its folder holds "
+                f"data.mdb and lock.mdb"
+            )
+        try:
+            return lmdb.open(
+                str(self.path), readonly=True, lock=False, readahead=False, max_readers=1
+            )
+        except lmdb.Error as error:
+            raise UserError(
+                f"{self.path / 'data.mdb'} is cut short or no LMDB ({error}); unpack it again"
+            ) from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open environment out of a pickle."""
+        return {"path": self.path}

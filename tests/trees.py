@@ -1,0 +1,127 @@
+"""Small copies of data sets in the exact formats in which they are distributed."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import lmdb
+import numpy as np
+from PIL import Image
+
+from gan_lightning.store import Recipe, default_store, listings, prepare
+
+COUNT = 24
+ATTRIBUTES = ("5_o_Clock_Shadow", "Male", "Smiling", "Young")
+
+
+def picture(number: int, width: int = 178, height: int = 218) -> Image.Image:
+    """Draw a smooth picture that is a function of its number."""
+    rng = np.random.default_rng(number)
+    coarse = rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, kind: str = "JPEG", **settings: object) -> bytes:
+    content = io.BytesIO()
+    image.save(content, kind, **settings)
+    return content.getvalue()
+
+
+def celeba(root: Path, count: int = COUNT, *, zipped: bool = False, nested: bool = False) -> Path:
+    """Write CelebA: JPEGs of 178x218 in a folder or a zip, and its text files."""
+    places = ("Img", "Anno", "Eval") if nested else ("", "", "")
+    images, annotations, evaluation = (root / place for place in places)
+    names = [f"{number:06d}.jpg" for number in range(1, count + 1)]
+    for folder in (images, annotations, evaluation):
+        folder.mkdir(parents=True, exist_ok=True)
+    if zipped:
+        with zipfile.ZipFile(images / "img_align_celeba.zip", "w") as archive:
+            for number, name in enumerate(names):
+                archive.writestr(f"img_align_celeba/{name}", encoded(picture(number), quality=90))
+    else:
+        (images / "img_align_celeba").mkdir()
+        for number, name in enumerate(names):
+            content = encoded(picture(number), quality=90)
+            (images / "img_align_celeba" / name).write_bytes(content)
+    rows = [" ".join(f"{2 * bit - 1:2d}" for bit in attributes(number)) for number in range(count)]
+    lines = [str(count), " ".join(ATTRIBUTES) + " ", *map("  ".join, zip(names, rows, strict=True))]
+    (annotations / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n")
+    splits = [0 if number < count * 2 // 3 else 1 + number % 2 for number in range(count)]
+    lines = [f"{name} {split}" for name, split in zip(names, splits, strict=True)]
+    (evaluation / "list_eval_partition.txt").write_text("\n".join(lines) + "\n")
+    lines = [f"{name} {number % 7 + 1}" for number, name in enumerate(names)]
+    (annotations / "identity_CelebA.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def attributes(number: int) -> list[int]:
+    """Return the attributes of a face: all combinations come."""
+    return [number >> bit & 1 for bit in range(len(ATTRIBUTES))]
+
+
+def lsun(root: Path, count: int = COUNT, category: str = "bedroom") -> Path:
+    """Write LSUN: one LMDB a part, keys as hashes, values JPEG or WebP of 256 pixels' side."""
+    for part, size in (("train", count), ("val", 6)):
+        path = root / f"{category}_{part}_lmdb"
+        path.mkdir(parents=True)
+        with lmdb.open(str(path), map_size=2**26) as database, database.begin(write=True) as write:
+            for number in range(size):
+                image = picture(number + (part == "val") * 1000, 256 + 30 * (number % 3), 256)
+                content = encoded(image, ("WEBP", "JPEG")[number % 2])
+                write.put(f"{number * 7919 % 65536:040x}".encode(), content)
+    return root
+
+
+def folder(root: Path, count: int = COUNT) -> Path:
+    """Write pictures of three kinds in two sub-folders."""
+    for number in range(count):
+        kind, suffix = (("JPEG", "jpg"), ("PNG", "PNG"), ("WEBP", "webp"))[number % 3]
+        path = root / ("daisies", "tulips")[number % 2] / f"{number:03d}.{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(picture(number, 90 + number, 80), kind))
+    return root
+
+
+def pairs(root: Path, count: int = COUNT) -> Path:
+    """Write pairs: on the left a picture, on the right its labels, in three colours."""
+    for number in range(count):
+        part = ("train", "train", "val", "test")[number % 4]
+        left = picture(number, 72, 72)
+        right = left.quantize(3).convert("RGB")
+        both = Image.new("RGB", (144, 72))
+        both.paste(left, (0, 0))
+        both.paste(right, (72, 0))
+        path = root / part / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(both, quality=95))
+    return root
+
+
+TREES: dict[str, Callable[[Path], Path]] = {
+    "celeba": celeba,
+    "lsun": lsun,
+    "folder": folder,
+    "pairs": pairs,
+}
+
+
+def prepared(kind: str, root: Path, size: int = 64) -> Path:
+    """Make the store of a tree; return its folder."""
+    part = "bedroom" if kind == "lsun" else ""
+    listing = listings.lsun(root, part) if part else getattr(listings, kind)(root)
+    store = default_store(root, size, part)
+    prepare(listing, Recipe(kind, size, paired=kind == "pairs"), str(root), store, workers=1)
+    return store
+
+
+@cache
+def prepared_root(kind: str) -> Path:
+    """Return the root of a prepared tree, made when it is first asked for; do not change it."""
+    root = TREES[kind](Path(mkdtemp(prefix="gan-lightning-trees-")) / kind)
+    prepared(kind, root)
+    return root
