@@ -173,18 +173,21 @@ def _prepared(
     recipe = Recipe(dataset, size, crop, background, paired=dataset == "pairs")
     store = output or default_store(root, size, part)
     processes = workers or len(os.sched_getaffinity(0))
-    with tqdm(unit=" pictures", unit_scale=True, leave=False, file=sys.stderr) as bar:
+    bars: list[tqdm[Any]] = []
 
-        def show(done: int, of: int) -> None:
-            bar.total = of
-            bar.update(done - bar.n)
+    def show(done: int, of: int) -> None:
+        if not bars:
+            bars.append(tqdm(total=of, unit=" pictures", leave=False, file=sys.stderr))
+        bars[0].update(done - bars[0].n)
 
-        try:
-            manifest = prepare(listing(), recipe, str(root), store, processes, show)
-        except KeyboardInterrupt as interrupt:
+    try:
+        manifest = prepare(listing(), recipe, str(root), store, processes, show)
+    except KeyboardInterrupt as interrupt:
+        click.echo("gan-lightning: stopped; the same command goes on", err=True)
+        sys.exit(128 + (interrupt.args or (2,))[0])
+    finally:
+        for bar in bars:
             bar.close()
-            click.echo("gan-lightning: stopped; the same command goes on", err=True)
-            sys.exit(128 + (interrupt.args or (2,))[0])
     _tell(manifest, store)
 
 

@@ -9,7 +9,7 @@ import shutil
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -213,8 +213,11 @@ def _decode_all(
     work = partial(_decode, sources, recipe, unfinished)
     done: dict[int, Decoded] = {}
     pictures = 0
-    with journal.open("a") as written:
-        for block in shared_out(work, _blocks(listing, known), workers):
+    with (
+        journal.open("a") as written,
+        closing(shared_out(work, _blocks(listing, known), workers)) as blocks,
+    ):
+        for block in blocks:
             done[block.number] = block
             if known.get(block.number) != block:
                 written.write(json.dumps(asdict(block)) + "\n")

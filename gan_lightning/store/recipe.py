@@ -141,7 +141,6 @@ class Recipe:
         if 2 * side < self.size:
             raise Unusable(f"{said}, less than half of {self.size}")
         x, y = left + round((width - side) / 2), round((image.height - side) / 2)
-        square = image.resize(
-            (self.size, self.size), Image.Resampling.BICUBIC, box=(x, y, x + side, y + side)
-        )
-        return np.asarray(square)
+        # cut out first: the filter of a resized box sees what is beside it
+        square = image.crop((x, y, x + side, y + side))
+        return np.asarray(square.resize((self.size, self.size), Image.Resampling.BICUBIC))

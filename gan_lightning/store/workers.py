@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
@@ -17,11 +18,12 @@ Result = TypeVar("Result")
 
 def shared_out(
     work: Callable[[Task], Result], tasks: Iterable[Task], processes: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Do tasks in several processes, each as soon as one is free; yield results as they come.
 
     Unlike an executor's, a worker waits at a pipe of its own: it sees the end of this process,
     even by SIGKILL, and ends. Workers leave signals to this process.
+    Closing the iterator ends them.
 
     Args:
         work: what is done; it is pickled once for each process, a task each time.
@@ -42,7 +44,8 @@ def shared_out(
         for _, task in zip(range(processes), waiting, strict=False):
             here, there = context.Pipe()
             worker: BaseProcess = context.Process(target=_serve, args=(there, work), daemon=True)
-            worker.start()
+            with _signals_wait():
+                worker.start()
             there.close()
             pipes[here] = worker
             here.send(task)
@@ -67,14 +70,22 @@ def shared_out(
     finally:
         for pipe, worker in pipes.items():
             pipe.close()
-            worker.join(timeout=1)
-            worker.kill()
+            worker.kill()  # one that is busy too: nobody waits for its result
+            worker.join()
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Let signals wait for the block's end; a process that is started in it never gets them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, work: Callable[[Task], Result]) -> None:
     """Answer one task after the other, until the pipe closes."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
     while True:
         try:
             task = pipe.recv()

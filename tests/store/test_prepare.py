@@ -1,0 +1,274 @@
+"""Copies of data sets become stores, in their own formats, killed or not."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import command, run_cli, run_process
+from PIL import Image
+from trees import (
+    ATTRIBUTES,
+    COUNT,
+    TREES,
+    attributes,
+    celeba,
+    encoded,
+    folder,
+    lsun,
+    pairs,
+    picture,
+    prepared,
+)
+
+from gan_lightning.store import Recipe, listings, open_store, prepare, preparing
+from gan_lightning.store.layout import shard_file
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+
+def pixels(store: Path) -> np.ndarray:  # type: ignore[type-arg]
+    shape = open_store(store).recipe.shape
+    return np.fromfile(shard_file(store, 0), np.uint8).reshape(-1, *shape)
+
+
+def contents(store: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in store.iterdir() if path.suffix != ".json"}
+
+
+@pytest.mark.parametrize(("zipped", "nested"), [(False, False), (True, False), (True, True)])
+def test_celeba(zipped: bool, nested: bool) -> None:
+    celeba(Path("celeba"), zipped=zipped, nested=nested)
+    outcome = run_cli("prepare", "celeba", "--root", "celeba", "--workers", "1")
+    assert outcome.code == 0, outcome.err
+    assert f"a subset of CelebA: {COUNT} of 202,599 pictures" in outcome.out
+    assert outcome.out.endswith(f"{COUNT} pictures, 0 MB, in celeba-64.store\n")
+    store = Path("celeba-64.store")
+    manifest = open_store(store)
+    assert manifest.images == COUNT
+    assert manifest.skipped == []
+    assert tuple(manifest.attribute_names) == ATTRIBUTES
+    with np.load(store / "index.npz") as index:
+        assert index["attributes"].tolist() == [attributes(number) for number in range(COUNT)]
+        assert index["splits"].tolist()[: COUNT * 2 // 3] == [0] * (COUNT * 2 // 3)
+        assert set(index["splits"].tolist()) == {0, 1, 2}
+    recipe = Recipe("celeba")
+    for number, image in enumerate(pixels(store)):
+        expected, _ = recipe.pixels(encoded(picture(number), quality=90))
+        assert np.array_equal(image, expected)
+
+
+def test_lsun() -> None:
+    lsun(Path("lsun"))
+    outcome = run_cli("prepare", "lsun", "--root", "lsun", "--workers", "1")
+    assert outcome.code == 0, outcome.err
+    manifest = open_store(Path("lsun-bedroom-64.store"))
+    assert manifest.images == COUNT + 6
+    with np.load("lsun-bedroom-64.store/index.npz") as index:
+        assert index["splits"].tolist() == [0] * COUNT + [2] * 6
+    # torchvision would leave a pickle here
+    assert sorted(path.name for path in Path().iterdir()) == ["lsun", "lsun-bedroom-64.store"]
+
+
+def test_folder_and_its_classes() -> None:
+    folder(Path("flowers"))
+    (Path("flowers") / "daisies" / "notes.txt").write_text("no picture")
+    outcome = run_cli("prepare", "folder", "--root", "flowers", "--workers", "1")
+    assert outcome.code == 0, outcome.err
+    assert "2 classes by sub-folder: daisies, tulips" in outcome.out
+    manifest = open_store(Path("flowers-64.store"))
+    assert manifest.classes == ["daisies", "tulips"]
+    with np.load("flowers-64.store/index.npz") as index:
+        assert index["labels"].tolist() == [0] * (COUNT // 2) + [1] * (COUNT // 2)
+
+
+def test_pairs() -> None:
+    pairs(Path("facades"))
+    outcome = run_cli("prepare", "pairs", "--root", "facades", "--workers", "1")
+    assert outcome.code == 0, outcome.err
+    both = pixels(Path("facades-64.store"))
+    assert both.shape == (COUNT, 2, 64, 64, 3)
+    assert np.abs(both[:, 0].astype(int) - both[:, 1]).mean() < 60  # labels are near their picture
+    with np.load("facades-64.store/index.npz") as index:
+        assert sorted(set(index["splits"].tolist())) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", TREES)
+def test_processes_do_not_matter(kind: str) -> None:
+    TREES[kind](Path("copy"))
+    for workers in ("1", "2"):
+        words = ["prepare", kind, "--root", "copy", "--output", workers, "--workers", workers]
+        outcome = run_process(words, Path())
+        assert outcome.code == 0, outcome.err
+    assert contents(Path("1")) == contents(Path("2"))
+
+
+def test_a_second_time_nothing_is_done() -> None:
+    folder(Path("flowers"))
+    store = prepared("folder", Path("flowers"))
+    before = {path: path.stat().st_mtime_ns for path in store.iterdir()}
+    outcome = run_cli("prepare", "folder", "--root", "flowers")
+    assert outcome.code == 0, outcome.err
+    assert {path: path.stat().st_mtime_ns for path in store.iterdir()} == before
+
+
+def test_what_is_skipped_is_counted_and_named() -> None:
+    folder(Path("flowers"))
+    daisies = Path("flowers/daisies")
+    (daisies / "a.jpg").write_bytes(b"")
+    (daisies / "b.jpg").write_bytes(b"not a picture")
+    (daisies / "c.jpg").write_bytes(encoded(picture(0))[:2000])
+    (daisies / "d.png").write_bytes(encoded(picture(0, 1, 1), "PNG"))
+    (daisies / "e.jpg").write_bytes(encoded(Image.new("CMYK", (80, 80)), "JPEG"))
+    (daisies / "f.jpg").symlink_to("nowhere.jpg")
+    (daisies / "g.jpg").write_bytes(encoded(picture(0), "PNG"))  # a PNG, whatever its name says
+    outcome = run_cli("prepare", "folder", "--root", "flowers", "--workers", "1")
+    assert outcome.code == 0, outcome.err
+    for line in (
+        "skipped daisies/a.jpg: it is empty",
+        "skipped daisies/b.jpg: it is no JPEG, PNG, WEBP picture",
+        "skipped daisies/c.jpg: it is damaged (image file is truncated",
+        "skipped daisies/d.png: it is 1x1 pixels, less than half of 64",
+        "skipped daisies/f.jpg: it cannot be read (No such file or directory)",
+        "converted to 8-bit RGB: 1 CMYK",
+    ):
+        assert line in outcome.out
+    manifest = open_store(Path("flowers-64.store"))
+    assert manifest.images == COUNT + 2
+    assert [Path(name).stem for name, _ in manifest.skipped] == ["a", "b", "c", "d", "f"]
+    with np.load("flowers-64.store/index.npz") as index:
+        places, labels = index["rows"], index["labels"]
+    assert len(places) == len(labels) == COUNT + 2
+    blank = ~pixels(Path("flowers-64.store")).any((1, 2, 3))
+    empty = set(np.flatnonzero(blank).tolist())
+    assert empty.isdisjoint(places.tolist())
+
+
+def test_an_interrupt_and_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "BLOCK", 5)
+    folder(Path("flowers"))
+    whole = prepared("folder", Path("flowers"))
+    expected = contents(whole)
+    shutil.rmtree(whole)
+    decoded: list[bytes] = []
+    pixels_of = Recipe.pixels
+
+    def counted(recipe: Recipe, content: bytes) -> object:
+        decoded.append(content)
+        return pixels_of(recipe, content)
+
+    monkeypatch.setattr(Recipe, "pixels", counted)
+
+    def interrupted(done: int, of: int) -> None:
+        if done >= 10:
+            raise KeyboardInterrupt
+
+    listing = listings.folder(Path("flowers"))
+    arguments = (listing, Recipe("folder"), "flowers", whole, 1)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(*arguments, interrupted)
+    assert len(decoded) == 10
+    assert not whole.exists()
+    prepare(*arguments)
+    assert len(decoded) == COUNT
+    assert contents(whole) == expected
+    assert sorted(path.suffix for path in whole.iterdir()) == [".json", ".npz", ".u8"]
+
+
+def test_bytes_that_are_not_what_the_journal_says_are_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(preparing, "BLOCK", 5)
+    folder(Path("flowers"))
+    whole = prepared("folder", Path("flowers"))
+    expected = contents(whole)
+    shutil.rmtree(whole)
+
+    def interrupted(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    arguments = (listings.folder(Path("flowers")), Recipe("folder"), "flowers", whole, 1)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(*arguments, interrupted)
+    unfinished = Path("flowers-64.store.partial")
+    with shard_file(unfinished, 0).open("r+b") as file:
+        file.write(bytes(1000))
+    with (unfinished / "journal.jsonl").open("a") as journal:
+        journal.write('{"number": 1, "crc"')  # a line that a kill cut short
+    prepare(*arguments)
+    assert contents(whole) == expected
+
+
+def test_killed_at_ten_moments() -> None:
+    some = [encoded(picture(number), quality=90) for number in range(16)]
+    Path("faces").mkdir()
+    for number in range(1600):
+        (Path("faces") / f"{number:05d}.jpg").write_bytes(some[number % 16])
+    whole = prepared("folder", Path("faces"), size=48)
+    expected = contents(whole)
+    shutil.rmtree(whole)
+    words = ["prepare", "folder", "--root", "faces", "--size", "48", "--workers", "2"]
+    journal = Path("faces-48.store.partial/journal.jsonl")
+    rng, lengths = random.Random(0), [0]
+    for _ in range(10):
+        process = subprocess.Popen(
+            command(*words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(rng.uniform(0.2, 1.0))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+        if whole.exists():
+            break
+        lengths.append(len(journal.read_text().splitlines()) if journal.exists() else 0)
+        assert lengths[-1] >= lengths[-2] - 1  # but for a line that is cut short
+    outcome = run_process(words, Path())
+    assert outcome.code == 0, outcome.err
+    assert contents(whole) == expected
+    assert [path.name for path in Path().glob("faces-*")] == ["faces-48.store"]
+
+
+def test_ctrl_c() -> None:
+    folder(Path("flowers"), 24)
+    for number in range(3000):
+        os.link("flowers/daisies/000.jpg", f"flowers/daisies/x{number}.jpg")
+    words = ["prepare", "folder", "--root", "flowers", "--workers", "2", "--size", "48"]
+    process = subprocess.Popen(
+        command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not Path("flowers-48.store.partial/journal.jsonl").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    before = time.monotonic()
+    out, err = process.communicate(timeout=20)
+    assert time.monotonic() - before < 5
+    assert process.returncode == 128 + signal.SIGTERM, err
+    assert err.splitlines()[-1] == "gan-lightning: stopped; the same command goes on"
+    assert out == ""
+    assert not Path("flowers-48.store").exists()
+
+
+def test_a_manifest_says_what_is_in_it() -> None:
+    celeba(Path("celeba"))
+    store = prepared("celeba", Path("celeba"))
+    content = json.loads((store / "manifest.json").read_text())
+    assert content["recipe"] == {
+        "dataset": "celeba",
+        "size": 64,
+        "crop": 0,
+        "background": "white",
+        "paired": False,
+    }
+    assert content["source"] == "celeba"
+    assert content["images"] == COUNT
+    assert len(content["shards"][0]["sha256"]) == 64
+    assert content["made_with"]["pillow"]

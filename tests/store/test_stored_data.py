@@ -1,0 +1,196 @@
+"""DataModules on the image store: parts, classes, order, mirrors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from trees import COUNT, TREES, attributes, celeba, encoded, picture, prepared, prepared_root
+
+from gan_lightning.batch import Batch
+from gan_lightning.data import DATASETS, RoundStream, Schedule, StoredImages, StoredRows
+from gan_lightning.data import stored as stored_module
+from gan_lightning.data.base import as_networks_see, mirrored
+from gan_lightning.store import Recipe
+
+
+def data_of(kind: str, **settings: Any) -> StoredImages:
+    dataset = DATASETS[kind]
+    module = dataset(dataset.Config(root=str(prepared_root(kind)), batch_size=4, **settings))
+    assert isinstance(module, StoredImages)
+    return module
+
+
+def played(data: StoredImages, updates: int, **parts: Any) -> list[Batch]:
+    """Return the rounds of a run as the networks see them."""
+    data.schedule = Schedule(updates, seed=parts.pop("seed", 0))
+    rows, labels = data.training_data()
+    stream = RoundStream(
+        rows,
+        labels,
+        source=data.source_data(),
+        mirrors=data.mirrors,
+        batch_size=data.config.batch_size,
+        schedule=data.schedule,
+        **parts,
+    )
+    return [data.on_after_batch_transfer(batch, 0) for batch in stream]
+
+
+@pytest.mark.parametrize("kind", TREES)
+def test_training_and_test_parts_share_nothing(kind: str) -> None:
+    data = data_of(kind)
+    rows, _ = data.training_data()
+    training = as_networks_see(rows[torch.arange(len(rows))]).flatten(1)
+    test = data.test_data()
+    assert test.data.shape[1:] == data.spec.shape == (3, 64, 64)
+    assert -1 <= test.data.min() < test.data.max() <= 1
+    assert torch.cdist(test.data.flatten(1), training).min() > 1
+
+
+def test_celebas_parts() -> None:
+    data = data_of("celeba")
+    assert len(data.training_data()[0]) == COUNT * 2 // 3
+    assert len(data.test_data().data) == COUNT // 6  # the other sixth is the validation part
+    first = data.reference[torch.tensor([0])][0]
+    expected, _ = Recipe("celeba").pixels(encoded(picture(0), quality=90))
+    assert np.array_equal(first.numpy(), expected)
+
+
+def test_attributes_are_classes() -> None:
+    data = data_of("celeba", attributes=["Smiling", "Male"])
+    _, labels = data.training_data()
+    assert labels is not None
+    expected = [attributes(n)[2] + 2 * attributes(n)[1] for n in range(COUNT * 2 // 3)]
+    assert labels.tolist() == expected
+    assert data.spec.classes == 4
+    counts = np.bincount(expected, minlength=4) / len(expected)
+    assert data.spec.class_shares == pytest.approx(counts)
+    assert data.test_data().labels is not None
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["Beard"], "attributes: one is 'Beard'; valid are"),
+        (["Male", "Male"], "one is there twice"),
+        (["Male"] * 7, "attributes are 7, which make 128 classes; give at most 6"),
+    ],
+)
+def test_wrong_attributes(names: list[str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        data_of("celeba", attributes=names)
+
+
+def test_without_a_test_part_some_are_held_out() -> None:
+    data = data_of("folder")
+    rows, labels = data.training_data()
+    assert labels is not None
+    assert len(rows) == len(labels) == COUNT - 1
+    assert data.spec.classes == 2
+    assert len(data.test_data().data) == 1
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_pairs(side: str) -> None:
+    data = data_of("pairs", source=side)
+    source = data.source_data()
+    assert source is not None
+    every = torch.arange(len(source))
+    # the labels, on the right, have three colours up to the noise of JPEG
+    colours = [source, data.reference][side == "left"][every].flatten(1, 2).float().std((1,))
+    assert colours.shape == (COUNT // 2, 3)
+    test = data.test_data()
+    assert test.source is not None
+    other = data_of("pairs", source=["left", "right"][side == "left"]).test_data()
+    assert torch.equal(test.source, other.data)
+    assert torch.equal(test.data, other.source)
+    assert data.spec.source_shape == data.spec.shape
+
+
+def test_an_epoch_shows_every_picture_once_on_any_number_of_processes() -> None:
+    data = data_of("celeba", mirror=False)
+    whole = torch.cat([batch.data[0, 0] for batch in played(data, 4)])
+    parts = [[b.data[0, 0] for b in played(data, 4, rank=r, world_size=2)] for r in range(2)]
+    shared = torch.cat([torch.cat(pair) for pair in zip(*parts, strict=True)])
+    assert torch.equal(whole, shared)
+    assert len(torch.unique(whole.flatten(1), dim=0)) == len(whole) == 16
+
+
+def test_order_is_of_seed_and_epoch() -> None:
+    data = data_of("celeba")
+    once, again, other = (played(data, 8, seed=seed) for seed in (0, 0, 1))
+    assert all(torch.equal(a.data, b.data) for a, b in zip(once, again, strict=True))
+    assert not all(torch.equal(a.data, b.data) for a, b in zip(once, other, strict=True))
+    first, second = once[:4], once[4:]
+    assert not all(torch.equal(a.data, b.data) for a, b in zip(first, second, strict=True))
+    resumed = played(data, 8, first_update=5)
+    assert all(torch.equal(a.data, b.data) for a, b in zip(once[5:], resumed, strict=True))
+
+
+def test_half_are_mirrored_with_their_sources() -> None:
+    data, plain = data_of("pairs"), data_of("pairs", mirror=False)
+    swapped = 0
+    for one, other in zip(played(data, 40), played(plain, 40), strict=True):
+        assert one.mirrored is None
+        assert one.source is not None
+        assert other.source is not None
+        for image, source, was, source_was in zip(
+            one.data[0, 0], one.source[0, 0], other.data[0, 0], other.source[0, 0], strict=True
+        ):
+            turned = not torch.equal(image, was)
+            swapped += turned
+            assert torch.equal(image, was.flip(-1) if turned else was)
+            assert torch.equal(source, source_was.flip(-1) if turned else source_was)
+    assert 60 <= swapped <= 100  # of 160: three deviations
+
+
+def test_mirrored() -> None:
+    images = torch.randn(2, 3, 1, 4, 4)
+    which = torch.tensor([[True, False, False], [False, True, True]])
+    seen = mirrored(images, which)
+    for row in range(2):
+        for column in range(3):
+            expected = images[row, column]
+            if which[row, column]:
+                expected = expected.flip(-1)
+            assert torch.equal(seen[row, column], expected)
+
+
+def test_rows_over_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gan_lightning.store import layout, preparing
+
+    for module in (layout, preparing, stored_module):
+        if hasattr(module, "SHARD"):
+            monkeypatch.setattr(module, "SHARD", 10)
+        if hasattr(module, "BLOCK"):
+            monkeypatch.setattr(module, "BLOCK", 5)
+    prepared("celeba", celeba(tmp_path / "celeba"), size=16)
+    dataset = DATASETS["celeba"]
+    data = dataset(dataset.Config(root=str(tmp_path / "celeba"), size=16))
+    assert isinstance(data, StoredImages)
+    assert len(data.manifest.shards) == 3
+    rows = data.reference
+    wanted = torch.tensor([[15, 0, 11], [9, 10, 0]])
+    rows.expect(wanted)
+    found = rows[wanted]
+    assert found.shape == (2, 3, 16, 16, 3)
+    for place, number in zip(wanted.flatten().tolist(), found.flatten(0, 1), strict=True):
+        expected, _ = Recipe("celeba", 16).pixels(encoded(picture(place), quality=90))
+        assert np.array_equal(number.numpy(), expected)
+
+
+def test_what_comes_next_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    announced: list[torch.Tensor] = []
+    read: list[torch.Tensor] = []
+    monkeypatch.setattr(StoredRows, "expect", lambda self, rows: announced.append(rows))
+    take = StoredRows.__getitem__
+    monkeypatch.setattr(
+        StoredRows, "__getitem__", lambda self, rows: (read.append(rows), take(self, rows))[1]
+    )
+    played(data_of("celeba"), 5)
+    assert len(read) == 5
+    assert all(torch.equal(a, b) for a, b in zip(announced, read[1:], strict=True))

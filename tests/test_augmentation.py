@@ -1,0 +1,154 @@
+"""Differentiable augmentation: what each does, that it has a gradient, and where it is applied."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import worlds
+from torch import Tensor
+
+from gan_lightning.batch import Batch, Condition, Sample
+from gan_lightning.build import build
+from gan_lightning.errors import UserError
+from gan_lightning.gans import GAN
+from gan_lightning.gans.augmentation import (
+    AUGMENTATIONS,
+    augmented,
+    coloured,
+    cut_out,
+    translated,
+)
+
+DIGITS = {
+    "network": {"name": "dcgan", "width": 4},
+    "data": {"name": "mnist", "size": 32, "batch_size": 8},
+}
+
+
+def images(count: int = 64, channels: int = 3, size: int = 16) -> Tensor:
+    rng = torch.Generator().manual_seed(0)
+    return torch.rand(count, channels, size, size, generator=rng).mul_(2).sub_(1)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_every_image_is_changed_by_itself(name: str) -> None:
+    torch.manual_seed(0)
+    same = images(1).expand(64, -1, -1, -1)
+    changed = augmented(same, [name])
+    assert changed.shape == same.shape
+    assert len(torch.unique(changed.flatten(1), dim=0)) > 32
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_there_is_a_gradient(name: str) -> None:
+    torch.manual_seed(0)
+    given = images(4, size=8).double().requires_grad_(True)
+
+    def change(data: Tensor) -> Tensor:
+        torch.manual_seed(1)
+        return augmented(data, [name])
+
+    assert torch.autograd.gradcheck(change, (given,))
+
+
+def test_colours_are_affine() -> None:
+    torch.manual_seed(0)
+    given = images()
+    changed = coloured(given)
+    # contrast and saturation scale the difference of two pixels of one channel's kind
+    grey, grey_after = given.mean(1), changed.mean(1)
+    ratio = (grey_after[:, 1:] - grey_after[:, :-1]) / (grey[:, 1:] - grey[:, :-1])
+    contrast = ratio.flatten(1).median(1).values
+    assert torch.allclose(
+        ratio.flatten(1), contrast[:, None].expand_as(ratio.flatten(1)), atol=0.05
+    )
+    assert contrast.min() >= 0.5 - 1e-3
+    assert contrast.max() <= 1.5 + 1e-3
+    shift = changed.mean((1, 2, 3)) - given.mean((1, 2, 3))
+    assert shift.abs().max() <= 0.5 + 1e-5
+    assert shift.std() > 0.2
+
+
+def test_translation_moves_and_brings_in_zeros() -> None:
+    torch.manual_seed(0)
+    given = images() + 5  # no zeros of its own
+    moved = translated(given)
+    seen = set()
+    for before, after in zip(given, moved, strict=True):
+        fits = [
+            (down, right)
+            for down in range(-2, 3)
+            for right in range(-2, 3)
+            if torch.equal(after, shifted(before, down, right))
+        ]
+        assert len(fits) == 1
+        seen.add(fits[0])
+    assert len(seen) > 15
+
+
+def shifted(image: Tensor, down: int, right: int) -> Tensor:
+    """Move an image by a loop over its pixels."""
+    result = torch.zeros_like(image)
+    size = image.shape[-1]
+    for row in range(size):
+        for column in range(size):
+            if 0 <= row + down < size and 0 <= column + right < size:
+                result[:, row, column] = image[:, row + down, column + right]
+    return result
+
+
+def test_a_square_is_cut_out() -> None:
+    torch.manual_seed(0)
+    cut = cut_out(torch.ones(500, 3, 16, 16))
+    zeros = (cut == 0).all(1)
+    assert torch.equal(zeros, (cut == 0).any(1))
+    heights, widths = (zeros.any(side).sum(1) for side in (2, 1))
+    assert torch.equal(heights * widths, zeros.sum((1, 2)))  # a rectangle
+    assert heights.max() == widths.max() == 8
+    assert heights.min() == widths.min() == 4  # at a corner half of it is outside
+
+
+def test_both_players_see_what_is_augmented() -> None:
+    words = ("model.regularisation.augmentation=[colour,translation,cutout]",)
+    learner, _ = build(worlds.config("gan", *words, **DIGITS))
+    assert isinstance(learner, GAN)
+    real = Batch(torch.rand(8, 1, 32, 32))
+    fake = Sample(torch.rand(8, 1, 32, 32).requires_grad_(True), Condition())
+    real_seen, fake_seen = learner.as_seen(real, fake)
+    assert not torch.equal(real_seen.data, real.data)
+    assert not torch.equal(fake_seen.data, fake.data)
+    assert fake_seen.data.requires_grad
+
+
+def test_the_game_is_played_with_it() -> None:
+    words = ("model.regularisation.augmentation=[colour]",)
+    plain, changed = (worlds.trained(worlds.config("gan", *w, **DIGITS)) for w in ((), words))
+    again = worlds.trained(worlds.config("gan", *words, **DIGITS))
+    assert worlds.same(worlds.weights(changed), worlds.weights(again))
+    assert not worlds.same(worlds.weights(plain), worlds.weights(changed))
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "sections", "said"),
+    [
+        ("gan", ("model.regularisation.augmentation=[colour]",), {}, "these data are points"),
+        (
+            "pix2pix",
+            ("model.regularisation.augmentation=[colour]",),
+            {},
+            "pix2pix compares output and target pixel by pixel",
+        ),
+        ("pix2pix", ("model.regularisation.instance_noise=0.1",), {}, "pix2pix compares output"),
+        (
+            "gan",
+            ("model.regularisation.augmentation=[color]",),
+            DIGITS,
+            "augmentation: one is 'color'; valid are colour, cutout, translation",
+        ),
+    ],
+)
+def test_mistakes(
+    model: str, words: tuple[str, ...], sections: dict[str, object], said: str
+) -> None:
+    with pytest.raises((UserError, ValueError), match=said):
+        build(worlds.config(model, *words, **sections))
