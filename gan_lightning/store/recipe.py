@@ -110,19 +110,20 @@ class Recipe:
 
     def _in_colours(self, image: Image.Image) -> tuple[Image.Image, str | None]:
         """Return an upright RGB image, and what it was where it was none."""
-        upright = ImageOps.exif_transpose(image)
-        mode = upright.mode
-        if mode == "RGB" and "transparency" not in upright.info:
-            return upright, None
+        ImageOps.exif_transpose(image, in_place=True)
+        mode = image.mode
+        if mode == "RGB" and "transparency" not in image.info:
+            image.load()
+            return image, None
         if mode.startswith("I") or mode == "F":
-            depths = np.asarray(upright, dtype=np.float64)
+            depths = np.asarray(image, dtype=np.float64)
             eight_bits = np.clip(np.rint(depths / 257), 0, 255).astype(np.uint8)
             return Image.fromarray(eight_bits).convert("RGB"), "16-bit"
-        if mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in upright.info:
-            seen = upright.convert("RGBA")
+        if mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+            seen = image.convert("RGBA")
             behind = Image.new("RGBA", seen.size, self.background)
             return Image.alpha_composite(behind, seen).convert("RGB"), "transparent"
-        return upright.convert("RGB"), {"L": "grey", "P": "palette"}.get(mode, mode)
+        return image.convert("RGB"), {"L": "grey", "P": "palette"}.get(mode, mode)
 
     def _squared(self, image: Image.Image) -> Pixels:
         if not self.paired:

@@ -146,14 +146,14 @@ def test_half_are_mirrored_with_their_sources() -> None:
 
 
 def test_mirrored() -> None:
-    images = torch.randn(2, 3, 1, 4, 4)
+    images = torch.randint(0, 256, (2, 3, 4, 4, 3), dtype=torch.uint8)
     which = torch.tensor([[True, False, False], [False, True, True]])
     seen = mirrored(images, which)
     for row in range(2):
         for column in range(3):
             expected = images[row, column]
             if which[row, column]:
-                expected = expected.flip(-1)
+                expected = expected.flip(1)
             assert torch.equal(seen[row, column], expected)
 
 
