@@ -12,7 +12,7 @@ from gan_lightning.metrics.modes import ClassCoverage, ModeCoverage
 from gan_lightning.metrics.neighbours import NearestNeighbourError
 from gan_lightning.metrics.parzen import ParzenLikelihood
 from gan_lightning.metrics.scores import InceptionScore
-from gan_lightning.metrics.statistics_cache import cache_folder, cached_statistics
+from gan_lightning.metrics.statistics_cache import cache_folder, cached_statistics, cached_tensors
 from gan_lightning.metrics.strokes import CodeCorrelation, slant, stroke_width
 from gan_lightning.metrics.transport import ExactWasserstein, exact_wasserstein
 
@@ -34,6 +34,7 @@ __all__ = [
     "WithinClassSimilarity",
     "cache_folder",
     "cached_statistics",
+    "cached_tensors",
     "exact_wasserstein",
     "frechet_distance",
     "slant",
