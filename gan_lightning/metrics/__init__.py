@@ -8,6 +8,8 @@ from gan_lightning.metrics.codes import CodeAccuracy, MutualInformationBound
 from gan_lightning.metrics.diversity import WithinClassSimilarity
 from gan_lightning.metrics.duplicates import DuplicateRate
 from gan_lightning.metrics.frechet import FeatureStatistics, FrechetDistance, frechet_distance
+from gan_lightning.metrics.kernel import KernelDistance
+from gan_lightning.metrics.manifold import PrecisionRecall
 from gan_lightning.metrics.modes import ClassCoverage, ModeCoverage
 from gan_lightning.metrics.neighbours import NearestNeighbourError
 from gan_lightning.metrics.parzen import ParzenLikelihood
@@ -26,11 +28,13 @@ __all__ = [
     "FeatureStatistics",
     "FrechetDistance",
     "InceptionScore",
+    "KernelDistance",
     "ModeCoverage",
     "MutualInformationBound",
     "NearestNeighbourError",
     "ParzenLikelihood",
     "PixelAgreement",
+    "PrecisionRecall",
     "WithinClassSimilarity",
     "cache_folder",
     "cached_statistics",
