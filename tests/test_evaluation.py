@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from inception_worlds import Photographs, judged, pictures
 from torch import nn
 from worlds import config, gan, same, weights
 
@@ -173,7 +174,7 @@ SAMPLES = (40, 2600)
 
 
 def measure(rank: int, world: int, folder: Path) -> None:
-    """Evaluate this process's share of GANs on a ring, and write the measures."""
+    """Evaluate this process's share of GANs on a ring and of pictures, and write the measures."""
     import torch.distributed as dist
 
     torch.set_num_threads(1)
@@ -186,6 +187,9 @@ def measure(rank: int, world: int, folder: Path) -> None:
         for samples in SAMPLES
         for name, value in evaluate(*build(config(model)), samples, Share(rank, world)).items()
     }
+    # more than are compared one by one, in chunks that two processes cannot share evenly
+    seen = judged(Photographs(), pictures(1200, 1, 0.25), Share(rank, world), samples=650)
+    measures |= {f"pictures 1200 {name}": value for name, value in seen.items()}
     (folder / f"{world}-{rank}.json").write_text(json.dumps(measures))
 
 
@@ -207,6 +211,7 @@ def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
     assert second == pytest.approx(one, rel=1e-6, nan_ok=True)
     measured = {name.split()[2] for name in one}
     assert {"wasserstein/exact", "divergence/wasserstein", "modes/covered"} <= measured
+    assert {"fid/tf_bilinear", "kid/tf_bilinear", "recall/tf_bilinear"} <= measured
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from gan_lightning.evaluation.choosing import judge_for
 from gan_lightning.evaluation.digits import DigitJudge, StackedDigitJudge
+from gan_lightning.evaluation.inception import RESIZERS, InceptionNetwork, inception_network
+from gan_lightning.evaluation.inception_judge import InceptionJudge, RealImages
 from gan_lightning.evaluation.judges import SampleJudge
 from gan_lightning.evaluation.models import evaluate
 from gan_lightning.evaluation.players import discriminator_weights
@@ -11,14 +13,19 @@ from gan_lightning.evaluation.points import ModeJudge, TransportJudge
 from gan_lightning.evaluation.translated import PairJudge, TranslationJudge
 
 __all__ = [
+    "RESIZERS",
     "DigitJudge",
+    "InceptionJudge",
+    "InceptionNetwork",
     "ModeJudge",
     "PairJudge",
+    "RealImages",
     "SampleJudge",
     "StackedDigitJudge",
     "TranslationJudge",
     "TransportJudge",
     "discriminator_weights",
     "evaluate",
+    "inception_network",
     "judge_for",
 ]

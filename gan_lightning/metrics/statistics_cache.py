@@ -1,4 +1,4 @@
-"""Statistics of real data, computed once and kept in a file that every run may share."""
+"""What is known of real data, computed once and kept in a file that every run may share."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from uuid import uuid4
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, tensor
 
 from gan_lightning.metrics.frechet import FeatureStatistics
 
-__all__ = ["cache_folder", "cached_statistics"]
+__all__ = ["cache_folder", "cached_statistics", "cached_tensors"]
 
 logger = logging.getLogger(__name__)
 
-FORMAT = "gan_lightning statistics 1"
+FORMAT = "gan_lightning tensors 1"
 PREFIX_LENGTH = 60
 
 
@@ -43,7 +43,24 @@ def cache_folder() -> Path:
 def cached_statistics(
     key: Mapping[str, str | int | float], compute: Callable[[], FeatureStatistics]
 ) -> FeatureStatistics:
-    """Read statistics from the cache, or compute them and keep them.
+    """Read statistics from the cache, or compute them and keep them; see `cached_tensors`.
+
+    Returns:
+        The statistics, on the CPU; the same bits whether computed or read.
+    """
+
+    def computed() -> dict[str, Tensor]:
+        found = compute()
+        return {"mean": found.mean, "covariance": found.covariance, "count": tensor(found.count)}
+
+    tensors = cached_tensors(key, computed)
+    return FeatureStatistics(tensors["mean"], tensors["covariance"], int(tensors["count"]))
+
+
+def cached_tensors(
+    key: Mapping[str, str | int | float], compute: Callable[[], Mapping[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Read tensors from the cache, or compute them and keep them.
 
     The file is written beside its place and moved there, so parallel runs see all of it or
     nothing. A file that is damaged, of another format or of another key is computed anew and
@@ -51,30 +68,35 @@ def cached_statistics(
     ever unpickled.
 
     Args:
-        key: everything that the statistics depend on: data set, split, size, network fingerprint.
+        key: everything that they depend on: what they are, data set, split, size, network
+            fingerprint.
         compute: called without arguments where the cache has no answer.
 
     Returns:
-        The statistics, on the CPU; the same bits whether computed or read.
+        The tensors by name, on the CPU; the same bits whether computed or read.
 
     Raises:
         ValueError: the key holds a float that is not finite, which equals no key.
         TypeError: the key holds something else than str, int or float.
     """
+
+    def computed() -> dict[str, Tensor]:
+        return {name: value.detach().cpu().contiguous() for name, value in compute().items()}
+
     canonical = canonical_key(key)
     try:
         path = cache_folder() / file_name(key)
     except RuntimeError as error:
         logger.warning("statistics are not cached: %s; set GAN_LIGHTNING_CACHE", error)
-        return compute().to("cpu")
-    statistics = read(path, canonical)
-    if statistics is None:
-        statistics = compute().to("cpu")
+        return computed()
+    tensors = read(path, canonical)
+    if tensors is None:
+        tensors = computed()
         try:
-            write(path, canonical, statistics)
+            write(path, canonical, tensors)
         except OSError as error:
             logger.warning("statistics are not cached: %s; set GAN_LIGHTNING_CACHE", error)
-    return statistics
+    return tensors
 
 
 def canonical_key(key: Mapping[str, str | int | float]) -> str:
@@ -93,41 +115,37 @@ def file_name(key: Mapping[str, str | int | float]) -> str:
     return f"{prefix or 'statistics'}-{digest}.safetensors"
 
 
-def metadata(canonical: str, mean: Tensor, covariance: Tensor, count: int) -> dict[str, str]:
-    """Return what the file says of itself; its checksum covers the tensors and the count."""
-    checksum = sha256(f"{count} ".encode())
-    for tensor in (mean, covariance):
-        checksum.update(tensor.numpy().tobytes())
-    described = {"format": FORMAT, "key": canonical, "count": str(count)}
-    return {**described, "sha256": checksum.hexdigest()}
+def metadata(canonical: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return what the file says of itself; its checksum covers the tensors and their names."""
+    checksum = sha256()
+    for name in sorted(tensors):
+        value = tensors[name]
+        checksum.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
+        checksum.update(value.numpy().tobytes())
+    return {"format": FORMAT, "key": canonical, "sha256": checksum.hexdigest()}
 
 
-def read(path: Path, canonical: str) -> FeatureStatistics | None:
-    """Return what the file holds, or None where it does not hold this key's statistics whole."""
+def read(path: Path, canonical: str) -> dict[str, Tensor] | None:
+    """Return what the file holds, or None where it does not hold this key's tensors whole."""
     try:
         if not path.is_file():
             return None
         with safe_open(path, framework="pt") as file:
             found = file.metadata() or {}
-            mean, covariance = file.get_tensor("mean"), file.get_tensor("covariance")
-        statistics = FeatureStatistics(mean, covariance, int(found.get("count", "0")))
-        whole = found == metadata(canonical, mean, covariance, statistics.count)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        whole = found == metadata(canonical, tensors)
     except (OSError, SafetensorError, TypeError, ValueError) as error:
         logger.warning("computing anew what %s should hold: %s", path, error)
         return None
     if not whole:
         logger.warning("computing anew what %s should hold: it is damaged or foreign", path)
         return None
-    return statistics
+    return tensors
 
 
-def write(path: Path, canonical: str, statistics: FeatureStatistics) -> None:
+def write(path: Path, canonical: str, tensors: Mapping[str, Tensor]) -> None:
     """Put the file in its place in one step, and on the disk."""
-    tensors = {
-        "mean": statistics.mean.contiguous(),
-        "covariance": statistics.covariance.contiguous(),
-    }
-    content = save(tensors, metadata(canonical, **tensors, count=statistics.count))
+    content = save(dict(tensors), metadata(canonical, tensors))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.parent / f"{uuid4().hex}.partial"  # mkstemp's would be for its owner alone
     try:

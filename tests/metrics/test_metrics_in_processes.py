@@ -19,11 +19,13 @@ from gan_lightning.metrics import (
     FeatureStatistics,
     FrechetDistance,
     InceptionScore,
+    KernelDistance,
     ModeCoverage,
     MutualInformationBound,
     NearestNeighbourError,
     ParzenLikelihood,
     PixelAgreement,
+    PrecisionRecall,
     WithinClassSimilarity,
 )
 
@@ -65,6 +67,8 @@ CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
     "frechet": (with_reference, in_parts(IMAGES)),
     "frechet, both sides": (lambda: FrechetDistance(Linear(), 5), BOTH_SIDES),
     "transport": (lambda: ExactWasserstein(POINTS.flip(0)[:40]), NUMBERED),
+    "kernel": (lambda: KernelDistance(POINTS.flip(0)[:60], 5, 20), NUMBERED),
+    "manifold": (lambda: PrecisionRecall(POINTS.flip(0)[:60] + 0.3), NUMBERED),
     "scores": (lambda: InceptionScore(5), in_parts(LOG_PROBABILITIES)),
     "modes": (lambda: ModeCoverage(CENTRES, 0.15), in_parts(POINTS)),
     "classes": (lambda: ClassCoverage(Linear(), 5), in_parts(IMAGES)),

@@ -13,7 +13,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from gan_lightning.metrics import FeatureStatistics, cache_folder, cached_statistics
+from gan_lightning.metrics import (
+    FeatureStatistics,
+    cache_folder,
+    cached_statistics,
+    cached_tensors,
+)
 
 KEY: dict[str, str | int | float] = {"data": "mnist", "images": 100, "scale": 0.5}
 
@@ -74,6 +79,17 @@ def test_hit_computes_once(folder: Path) -> None:
     assert "mnist" in only_file(folder).name
 
 
+def test_tensors_of_any_shape_and_type_are_the_same_bits_when_read(folder: Path) -> None:
+    held = {"rows": torch.arange(6).view(2, 3).T, "share": torch.rand(()), "none": torch.rand(0, 4)}
+    computed = cached_tensors(KEY, lambda: held)
+    found = cached_tensors(KEY, lambda: {})
+    for tensors in (computed, found):
+        assert tensors.keys() == held.keys()
+        for name, value in held.items():
+            assert tensors[name].dtype == value.dtype
+            assert torch.equal(tensors[name], value)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"data": "celeba"}, {"images": 101}, {"images": "100"}, {"scale": 0.25}, {"more": 1}],
@@ -113,8 +129,8 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(content)
 
 
-def miscount(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"count":"20"', b'"count":"21"'))
+def rename(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b'"mean"', b'"mode"'))
 
 
 def text(path: Path) -> None:
@@ -144,7 +160,7 @@ def of_another_shape(path: Path) -> None:
         truncate,
         empty,
         flip_a_bit,
-        miscount,
+        rename,
         text,
         other_tensors,
         without_metadata,
