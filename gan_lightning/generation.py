@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,32 +14,70 @@ from PIL import Image
 from torch import Tensor
 
 from gan_lightning.callbacks.pictures import draw_scatter, tile, to_uint8, traversal_picture
+from gan_lightning.config import load_config
 from gan_lightning.data import DATASETS, IndexedData
-from gan_lightning.errors import UserError, nearest_first
-from gan_lightning.evaluation import evaluate, judge_for
+from gan_lightning.errors import UserError, nearest_first, warn
+from gan_lightning.evaluation import (
+    Inception,
+    evaluate,
+    inception_network,
+    judges_for,
+    looks_through_inception,
+)
 from gan_lightning.gans import GAN
 from gan_lightning.restore import load_learner
 from gan_lightning.run_folder import RunFolder
-from gan_lightning.schema import RunConfig
+from gan_lightning.schema import EvaluationConfig, RunConfig
 
 __all__ = ["evaluate_file", "evaluate_run", "write_samples", "write_traversal"]
 
 CHUNK = 500
 
 
-def evaluate_run(run: str, count: int | None, checkpoint: str = "latest") -> dict[str, float]:
+def evaluate_run(
+    run: str, count: int | None, checkpoint: str = "latest", overrides: Sequence[str] = ()
+) -> dict[str, float]:
     """Measure the model of a run's checkpoint, `latest` or `best`.
 
+    Args:
+        run: folder, or an experiment's name.
+        count: data to generate; None for what the config says.
+        checkpoint: which.
+        overrides: `key=value`, of how the run is measured or where its data are.
+
     Raises:
-        UserError: there is no such run, or it has no checkpoint.
+        UserError: there is no such run, it has no checkpoint, or an override is of something else.
     """
-    learner, data, config = load_learner(RunFolder.find(run), checkpoint)
-    samples = config.evaluation.samples if count is None else count
-    return evaluate(learner, data, samples, pixels=config.evaluation.pixels)
+    for word in overrides:
+        if not word.startswith(("evaluation.", "data.root=", "data.store=")):
+            raise UserError(
+                f"{word} would be another run; `evaluate RUN` takes evaluation.KEY=VALUE, "
+                f"data.root=DIR and data.store=DIR"
+            )
+    learner, data, config = load_learner(RunFolder.find(run), checkpoint, overrides)
+    how = config.evaluation
+    samples = how.samples if count is None else count
+    return evaluate(learner, data, samples, pixels=how.pixels, inception=_inception(data, how))
 
 
-def evaluate_file(path: Path, name: str | None) -> dict[str, float]:
+def _inception(data: IndexedData, how: EvaluationConfig) -> Inception | None:
+    """Find what colour pictures are looked at through, or say what to fetch."""
+    if not looks_through_inception(data):
+        return None
+    network = inception_network(how.inception)
+    if isinstance(network, str):
+        warn(network)
+        return None
+    return Inception(network, how.resizer)
+
+
+def evaluate_file(path: Path, name: str | None, overrides: Sequence[str] = ()) -> dict[str, float]:
     """Measure the samples of a file, `images` uint8 (N, H, W, C) or `points` (N, 2).
+
+    Args:
+        path: of the file.
+        name: of the data set that they are held against.
+        overrides: `key=value` of its config, and of how they are measured.
 
     Raises:
         UserError: the file or data set cannot be had, or do not fit each other.
@@ -47,18 +85,22 @@ def evaluate_file(path: Path, name: str | None) -> dict[str, float]:
     if name is None or name not in DATASETS:
         said = "--data is missing" if name is None else f"--data is {name!r}"
         raise UserError(f"{said}; valid are {nearest_first(name or '', DATASETS)}")
-    dataset = DATASETS[name]
-    data = dataset(dataset.Config())
-    judge = judge_for(data, torch.device("cpu"))
-    if judge is None:
+    source = {"model": {"name": "gan"}, "network": {"name": "mlp"}, "data": {"name": name}}
+    config = load_config(source, list(overrides))
+    data = DATASETS[name](config.data)
+    samples = _read_samples(path, data)
+    inception = _inception(data, config.evaluation)
+    judges = judges_for(data, torch.device("cpu"), inception=inception, samples=len(samples))
+    if not judges:
         raise UserError(
             f"--data is {name!r}, which has no measure of data alone; "
-            f"valid are grid, mnist, ring, stacked_mnist, swissroll"
+            f"valid are grid, mnist, ring, stacked_mnist, swissroll, and with Inception's weights "
+            f"celeba, folder, lsun"
         )
-    samples = _read_samples(path, data)
     for start in range(0, len(samples), CHUNK):
-        judge.update(samples[start : start + CHUNK], start)
-    return judge.compute()
+        for judge in judges:
+            judge.update(samples[start : start + CHUNK], start)
+    return {name: value for judge in judges for name, value in judge.compute().items()}
 
 
 def write_samples(

@@ -11,6 +11,7 @@ from torch import nn
 from gan_lightning.data import IndexedData
 from gan_lightning.data.rounds import check_batch_size
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation import inception_network
 from gan_lightning.gans import GANConfig
 from gan_lightning.schema import RunConfig
 
@@ -104,6 +105,8 @@ def check_data(config: RunConfig, data: IndexedData) -> None:
             small for the losses.
     """
     data.test_data()
+    if config.evaluation.inception is not None:
+        inception_network(config.evaluation.inception)
     world_size = config.trainer.devices * config.trainer.nodes
     try:
         data.labelled_data()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,14 @@ class Damaged(Exception):  # noqa: N818 - what a file is, said to who reads it
 
 
 def load_learner(
-    folder: RunFolder, which: str = "latest"
+    folder: RunFolder, which: str = "latest", overrides: Sequence[str] = ()
 ) -> tuple[Learner, IndexedData, RunConfig]:
     """Load a run's model from a checkpoint, with its data and config.
 
     Args:
         folder: of the run.
-        which: `latest`, or `best`: by fd_digits, or by the exact distance of points.
+        which: `latest`, or `best`: by fd_digits, FID, or the exact distance of points.
+        overrides: `key=value`, of what the weights do not depend on.
 
     Raises:
         UserError: the run has no such checkpoint, or none that can be read.
@@ -62,7 +64,7 @@ def load_learner(
         check_word("--checkpoint", which, CHOICES)
     except ValueError as error:
         raise UserError(str(error)) from error
-    config = folder.config()
+    config = folder.config(list(overrides))
     learner, data = build(config)
     saved = _best(folder) if which == "best" else last_saved(folder)
     if saved is None:

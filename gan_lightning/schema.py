@@ -11,10 +11,19 @@ from omegaconf import MISSING
 
 from gan_lightning.errors import UserError, check_word
 
-__all__ = ["CLAIM_BOUNDS", "Claim", "LogConfig", "RunConfig", "as_plain", "check_ranges"]
+__all__ = [
+    "CLAIM_BOUNDS",
+    "Claim",
+    "EvaluationConfig",
+    "LogConfig",
+    "RunConfig",
+    "as_plain",
+    "check_ranges",
+]
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
+RESIZERS = ("tf_bilinear", "antialias")
 WANDB_MODES = ("auto", "online", "offline", "disabled")
 
 
@@ -89,6 +98,10 @@ class EvaluationConfig:
     samples: int = 10_000
     # measure digits in pixels too: Parzen likelihood, nearest neighbours of asked-for classes
     pixels: bool = False
+    # file of the Inception weights, for colour pictures; null for where torch keeps downloads
+    inception: str | None = None
+    # how pictures become the network's 299 pixels: tf_bilinear (the papers') or antialias
+    resizer: str = "tf_bilinear"
 
 
 @dataclass
@@ -181,6 +194,7 @@ def check_ranges(config: RunConfig) -> None:
     try:
         check_word("trainer.precision", trainer.precision, PRECISIONS)
         check_word("trainer.accelerator", trainer.accelerator, ACCELERATORS)
+        check_word("evaluation.resizer", config.evaluation.resizer, RESIZERS)
         check_word("log.wandb", config.log.wandb, WANDB_MODES)
         for claim in config.claims:
             claim.validate()

@@ -41,8 +41,7 @@ def default_callbacks(config: RunConfig, folder: RunFolder, data: IndexedData) -
     """List what watches the run; signals come first, the checkpoint after what it must include."""
     callbacks: list[Callback] = [StopOnSignal(), UpdatesBar(config.trainer.max_steps)]
     callbacks += [FiniteWatch(folder.checkpoints), Stopwatch(folder.path)]
-    evaluation = config.evaluation
-    measured = Evaluation(data, evaluation.every, evaluation.samples, evaluation.pixels)
+    measured = Evaluation(data, config.evaluation)
     callbacks.append(measured)
     if config.model.name in GANS:
         callbacks.append(CollapseWatch(measured, data.kinds))

@@ -129,6 +129,7 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         for name in [name for name in os.environ if name.startswith(("WANDB_", "GAN_LIGHTNING_"))]:
             patch.delenv(name)
         patch.setenv("GAN_LIGHTNING_CACHE", str(shared / "cache"))
+        patch.setenv("TORCH_HOME", str(folder / "no-torch-home"))
         patch.setenv("NETRC", str(folder / "no-netrc"))
         patch.setenv("WANDB_ERROR_REPORTING", "false")
         yield

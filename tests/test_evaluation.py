@@ -18,7 +18,7 @@ from gan_lightning.batch import Condition
 from gan_lightning.build import build
 from gan_lightning.callbacks.histograms import draw_histogram
 from gan_lightning.data import DATASETS, IndexedData
-from gan_lightning.evaluation import SampleJudge, discriminator_weights, evaluate, judge_for
+from gan_lightning.evaluation import SampleJudge, discriminator_weights, evaluate, judges_for
 from gan_lightning.evaluation.players import Divergence, discriminated, weights_at_bound
 from gan_lightning.gans import GAN, StandardGAN
 from gan_lightning.losses import discriminator_cross_entropy
@@ -102,14 +102,13 @@ def test_conditional_discriminators_get_the_labels(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("name", ["ring", "grid", "swissroll"])
 def test_every_plane_measures_its_transport(name: str) -> None:
     world = DATASETS[name](DATASETS[name].Config())
-    judge = judge_for(world, CPU)
+    (judge,) = judges_for(world, CPU)
     assert isinstance(judge, SampleJudge)
     data, _ = world.training_data()
     assert isinstance(data, torch.Tensor)
     judge.update(data[:500], 0)
     near = judge.compute()["wasserstein/exact"]
-    shifted = judge_for(world, CPU)
-    assert shifted is not None
+    (shifted,) = judges_for(world, CPU)
     shifted.update(data[:500] + 3, 0)
     far = shifted.compute()["wasserstein/exact"]
     assert 0 < near < 0.6
@@ -118,14 +117,12 @@ def test_every_plane_measures_its_transport(name: str) -> None:
 
 def test_digits_have_both_scores() -> None:
     mnist = DATASETS["mnist"](DATASETS["mnist"].Config())
-    judge = judge_for(mnist, CPU)
-    assert judge is not None
+    (judge,) = judges_for(mnist, CPU)
     judge.update(mnist.test_data().data[:300], 0)
     found = judge.compute()
     assert 9 < found["digit_score"] <= 10
     assert found["modified_digit_score"] > 5
-    blank = judge_for(mnist, CPU)
-    assert blank is not None
+    (blank,) = judges_for(mnist, CPU)
     blank.update(-torch.ones(20, 1, 28, 28), 0)
     assert blank.compute()["digit_score"] == pytest.approx(1, abs=1e-6)
 

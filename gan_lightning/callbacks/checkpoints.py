@@ -24,6 +24,9 @@ BEST = "best.ckpt"
 
 QUALITY = {
     "fd_digits": -1,
+    "fid/tf_bilinear": -1,
+    "fid/antialias": -1,
+    "translation/l1": -1,
     "wasserstein/exact": -1,
     "equilibrium/distance": -1,
     "classifier/test_accuracy": 1,

@@ -5,14 +5,22 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from pytorch_lightning import Trainer
+from pytorch_lightning import LightningModule, Trainer
 
 from gan_lightning.callbacks.cadence import Periodic
 from gan_lightning.callbacks.interruption import break_off_if_told
 from gan_lightning.data import IndexedData
-from gan_lightning.evaluation import evaluate
+from gan_lightning.errors import warn
+from gan_lightning.evaluation import (
+    Inception,
+    InceptionNetwork,
+    evaluate,
+    inception_network,
+    looks_through_inception,
+)
 from gan_lightning.evaluation.trust import EstimateCheck
 from gan_lightning.learner import Learner
+from gan_lightning.schema import EvaluationConfig
 from gan_lightning.share import Share
 
 __all__ = ["Evaluation"]
@@ -23,23 +31,33 @@ class Evaluation(Periodic):
 
     Args:
         data: that the model is trained on.
-        every: updates between two evaluations.
-        samples: generated data to measure, over all processes.
-        pixels: measure digits in pixels too.
+        what: how often, and what is measured.
 
     Attributes:
         measures: of the latest evaluation, by name; the same on every process.
         measured: update of the latest evaluation in this process, or None.
     """
 
-    def __init__(self, data: IndexedData, every: int, samples: int, pixels: bool = False) -> None:
-        super().__init__(every)
+    def __init__(self, data: IndexedData, what: EvaluationConfig) -> None:
+        super().__init__(what.every)
         self.data = data
-        self.samples = samples
-        self.pixels = pixels
+        self.what = what
+        self._inception: Inception | None = None
         self.measures: dict[str, float] = {}
         self.measured: int | None = None
         self._estimates = EstimateCheck()
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Find the Inception weights, on every process or on none, or say what to fetch."""
+        if not looks_through_inception(self.data):
+            return
+        network = inception_network(self.what.inception)
+        found = isinstance(network, InceptionNetwork)
+        if trainer.strategy.reduce_boolean_decision(found, all=True):
+            assert isinstance(network, InceptionNetwork)
+            self._inception = Inception(network, self.what.resizer)
+        elif trainer.is_global_zero:
+            warn(network if isinstance(network, str) else "another node lacks Inception's weights")
 
     def act(self, trainer: Trainer, learner: Learner) -> None:
         """Measure, on every process its share, and log; stop between two chunks if told to."""
@@ -49,7 +67,10 @@ class Evaluation(Periodic):
             pause=partial(break_off_if_told, trainer),
             pause_apart=partial(break_off_if_told, trainer, apart=True),
         )
-        self.measures = evaluate(learner, self.data, self.samples, share, self.pixels)
+        what = self.what
+        self.measures = evaluate(
+            learner, self.data, what.samples, share, what.pixels, self._inception
+        )
         self.measures |= self._estimates.with_latest(self.measures)
         self.measures = trainer.strategy.broadcast(self.measures)
         self.measured = learner.updates

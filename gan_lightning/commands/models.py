@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from gan_lightning.commands.failures import for_people
+from gan_lightning.commands.words import overrides_argument
 from gan_lightning.errors import UserError
 from gan_lightning.startup import quick_imports
 
@@ -17,7 +19,7 @@ checkpoint_option = click.option(
     default="latest",
     show_default=True,
     metavar="latest|best",
-    help="Best is by fd_digits, or by the exact distance of points.",
+    help="Best is by fd_digits, FID, or the exact distance of points.",
 )
 
 
@@ -32,16 +34,26 @@ checkpoint_option = click.option(
 @click.option("--data", metavar="NAME", help="Data set to judge them against.")
 @click.option("--count", type=int, help="Data to generate; by default what the run's config says.")
 @checkpoint_option
+@overrides_argument
 @for_people
 def evaluate(
-    run: str | None, samples: Path | None, data: str | None, count: int | None, checkpoint: str
+    run: str | None,
+    samples: Path | None,
+    data: str | None,
+    count: int | None,
+    checkpoint: str,
+    overrides: Sequence[str],
 ) -> None:
     """Measure a run's model anew from its checkpoint, or anybody's samples.
+
+    Overrides of a run are evaluation.KEY=VALUE, and data.root=DIR where its data have moved.
 
     \b
     Examples:
       gan-lightning evaluate infogan_mnist
+      gan-lightning evaluate dcgan_celeba evaluation.inception=inception.pth
       gan-lightning evaluate --samples digits.npz --data mnist
+      gan-lightning evaluate --samples faces.npz --data celeba data.root=/data/celeba
     """
     if (run is None) == (samples is None):
         raise UserError("evaluate needs a RUN, or --samples FILE.npz with --data NAME")
@@ -51,10 +63,10 @@ def evaluate(
         from gan_lightning import generation
 
     if run is not None:
-        measures = generation.evaluate_run(run, count, checkpoint)
+        measures = generation.evaluate_run(run, count, checkpoint, overrides)
     else:
         assert samples is not None
-        measures = generation.evaluate_file(samples, data)
+        measures = generation.evaluate_file(samples, data, overrides)
     for name, value in measures.items():
         click.echo(f"  {name:<26} {value:>9.4f}")
 

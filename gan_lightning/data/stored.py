@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -66,11 +67,21 @@ class StoredRows:
         shape: of an image, (S, S, 3).
         places: of the rows, in images counted through all files, int64 (M,).
         in_file: images in each file but the last.
+        fingerprint: of the pixels of all rows.
+
+    Attributes:
+        fingerprint: as given.
     """
 
     def __init__(
-        self, files: Sequence[mmap.mmap], shape: tuple[int, ...], places: Tensor, in_file: int
+        self,
+        files: Sequence[mmap.mmap],
+        shape: tuple[int, ...],
+        places: Tensor,
+        in_file: int,
+        fingerprint: str,
     ) -> None:
+        self.fingerprint = fingerprint
         self._files, self._shape, self._places, self._in_file = files, shape, places, in_file
         self._size = math.prod(shape)
         with warnings.catch_warnings():
@@ -128,11 +139,6 @@ class StoredImages(IndexedData):
         self.spec = self._spec()
 
     @property
-    def fingerprint(self) -> str:
-        """What decides the pixels of all pictures, and their order."""
-        return self.manifest.fingerprint
-
-    @property
     def mirrors(self) -> bool:
         """Whether training pictures are shown mirrored half of the time."""
         return self.config.mirror
@@ -155,7 +161,10 @@ class StoredImages(IndexedData):
         """Return pictures by their number in the store's index; of a pair, one side."""
         sides = 1 if side is None else 2
         places = self._index["rows"][chosen] * sides + (side or 0)
-        return StoredRows(self._mapped, self.manifest.recipe.shape[-3:], places, SHARD * sides)
+        numbers = sha256(places.numpy().tobytes()).hexdigest()
+        fingerprint = f"{self.manifest.fingerprint} {numbers}"
+        shape = self.manifest.recipe.shape[-3:]
+        return StoredRows(self._mapped, shape, places, SHARD * sides, fingerprint)
 
     def _spec(self) -> DataSpec:
         size = self.config.size

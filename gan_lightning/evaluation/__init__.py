@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from gan_lightning.evaluation.choosing import judge_for
+from gan_lightning.evaluation.choosing import judges_for, looks_through_inception
 from gan_lightning.evaluation.digits import DigitJudge, StackedDigitJudge
-from gan_lightning.evaluation.inception import RESIZERS, InceptionNetwork, inception_network
+from gan_lightning.evaluation.inception import (
+    RESIZERS,
+    Inception,
+    InceptionNetwork,
+    inception_network,
+)
 from gan_lightning.evaluation.inception_judge import InceptionJudge, RealImages
 from gan_lightning.evaluation.judges import SampleJudge
 from gan_lightning.evaluation.models import evaluate
 from gan_lightning.evaluation.players import discriminator_weights
 from gan_lightning.evaluation.points import ModeJudge, TransportJudge
-from gan_lightning.evaluation.translated import PairJudge, TranslationJudge
+from gan_lightning.evaluation.translated import PairJudge, TargetJudge, TranslationJudge
 
 __all__ = [
     "RESIZERS",
     "DigitJudge",
+    "Inception",
     "InceptionJudge",
     "InceptionNetwork",
     "ModeJudge",
@@ -22,10 +28,12 @@ __all__ = [
     "RealImages",
     "SampleJudge",
     "StackedDigitJudge",
+    "TargetJudge",
     "TranslationJudge",
     "TransportJudge",
     "discriminator_weights",
     "evaluate",
     "inception_network",
-    "judge_for",
+    "judges_for",
+    "looks_through_inception",
 ]

@@ -7,6 +7,7 @@ from functools import cache
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch.nn.functional import interpolate
 from gan_lightning.errors import UserError, check_word
 from gan_lightning.randomness import isolated_randomness
 
-__all__ = ["RESIZERS", "InceptionNetwork", "inception_network"]
+__all__ = ["RESIZERS", "Inception", "InceptionNetwork", "inception_network"]
 
 WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
 SOURCE = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGHTS}"
@@ -125,6 +126,18 @@ class InceptionNetwork:
         resized = RESIZERS[resizer](images.movedim(-1, 1).float())
         features: Tensor = self._layers((resized - 128) / 128).flatten(1)
         return features
+
+
+class Inception(NamedTuple):
+    """What images are looked at through.
+
+    Args:
+        network: from `inception_network`.
+        resizer: one of `RESIZERS`.
+    """
+
+    network: InceptionNetwork
+    resizer: str = "tf_bilinear"
 
 
 def inception_network(path: str | None = None) -> InceptionNetwork | str:

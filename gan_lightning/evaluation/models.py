@@ -11,12 +11,13 @@ from torch import Tensor
 from gan_lightning.batch import Condition, Sample
 from gan_lightning.classifiers import Classifier
 from gan_lightning.data import MNIST, DigitDomains, Dirac, IndexedData
-from gan_lightning.evaluation.choosing import judge_for
+from gan_lightning.evaluation.choosing import judges_for
 from gan_lightning.evaluation.chunks import sizes_of_chunks, tested
 from gan_lightning.evaluation.classified import classifier_accuracies, learnt_classes
 from gan_lightning.evaluation.codes import CodeJudge
 from gan_lightning.evaluation.digits import PixelJudge
-from gan_lightning.evaluation.judges import CHUNK, SampleJudge
+from gan_lightning.evaluation.inception import Inception
+from gan_lightning.evaluation.judges import CHUNK
 from gan_lightning.evaluation.players import Divergence, equilibrium, weights_at_bound
 from gan_lightning.gans import GAN, InfoGAN, LabelledGAN
 from gan_lightning.learner import Learner
@@ -34,6 +35,7 @@ def evaluate(
     samples: int,
     share: Share = WHOLE,
     pixels: bool = False,
+    inception: Inception | None = None,
 ) -> dict[str, float]:
     """Measure a model; its weights, modes and random states stay as they were.
 
@@ -43,6 +45,7 @@ def evaluate(
         samples: number of generated data, over all processes.
         share: of this process.
         pixels: measure digits in pixels too.
+        inception: what colour pictures are looked at through; None leaves that out.
 
     Returns:
         Measures by name, the same on every process.
@@ -53,7 +56,10 @@ def evaluate(
     if isinstance(learner, Classifier):
         return classifier_accuracies(learner, data, samples, share)
     assert isinstance(learner, GAN)
-    judges = _judges(learner, data, share, pixels)
+    asks = isinstance(learner, LabelledGAN)
+    judges = judges_for(data, learner.device, share, asks, inception, samples)
+    if pixels and isinstance(data, MNIST):
+        judges.append(PixelJudge(data, learner.device, asks))
     codes = CodeJudge(learner, data) if isinstance(learner, InfoGAN) else None
     duplicates = None
     if not isinstance(data, Dirac):
@@ -83,15 +89,6 @@ def evaluate(
     if learner.watches_weights:
         measures |= weights_at_bound(learner)
     return measures
-
-
-def _judges(gan: GAN, data: IndexedData, share: Share, pixels: bool) -> list[SampleJudge]:
-    asks = isinstance(gan, LabelledGAN)
-    judge = judge_for(data, gan.device, share, asks)
-    judges = [] if judge is None else [judge]
-    if pixels and isinstance(data, MNIST):
-        judges.append(PixelJudge(data, gan.device, asks))
-    return judges
 
 
 def _drawn(gan: GAN, data: IndexedData, chunk: int, count: int) -> tuple[Sample, Tensor | None]:

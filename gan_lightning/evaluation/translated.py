@@ -49,9 +49,11 @@ class TargetJudge(SampleJudge):
     def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
         """Take in translations (N, C, H, W) in [-1, 1] of the sources from number `first` on."""
         rows = torch.arange(first, first + len(data)) % len(self._targets)
-        targets = self._targets[rows].to(data.device)
-        self._difference.update(data.float(), targets)
-        self._similarity.update(data.float(), targets)
+        # torchmetrics flattens without a copy, which channels-last images do not allow
+        translated = data.float().contiguous()
+        targets = self._targets[rows].to(data.device).contiguous()
+        self._difference.update(translated, targets)
+        self._similarity.update(translated, targets)
 
     def compute(self) -> dict[str, float]:
         """Return the mean absolute difference, white less black being 1, and SSIM in [-1, 1]."""

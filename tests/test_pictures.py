@@ -1,0 +1,151 @@
+"""Faces, bedrooms and facades through the command line, on small copies of the data sets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Outcome, TinyRun, run_cli, run_process, tiny
+from inception_worlds import write_weights
+from mistakes import SHORT, assert_mistake
+from PIL import Image
+from run_files import measures_of
+from trees import prepared_root
+from wandb_offline import read_offline_run
+
+from gan_lightning.evaluation import inception, inception_judge
+
+PICTURES = ("dcgan_celeba", "cgan_celeba", "dcgan_lsun_bedroom", "pix2pix_facades")
+NAMES = ("fid", "kid", "inception_score", "precision", "recall", "density", "coverage")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TinyRun]:
+    """Give a run with W&B offline, made when it is first asked for."""
+    made: dict[str, TinyRun] = {}
+
+    def run_of(experiment: str) -> TinyRun:
+        if experiment not in made:
+            folder = tmp_path_factory.mktemp(experiment) / "run"
+            words = ["train", experiment, *tiny(experiment), "log.wandb=offline"]
+            # in a process of its own, at whose end W&B has written everything
+            outcome = run_process([*words, "--output", str(folder)], folder.parent)
+            made[experiment] = TinyRun(experiment, folder, outcome)
+        return made[experiment]
+
+    return run_of
+
+
+@pytest.mark.parametrize("experiment", PICTURES)
+def test_a_run_ends_with_pictures_in_wandb(experiment: str, runs: Callable[[str], TinyRun]) -> None:
+    run = runs(experiment)
+    assert run.outcome.code == 0, run.outcome.err
+    logged = read_offline_run(run.folder)
+    assert logged.config["data"]["name"] in ("celeba", "lsun", "pairs")
+    assert any(name.startswith("loss/") for name in logged.summary)
+    assert len(logged.media) >= 2
+    for path in run.folder.glob("samples/*.png"):
+        with Image.open(path) as picture:
+            assert picture.mode == "RGB"
+            assert min(picture.size) >= 64
+
+
+@pytest.mark.parametrize("experiment", PICTURES)
+def test_without_inception_one_line_says_what_to_fetch(
+    experiment: str, runs: Callable[[str], TinyRun]
+) -> None:
+    run = runs(experiment)
+    lines = [line for line in re.split("[\r\n]", run.outcome.err) if "FID and its kin" in line]
+    assert len(lines) == 1
+    assert "fetch https://" in lines[0]
+    assert "evaluation.inception=PATH" in lines[0]
+    assert not any(name.startswith("fid") for name in measures_of(run.folder))
+
+
+@pytest.mark.parametrize("experiment", PICTURES)
+def test_evaluate_and_sample(
+    experiment: str, runs: Callable[[str], TinyRun], tmp_path: Path
+) -> None:
+    folder = str(runs(experiment).folder)
+    outcome = run_cli("evaluate", folder)
+    assert outcome.code == 0, outcome.err
+    for name, value in measures_of(Path(folder)).items():
+        assert f"{name:<26} {value:>9.4f}" in outcome.out
+    for output in ("few.npz", "few.png"):
+        words = ["sample", folder, "--count", "4", "--output", str(tmp_path / output)]
+        assert run_cli(*words).code == 0
+    with np.load(tmp_path / "few.npz") as file:
+        assert file["images"].shape == (4, 64, 64, 3)
+        assert file["images"].dtype == np.uint8
+    with Image.open(tmp_path / "few.png") as picture:
+        assert picture.mode == "RGB"
+
+
+def test_facades_are_held_against_their_targets(runs: Callable[[str], TinyRun]) -> None:
+    found = measures_of(runs("pix2pix_facades").folder)
+    assert 0 < found["translation/l1"] < 1
+    assert -1 <= found["translation/ssim"] <= 1
+
+
+def weights(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Write random Inception weights and take them for the published ones."""
+    monkeypatch.setattr(inception, "SHA256", write_weights(path))
+    monkeypatch.setattr(inception_judge, "REMEMBERED", {})
+    return f"evaluation.inception={path}"
+
+
+def measured(outcome: Outcome) -> dict[str, float]:
+    found = re.findall(r"^  (\S+/tf_bilinear) +(\S+)", outcome.out, re.MULTILINE)
+    return {name: float(value) for name, value in found}
+
+
+def test_with_inception(
+    runs: Callable[[str], TinyRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    word = weights(Path("inception.pth"), monkeypatch)
+    trained = run_cli(
+        "train",
+        "dcgan_celeba",
+        *tiny("dcgan_celeba"),
+        "evaluation.samples=8",
+        "log.wandb=disabled",
+        word,
+        "--output",
+        "run",
+    )
+    assert trained.code == 0, trained.err
+    assert list(measured(trained)) == [f"{name}/tf_bilinear" for name in NAMES]
+    assert all(np.isfinite(value) for value in measured(trained).values())
+    sampled = run_cli("sample", "run", "--count", "8", "--output", "faces.npz")
+    assert sampled.code == 0, sampled.err
+    words = ["--samples", "faces.npz", "--data", "celeba", f"data.root={prepared_root('celeba')}"]
+    anybodys = run_cli("evaluate", *words, word)
+    assert anybodys.code == 0, anybodys.err
+    assert list(measured(anybodys)) == list(measured(trained))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["evaluation.inception=nowhere.pth"], "evaluation.inception is 'nowhere.pth', which"),
+        (["evaluation.resizer=bicubic"], "evaluation.resizer is 'bicubic'; valid are"),
+        (["data.root=elsewhere"], "there is no image store elsewhere-64.store; make it by"),
+        (["data.attributes=[Beard]"], "data: attributes: one is 'Beard'; valid are"),
+        (["model.name=acgan"], "needs the class of every datum"),
+    ],
+)
+@pytest.mark.usefixtures("empty_folder")
+def test_mistakes(words: list[str], said: str) -> None:
+    root = f"data.root={prepared_root('celeba')}"
+    assert_mistake(run_cli("train", "dcgan_celeba", *SHORT, root, *words), said)
+    assert list(Path().iterdir()) == []
+
+
+def test_an_evaluation_is_not_of_another_run(runs: Callable[[str], TinyRun]) -> None:
+    folder = str(runs("dcgan_celeba").folder)
+    outcome = run_cli("evaluate", folder, "model.latent_size=4")
+    assert_mistake(outcome, "model.latent_size=4 would be another run; `evaluate RUN` takes")
