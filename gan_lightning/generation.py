@@ -23,6 +23,7 @@ from gan_lightning.evaluation import (
     inception_network,
     judges_for,
     looks_through_inception,
+    measurable,
 )
 from gan_lightning.gans import GAN
 from gan_lightning.restore import load_learner
@@ -88,15 +89,15 @@ def evaluate_file(path: Path, name: str | None, overrides: Sequence[str] = ()) -
     source = {"model": {"name": "gan"}, "network": {"name": "mlp"}, "data": {"name": name}}
     config = load_config(source, list(overrides))
     data = DATASETS[name](config.data)
-    samples = _read_samples(path, data)
     inception = _inception(data, config.evaluation)
-    judges = judges_for(data, torch.device("cpu"), inception=inception, samples=len(samples))
-    if not judges:
+    if not measurable(data, inception):
         raise UserError(
             f"--data is {name!r}, which has no measure of data alone; "
             f"valid are grid, mnist, ring, stacked_mnist, swissroll, and with Inception's weights "
             f"celeba, folder, lsun"
         )
+    samples = _read_samples(path, data)
+    judges = judges_for(data, torch.device("cpu"), inception=inception, samples=len(samples))
     for start in range(0, len(samples), CHUNK):
         for judge in judges:
             judge.update(samples[start : start + CHUNK], start)

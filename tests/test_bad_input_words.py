@@ -52,7 +52,8 @@ def test_unknown_name(override: str, parts: tuple[str, ...]) -> None:
         (["train", "gan_ring", "--devices", "two"], ("'--devices'", "'two'", "integer")),
         (["train", "gan_ring", "more"], ("(more)", "key=value", "trainer.max_steps=2000")),
         (["show", "gan_ring", "max-steps=3"], ("(max-steps=3)", "key=value")),
-        (["evaluate", "gan_ring", "seed=3"], ("(seed=3)", "gan-lightning evaluate --help")),
+        (["evaluate", "gan_ring", "seed=3"], ("seed=3 would be another run", "evaluation.KEY")),
+        (["sample", "x", "seed=3", "--output", "x.npz"], ("(seed=3)", "sample --help")),
         (["sample", "gan_ring"], ("Missing option '--output'", "gan-lightning sample --help")),
     ],
 )

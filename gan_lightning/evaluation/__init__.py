@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gan_lightning.evaluation.choosing import judges_for, looks_through_inception
+from gan_lightning.evaluation.choosing import judges_for, looks_through_inception, measurable
 from gan_lightning.evaluation.digits import DigitJudge, StackedDigitJudge
 from gan_lightning.evaluation.inception import (
     RESIZERS,
@@ -36,4 +36,5 @@ __all__ = [
     "inception_network",
     "judges_for",
     "looks_through_inception",
+    "measurable",
 ]

@@ -21,12 +21,19 @@ from gan_lightning.evaluation.points import ModeJudge, TransportJudge
 from gan_lightning.evaluation.translated import PairJudge, TargetJudge, TranslationJudge
 from gan_lightning.share import WHOLE, Share
 
-__all__ = ["judges_for", "looks_through_inception"]
+__all__ = ["judges_for", "looks_through_inception", "measurable"]
 
 
 def looks_through_inception(data: IndexedData) -> bool:
     """Tell whether generated data are measured in the features of the Inception network."""
     return isinstance(data, StoredImages)
+
+
+def measurable(data: IndexedData, inception: Inception | None) -> bool:
+    """Tell whether generated data can be held against a data set without the model."""
+    if isinstance(data, StoredImages):
+        return inception is not None or data.spec.source_shape is not None
+    return isinstance(data, MNIST | DigitPairs | StackedMNIST | GaussianMixture | Points)
 
 
 def judges_for(
