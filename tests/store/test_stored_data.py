@@ -10,10 +10,12 @@ import pytest
 import torch
 from trees import COUNT, TREES, attributes, celeba, encoded, picture, prepared, prepared_root
 
-from gan_lightning.batch import Batch
+from gan_lightning.batch import Batch, DataSpec
 from gan_lightning.data import DATASETS, RoundStream, Schedule, StoredImages, StoredRows
 from gan_lightning.data import stored as stored_module
 from gan_lightning.data.base import as_networks_see, mirrored
+from gan_lightning.gans.cgan import ConditionalGAN, ConditionalGANConfig
+from gan_lightning.networks import DCGAN, DCGANConfig
 from gan_lightning.store import Recipe
 
 
@@ -108,13 +110,24 @@ def test_pairs(side: str) -> None:
     assert data.spec.source_shape == data.spec.shape
 
 
-def test_an_epoch_shows_every_picture_once_on_any_number_of_processes() -> None:
-    data = data_of("celeba", mirror=False)
+@pytest.mark.parametrize("mirror", [False, True])
+def test_an_epoch_shows_every_picture_once_on_any_number_of_processes(mirror: bool) -> None:
+    data = data_of("celeba", mirror=mirror)
     whole = torch.cat([batch.data[0, 0] for batch in played(data, 4)])
     parts = [[b.data[0, 0] for b in played(data, 4, rank=r, world_size=2)] for r in range(2)]
     shared = torch.cat([torch.cat(pair) for pair in zip(*parts, strict=True)])
     assert torch.equal(whole, shared)
     assert len(torch.unique(whole.flatten(1), dim=0)) == len(whole) == 16
+
+
+def test_a_generator_is_asked_for_classes_as_often_as_the_data_have_them() -> None:
+    spec = DataSpec((3, 32, 32), classes=4, class_shares=(0.1, 0.2, 0.3, 0.4))
+    networks = DCGAN(DCGANConfig(width=2))
+    gan = ConditionalGAN(ConditionalGANConfig(latent_size=2), networks, spec)
+    labels = gan.prior(10_000, torch.Generator().manual_seed(0)).labels
+    assert labels is not None
+    shares = torch.bincount(labels, minlength=4) / 10_000
+    assert shares.tolist() == pytest.approx(spec.class_shares, abs=0.015)
 
 
 def test_order_is_of_seed_and_epoch() -> None:
