@@ -104,9 +104,14 @@ def test_pairs(side: str) -> None:
     assert len(source) == len(data.reference) == COUNT // 2
     test = data.test_data()
     assert test.source is not None
-    other = data_of("pairs", source=["left", "right"][side == "left"]).test_data()
+    turned = data_of("pairs", source=["left", "right"][side == "left"])
+    other = turned.test_data()
     assert torch.equal(test.source, other.data)
     assert torch.equal(test.data, other.source)
+    every = torch.arange(COUNT // 2)
+    assert torch.equal(source[every], turned.reference[every])
+    flatness = [len(rows[every].flatten(1).unique()) for rows in (source, data.reference)]
+    assert (flatness[0] < flatness[1]) == (side == "right")  # labels have few colours
     assert data.spec.source_shape == data.spec.shape
 
 
