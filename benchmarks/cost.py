@@ -51,7 +51,8 @@ class Cost:
 
     Args:
         operations: floating-point operations, a multiplication and an addition being two.
-        kept: bytes that autograd keeps, of all passes of the update, in float32.
+        kept: bytes that autograd keeps, of all passes of the update together, in float32: a bound
+            of what is there at once.
         weights: numbers of both players.
         updates: of the whole run.
     """
@@ -94,11 +95,11 @@ def cost(experiment: str, overrides: list[str]) -> Cost:
         config.model, NETWORKS[config.network.name](config.network), spec, 0
     )
     batch = random_round(spec, config.model.discriminator_steps)
-    kept: dict[int, int] = {}
+    kept: dict[int, torch.UntypedStorage] = {}  # alive, so that no two share a place
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
+        kept[storage.data_ptr()] = storage
         return tensor
 
     counter = Operations()
@@ -110,7 +111,7 @@ def cost(experiment: str, overrides: list[str]) -> Cost:
     )
     scale = config.data.batch_size / BATCH
     own = {weight.untyped_storage().data_ptr() for weight in gan.parameters()}
-    activations = sum(size for place, size in kept.items() if place not in own)
+    activations = sum(held.nbytes() for place, held in kept.items() if place not in own)
     return Cost(counter.total * scale, activations * scale, weights, config.trainer.max_steps)
 
 
@@ -144,9 +145,7 @@ def main() -> None:
     parser.add_argument("experiments", nargs="*", default=EXPERIMENTS, metavar="EXP")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
-    rows = [
-        ["experiment", "updates", "weights, millions", "GFLOP an update", "PFLOP in all", "MB kept"]
-    ]
+    rows = [["experiment", "updates", "weights, M", "GFLOP an update", "PFLOP", "MB kept"]]
     for experiment in options.experiments:
         found = cost(experiment, options.set)
         rows.append(
@@ -155,7 +154,7 @@ def main() -> None:
                 f"{found.updates:,}",
                 f"{found.weights / 1e6:.1f}",
                 f"{found.operations / 1e9:,.0f}",
-                f"{found.operations * found.updates / 1e15:,.0f}",
+                f"{found.operations * found.updates / 1e15:.2g}",
                 f"{found.kept / 1e6:,.0f}",
             ]
         )

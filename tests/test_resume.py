@@ -65,7 +65,9 @@ NEVER_TOGETHER = ("cogan", "pix2pix")
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_every_variant_resumes_with_all_that_regularises(model: str, tmp_path: Path) -> None:
     together = [] if model in NEVER_TOGETHER else ["network.minibatch_kernels=3"]
-    assert_resumes(model, 4, tmp_path, *REGULARISED, *together)
+    # pix2pix compares pixels, to which it refuses noise
+    words = [word for word in REGULARISED if model != "pix2pix" or "noise" not in word]
+    assert_resumes(model, 4, tmp_path, *words, *together)
 
 
 @pytest.mark.parametrize("name", ["sgd", "rmsprop"])

@@ -291,9 +291,17 @@ class GAN(Learner):
     def _running_average(self) -> AveragedModel | None:
         if self.config.ema_decay is None:
             return None
-        average = get_ema_multi_avg_fn(self.config.ema_decay)
-        averaged = AveragedModel(self.generator, multi_avg_fn=average, use_buffers=True)
+        averaged = AveragedModel(self.generator, multi_avg_fn=self._average, use_buffers=True)
         return averaged.requires_grad_(False)
+
+    def _average(self, averaged: Any, current: Any, count: Any) -> None:
+        """Move the running average towards the present weights, in place.
+
+        Its decay grows from 0.1, so that the first weights are forgotten in time.
+        """
+        assert self.config.ema_decay is not None
+        decay = min(self.config.ema_decay, (1 + self.updates) / (10 + self.updates))
+        get_ema_multi_avg_fn(decay)(averaged, current, count)
 
     @contextmanager
     def _averaged_generator(self) -> Iterator[None]:

@@ -21,7 +21,8 @@ class GANConfig:
     latent_prior: str = "uniform"
     # minibatches that the discriminator plays in a round, before the generator's one step
     discriminator_steps: int = 1
-    # decay of the running average of the generator's weights, an update; null keeps none
+    # decay of the running average of the generator's weights, an update; null keeps none. After n
+    # updates it is at most (1 + n) / (10 + n), so that the first weights are forgotten in time
     ema_decay: float | None = None
     discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
