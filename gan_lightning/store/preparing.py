@@ -9,6 +9,7 @@ import shutil
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -308,13 +309,14 @@ def _describe(
         known["attributes"] = listing.attributes[rows]
     np.savez(unfinished / INDEX, **known)
     files = [shard_file(unfinished, shard) for shard in range(len(shards_of(len(listing))))]
-    sums = {file.name: file for file in shared_out(_sum, files, workers)}
+    with ThreadPoolExecutor(workers) as threads:  # hashing leaves the interpreter's lock alone
+        sums = list(threads.map(FileSum.of, files))
     return Manifest(
         recipe=recipe,
         source=source,
         listing=listing.fingerprint(),
         images=len(rows),
-        shards=[sums[name] for name in sorted(sums)],
+        shards=sums,
         index=FileSum.of(unfinished / INDEX),
         classes=list(listing.classes),
         attribute_names=list(listing.attribute_names),
@@ -323,10 +325,6 @@ def _describe(
         remarks=list(listing.remarks),
         made_with={name: version(name) for name in ("gan-lightning", "pillow", "numpy")},
     )
-
-
-def _sum(path: Path) -> FileSum:
-    return FileSum.of(path)
 
 
 def _flush(folder: Path) -> None:

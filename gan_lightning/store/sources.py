@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -51,17 +52,18 @@ class Folder:
     def names(self) -> list[str]:
         """List the paths of the pictures, sorted."""
         try:
-            return sorted(self._walk(self.path, ""))
+            return sorted(self._walk(str(self.path), ""))
         except OSError as error:
             raise UserError(f"cannot read {error.filename}: {error.strerror}") from error
 
-    def _walk(self, folder: Path, inside: str) -> Iterator[str]:
-        for entry in sorted(folder.iterdir()):
-            name = inside + entry.name
-            if entry.is_dir() and not entry.is_symlink():
-                yield from self._walk(entry, f"{name}/")
-            elif entry.suffix.lower() in SUFFIXES and not entry.name.startswith("."):
-                yield name
+    def _walk(self, folder: str, inside: str) -> Iterator[str]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = inside + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._walk(entry.path, f"{name}/")
+                elif name.lower().endswith(SUFFIXES) and not entry.name.startswith("."):
+                    yield name
 
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
