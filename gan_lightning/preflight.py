@@ -113,7 +113,7 @@ def check_data(config: RunConfig, data: IndexedData) -> None:
     _check_packs(config, world_size)
     if isinstance(config.model, GANConfig):
         try:
-            config.model.check_minibatch(config.data.batch_size // world_size)
+            config.model.check_minibatch(config.data.batch_size)
         except ValueError as error:
             batch_size = config.data.batch_size
             raise UserError(f"data.batch_size is {batch_size} and model.{error}") from error

@@ -100,7 +100,6 @@ AT_ODDS_ON_TWO = [
         "network.packing=4 data.batch_size=12",
         "each of 2 processes … nearest that does is 16",
     ),
-    ("ebgan_pt_mnist", "data.batch_size=2", "each process needs 2 or more, and has 1"),
 ]
 """The same on two processes."""
 

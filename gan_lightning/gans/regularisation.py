@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
+from gan_lightning.collective import positions
+
 __all__ = ["RegularisationConfig", "gradient_norms", "gradient_penalty", "penalties", "r1"]
 
 
@@ -106,7 +108,7 @@ def gradient_penalty(
 
 def interpolated(real: Tensor, fake: Tensor) -> Tensor:
     """Return a point of each line from a real to a generated datum, uniform on the line."""
-    position = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+    position = positions(len(real), real.device).view(-1, *[1] * (real.ndim - 1))
     return torch.lerp(real.float(), fake.float(), position)
 
 
