@@ -12,12 +12,14 @@ from gan_lightning.data import IndexedData
 from gan_lightning.data.rounds import check_batch_size
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GANConfig
+from gan_lightning.ranks import started
 from gan_lightning.schema import RunConfig
 
 __all__ = [
     "check_batch_norm",
     "check_data",
     "check_devices",
+    "check_launcher",
     "resolve_precision",
     "resolve_threads",
     "rounds_per_batch",
@@ -71,6 +73,28 @@ def resolve_threads(config: RunConfig, is_image: bool) -> int:
     if config.trainer.threads:
         return config.trainer.threads
     return max(1, torch.get_num_threads() // processes) if is_image else 1
+
+
+def check_launcher(config: RunConfig) -> None:
+    """Refuse numbers that are not those of the processes that torchrun or srun has started.
+
+    Raises:
+        UserError: the message says which options go with what was started.
+    """
+    launcher, trainer = started(), config.trainer
+    if launcher is None:
+        return
+    by, nodes, devices = launcher
+    if devices is None:
+        raise UserError(
+            "SLURM_NTASKS is set and SLURM_NTASKS_PER_NODE is not, so processes on a node cannot "
+            "be counted; give the job --ntasks-per-node in place of --ntasks"
+        )
+    if (trainer.devices, trainer.nodes) != (devices, nodes):
+        raise UserError(
+            f"{by} starts {devices} on each of {nodes}, and trainer.devices is {trainer.devices} "
+            f"and trainer.nodes is {trainer.nodes}; add --devices {devices} --nodes {nodes}"
+        )
 
 
 def check_devices(config: RunConfig) -> None:

@@ -12,6 +12,7 @@ import click
 from gan_lightning.commands.failures import for_people
 from gan_lightning.commands.words import overrides_argument
 from gan_lightning.errors import UserError
+from gan_lightning.ranks import is_first_process
 from gan_lightning.startup import quick_imports, read_ahead
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def train(
       gan-lightning train infogan_mnist --resume
     """
     from gan_lightning.experiment_files import experiment_path, read_yaml
-    from gan_lightning.run_folder import RunFolder, is_first_process
+    from gan_lightning.run_folder import RunFolder
 
     path = experiment_path(experiment)
     flags = {
