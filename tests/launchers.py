@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import CHECKOUT, tiny
+
+LOOPBACK = "127.0.0.1"
+TWO_HOSTS = CHECKOUT / "tests" / "two_hosts.sh"
 
 PATIENCE = 120
 """Seconds in which a run must have made an update, or ended."""
@@ -37,17 +41,31 @@ def environment(**more: str) -> dict[str, str]:
 
 def free_port() -> int:
     with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
+        found.bind((LOOPBACK, 0))
         port: int = found.getsockname()[1]
         return port
 
 
-def torchrun(node: int, port: int, address: str = "127.0.0.1") -> list[str]:
+def torchrun(node: str, first: str, here: str, port: int) -> list[str]:
     """Return the words before a command line on one of two nodes with one process each."""
-    meeting = [f"--master-addr={address}", f"--master-port={port}", f"--local-addr={address}"]
+    meeting = [f"--master-addr={first}", f"--master-port={port}", f"--local-addr={here}"]
     numbers = ["--nnodes=2", f"--node-rank={node}", "--nproc-per-node=1"]
     run = [sys.executable, "-m", "torch.distributed.run"]
     return [*run, *numbers, *meeting, "-m", "gan_lightning"]
+
+
+def on_loopback(line: Sequence[str], port: int) -> list[list[str]]:
+    """Return the commands of two nodes that share this host."""
+    return [[*torchrun(node, LOOPBACK, LOOPBACK, port), *line] for node in ("0", "1")]
+
+
+def on_two_hosts(line: Sequence[str], port: int) -> list[list[str]]:
+    """Return the command of two nodes in network namespaces of their own."""
+    places = torchrun("NODE", "FIRST", "HERE", port)
+    text = shlex.join([*places, *line])
+    for name in ("NODE", "FIRST", "HERE"):
+        text = text.replace(f"={name}", f"=${name}")
+    return [[str(TWO_HOSTS), text]]
 
 
 @dataclass
