@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import run_cli
+from conftest import CHECKOUT, run_cli
 from launchers import (
+    LOOPBACK,
     TWO_HOSTS,
     Started,
     environment,
@@ -25,9 +27,11 @@ from launchers import (
     updates_of,
     words,
 )
+from mistakes import mistake
 from run_files import checkpoint, measures_of, rows
 
 from gan_lightning.learner import Learner
+from gan_lightning.ranks import is_first_process, started
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 
@@ -75,17 +79,17 @@ def test_two_nodes_train_one_run_are_killed_and_go_on(
         line = words(updates, "--devices=1", "--nodes=2", *more)
         return Started.of(place(line, free_port()), tmp_path, environment())
 
-    started = start(10**6)
+    begun = start(10**6)
     deadline = time.monotonic() + 120
     while not (found := folders_of(tmp_path)):
-        assert time.monotonic() < deadline, started.said()
+        assert time.monotonic() < deadline, begun.said()
         time.sleep(0.05)
     (run,) = found
-    started.wait_for(run, 12)
+    begun.wait_for(run, 12)
     os.kill(pid_of_rank(1, tmp_path), signal.SIGKILL)
-    assert 0 not in started.wait(ENDS_WITHIN)
-    assert started.said().count("another process of the run has ended") == 1
-    assert "Connection closed" not in started.said()  # what the other one saw of it
+    assert 0 not in begun.wait(ENDS_WITHIN)
+    assert begun.said().count("another process of the run has ended") == 1
+    assert "Connection closed" not in begun.said()  # what the other one saw of it
     assert folders_of(tmp_path) == [run]
 
     reached = updates_of(run)
@@ -93,6 +97,74 @@ def test_two_nodes_train_one_run_are_killed_and_go_on(
     again = start(END, "--resume", str(run))
     assert not any(again.wait()), again.said()
     assert_same_run(run, whole)
+
+
+@linux
+def test_a_job_of_slurm_is_requeued_and_goes_on(tmp_path: Path, whole: Path) -> None:
+    """The script of docs/scaling.md, with stand-ins for what SLURM has."""
+    page = (CHECKOUT / "docs" / "scaling.md").read_text()
+    (script,) = re.findall(r"^```bash slurm.sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "slurm.sh").write_text(script)
+    path = os.pathsep.join([str(CHECKOUT / "tests" / "slurm"), os.environ["PATH"]])
+    job = {"SLURM_JOB_ID": "4711", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1"}
+    job |= {"SLURM_NNODES": "2", "SLURM_NODELIST": "localhost", "MASTER_PORT": str(free_port())}
+    env = environment(PATH=path, PYTHON=sys.executable, MASTER_ADDR=LOOPBACK, **job)
+    run = tmp_path / "runs" / "gan_ring" / "job-4711"
+
+    def start(updates: int) -> Started:
+        return Started.of([["bash", "slurm.sh", *words(updates)[1:]]], tmp_path, env)
+
+    stopped = start(10**6)
+    stopped.wait_for(run, 12)
+    for rank in (1, 0):  # the other one may have agreed to stop before its own signal comes
+        os.kill(pid_of_rank(rank, tmp_path), signal.SIGUSR1)
+        time.sleep(0.2 * rank)
+    assert stopped.wait(ENDS_WITHIN) == [138], stopped.said()
+    assert (tmp_path / "scontrol.txt").read_text() == "requeue 4711\n"
+    assert checkpoint(run)["progress"]["updates"] == updates_of(run) < END
+    assert "Error" not in stopped.said()
+
+    env["SLURM_RESTART_COUNT"] = "1"
+    again = start(END)
+    assert again.wait() == [0], again.said()
+    assert_same_run(run, whole)
+    assert (tmp_path / "scontrol.txt").read_text() == "requeue 4711\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"TORCHELASTIC_RUN_ID": "1", "LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "6"},
+            "torchrun starts 2 on each of 3, … add --devices 2 --nodes 3",
+        ),
+        (
+            {"SLURM_NTASKS": "4", "SLURM_NTASKS_PER_NODE": "4"},
+            "srun starts 4 on each of 1, … add --devices 4 --nodes 1",
+        ),
+        ({"SLURM_NTASKS": "4"}, "SLURM_NTASKS_PER_NODE is not … --ntasks-per-node in place of"),
+    ],
+    ids=["torchrun", "srun", "tasks"],
+)
+def test_other_numbers_than_what_was_started_are_refused(
+    given: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    mistake(words(4), *said.split(" … "))
+
+
+def test_an_interactive_job_of_slurm_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    monkeypatch.setenv("SLURM_JOB_NAME", "interactive")
+    assert started() is None
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])
+def test_one_process_is_the_first(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for rank in range(3):
+        monkeypatch.setenv(name, str(rank))
+        assert is_first_process() == (rank == 0)
 
 
 def disturbed(what: str) -> None:
