@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import Optimizer
 
-__all__ = ["AlternatingDDP"]
+__all__ = ["AlternatingDDP", "running_statistics"]
+
+logger = logging.getLogger(__name__)
 
 
 class AlternatingDDP(DDPStrategy):
@@ -29,6 +32,11 @@ class AlternatingDDP(DDPStrategy):
     def configure_ddp(self) -> None:
         """Give every process the weights of the first, and leave the module unwrapped."""
         assert self.model is not None
+        if running_statistics(self.model):
+            logger.info(
+                "batch statistics are of each process's own part of a minibatch; on GPUs "
+                "trainer.sync_batch_norm=true takes those of all"
+            )
         for tensor in (*self.model.parameters(), *self.model.buffers()):
             dist.broadcast(tensor.detach(), src=0)
 

@@ -99,10 +99,7 @@ def check_launcher(config: RunConfig) -> None:
 
 def check_devices(config: RunConfig) -> None:
     """Refuse more devices than there are."""
-    trainer = config.trainer
-    on_cuda = trainer.accelerator in ("gpu", "cuda") or (
-        trainer.accelerator == "auto" and torch.cuda.is_available()
-    )
+    trainer, on_cuda = config.trainer, _on_cuda(config)
     if on_cuda:
         there, kind = torch.cuda.device_count(), "GPU"
     else:
@@ -118,6 +115,11 @@ def check_devices(config: RunConfig) -> None:
             f"--devices is {trainer.devices} and there {'is' if there == 1 else 'are'} {there} "
             f"{kind}{'' if there == 1 else 's'}; valid are 1 to {there}"
         )
+
+
+def _on_cuda(config: RunConfig) -> bool:
+    wanted = config.trainer.accelerator
+    return wanted in ("gpu", "cuda") or (wanted == "auto" and torch.cuda.is_available())
 
 
 def check_data(config: RunConfig, data: IndexedData) -> None:
@@ -144,11 +146,17 @@ def check_data(config: RunConfig, data: IndexedData) -> None:
 
 
 def check_batch_norm(config: RunConfig, learner: nn.Module) -> None:
-    """Refuse batch statistics of a single datum.
+    """Refuse batch statistics of a single datum, and what cannot synchronise them.
 
     Raises:
-        UserError: a network normalises over the batch, of which a process sees one datum or pack.
+        UserError: a network normalises over the batch, of which a process sees one datum or pack;
+            or statistics are to be synchronised elsewhere than on GPUs.
     """
+    if config.trainer.sync_batch_norm and not _on_cuda(config):
+        raise UserError(
+            "trainer.sync_batch_norm is true, and PyTorch synchronises batch norm on GPUs only; "
+            "set it to false, and each process normalises by its own part of a minibatch"
+        )
     processes = config.trainer.devices * config.trainer.nodes
     seen = config.data.batch_size // processes // config.network.packing
     if seen == 1 and any(isinstance(part, nn.BatchNorm1d) for part in learner.modules()):

@@ -207,6 +207,7 @@ def assemble(
         devices=config.trainer.devices,
         num_nodes=config.trainer.nodes,
         strategy=AlternatingDDP() if several(config) else "auto",
+        sync_batchnorm=config.trainer.sync_batch_norm,
         precision=precision,  # type: ignore[arg-type]  # one of Lightning's words, checked
         max_epochs=1,
         logger=loggers,

@@ -24,8 +24,13 @@ __all__ = ["train"]
 
 @click.command()
 @click.argument("experiment", metavar="EXP")
-@click.option("--devices", type=int, help="Processes a node, each with its own device.")
+@click.option(
+    "--devices",
+    type=int,
+    help="Processes a node, each with its own device; data.batch_size is of all together.",
+)
 @click.option("--nodes", type=int, help="Machines; each runs this same command.")
+@click.option("--strategy", hidden=True)  # is refused, with the reason
 @click.option("--accelerator", help="auto, cpu, gpu, cuda or mps.")
 @click.option("--seed", type=int, help="Of weights, order of the data and all random draws.")
 @click.option(
@@ -52,6 +57,7 @@ def train(
     experiment: str,
     devices: int | None,
     nodes: int | None,
+    strategy: str | None,
     accelerator: str | None,
     seed: int | None,
     resume: str | None,
@@ -74,6 +80,7 @@ def train(
     flags = {
         "trainer.devices": devices,
         "trainer.nodes": nodes,
+        "trainer.strategy": strategy,
         "trainer.accelerator": accelerator,
         "seed": seed,
     }
