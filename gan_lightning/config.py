@@ -34,6 +34,7 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
     """
     tables = _tables()
     merged = _merge_overrides(_without_strangers(source, overrides, tables), overrides)
+    _refuse_strategies(merged.get("trainer"))
     base = OmegaConf.structured(RunConfig)
     for section, table in tables.items():
         given = merged.get(section, {})
@@ -105,6 +106,17 @@ def _merge_overrides(source: dict[str, Any], overrides: Sequence[str]) -> dict[s
         return plain_mapping(merged)
     except (OmegaConfBaseException, YAMLError, ValueError, TypeError) as error:
         raise UserError(f"cannot read {' '.join(overrides)}: {one_line(error)}") from error
+
+
+def _refuse_strategies(trainer: Any) -> None:
+    """Say why a key that Lightning's users know is not there."""
+    if isinstance(trainer, dict) and "strategy" in trainer:
+        raise UserError(
+            f"trainer.strategy is {trainer['strategy']!r}, and there is none to choose: leave it "
+            f"out and give --devices. FSDP and DeepSpeed shard a model that steps as a whole, and "
+            f"a game freezes one player while the other steps, and differentiates gradients; plain "
+            f"DDP sends both players' gradients in every step"
+        )
 
 
 def _checked_merge(base: DictConfig, given: dict[str, Any]) -> RunConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,12 @@ import torch.distributed as dist
 from pytorch_lightning import LightningModule
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import Optimizer
 
-__all__ = ["AlternatingDDP"]
+__all__ = ["AlternatingDDP", "running_statistics"]
+
+logger = logging.getLogger(__name__)
 
 
 class AlternatingDDP(DDPStrategy):
@@ -20,13 +24,19 @@ class AlternatingDDP(DDPStrategy):
 
     DistributedDataParallel's reducer would average both players' gradients at every backward. Here
     the model is left as it is, and the gradients of an optimizer's own parameters are averaged,
-    in one message a data type, right before its step. Batch statistics are those of each process;
-    their running averages are averaged over the processes after each Lightning batch.
+    in one message a data type, right before its step. Batch statistics are those of each process,
+    unless they are synchronised; their running averages are averaged over the processes after each
+    Lightning batch. Networks without such norms send nothing there.
     """
 
     def configure_ddp(self) -> None:
         """Give every process the weights of the first, and leave the module unwrapped."""
         assert self.model is not None
+        if running_statistics(self.model):
+            logger.info(
+                "batch statistics are of each process's own part of a minibatch; on GPUs "
+                "trainer.sync_batch_norm=true takes those of all"
+            )
         for tensor in (*self.model.parameters(), *self.model.buffers()):
             dist.broadcast(tensor.detach(), src=0)
 
@@ -39,6 +49,9 @@ class AlternatingDDP(DDPStrategy):
     ) -> Any:
         """Average the gradients of the optimizer's parameters, then step."""
         parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
+        for weight in parameters:
+            if weight.grad is None:  # another process's data may have used it
+                weight.grad = torch.zeros_like(weight)
         average([weight.grad for weight in parameters if weight.grad is not None])
         return super().optimizer_step(optimizer, closure, model, **kwargs)
 
@@ -46,9 +59,19 @@ class AlternatingDDP(DDPStrategy):
         """Play a batch, then average the running statistics."""
         output = super().training_step(*args, **kwargs)
         assert self.lightning_module is not None
-        buffers = self.lightning_module.buffers()
-        average([buffer for buffer in buffers if buffer.is_floating_point()])
+        average(running_statistics(self.lightning_module))
         return output
+
+
+def running_statistics(module: nn.Module) -> list[Tensor]:
+    """List the running means and variances of norms whose processes see different batches."""
+    return [
+        buffer
+        for part in module.modules()
+        if isinstance(part, _NormBase) and not isinstance(part, nn.SyncBatchNorm)
+        for buffer in part.buffers(recurse=False)
+        if buffer.is_floating_point()
+    ]
 
 
 def average(tensors: list[Tensor]) -> None:

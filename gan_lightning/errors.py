@@ -10,6 +10,7 @@ from difflib import get_close_matches
 
 __all__ = [
     "Diverged",
+    "ProcessLost",
     "UserError",
     "check_word",
     "nearest_first",
@@ -27,6 +28,10 @@ class UserError(Exception):
 
 class Diverged(Exception):  # noqa: N818 - what a run did, no fault of the program
     """A run's loss or weights are not finite; the message says since when, and what to try."""
+
+
+class ProcessLost(Exception):  # noqa: N818 - what happened to another process
+    """Another process of the run has ended, which has said why if it could."""
 
 
 def nearest_first(wrong: str, valid: Iterable[str]) -> str:

@@ -53,7 +53,7 @@ class Learner(LightningModule, ABC):
         updates: made so far.
         images_seen: real data seen so far, on all processes together.
         log_every: updates between two rows of the log.
-        losses: the latest logged loss terms, by name.
+        losses: the latest logged loss terms, by name; the same on every process.
         broken: where loss terms stopped being finite in this process, or None.
     """
 
@@ -76,7 +76,10 @@ class Learner(LightningModule, ABC):
         """Return the network that a user wants of a finished run."""
 
     def finish_update(self, images: int, terms: Mapping[str, Tensor]) -> None:
-        """Count one update on `images` data of this process, and log its losses when due."""
+        """Count one update on `images` data of this process, and log its losses when due.
+
+        What is logged is the mean over all processes, the loss of the global minibatch.
+        """
         self.updates += 1
         self.images_seen += images * self.trainer.world_size
         values = torch.stack([value.detach().float() for value in terms.values()])
@@ -85,7 +88,8 @@ class Learner(LightningModule, ABC):
         if due or values.device.type == "cpu":  # elsewhere looking at a number waits for it
             self._check(list(terms))
         if due:
-            self.losses = dict(zip(terms, values.tolist(), strict=True))
+            mean = self.trainer.strategy.reduce(values.clone(), reduce_op="mean")
+            self.losses = dict(zip(terms, mean.tolist(), strict=True))
             for logger in self.loggers:
                 logger.log_metrics(
                     {**self.losses, "images_seen": self.images_seen}, step=self.updates

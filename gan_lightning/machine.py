@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import signal
 import sys
 from pathlib import Path
 
-__all__ = ["machine", "machine_in_words", "set_up_arithmetic"]
+__all__ = ["end_with_parent", "machine", "machine_in_words", "set_up_arithmetic"]
 
 KEPT_MEBIBYTES = 32
 """Largest block that glibc takes from its own heap, by its own limit."""
@@ -49,6 +50,16 @@ def set_up_arithmetic() -> None:
         trim_threshold, mmap_threshold = -1, -3  # malloc.h's M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
         mallopt(mmap_threshold, KEPT_MEBIBYTES << 20)
         mallopt(trim_threshold, (1 << 31) - 1)
+
+
+def end_with_parent() -> None:
+    """Let the kernel kill this process when the one that started it has ended, however it ended.
+
+    Only Linux can: elsewhere a process that waits for a dead one's data waits until it gives up.
+    """
+    if sys.platform == "linux":
+        set_death_signal = 1  # prctl.h's PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
 
 
 def _processor() -> str:

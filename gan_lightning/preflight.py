@@ -13,12 +13,14 @@ from gan_lightning.data.rounds import check_batch_size
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import inception_network
 from gan_lightning.gans import GANConfig
+from gan_lightning.ranks import started
 from gan_lightning.schema import RunConfig
 
 __all__ = [
     "check_batch_norm",
     "check_data",
     "check_devices",
+    "check_launcher",
     "resolve_precision",
     "resolve_threads",
     "rounds_per_batch",
@@ -74,12 +76,31 @@ def resolve_threads(config: RunConfig, is_image: bool) -> int:
     return max(1, torch.get_num_threads() // processes) if is_image else 1
 
 
+def check_launcher(config: RunConfig) -> None:
+    """Refuse numbers that are not those of the processes that torchrun or srun has started.
+
+    Raises:
+        UserError: the message says which options go with what was started.
+    """
+    launcher, trainer = started(), config.trainer
+    if launcher is None:
+        return
+    by, nodes, devices = launcher
+    if devices is None:
+        raise UserError(
+            "SLURM_NTASKS is set and SLURM_NTASKS_PER_NODE is not, so processes on a node cannot "
+            "be counted; give the job --ntasks-per-node in place of --ntasks"
+        )
+    if (trainer.devices, trainer.nodes) != (devices, nodes):
+        raise UserError(
+            f"{by} starts {devices} on each of {nodes}, and trainer.devices is {trainer.devices} "
+            f"and trainer.nodes is {trainer.nodes}; add --devices {devices} --nodes {nodes}"
+        )
+
+
 def check_devices(config: RunConfig) -> None:
     """Refuse more devices than there are."""
-    trainer = config.trainer
-    on_cuda = trainer.accelerator in ("gpu", "cuda") or (
-        trainer.accelerator == "auto" and torch.cuda.is_available()
-    )
+    trainer, on_cuda = config.trainer, _on_cuda(config)
     if on_cuda:
         there, kind = torch.cuda.device_count(), "GPU"
     else:
@@ -95,6 +116,11 @@ def check_devices(config: RunConfig) -> None:
             f"--devices is {trainer.devices} and there {'is' if there == 1 else 'are'} {there} "
             f"{kind}{'' if there == 1 else 's'}; valid are 1 to {there}"
         )
+
+
+def _on_cuda(config: RunConfig) -> bool:
+    wanted = config.trainer.accelerator
+    return wanted in ("gpu", "cuda") or (wanted == "auto" and torch.cuda.is_available())
 
 
 def check_data(config: RunConfig, data: IndexedData) -> None:
@@ -116,18 +142,24 @@ def check_data(config: RunConfig, data: IndexedData) -> None:
     _check_packs(config, world_size)
     if isinstance(config.model, GANConfig):
         try:
-            config.model.check_minibatch(config.data.batch_size // world_size)
+            config.model.check_minibatch(config.data.batch_size)
         except ValueError as error:
             batch_size = config.data.batch_size
             raise UserError(f"data.batch_size is {batch_size} and model.{error}") from error
 
 
 def check_batch_norm(config: RunConfig, learner: nn.Module) -> None:
-    """Refuse batch statistics of a single datum.
+    """Refuse batch statistics of a single datum, and what cannot synchronise them.
 
     Raises:
-        UserError: a network normalises over the batch, of which a process sees one datum or pack.
+        UserError: a network normalises over the batch, of which a process sees one datum or pack;
+            or statistics are to be synchronised elsewhere than on GPUs.
     """
+    if config.trainer.sync_batch_norm and not _on_cuda(config):
+        raise UserError(
+            "trainer.sync_batch_norm is true, and PyTorch synchronises batch norm on GPUs only; "
+            "set it to false, and each process normalises by its own part of a minibatch"
+        )
     processes = config.trainer.devices * config.trainer.nodes
     seen = config.data.batch_size // processes // config.network.packing
     if seen == 1 and any(isinstance(part, nn.BatchNorm1d) for part in learner.modules()):

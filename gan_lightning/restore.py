@@ -16,7 +16,8 @@ from gan_lightning.data import IndexedData
 from gan_lightning.errors import UserError, check_word, warn
 from gan_lightning.learner import Learner
 from gan_lightning.machine import set_up_arithmetic
-from gan_lightning.run_folder import RunFolder, is_first_process
+from gan_lightning.ranks import is_first_process
+from gan_lightning.run_folder import RunFolder
 from gan_lightning.schema import RunConfig
 
 __all__ = ["Saved", "last_saved", "load_learner"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from pytorch_lightning import Callback, Trainer
 from safetensors.torch import save as save_safetensors
 
 from gan_lightning.batch import DataSpec
+from gan_lightning.beginning import Beginning, resumed
 from gan_lightning.build import build
 from gan_lightning.callbacks import AtomicCheckpointIO, Evaluation, StopOnSignal, Stopwatch
 from gan_lightning.data import IndexedData
 from gan_lightning.distributed import AlternatingDDP
-from gan_lightning.errors import UserError
+from gan_lightning.errors import warn
+from gan_lightning.launching import Tell, cluster, lost, several, together
 from gan_lightning.learner import Learner
 from gan_lightning.loggers import WandbRun
 from gan_lightning.loggers.wandb_run import PATIENCE
@@ -28,12 +30,13 @@ from gan_lightning.preflight import (
     check_batch_norm,
     check_data,
     check_devices,
+    check_launcher,
     resolve_precision,
     resolve_threads,
 )
-from gan_lightning.restore import Saved, last_saved
-from gan_lightning.run_folder import RUNS, RunFolder, is_first_process
-from gan_lightning.run_state import RunState, held, read_state, write_state
+from gan_lightning.ranks import is_first_process
+from gan_lightning.run_folder import RUNS, RunFolder
+from gan_lightning.run_state import RunState, held, write_state
 from gan_lightning.schema import RunConfig, as_plain
 from gan_lightning.watching import default_callbacks, default_loggers, logged_to
 
@@ -82,53 +85,59 @@ def train(
 
     Raises:
         UserError: nothing has been written then, or the run folder says how far it got.
+        ProcessLost: another process of the run has ended.
     """
     set_up_arithmetic()
+    check_launcher(config)
     check_devices(config)
     learner, data = build(config)
     check_data(config, data)
     check_batch_norm(config, learner)
     torch.set_num_threads(resolve_threads(config, data.spec.is_image))
-    saved = None if resume is None else last_saved(resume, put_aside=True)
-    if resume is not None and saved is not None:
-        left = config.trainer.max_steps - saved.updates
-        if left < 0 or (left == 0 and read_state(resume.path).measures is not None):
-            raise UserError(
-                f"run {resume.path} has made all its {saved.updates:,} updates; "
-                f"to go on, give a larger trainer.max_steps"
+    if not is_first_process():
+        with logged_to(None):
+            return together(
+                config, lambda tell: _train(config, experiment, tell(None), learner, data)
             )
-    folder = resume or RunFolder.create(experiment, output, runs)
-    alone = is_first_process() and config.trainer.nodes == 1
+    if resume is None:
+        begun = Beginning(RunFolder.create(experiment, output, runs))
+    else:
+        begun = resumed(config, resume)
+
+    def first(tell: Tell) -> Outcome:
+        tell(begun.from_anywhere())
+        return _train(config, experiment, begun, learner, data)
+
     try:
-        with held(folder.path) if alone else nullcontext(), logged_to(folder.log):
-            return _train(config, experiment, folder, learner, data, saved)
+        with held(begun.folder.path), logged_to(begun.folder.log):
+            return together(config, first)
     except BaseException:
-        if resume is None and learner.updates == 0 and is_first_process():
-            folder.remove()
+        if resume is None and learner.updates == 0:
+            begun.folder.remove()
         raise
 
 
 def _train(
     config: RunConfig,
     experiment: str,
-    folder: RunFolder,
+    begun: Beginning,
     learner: Learner,
     data: IndexedData,
-    saved: Saved | None,
 ) -> Outcome:
+    folder = begun.folder
     if is_first_process():
         folder.sweep()
-        folder.describe(config, None if saved is None else saved.content.get("run"))
-    first_update = 0 if saved is None else saved.updates
+        folder.describe(config, begun.identity)
     start = time.perf_counter()
     callbacks = default_callbacks(config, folder, data)
-    trainer = assemble(config, experiment, folder, data.spec, callbacks, first_update)
+    trainer = assemble(config, experiment, folder, data.spec, callbacks, begun.updates)
     wandb_runs = [logger for logger in trainer.loggers if isinstance(logger, WandbRun)]
     evaluation = next(c for c in callbacks if isinstance(c, Evaluation))
     signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
     stopwatch = next(c for c in callbacks if isinstance(c, Stopwatch))
+    begun.check_seen(trainer.global_rank)
     with _closed(wandb_runs, signals):
-        _fit(trainer, learner, data, None if saved is None else saved.path)
+        _fit(trainer, learner, data, begun.checkpoint)
         seconds = time.perf_counter() - start
         measures = evaluation.measures if signals.received is None else {}
         for wandb_run in wandb_runs:
@@ -150,13 +159,26 @@ def _train(
 
 
 def _fit(trainer: Trainer, learner: Learner, data: IndexedData, checkpoint: Path | None) -> None:
-    """Train; a signal that comes before the first update raises KeyboardInterrupt."""
+    """Train; a signal that comes before the first update raises KeyboardInterrupt.
+
+    Raises:
+        ProcessLost: another process has ended.
+    """
     try:
         trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as end:
         if isinstance(end.__context__, KeyboardInterrupt):  # of which Lightning makes exit code 1
             raise end.__context__ from None
         raise
+    except RuntimeError as error:
+        if (end_of_another := lost(error)) is None:
+            raise
+        if is_first_process():  # at once: Lightning may be about to kill this one
+            warn(
+                f"another process of the run has ended after update {learner.updates:,}; go on by "
+                f"`gan-lightning train EXP --resume`"
+            )
+        raise end_of_another from error
 
 
 def assemble(
@@ -180,17 +202,17 @@ def assemble(
     precision = resolve_precision(config, data.is_image)
     logging.getLogger("gan_lightning").info("precision %s", precision)
     loggers = default_loggers(config, experiment, folder, first_update)
-    several = config.trainer.devices * config.trainer.nodes > 1
     trainer = Trainer(
         accelerator=config.trainer.accelerator,
         devices=config.trainer.devices,
         num_nodes=config.trainer.nodes,
-        strategy=AlternatingDDP() if several else "auto",
+        strategy=AlternatingDDP() if several(config) else "auto",
+        sync_batchnorm=config.trainer.sync_batch_norm,
         precision=precision,  # type: ignore[arg-type]  # one of Lightning's words, checked
         max_epochs=1,
         logger=loggers,
         callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), *cluster()],
         enable_model_summary=False,
         log_every_n_steps=1,  # nothing is logged through Lightning: see Learner.finish_update
         use_distributed_sampler=False,

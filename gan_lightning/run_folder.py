@@ -23,11 +23,9 @@ from gan_lightning.machine import machine
 from gan_lightning.same_run import deciding
 from gan_lightning.schema import RunConfig
 
-__all__ = ["RunFolder", "is_first_process"]
+__all__ = ["RunFolder"]
 
 RUNS = Path("runs")
-PASSED_ON = "GAN_LIGHTNING_RUN_FOLDER"
-"""Lightning starts each further process with the same command; this variable names the folder."""
 
 SMALLEST_RUN = 2**20
 """Bytes that any run needs."""
@@ -45,13 +43,9 @@ class RunFolder:
     def create(cls, experiment: str, output: Path | None, runs: Path = RUNS) -> RunFolder:
         """Make a new folder, `output` or RUNS/EXPERIMENT/<time>.
 
-        A process that another rank has started takes that rank's folder.
-
         Raises:
             UserError: `output` holds something already, or cannot be written.
         """
-        if (passed_on := os.environ.get(PASSED_ON)) and not is_first_process():
-            return cls(Path(passed_on))
         try:
             path = _new(output) if output is not None else _new_timed(runs / experiment)
             _check_space(path)
@@ -60,7 +54,6 @@ class RunFolder:
             raise UserError(
                 f"cannot write to {where}: {error.strerror}; choose another folder by --output DIR"
             ) from error
-        os.environ[PASSED_ON] = str(path.resolve())
         return cls(path)
 
     @classmethod
@@ -165,11 +158,6 @@ class RunFolder:
     def remove(self) -> None:
         """Delete the folder with all in it."""
         rmtree(self.path, ignore_errors=True)
-
-
-def is_first_process() -> bool:
-    """Tell whether no other process of this run started this one."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def write_whole(path: Path, text: str) -> None:

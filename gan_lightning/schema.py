@@ -80,6 +80,8 @@ class TrainerConfig:
     # processes a node, each with a device of its own
     devices: int = 1
     nodes: int = 1
+    # normalise by the global minibatch, not by each process's part of it; on GPUs only
+    sync_batch_norm: bool = False
     # processor threads; 0 chooses: one for points, as many as PyTorch takes for images
     threads: int = 0
     # rounds of the game in one Lightning batch; 0 chooses: 1 for images, up to 20 for points

@@ -84,9 +84,13 @@ def default_loggers(
 
 
 @contextmanager
-def logged_to(path: Path) -> Iterator[None]:
-    """Send Lightning's remarks and Python's warnings to the run's log, not to the screen."""
-    handler = logging.FileHandler(path)
+def logged_to(path: Path | None) -> Iterator[None]:
+    """Send Lightning's remarks and Python's warnings to the run's log, not to the screen.
+
+    Args:
+        path: of the log; None for a process that is not the first: the run has one log.
+    """
+    handler = logging.NullHandler() if path is None else logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     names = ("gan_lightning", "pytorch_lightning", "lightning_fabric", "py.warnings")
     before = {}

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -83,25 +82,19 @@ def compare(experiment: str, folder: Path, *options: str) -> None:
     from gan_lightning.config import load_config
     from gan_lightning.experiment_files import experiment_path, read_yaml
     from gan_lightning.run import train
-    from gan_lightning.run_folder import PASSED_ON, RunFolder, is_first_process
+    from gan_lightning.run_folder import RunFolder
 
     words = [*tiny(experiment), f"trainer.max_steps={UPDATES}", "trainer.rounds_per_batch=1"]
     words += ["pictures.every=0", "log.wandb=disabled", *options]
     config = load_config(read_yaml(experiment_path(experiment)), words)
     whole, part = folder / experiment / "whole", folder / experiment / "part"
 
-    def fresh(path: Path) -> Any:
-        os.environ[PASSED_ON] = str(path)
-        while not is_first_process() and not (path / "config.yaml").exists():
-            time.sleep(0.01)  # as a process that the first one starts would
-        return train(config, experiment, path)
-
     with short_epochs():
-        fresh(whole)
+        train(config, experiment, whole)
         for stop in STOPS:
             with signal_after(stop):
                 resumed = RunFolder(part) if stop > STOPS[0] else None
-                outcome = train(config, experiment, resume=resumed) if resumed else fresh(part)
+                outcome = train(config, experiment, part, resumed)
             assert (outcome.updates, outcome.interrupted) == (stop, signal.SIGTERM)
         train(config, experiment, resume=RunFolder(part))
     ends = [

@@ -76,6 +76,9 @@ OUT_OF_RANGE = [
     ("infogan_mnist", "network.leakiness=-1", "network.leakiness is -1.0; .* at least 0"),
     ("classifier_mnist", "model.rotation=-1", "model.rotation is -1.0; .* at least 0"),
     ("classifier_mnist", "model.shift=-0.5", "model.shift is -0.5; .* at least 0"),
+    ("gan_ring", "trainer.strategy=fsdp", "'fsdp'.* none to choose.* freezes one player"),
+    ("gan_ring", "--strategy=deepspeed", "'deepspeed'.* leave it out and give --devices"),
+    ("gan_ring", "trainer.strategy={name: ddp}", "trainer.strategy is .* sends both"),
     ("gan_ring", "trainer.accelerator=mps", "'mps'.* (cpu|auto)"),
 ]
 
@@ -88,6 +91,11 @@ AT_ODDS = [
     ("gan_ring", "data.batch_size=1", "at least 2"),
     ("packed_ring", "data.batch_size=2", "at least 4"),
     ("ebgan_pt_mnist", "data.batch_size=1", "model.pulling_away_weight is 0.1 … needs 2 or more"),
+    (
+        "gan_ring",
+        "--accelerator=cpu trainer.sync_batch_norm=true",
+        "on GPUs only … each process normalises by its own part",
+    ),
     ("gan_mnist", "model.name=infogan network.packing=2", "set it to 1"),
     ("gan_mnist", "model.name=ebgan network.packing=2", "set it to 1"),
 ]
@@ -100,7 +108,6 @@ AT_ODDS_ON_TWO = [
         "network.packing=4 data.batch_size=12",
         "each of 2 processes … nearest that does is 16",
     ),
-    ("ebgan_pt_mnist", "data.batch_size=2", "each process needs 2 or more, and has 1"),
 ]
 """The same on two processes."""
 

@@ -105,3 +105,15 @@ def test_grid_keeps_no_row_of_a_run_that_a_signal_ended(grid, monkeypatch):
     monkeypatch.setattr(module, "train", lambda *args, **options: ended)
     with pytest.raises(SystemExit, match="143"):
         module.measured("EBGAN", setting, updates=3)
+
+
+def test_the_prediction_counts_what_is_sent(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import scaling
+
+    monkeypatch.setattr(sys, "argv", ["scaling.py", "--width", "4", "--gpus", "2", "8", "64"])
+    scaling.main()
+    counts, predictions = capsys.readouterr().out.split("\n\n")
+    assert len(counts.splitlines()) == 3
+    shares = [float(line.split()[-2].rstrip("%")) for line in predictions.splitlines()[2:]]
+    assert shares == sorted(shares, reverse=True)

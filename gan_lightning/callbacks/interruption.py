@@ -7,6 +7,7 @@ import signal
 from types import FrameType
 from typing import Any
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 __all__ = ["StopOnSignal", "Stopped", "break_off_if_told"]
@@ -21,12 +22,15 @@ class Stopped(Exception):  # noqa: N818 (no error: the run ends as it was told t
 class StopOnSignal(Callback):
     """Asks the trainer to stop at the next batch boundary; a second signal ends the process.
 
+    Nothing is saved inside a handler: the update is finished, then all processes save together.
+
     Attributes:
-        received: the signal, or None.
+        received: the signal, by whichever process; or None.
     """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self._heard = False
         self._before: dict[signal.Signals, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -46,11 +50,10 @@ class StopOnSignal(Callback):
 
     def agree(self, trainer: Trainer) -> None:
         """Stop the trainer when any process has been signalled; all have to ask together."""
-        stop = self.received is not None
-        if trainer.world_size > 1:
-            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
-        if stop:
-            self.received = self.received or signal.SIGTERM
+        number = torch.tensor(int(self.received or 0), device=trainer.strategy.root_device)
+        number = trainer.strategy.reduce(number, reduce_op="max")
+        if number > 0:
+            self.received = signal.Signals(int(number))
             trainer.should_stop = True
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -60,9 +63,10 @@ class StopOnSignal(Callback):
         self._before = {}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        if self._heard:  # not what another process has told: this one's own may come after that
             os._exit(128 + number)
-        self.received = signal.Signals(number)
+        self._heard = True
+        self.received = self.received or signal.Signals(number)
 
 
 def break_off_if_told(trainer: Trainer, apart: bool = False) -> None:

@@ -12,6 +12,7 @@ import click
 from gan_lightning.commands.failures import for_people
 from gan_lightning.commands.words import overrides_argument
 from gan_lightning.errors import UserError
+from gan_lightning.ranks import is_first_process
 from gan_lightning.startup import quick_imports, read_ahead
 
 if TYPE_CHECKING:
@@ -23,8 +24,13 @@ __all__ = ["train"]
 
 @click.command()
 @click.argument("experiment", metavar="EXP")
-@click.option("--devices", type=int, help="Processes a node, each with its own device.")
+@click.option(
+    "--devices",
+    type=int,
+    help="Processes a node, each with its own device; data.batch_size is of all together.",
+)
 @click.option("--nodes", type=int, help="Machines; each runs this same command.")
+@click.option("--strategy", hidden=True)  # is refused, with the reason
 @click.option("--accelerator", help="auto, cpu, gpu, cuda or mps.")
 @click.option("--seed", type=int, help="Of weights, order of the data and all random draws.")
 @click.option(
@@ -51,6 +57,7 @@ def train(
     experiment: str,
     devices: int | None,
     nodes: int | None,
+    strategy: str | None,
     accelerator: str | None,
     seed: int | None,
     resume: str | None,
@@ -67,12 +74,13 @@ def train(
       gan-lightning train infogan_mnist --resume
     """
     from gan_lightning.experiment_files import experiment_path, read_yaml
-    from gan_lightning.run_folder import RunFolder, is_first_process
+    from gan_lightning.run_folder import RunFolder
 
     path = experiment_path(experiment)
     flags = {
         "trainer.devices": devices,
         "trainer.nodes": nodes,
+        "trainer.strategy": strategy,
         "trainer.accelerator": accelerator,
         "seed": seed,
     }

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gan_lightning.batch import Batch, Condition, DataSpec, Sample
+from gan_lightning.collective import update_of_all
 from gan_lightning.gans.augmentation import augmented
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.players import frozen, parameters
@@ -22,7 +23,7 @@ from gan_lightning.gans.unrolling import Weights, unroll
 from gan_lightning.learner import Learner, evaluation_mode
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.optimization import build_optimizer
-from gan_lightning.randomness import derived_seed, isolated_randomness, seed_generators
+from gan_lightning.randomness import derived_seed, isolated_randomness
 
 __all__ = ["GAN", "LossTerms"]
 
@@ -38,9 +39,10 @@ class GAN(Learner):
     is one *generator update*, the unit of all budgets and axes. The round's last minibatch draws
     one sample for both players: the discriminator sees it detached, the generator with its graph.
 
-    Random numbers are a function of (seed, generator update) for the prior, which every process
-    draws for the global minibatch and takes its part of, and of (seed, rank, generator update) for
-    all else. So a resumed run repeats an uninterrupted one, and nothing outside can disturb it.
+    Random numbers are a function of (seed, generator update) for the prior and for the places of a
+    gradient penalty, which every process draws for the global minibatch and takes its part of, and
+    of (seed, rank, generator update) for all else: what layers draw, and instance noise. So a
+    resumed run repeats an uninterrupted one, and nothing outside can disturb it.
 
     Args:
         config: an instance of the class's `Config`.
@@ -216,12 +218,12 @@ class GAN(Learner):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Play the batch's rounds; batch data has shape (rounds, minibatches, N, *shape)."""
         torch.set_autocast_cache_enabled(True)  # Lightning turns it off; a step clears it
+        rank, world_size = self.global_rank, self.trainer.world_size
         for game_round in batch.unbind():
-            self._play(game_round.unbind())
+            with update_of_all(self.seed, self.updates, rank, world_size, self.device):
+                self._play(game_round.unbind())
 
     def _play(self, minibatches: list[Batch]) -> None:
-        seed = derived_seed(self.seed, "play", self.global_rank, self.updates)
-        seed_generators(seed, self.device)
         rng = torch.Generator(self.device)
         rng.manual_seed(derived_seed(self.seed, "prior", self.updates))
         discriminator, generator = self._optimizers()

@@ -41,4 +41,4 @@ class GANConfig:
             raise ValueError(f"ema_decay is {self.ema_decay}; it must lie in (0, 1), or be null")
 
     def check_minibatch(self, count: int) -> None:
-        """Raise a ValueError where the losses need more than `count` data in each process."""
+        """Raise a ValueError where the losses need more than `count` data in a minibatch."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from gan_lightning.batch import Batch, Condition, Sample
+from gan_lightning.collective import gathered
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.players import refuse_packs
@@ -49,7 +50,7 @@ class EBGANConfig(GANConfig):
         if self.pulling_away_weight and count < 2:
             raise ValueError(
                 f"pulling_away_weight is {self.pulling_away_weight}, whose term compares the data "
-                f"of a minibatch: each process needs 2 or more, and has {count}"
+                f"of a minibatch: it needs 2 or more, and has {count}"
             )
 
 
@@ -101,5 +102,6 @@ class EBGAN(GAN):
         code = self.encoder(fake.data)
         terms = {"energy": self.energy(fake.data, code).mean()}
         if self.config.pulling_away_weight:
-            terms["pulling_away"] = self.config.pulling_away_weight * pulling_away(code)
+            away = pulling_away(gathered(code))
+            terms["pulling_away"] = self.config.pulling_away_weight * away
         return terms

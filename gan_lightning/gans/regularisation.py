@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
+from gan_lightning.collective import positions
 from gan_lightning.errors import check_word
 from gan_lightning.gans.augmentation import AUGMENTATIONS
 
@@ -113,7 +114,7 @@ def gradient_penalty(
 
 def interpolated(real: Tensor, fake: Tensor) -> Tensor:
     """Return a point of each line from a real to a generated datum, uniform on the line."""
-    position = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+    position = positions(len(real), real.device).view(-1, *[1] * (real.ndim - 1))
     return torch.lerp(real.float(), fake.float(), position)
 
 

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gan_lightning.batch import Batch, Condition, Sample
+from gan_lightning.collective import averaged
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.players import refuse_packs
@@ -132,4 +133,5 @@ class SemiSupervisedGAN(GAN):
         """Return how far the mean features of generated data are from those of real data."""
         together = [real.data, fake.data]
         features = self.encoder(torch.cat(together)).split([len(data) for data in together])
-        return {"features": feature_matching(*features)}
+        means = [averaged(side.float().mean(0, keepdim=True)) for side in features]
+        return {"features": feature_matching(*means)}

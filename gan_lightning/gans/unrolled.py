@@ -46,9 +46,10 @@ class UnrolledGAN(GAN):
     """A generator trained against the discriminator of K steps later, which answers its move.
 
     The steps are those of the discriminator's own optimizer, from its present state, on its whole
-    loss, penalties included, of the round's last minibatch (with several processes, of each one's
-    part of it); the generator's gradient flows through them (the second term of equation 12). The
-    discriminator itself makes one step, from where it stands.
+    loss, penalties included, of the round's last minibatch; the generator's gradient flows through
+    them (the second term of equation 12). The discriminator itself makes one step, from where it
+    stands. Several processes average each step's gradient, and the generator's gradient flows to
+    the data of all: K messages forth and K back of the discriminator's size.
 
     With the minimax objective the generator's loss is the game's value f at the unrolled
     discriminator (equation 10), its term on real data included, which depends on the generator

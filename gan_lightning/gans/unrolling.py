@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
+from gan_lightning.collective import averaged
+
 __all__ = ["Weights", "unroll"]
 
 Weights = dict[str, Tensor]
@@ -27,6 +29,7 @@ def unroll(
     """Return what weights become after some steps of their optimizer, with the graph of the steps.
 
     The steps start from the optimizer's present state, and leave it and the weights as they were.
+    With several processes a step is that of the mean of their losses, as the optimizer's own is.
 
     Args:
         weights: all in the optimizer.
@@ -54,6 +57,7 @@ def unroll(
     with torch.autocast(moved.device.type, enabled=False):
         for _ in range(steps):
             (gradient,) = grad(loss_of(named(moved)), moved, create_graph=True)
+            gradient = averaged(gradient)
             moved = moved - rule(gradient + group["weight_decay"] * moved, state, group)
     return named(moved)
 

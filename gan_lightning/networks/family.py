@@ -32,6 +32,8 @@ class NetworkConfig:
     minibatch_kernels: int = 0
     # dimensions in which each of these kernels compares two data
     minibatch_dimensions: int = 5
+    # whether they compare the data of all processes, or those of each process apart
+    minibatch_of_all: bool = False
     # spectral normalisation of the discriminator's trunk and heads; EBGAN's decoder has none
     spectral_norm: bool = False
 
@@ -138,7 +140,9 @@ class NetworkFamily(ABC, Generic[ConfigT]):
             encoder = Encoder(nn.Sequential(Pack(config.packing), encoder), encoder.features)
         if config.minibatch_kernels:
             kernels, dimensions = config.minibatch_kernels, config.minibatch_dimensions
-            layer = MinibatchDiscrimination(encoder.features, kernels, dimensions)
+            layer = MinibatchDiscrimination(
+                encoder.features, kernels, dimensions, config.minibatch_of_all
+            )
             encoder = Encoder(nn.Sequential(encoder, layer), encoder.features + kernels)
         self._normalised(encoder)
         return encoder

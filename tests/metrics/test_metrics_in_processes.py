@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +14,13 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from gan_lightning import metrics
 from gan_lightning.metrics import (
     AskedClassAccuracy,
     ClassCoverage,
     CodeAccuracy,
     CodeCorrelation,
+    DuplicateRate,
     ExactWasserstein,
     FeatureStatistics,
     FrechetDistance,
@@ -82,10 +88,17 @@ CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
         [(part, LABELS[first : first + len(part)], first) for part, first in NUMBERED],
     ),
     "diversity": (lambda: WithinClassSimilarity(DIGITS[:60], LABELS[:60] % 2), LABELLED),
+    "duplicates": (lambda: DuplicateRate(POINTS), in_parts(POINTS.flip(0))),
     "strokes": (lambda: CodeCorrelation(2, 2), in_parts(CODES, LABELS % 2, DIGITS)),
 }
 
 cases = pytest.mark.parametrize(("build", "updates"), CASES.values(), ids=list(CASES))
+
+
+def test_every_metric_has_a_case() -> None:
+    parts = [getattr(metrics, name) for name in metrics.__all__]
+    kinds = {part for part in parts if isinstance(part, type) and issubclass(part, Metric)}
+    assert {type(build()) for build, _ in CASES.values()} == kinds
 
 
 def updated(build: Callable[[], Metric], updates: Updates) -> Metric:
@@ -140,3 +153,50 @@ def test_states_are_sums_and_the_batch_value_is_right(
     metric.update(*updates[0])
     torch.testing.assert_close(metric(*updates[1]), alone)
     torch.testing.assert_close(metric.compute(), updated(build, updates[:2]).compute())
+
+
+# --- and in two processes indeed
+
+SHARES = {"in parts": (slice(1), slice(1, None)), "of one": (slice(None), slice(0))}
+"""What each of two processes has of the data: also all, and nothing."""
+
+
+def compute_all(rank: int, folder: Path) -> None:
+    """Compute every metric of this process's shares, and write the values."""
+    import torch.distributed as dist
+
+    torch.set_num_threads(1)
+    meeting = f"file://{folder}/meeting"
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    values = {
+        f"{name} {share}": updated(build, updates[parts[rank]]).compute()
+        for name, (build, updates) in CASES.items()
+        for share, parts in SHARES.items()
+    }
+    torch.save(values, folder / f"{rank}.pt")
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("metrics")
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen([sys.executable, __file__, str(rank), str(folder)], env=environment)
+        for rank in (0, 1)
+    ]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("name", CASES)
+def test_two_real_processes_equal_one(name: str, share: str, values: list[dict[str, Any]]) -> None:
+    build, updates = CASES[name]
+    whole = updated(build, updates).compute()
+    for rank in values:
+        torch.testing.assert_close(rank[f"{name} {share}"], whole)
+
+
+if __name__ == "__main__":
+    compute_all(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,145 @@
+"""Runs of several processes, as torchrun, srun or Lightning starts them, for tests to disturb."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from conftest import CHECKOUT, tiny
+
+LOOPBACK = "127.0.0.1"
+TWO_HOSTS = CHECKOUT / "tests" / "two_hosts.sh"
+
+PATIENCE = 120
+"""Seconds in which a run must have made an update, or ended."""
+
+
+def words(updates: int, *more: str) -> list[str]:
+    """Return the words of a small run of gan_ring that saves and logs often."""
+    kept = [word for word in tiny("gan_ring") if not word.startswith(("trainer.", "pictures.ev"))]
+    settings = [f"trainer.max_steps={updates}", "trainer.rounds_per_batch=1", "pictures.every=0"]
+    cadences = ["checkpoints.every=5", "log.every=1", "log.wandb=disabled", "--accelerator=cpu"]
+    return ["train", "gan_ring", *kept, *settings, *cadences, "network.batch_norm=false", *more]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a run: this one, the package of this checkout, one thread."""
+    path = os.pathsep.join(
+        [str(CHECKOUT), str(CHECKOUT / "tests"), os.environ.get("PYTHONPATH", "")]
+    )
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **more}
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind((LOOPBACK, 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def torchrun(node: str, first: str, here: str, port: int) -> list[str]:
+    """Return the words before a command line on one of two nodes with one process each."""
+    meeting = [f"--master-addr={first}", f"--master-port={port}", f"--local-addr={here}"]
+    numbers = ["--nnodes=2", f"--node-rank={node}", "--nproc-per-node=1"]
+    run = [sys.executable, "-m", "torch.distributed.run"]
+    return [*run, *numbers, *meeting, "-m", "gan_lightning"]
+
+
+def on_loopback(line: Sequence[str], port: int) -> list[list[str]]:
+    """Return the commands of two nodes that share this host."""
+    return [[*torchrun(node, LOOPBACK, LOOPBACK, port), *line] for node in ("0", "1")]
+
+
+def on_two_hosts(line: Sequence[str], port: int) -> list[list[str]]:
+    """Return the command of two nodes in network namespaces of their own."""
+    places = torchrun("NODE", "FIRST", "HERE", port)
+    text = shlex.join([*places, *line])
+    for name in ("NODE", "FIRST", "HERE"):
+        text = text.replace(f"={name}", f"=${name}")
+    return [[str(TWO_HOSTS), text]]
+
+
+@dataclass
+class Started:
+    """Processes that were started together, with what they print in files beside each other."""
+
+    processes: list[subprocess.Popen[str]]
+    printed: list[Path]
+
+    @classmethod
+    def of(cls, commands: Sequence[Sequence[str]], folder: Path, env: dict[str, str]) -> Started:
+        printed = [folder / f"printed{number}.txt" for number in range(len(commands))]
+        processes = []
+        for command, path in zip(commands, printed, strict=True):
+            with path.open("w") as file:
+                processes.append(
+                    subprocess.Popen(
+                        command, cwd=folder, env=env, stdout=file, stderr=file, text=True,
+                        start_new_session=True,
+                    )
+                )  # fmt: skip
+        return cls(processes, printed)
+
+    def said(self) -> str:
+        """Return all that was printed, without the bars of progress."""
+        texts = [path.read_text().replace("\r", "\n") for path in self.printed]
+        return "\n".join(
+            line for text in texts for line in text.splitlines() if "update/s" not in line
+        )
+
+    def wait(self, seconds: float = PATIENCE) -> list[int]:
+        """Wait for the end of all, and return their exit codes."""
+        deadline = time.monotonic() + seconds
+        try:
+            return [process.wait(deadline - time.monotonic()) for process in self.processes]
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"still running after {seconds} s: {self.said()}") from error
+        finally:
+            self.kill()
+
+    def wait_for(self, run: Path, update: int) -> None:
+        """Wait until a run has logged an update."""
+        deadline = time.monotonic() + PATIENCE
+        while updates_of(run) < update:
+            ended = [process.poll() for process in self.processes]
+            assert ended == [None] * len(ended), self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kill whatever is left of their groups."""
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def updates_of(run: Path) -> int:
+    """Return the last update in a run's metrics.csv, 0 where there is none."""
+    try:
+        last = (run / "metrics.csv").read_text().splitlines()[-1]
+        return int(last.partition(",")[0])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def pid_of_rank(rank: int, folder: Path) -> int:
+    """Find the process that torchrun, srun or Lightning has started as a rank in a folder."""
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").resolve() == folder.resolve():
+                lines = (process / "environ").read_text(errors="replace").split("\0")
+                given = dict(line.partition("=")[::2] for line in lines)
+                if [given[name] for name in names if name in given][:1] == [str(rank)]:
+                    return int(process.name)
+    raise AssertionError(f"there is no process of rank {rank}")
