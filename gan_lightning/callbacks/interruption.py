@@ -50,10 +50,12 @@ class StopOnSignal(Callback):
 
     def agree(self, trainer: Trainer) -> None:
         """Stop the trainer when any process has been signalled; all have to ask together."""
-        number = torch.tensor(int(self.received or 0), device=trainer.strategy.root_device)
-        number = trainer.strategy.reduce(number, reduce_op="max")
-        if number > 0:
-            self.received = signal.Signals(int(number))
+        number = int(self.received or 0)
+        if trainer.world_size > 1:  # alone, nothing waits for a GPU here
+            heard = torch.tensor(number, device=trainer.strategy.root_device)
+            number = int(trainer.strategy.reduce(heard, reduce_op="max"))
+        if number:
+            self.received = signal.Signals(number)
             trainer.should_stop = True
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
