@@ -6,26 +6,24 @@ import fcntl
 import json
 import os
 import shutil
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gan_lightning.errors import UserError, storage_error, storage_fix
-from gan_lightning.store.layout import BLOCK, INDEX, MANIFEST, SHARD, shard_file, shards_of
+from gan_lightning.store.blocks import Decoded, blocks, decode, read_journal
+from gan_lightning.store.layout import BLOCK, INDEX, MANIFEST, shard_file, shards_of
 from gan_lightning.store.listings import Listing
 from gan_lightning.store.manifest import FileSum, Manifest, read_manifest
-from gan_lightning.store.recipe import Recipe, Unusable
-from gan_lightning.store.sources import Source
+from gan_lightning.store.recipe import Recipe
 from gan_lightning.store.workers import shared_out
 
 __all__ = ["prepare"]
@@ -35,38 +33,6 @@ JOURNAL, BEGUN, LOCK = "journal.jsonl", "begun.json", "lock"
 
 SPARE = 2**24
 """Bytes that stay free on the disk."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """Pictures to decode.
-
-    Args:
-        number: of the block.
-        pictures: (number of their source, name).
-        known: CRC-32 of the bytes that an earlier attempt wrote, if it did.
-    """
-
-    number: int
-    pictures: Sequence[tuple[int, str]]
-    known: Decoded | None = None
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """What became of a block.
-
-    Args:
-        number: of the block.
-        crc: CRC-32 of its bytes.
-        skipped: [number of the picture, its name, why] of those that have none.
-        converted: pictures by what they were converted from.
-    """
-
-    number: int
-    crc: int
-    skipped: list[tuple[int, str, str]]
-    converted: dict[str, int]
 
 
 def prepare(
@@ -209,16 +175,16 @@ def _decode_all(
         with shard_file(unfinished, shard).open("ab") as file:
             file.truncate(places * recipe.bytes_each)
     journal = unfinished / JOURNAL
-    known = _read_journal(journal)
+    known = read_journal(journal)
     sources = [source for source, _ in listing.parts]
-    work = partial(_decode, sources, recipe, unfinished)
+    work = partial(decode, sources, recipe, unfinished)
     done: dict[int, Decoded] = {}
     pictures = 0
     with (
         journal.open("a") as written,
-        closing(shared_out(work, _blocks(listing, known), workers)) as blocks,
+        closing(shared_out(work, blocks(listing, known), workers)) as decoded,
     ):
-        for block in blocks:
+        for block in decoded:
             done[block.number] = block
             if known.get(block.number) != block:
                 written.write(json.dumps(asdict(block)) + "\n")
@@ -226,67 +192,6 @@ def _decode_all(
             pictures += min(BLOCK, len(listing) - block.number * BLOCK)
             progress(pictures, len(listing))
     return [done[number] for number in sorted(done)]
-
-
-def _read_journal(journal: Path) -> dict[int, Decoded]:
-    """Read what earlier attempts did, up to a line that a kill cut short, which is taken away."""
-    found: dict[int, Decoded] = {}
-    whole = 0
-    try:
-        lines = journal.read_bytes()
-    except OSError:
-        return found
-    for line in lines.splitlines(keepends=True):
-        try:
-            content = json.loads(line)
-            content["skipped"] = [tuple(picture) for picture in content["skipped"]]
-            block = Decoded(**content)
-        except (ValueError, KeyError, TypeError):
-            break
-        if not line.endswith(b"\n"):
-            break
-        whole += len(line)
-        found[block.number] = block
-    os.truncate(journal, whole)
-    return found
-
-
-def _blocks(listing: Listing, known: dict[int, Decoded]) -> Iterator[Block]:
-    """Yield the blocks, those that are there too: their bytes are checked."""
-    pictures = chain.from_iterable(
-        ((number, name) for name in names) for number, (_, names) in enumerate(listing.parts)
-    )
-    for number in range(-(-len(listing) // BLOCK)):
-        some = [picture for _, picture in zip(range(BLOCK), pictures, strict=False)]
-        yield Block(number, some, known.get(number))
-
-
-def _decode(sources: Sequence[Source], recipe: Recipe, unfinished: Path, block: Block) -> Decoded:
-    """Write the pixels of a block, unless they are there; those of a skipped picture are zeros."""
-    first = block.number * BLOCK
-    path = shard_file(unfinished, first // SHARD)
-    place = (first % SHARD) * recipe.bytes_each
-    if block.known is not None:
-        with path.open("rb") as file:
-            file.seek(place)
-            there = file.read(len(block.pictures) * recipe.bytes_each)
-        if zlib.crc32(there) == block.known.crc:
-            return block.known
-    pixels = np.zeros((len(block.pictures), *recipe.shape), np.uint8)
-    skipped: list[tuple[int, str, str]] = []
-    converted: Counter[str] = Counter()
-    for row, (number, name) in enumerate(block.pictures):
-        try:
-            pixels[row], what = recipe.pixels(sources[number].read(name))
-        except Unusable as error:
-            skipped.append((first + row, name, str(error)))
-            continue
-        converted.update([what] if what else [])
-    content = pixels.tobytes()
-    with path.open("r+b") as file:
-        file.seek(place)
-        file.write(content)
-    return Decoded(block.number, zlib.crc32(content), skipped, dict(converted))
 
 
 def _describe(

@@ -41,14 +41,16 @@ def shared_out(
     waiting = iter(tasks)
     pipes: dict[Connection, BaseProcess] = {}
     try:
-        for _, task in zip(range(processes), waiting, strict=False):
-            here, there = context.Pipe()
-            worker: BaseProcess = context.Process(target=_serve, args=(there, work), daemon=True)
-            with _signals_wait():
+        with _signals_wait():
+            for _, task in zip(range(processes), waiting, strict=False):
+                here, there = context.Pipe()
+                worker: BaseProcess = context.Process(
+                    target=_serve, args=(there, work), daemon=True
+                )
                 worker.start()
-            there.close()
-            pipes[here] = worker
-            here.send(task)
+                there.close()
+                pipes[here] = worker
+                here.send(task)
         busy = list(pipes)
         while busy:
             for pipe in wait(busy):
@@ -76,12 +78,27 @@ def shared_out(
 
 @contextmanager
 def _signals_wait() -> Iterator[None]:
-    """Let signals wait for the block's end; a process that is started in it never gets them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    """Let signals wait for the block's end; a process that is started in it never gets them.
+
+    A process inherits which signals are blocked. That alone does not keep them from this one, whose
+    other threads may get them.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    heard: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        heard.append(number)
+
+    handlers = {number: signal.signal(number, note) for number in numbers}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for heard_number in heard:
+            signal.raise_signal(heard_number)
 
 
 def _serve(pipe: Connection, work: Callable[[Task], Result]) -> None:

@@ -158,7 +158,7 @@ def test_a_disk_that_fills_up(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, os.strerror(28))
 
     with monkeypatch.context() as patch:
-        patch.setattr(preparing, "_decode", full)
+        patch.setattr(preparing, "decode", full)
         outcome = run_cli("prepare", "folder", "--root", "flowers", "--workers", "1")
     assert outcome.code == 2
     assert "No space left on device; make room there, and the same command goes on" in outcome.err

@@ -29,10 +29,15 @@ from trees import (
     prepared,
 )
 
-from gan_lightning.store import Recipe, listings, open_store, prepare, preparing
+from gan_lightning.store import Recipe, blocks, listings, open_store, prepare, preparing
 from gan_lightning.store.layout import shard_file
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
+
+
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (blocks, preparing):
+        monkeypatch.setattr(module, "BLOCK", 5)
 
 
 def pixels(store: Path) -> np.ndarray:  # type: ignore[type-arg]
@@ -153,7 +158,7 @@ def test_what_is_skipped_is_counted_and_named() -> None:
 
 
 def test_an_interrupt_and_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparing, "BLOCK", 5)
+    short_blocks(monkeypatch)
     folder(Path("flowers"))
     whole = prepared("folder", Path("flowers"))
     expected = contents(whole)
@@ -186,7 +191,7 @@ def test_an_interrupt_and_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bytes_that_are_not_what_the_journal_says_are_made_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(preparing, "BLOCK", 5)
+    short_blocks(monkeypatch)
     folder(Path("flowers"))
     whole = prepared("folder", Path("flowers"))
     expected = contents(whole)

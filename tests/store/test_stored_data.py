@@ -176,9 +176,9 @@ def test_mirrored() -> None:
 
 
 def test_rows_over_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gan_lightning.store import layout, preparing
+    from gan_lightning.store import blocks, layout, preparing
 
-    for module in (layout, preparing, stored_module):
+    for module in (layout, blocks, preparing, stored_module):
         if hasattr(module, "SHARD"):
             monkeypatch.setattr(module, "SHARD", 10)
         if hasattr(module, "BLOCK"):
