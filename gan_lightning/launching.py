@@ -27,6 +27,14 @@ Tell = Callable[[Any], Any]
 PATIENCE = 10.0
 """Seconds in which the processes that this one has started may end by themselves."""
 
+GONE = (
+    "Connection closed by peer",
+    "Connection reset by peer",
+    "Broken pipe",
+    "ncclRemoteError",
+)
+"""What gloo and NCCL say of a process that has ended; all else that they say is an error here."""
+
 
 def several(config: RunConfig) -> bool:
     """Tell whether a run has more than one process."""
@@ -86,14 +94,11 @@ def together(config: RunConfig, body: Callable[[Tell], Result]) -> Result:
         _end(launcher.procs)
 
 
-def lost(error: BaseException) -> ProcessLost | None:
+def lost(error: RuntimeError) -> ProcessLost | None:
     """Return what to raise where an error is that another process of the run is gone, or None."""
-    gone = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")
     said = str(error)
-    if isinstance(error, dist.DistBackendError | dist.DistNetworkError) or (
-        isinstance(error, RuntimeError) and any(words in said for words in gone)
-    ):
-        return ProcessLost(said.splitlines()[0])
+    if isinstance(error, dist.DistNetworkError) or any(words in said for words in GONE):
+        return ProcessLost(said)
     return None
 
 

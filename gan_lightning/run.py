@@ -173,6 +173,7 @@ def _fit(trainer: Trainer, learner: Learner, data: IndexedData, checkpoint: Path
     except RuntimeError as error:
         if (end_of_another := lost(error)) is None:
             raise
+        logging.getLogger("gan_lightning").info("%s", error)
         if is_first_process():  # at once: Lightning may be about to kill this one
             warn(
                 f"another process of the run has ended after update {learner.updates:,}; go on by "
