@@ -74,7 +74,7 @@ def signal_after(update: int) -> Iterator[None]:
         yield
 
 
-def compare(experiment: str, folder: Path, *options: str) -> None:
+def compare(experiment: str, folder: Path, *options: str, stops: Sequence[int] = STOPS) -> None:
     """Train an experiment at once and with stops, and check that nothing tells them apart."""
     from test_resume import assert_equal
 
@@ -91,9 +91,9 @@ def compare(experiment: str, folder: Path, *options: str) -> None:
 
     with short_epochs():
         train(config, experiment, whole)
-        for stop in STOPS:
+        for stop in stops:
             with signal_after(stop):
-                resumed = RunFolder(part) if stop > STOPS[0] else None
+                resumed = RunFolder(part) if stop > stops[0] else None
                 outcome = train(config, experiment, part, resumed)
             assert (outcome.updates, outcome.interrupted) == (stop, signal.SIGTERM)
         train(config, experiment, resume=RunFolder(part))
@@ -108,7 +108,7 @@ def compare(experiment: str, folder: Path, *options: str) -> None:
     assert (whole / "metrics.csv").read_bytes() == (part / "metrics.csv").read_bytes()
 
 
-def compare_on_two(experiments: Sequence[str], folder: Path) -> None:
+def compare_on_two(experiments: Sequence[str], folder: Path, stops: Sequence[int] = STOPS) -> None:
     """Do the same in two processes, which take all experiments one after another."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -119,7 +119,8 @@ def compare_on_two(experiments: Sequence[str], folder: Path) -> None:
         given |= {"LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "MASTER_ADDR": "127.0.0.1"}
         given |= {"MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "1", "OMP_NUM_THREADS": "1"}
         path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-        command = [sys.executable, __file__, json.dumps(list(experiments)), str(folder)]
+        given_to = [json.dumps([*experiments]), str(folder), json.dumps([*stops])]
+        command = [sys.executable, __file__, *given_to]
         environment = {**os.environ, **given, "PYTHONPATH": path}
         ranks.append(
             subprocess.Popen(
@@ -143,4 +144,5 @@ def compare_on_two(experiments: Sequence[str], folder: Path) -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for name in json.loads(sys.argv[1]):
-        compare(name, Path(sys.argv[2]), "trainer.devices=2", "trainer.accelerator=cpu")
+        two = ("trainer.devices=2", "trainer.accelerator=cpu")
+        compare(name, Path(sys.argv[2]), *two, stops=json.loads(sys.argv[3]))

@@ -20,7 +20,7 @@ from pathlib import Path
 from conftest import CHECKOUT
 from soaking.mistyping import fuzzing
 from soaking.reliability import Part, keep, known_parts, write_page
-from soaking.stopping import kills, signals, two_processes
+from soaking.stopping import kills, one_process, signals, two_processes
 from soaking.wear import full_disk, long_run
 
 
@@ -40,6 +40,7 @@ def main() -> int:
         "fuzzing": lambda folder: fuzzing(options.cases, folder),
         "long_run": long_run,
         "full_disk": full_disk,
+        "one_process": one_process,
         "two_processes": two_processes,
     }
     known = known_parts()

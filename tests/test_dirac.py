@@ -21,7 +21,7 @@ from gan_lightning.callbacks.portraits import draw_portrait
 from gan_lightning.config import load_config
 from gan_lightning.data import Dirac, IndexedData
 from gan_lightning.data.dirac import DiracConfig
-from gan_lightning.evaluation import evaluate, judge_for
+from gan_lightning.evaluation import evaluate, judges_for
 from gan_lightning.gans import GAN
 from gan_lightning.networks import NETWORKS, DiracNetworks, DiracNetworksConfig
 
@@ -116,7 +116,7 @@ def test_the_world_is_one_point() -> None:
     assert labels is None
     assert torch.equal(data, torch.zeros(3, 1))
     assert torch.equal(world.test_data().data, torch.zeros(1000, 1))
-    assert judge_for(world, torch.device("cpu")) is None
+    assert judges_for(world, torch.device("cpu")) == []
 
 
 @games

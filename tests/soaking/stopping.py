@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from conftest import EXPERIMENTS
-from interrupted import compare_on_two
+from interrupted import compare, compare_on_two
 from test_resume import assert_equal
 
 from gan_lightning.callbacks import checkpoints
@@ -182,6 +182,20 @@ def seconds_to_end(process: subprocess.Popen[str], number: signal.Signals) -> fl
         process.communicate()
         return None
     return time.perf_counter() - sent
+
+
+def one_process(folder: Path) -> Part:
+    """Stop every experiment four times."""
+    part = Part("resume", "every experiment stopped four times, tiny data")
+    for experiment in EXPERIMENTS:
+        try:
+            compare(experiment, folder)
+        except AssertionError as error:
+            part.failures.append(f"{experiment}: {str(error)[-500:]}")
+    part.figures["experiments, bitwise those that were not stopped"] = (
+        f"{len(EXPERIMENTS) - len(part.failures)} of {len(EXPERIMENTS)}"
+    )
+    return part
 
 
 def two_processes(folder: Path) -> Part:
