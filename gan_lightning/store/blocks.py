@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -77,18 +79,21 @@ def decode(sources: Sequence[Source], recipe: Recipe, unfinished: Path, block: B
     pixels = np.zeros((len(block.pictures), *recipe.shape), np.uint8)
     skipped: list[tuple[int, str, str]] = []
     converted: Counter[str] = Counter()
-    for row, (number, name) in enumerate(block.pictures):
-        try:
-            pixels[row], what = recipe.pixels(sources[number].read(name))
-        except Unusable as error:
-            skipped.append((first + row, name, str(error)))
-            continue
-        converted.update([what] if what else [])
-    content = pixels.tobytes()
-    with path.open("r+b") as file:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd metadata; what matters raises
+        for row, (number, name) in enumerate(block.pictures):
+            try:
+                pixels[row], what = recipe.pixels(sources[number].read(name))
+            except Unusable as error:
+                skipped.append((first + row, name, str(error)))
+                continue
+            converted.update([what] if what else [])
+    with path.open("r+b", buffering=0) as file:
         file.seek(place)
-        file.write(content)
-    return Decoded(block.number, zlib.crc32(content), skipped, dict(converted))
+        written = file.write(pixels.data)
+    if written != pixels.nbytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    return Decoded(block.number, zlib.crc32(pixels.data), skipped, dict(converted))
 
 
 def read_journal(journal: Path) -> dict[int, Decoded]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from typing import Any
@@ -96,10 +95,8 @@ class Recipe:
         if not content:
             raise Unusable("is empty")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of odd metadata; what matters raises
-                with Image.open(BytesIO(content), formats=FORMATS) as image:
-                    colours, converted = self._in_colours(image)
+            with Image.open(BytesIO(content), formats=FORMATS) as image:
+                colours, converted = self._in_colours(image)
         except UnidentifiedImageError:
             raise Unusable(f"is no {', '.join(FORMATS)} picture") from None
         except Image.DecompressionBombError:
@@ -110,7 +107,8 @@ class Recipe:
 
     def _in_colours(self, image: Image.Image) -> tuple[Image.Image, str | None]:
         """Return an upright RGB image, and what it was where it was none."""
-        ImageOps.exif_transpose(image, in_place=True)
+        if "exif" in image.info:
+            ImageOps.exif_transpose(image, in_place=True)
         mode = image.mode
         if mode == "RGB" and "transparency" not in image.info:
             image.load()
