@@ -71,7 +71,7 @@ class Operations(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own
         self.total = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -136,7 +136,7 @@ def play(gan: GAN, batch: Batch) -> None:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(gan, DataLoader([batch], batch_size=None))  # type: ignore[arg-type]
+        trainer.fit(gan, DataLoader([batch], batch_size=None))  # type: ignore[arg-type]  # a list is data
 
 
 def main() -> None:

@@ -193,5 +193,5 @@ def _loaded(path: Path) -> InceptionNetwork:
     try:
         weights = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
         return InceptionNetwork(weights, found)
-    except Exception as error:
+    except Exception as error:  # torch names no narrower class for weights of another network
         raise ValueError(f"cannot be loaded ({type(error).__name__})") from error

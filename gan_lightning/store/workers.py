@@ -110,7 +110,7 @@ def _serve(pipe: Connection, work: Callable[[Task], Result]) -> None:
             return
         try:
             result: object = work(task)
-        except Exception as error:
+        except Exception as error:  # whatever it is, the first process raises it
             result = error
         try:
             pipe.send(result)

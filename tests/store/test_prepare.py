@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import command, run_cli, run_process
+from numpy.typing import NDArray
 from PIL import Image
 from trees import (
     ATTRIBUTES,
@@ -40,7 +41,7 @@ def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "BLOCK", 5)
 
 
-def pixels(store: Path) -> np.ndarray:  # type: ignore[type-arg]
+def pixels(store: Path) -> NDArray[np.uint8]:
     shape = open_store(store).recipe.shape
     return np.fromfile(shard_file(store, 0), np.uint8).reshape(-1, *shape)
 
@@ -133,6 +134,8 @@ def test_what_is_skipped_is_counted_and_named() -> None:
     (daisies / "c.jpg").write_bytes(encoded(picture(0))[:2000])
     (daisies / "d.png").write_bytes(encoded(picture(0, 1, 1), "PNG"))
     (daisies / "e.jpg").write_bytes(encoded(Image.new("CMYK", (80, 80)), "JPEG"))
+    (daisies / "h.png").write_bytes(encoded(Image.new("I;16", (80, 80), 9000), "PNG"))
+    (daisies / "i.png").write_bytes(encoded(picture(0).quantize(9), "PNG"))
     (daisies / "f.jpg").symlink_to("nowhere.jpg")
     (daisies / "g.jpg").write_bytes(encoded(picture(0), "PNG"))  # a PNG, whatever its name says
     outcome = run_cli("prepare", "folder", "--root", "flowers", "--workers", "1")
@@ -144,14 +147,16 @@ def test_what_is_skipped_is_counted_and_named() -> None:
         "skipped daisies/d.png: it is 1x1 pixels, less than half of 64",
         "skipped daisies/f.jpg: it cannot be read (No such file or directory)",
         "converted to 8-bit RGB: 1 CMYK",
+        "converted to 8-bit RGB: 1 16-bit",
+        "converted to 8-bit RGB: 1 palette",
     ):
         assert line in outcome.out
     manifest = open_store(Path("flowers-64.store"))
-    assert manifest.images == COUNT + 2
+    assert manifest.images == COUNT + 4
     assert [Path(name).stem for name, _ in manifest.skipped] == ["a", "b", "c", "d", "f"]
     with np.load("flowers-64.store/index.npz") as index:
         places, labels = index["rows"], index["labels"]
-    assert len(places) == len(labels) == COUNT + 2
+    assert len(places) == len(labels) == COUNT + 4
     blank = ~pixels(Path("flowers-64.store")).any((1, 2, 3))
     empty = set(np.flatnonzero(blank).tolist())
     assert empty.isdisjoint(places.tolist())

@@ -152,4 +152,4 @@ def test_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_values(settings: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        Recipe("folder", **settings)  # type: ignore[arg-type]
+        Recipe("folder", **settings)  # type: ignore[arg-type]  # wrong on purpose
