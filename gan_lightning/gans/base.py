@@ -11,14 +11,14 @@ from typing import Any, ClassVar, final
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from gan_lightning.batch import Batch, Condition, DataSpec, Sample
 from gan_lightning.collective import update_of_all
-from gan_lightning.gans.augmentation import augmented
+from gan_lightning.gans.averaging import grown, running_average
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.players import frozen, parameters
-from gan_lightning.gans.regularisation import penalties
+from gan_lightning.gans.regularisation import disturbed, penalties
 from gan_lightning.gans.unrolling import Weights, unroll
 from gan_lightning.learner import Learner, evaluation_mode
 from gan_lightning.networks import NetworkFamily
@@ -131,15 +131,8 @@ class GAN(Learner):
     @final
     def as_seen(self, real: Batch, fake: Sample) -> tuple[Batch, Sample]:
         """Augment what the discriminator is to be given, and add this update's instance noise."""
-        regularisation = self.config.regularisation
-        if names := regularisation.augmentation:
-            real = real._replace(data=augmented(real.data, names))
-            fake = replace(fake, data=augmented(fake.data, names))
-        deviation = regularisation.noise_at(self.updates)
-        if deviation == 0:
-            return real, fake
-        noise = [deviation * torch.randn_like(data) for data in (real.data, fake.data)]
-        return real._replace(data=real.data + noise[0]), replace(fake, data=fake.data + noise[1])
+        data = disturbed(self.config.regularisation, self.updates, real.data, fake.data)
+        return real._replace(data=data[0]), replace(fake, data=data[1])
 
     @final
     def discriminator_terms(self, real: Batch, fake: Sample) -> LossTerms:
@@ -291,19 +284,10 @@ class GAN(Learner):
             return self.generator
 
     def _running_average(self) -> AveragedModel | None:
-        if self.config.ema_decay is None:
+        decay = self.config.ema_decay
+        if decay is None:
             return None
-        averaged = AveragedModel(self.generator, multi_avg_fn=self._average, use_buffers=True)
-        return averaged.requires_grad_(False)
-
-    def _average(self, averaged: Any, current: Any, count: Any) -> None:
-        """Move the running average towards the present weights, in place.
-
-        Its decay grows from 0.1, so that the first weights are forgotten in time.
-        """
-        assert self.config.ema_decay is not None
-        decay = min(self.config.ema_decay, (1 + self.updates) / (10 + self.updates))
-        get_ema_multi_avg_fn(decay)(averaged, current, count)
+        return running_average(self.generator, lambda: grown(decay, self.updates))
 
     @contextmanager
     def _averaged_generator(self) -> Iterator[None]:

@@ -11,9 +11,16 @@ from torch.autograd import grad
 
 from gan_lightning.collective import positions
 from gan_lightning.errors import check_word
-from gan_lightning.gans.augmentation import AUGMENTATIONS
+from gan_lightning.gans.augmentation import AUGMENTATIONS, augmented
 
-__all__ = ["RegularisationConfig", "gradient_norms", "gradient_penalty", "penalties", "r1"]
+__all__ = [
+    "RegularisationConfig",
+    "disturbed",
+    "gradient_norms",
+    "gradient_penalty",
+    "penalties",
+    "r1",
+]
 
 
 @dataclass
@@ -46,6 +53,18 @@ class RegularisationConfig:
         if not self.instance_noise_updates:
             return self.instance_noise
         return self.instance_noise * max(0.0, 1 - update / self.instance_noise_updates)
+
+
+def disturbed(
+    config: RegularisationConfig, update: int, real: Tensor, fake: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Augment real and generated data (N, *shape), and add an update's instance noise to both."""
+    real, fake = augmented(real, config.augmentation), augmented(fake, config.augmentation)
+    deviation = config.noise_at(update)
+    if deviation == 0:
+        return real, fake
+    noise = [deviation * torch.randn_like(data) for data in (real, fake)]
+    return real + noise[0], fake + noise[1]
 
 
 def penalties(

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gan_lightning.batch import Batch, Condition, Sample
 from gan_lightning.collective import averaged
+from gan_lightning.gans.averaging import running_average
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.players import refuse_packs
@@ -90,10 +90,9 @@ class SemiSupervisedGAN(GAN):
         self.encoder = networks.encoder(self.data.shape)
         head = networks.recognition_head(self.encoder.features, self.data.labelled_classes)
         self.classify = head
-        average = get_ema_multi_avg_fn(self.config.classifier_ema_decay)
-        classifier = nn.Sequential(self.encoder, self.classify)
-        averaged = AveragedModel(classifier, multi_avg_fn=average, use_buffers=True)
-        self.averaged_classifier = averaged.requires_grad_(False)
+        self.averaged_classifier = running_average(
+            nn.Sequential(self.encoder, self.classify), lambda: self.config.classifier_ema_decay
+        )
 
     def discriminator_players(self) -> Mapping[str, nn.Module]:
         """Return the encoder and its head."""
