@@ -1,4 +1,4 @@
-"""What tests read in a run folder."""
+"""What tests read in a run folder, and results that they make up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from gan_lightning.results import Results, SeedRun
+from gan_lightning.schema import Claim
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -25,3 +28,13 @@ def measures_of(folder: Path) -> dict[str, float]:
     """Read the final measures, null being no number."""
     measures = json.loads((folder / "measures.json").read_text())
     return {name: float("nan") if value is None else value for name, value in measures.items()}
+
+
+def made_up(name: str, values: list[float | None], *claims: Claim, **parts: Any) -> Results:
+    runs = [
+        SeedRun(seed, f"runs/{seed}", parts.get("updates", 4), 1.5, {"m": value}, {}, {})
+        for seed, value in enumerate(values)
+    ]
+    parts = {"experiment": name, "config": {}, "command": "verify", "date": "2026-11-23", **parts}
+    parts.pop("updates", None)
+    return Results(name=name, claims=list(claims), runs=runs, **parts)

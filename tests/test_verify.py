@@ -11,15 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import EXPERIMENTS, Outcome, run_cli
+from conftest import Outcome, run_cli
+from run_files import made_up
 
 from gan_lightning.callbacks.interruption import StopOnSignal
-from gan_lightning.claims import bound_in_short, judge
-from gan_lightning.config import load_config
-from gan_lightning.experiment_files import experiment_path, read_yaml
-from gan_lightning.results import Results, SeedRun, read_all
+from gan_lightning.results import read_all
 from gan_lightning.run_state import held, read_state, write_state
-from gan_lightning.schema import Claim
 
 YAML = """\
 title: A tiny ring
@@ -69,16 +66,6 @@ def run_folders() -> list[Path]:
 def written(name: str = "tiny_ring") -> dict[str, Any]:
     content: dict[str, Any] = json.loads(Path(f"results/{name}.json").read_text())
     return content
-
-
-def made_up(name: str, values: list[float | None], *claims: Claim, **parts: Any) -> Results:
-    runs = [
-        SeedRun(seed, f"runs/{seed}", parts.get("updates", 4), 1.5, {"m": value}, {}, {})
-        for seed, value in enumerate(values)
-    ]
-    parts = {"experiment": name, "config": {}, "command": "verify", "date": "2026-11-23", **parts}
-    parts.pop("updates", None)
-    return Results(name=name, claims=list(claims), runs=runs, **parts)
 
 
 # --- verify
@@ -207,50 +194,6 @@ def test_a_claim_that_does_not_hold_is_exit_code_1(folder: Path) -> None:
     assert outcome.code == 2
     assert "'modes/cover'" in outcome.err
     assert "modes/covered, modes/high_quality" in outcome.err
-
-
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_claims_of_every_experiment(experiment: str) -> None:
-    for claim in load_config(read_yaml(experiment_path(experiment))).claims:
-        assert claim.source, "a claim says where it is from"
-        assert {claim.above, claim.below} - {None} <= set(EXPERIMENTS)
-
-
-@pytest.mark.parametrize(
-    ("bound", "values", "holds"),
-    [
-        ({"at_least": 2.0}, [1, 3], True),
-        ({"at_least": 2.0, "on": "every"}, [1, 3], False),
-        ({"at_least": 3.0, "on": "best"}, [1, 3], True),
-        ({"at_most": 1.0, "on": "best"}, [1, 3], True),
-        ({"at_most": 1.0}, [1, 3], False),
-        ({"at_least": 0.0}, [1, float("nan")], False),
-        ({"at_least": 0.0, "on": "best"}, [1, float("nan")], True),
-        ({"above": "x"}, [5, 6], True),
-        ({"above": "x"}, [5, 5], False),
-        ({"below": "x", "on": "every"}, [4, 4.9], True),
-    ],
-)
-def test_verdicts(bound: dict[str, Any], values: list[float], holds: bool) -> None:
-    assert judge(Claim("m", **bound), values, 5.0).holds is holds
-
-
-def test_a_comparison_is_with_the_same_budget() -> None:
-    claim = Claim("m", above="plain")
-    ours = made_up("ours", [3, 4], claim)
-
-    def said(*known: Results) -> str:
-        (verdict,) = ours.verdicts(known)
-        return verdict.said
-
-    assert said() == "not compared yet: run `gan-lightning verify plain`"
-    assert said(made_up("plain", [2, 4])) == "holds: above plain's 3"
-    assert said(made_up("plain", [2, 4], updates=9)).startswith("not compared: plain was measured")
-    assert said(made_up("plain", [2, None])) == "not compared: plain measured no number"
-    ours.overrides = ["k=1"]
-    varied = made_up("other", [9], experiment="plain", overrides=["k=1"])
-    assert said(made_up("plain", [2], updates=9), varied) == "does not hold: above plain's 9"
-    assert bound_in_short(claim) == "m > plain"
 
 
 # --- the page
