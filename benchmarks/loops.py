@@ -6,9 +6,8 @@ before every update (our loop: before every Lightning batch); `tick` raises `Fin
 
 from __future__ import annotations
 
-import lzma
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stderr
 from dataclasses import replace
 from pathlib import Path
@@ -17,20 +16,14 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from game import game_of
-from torch import Tensor, default_generator
-from torch.nn.functional import (
-    binary_cross_entropy_with_logits,
-    softplus,
-)
-from torch.utils.data import DataLoader, TensorDataset
-from torchvision import datasets, transforms
+from games import Game, Real, game_of
+from games.standard import UnrolledGAN
+from reading import minibatches_of, moved, on_device, rounds_of_rows, tutorial_batches
+from torch import Tensor, default_generator, nn
 
-from gan_lightning import embedded
 from gan_lightning.build import build
-from gan_lightning.data import MNIST, IndexedData
 from gan_lightning.learner import Learner
-from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.optimization import OptimizerConfig, build_optimizer
 from gan_lightning.preflight import resolve_precision, rounds_per_batch
 from gan_lightning.randomness import derived_seed
 from gan_lightning.run import train
@@ -85,92 +78,90 @@ def bare(config: RunConfig, tick: Tick) -> None:
     device = _device(config)
     layout = torch.channels_last if data.spec.is_image else torch.preserve_format
     game = game_of(learner.to(device, memory_format=layout))
-    betas_of = _adam_settings(config)
-    moving = [list(player.parameters()) for player in (game.discriminator, game.generator)]
-    discriminator_step, generator_step = (
-        torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True)
-        for parameters, (rate, betas) in zip(moving, betas_of, strict=True)
-    )
+    players = _parameters(game)
+    optimizers = [
+        build_optimizer(moving, settings)
+        for moving, settings in zip(players, _settings(config), strict=True)
+    ]
     precision = resolve_precision(config, data.spec.is_image)
-    everything, _ = data.training_data()
-    size = config.data.batch_size
 
-    def play(real: Tensor, updates: int) -> None:
+    def play(minibatches: list[Real], updates: int) -> None:
         # A function, so that a step's tensors are freed at its end, as in GAN._play.
         # torch.manual_seed takes 0.2 to 0.5 ms: it notes a traceback for every kind of device.
         chance = torch.cuda.default_generators[0] if device.type == "cuda" else default_generator
         chance.manual_seed(derived_seed(config.seed, "play", 0, updates))
         rng = torch.Generator(device).manual_seed(derived_seed(config.seed, "prior", updates))
         with _autocast(precision, device):
-            inputs, codes = game.prior(size, rng, device)
-            fake = game.generator(inputs)
-            real_logits, _ = game.discriminator(real, recognise=False)
-            fake_logits, recognised = game.discriminator(fake.detach())
-            loss = softplus(-real_logits.float()).mean() + softplus(fake_logits.float()).mean()
-            discriminator_step.zero_grad()
-            (loss + game.information(recognised, codes)).backward()
-            discriminator_step.step()
-            torch.clear_autocast_cache()
-            for parameter in moving[0]:
-                parameter.requires_grad_(False)
-            fake_logits, recognised = game.discriminator(fake)
-            loss = softplus(-fake_logits.float()).mean()
-            generator_step.zero_grad()
-            (loss + game.information(recognised, codes)).backward()
-            generator_step.step()
-            for parameter in moving[0]:
-                parameter.requires_grad_(True)
+            play_round(game, minibatches, optimizers, rng, frozen=players[0])
 
-    updates, order = 0, torch.empty(0)
-    while True:
+    for updates, minibatches in enumerate(rounds_of_rows(data, config)):
         tick(learner, updates)
-        epoch, position = divmod(updates, len(everything) // size)
-        if position == 0:
-            rng = torch.Generator().manual_seed(derived_seed(config.seed, "order", epoch))
-            order = torch.randperm(len(everything), generator=rng)
-        real = everything[order[position * size : (position + 1) * size]].to(device)
-        if real.dtype == torch.uint8:
-            real = real.float().div_(127.5).sub_(1).movedim(-1, -3)
-        play(real, updates)
-        updates += 1
+        play([on_device(real, device) for real in minibatches], updates)
 
 
 def textbook(config: RunConfig, tick: Tick) -> None:
-    """Train as PyTorch's DCGAN tutorial does: a DataLoader, float32, plain Adam, both players."""
+    """Train as PyTorch's DCGAN tutorial does: a DataLoader, float32, no tricks."""
     learner, data = build(config)
     torch.manual_seed(config.seed)
     device = _device(config)
-    game = game_of(learner.to(device))
-    (discriminator_rate, discriminator_betas), (rate, betas) = _adam_settings(config)
-    discriminator_adam = torch.optim.Adam(
-        game.discriminator.parameters(), lr=discriminator_rate, betas=discriminator_betas
-    )
-    generator_adam = torch.optim.Adam(game.generator.parameters(), lr=rate, betas=betas)
-    log: list[tuple[float, float]] = []
-    for real in _tutorial_batches(data, config.data.batch_size):
+    game = game_of(learner.to(device, memory_format=torch.contiguous_format))
+    optimizers = [
+        _plain_optimizer(moving, settings)
+        for moving, settings in zip(_parameters(game), _settings(config), strict=True)
+    ]
+    steps = minibatches_of(config)
+    log: list[list[float]] = []
+    batches = tutorial_batches(data, config)
+    while True:
         tick(learner, len(log))
-        real = real.to(device)
-        ones, zeros = torch.ones(len(real), device=device), torch.zeros(len(real), device=device)
+        minibatches = [moved(next(batches), device) for _ in range(steps)]
+        losses = play_round(game, minibatches, optimizers, None, frozen=[])
+        log.append([loss.item() for loss in losses])
 
-        discriminator_adam.zero_grad()
-        logits, _ = game.discriminator(real, recognise=False)
-        real_loss = binary_cross_entropy_with_logits(logits, ones)
-        real_loss.backward()
-        inputs, codes = game.prior(len(real), None, device)
-        fake = game.generator(inputs)
-        logits, recognised = game.discriminator(fake.detach())
-        fake_loss = binary_cross_entropy_with_logits(logits, zeros)
-        fake_loss = fake_loss + game.information(recognised, codes)
-        fake_loss.backward()
-        discriminator_adam.step()
 
-        generator_adam.zero_grad()
-        logits, recognised = game.discriminator(fake)
-        generator_loss = binary_cross_entropy_with_logits(logits, ones)
-        generator_loss = generator_loss + game.information(recognised, codes)
-        generator_loss.backward()
-        generator_adam.step()
-        log.append(((real_loss + fake_loss).item(), generator_loss.item()))
+def play_round(
+    game: Game,
+    minibatches: list[Real],
+    optimizers: Sequence[torch.optim.Optimizer],
+    rng: torch.Generator | None,
+    frozen: Sequence[Tensor],
+) -> list[Tensor]:
+    """Play a round: a step of the discriminator a minibatch, and one of the generator.
+
+    Args:
+        game: its players and rules.
+        minibatches: of real data, on their device.
+        optimizers: the discriminator's and the generator's.
+        rng: of the prior; None for the global generator.
+        frozen: parameters whose gradients the generator's step does not compute.
+
+    Returns:
+        Both players' last losses.
+    """
+    discriminator_step, generator_step = optimizers
+    if isinstance(game, UnrolledGAN):
+        game.optimizer = discriminator_step
+    for real in minibatches:
+        is_last = real is minibatches[-1]
+        with nullcontext() if is_last or not frozen else torch.no_grad():
+            given = game.prior(len(real.data), real, rng)
+            fake = game.generate(given)
+        discriminator_step.zero_grad()
+        loss = game.discriminator_loss(real, fake.detach(), given)
+        loss.backward()
+        discriminator_step.step()
+        torch.clear_autocast_cache()
+        game.after_discriminator_step()
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    generator_step.zero_grad()
+    generator_loss = game.generator_loss(real, fake, given)
+    generator_loss.backward()
+    generator_step.step()
+    torch.clear_autocast_cache()
+    for parameter in frozen:
+        parameter.requires_grad_(True)
+    return [loss, generator_loss]
 
 
 LOOPS: dict[str, Callable[[RunConfig, Tick], None]] = {
@@ -180,15 +171,28 @@ LOOPS: dict[str, Callable[[RunConfig, Tick], None]] = {
 }
 
 
-def _adam_settings(config: RunConfig) -> list[tuple[float, tuple[float, float]]]:
-    """Return learning rate and betas of the discriminator and of the generator."""
-    settings = []
-    for player in ("discriminator", "generator"):
-        optimizer: OptimizerConfig = getattr(config.model, f"{player}_optimizer")
-        if optimizer.name != "adam" or optimizer.weight_decay:
-            raise ValueError(f"the loops by hand know plain adam only, not {optimizer}")
-        settings.append((optimizer.learning_rate, (optimizer.betas[0], optimizer.betas[1])))
-    return settings
+def _parameters(game: Game) -> list[list[nn.Parameter]]:
+    """List what the discriminator's and what the generator's optimizer moves, each once."""
+    sides = [game.discriminator_players(), [game.generator]]
+    return [
+        list(dict.fromkeys(weights for player in side for weights in player.parameters()))
+        for side in sides
+    ]
+
+
+def _settings(config: RunConfig) -> list[OptimizerConfig]:
+    return [config.model.discriminator_optimizer, config.model.generator_optimizer]
+
+
+def _plain_optimizer(moving: list[nn.Parameter], config: OptimizerConfig) -> torch.optim.Optimizer:
+    """Build the optimizer as a tutorial does: neither fused nor over all weights at once."""
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.name == "adam":
+        betas = (config.betas[0], config.betas[1])
+        return torch.optim.Adam(moving, lr=rate, betas=betas, weight_decay=decay)
+    if config.name == "rmsprop":
+        return torch.optim.RMSprop(moving, lr=rate, weight_decay=decay)
+    return torch.optim.SGD(moving, lr=rate, weight_decay=decay)
 
 
 def _device(config: RunConfig) -> torch.device:
@@ -203,32 +207,3 @@ def _autocast(precision: str, device: torch.device) -> AbstractContextManager[An
     if precision != "bf16-mixed":
         raise ValueError(f"the bare loop knows 32-true and bf16-mixed, not {precision}")
     return torch.autocast(device.type, dtype=torch.bfloat16)
-
-
-def _tutorial_batches(data: IndexedData, size: int) -> Iterator[Tensor]:
-    """Yield shuffled batches without end, from torchvision's MNIST or a TensorDataset."""
-    if not isinstance(data, MNIST):
-        points, _ = data.training_data()
-        assert isinstance(points, Tensor)
-        batches = DataLoader(TensorDataset(points), size, shuffle=True)
-        while True:
-            for (batch,) in batches:
-                yield batch
-    scale = transforms.Compose(
-        [
-            transforms.Resize(data.config.size),
-            transforms.ToTensor(),
-            transforms.Normalize((0.5,), (0.5,)),
-        ]
-    )
-    with TemporaryDirectory() as root:
-        raw = Path(root, datasets.MNIST.__name__, "raw")
-        raw.mkdir(parents=True)
-        for name in embedded.MD5:
-            packed = (embedded.FOLDER / f"{name}.xz").read_bytes()
-            (raw / name).write_bytes(lzma.decompress(packed))
-        digits = datasets.MNIST(root, train=True, transform=scale)
-    images = DataLoader(digits, size, shuffle=True)
-    while True:
-        for batch, _ in images:
-            yield batch
