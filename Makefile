@@ -45,8 +45,8 @@ types: $(VENV)/.installed-dev ## Check types
 soak: $(VENV)/.installed-dev ## Kill, signal and starve runs for an hour; writes docs/reliability.md
 	OMP_NUM_THREADS=1 $(VENV)/bin/python tests/soak.py $(ARGS)
 
-benchmark: $(VENV)/.installed-dev ## Time a training step against a bare and a textbook loop
-	$(VENV)/bin/python benchmarks/step.py $(ARGS)
+benchmark: $(VENV)/.installed-dev ## Time everything, write docs/performance.md: ARGS="--peer PyTorch-GAN"
+	$(VENV)/bin/python benchmarks/performance.py $(ARGS)
 
 clean: ## Remove caches; runs and .venv stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

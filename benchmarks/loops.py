@@ -24,7 +24,7 @@ from torch import Tensor, default_generator, nn
 from gan_lightning.build import build
 from gan_lightning.learner import Learner
 from gan_lightning.optimization import OptimizerConfig, build_optimizer
-from gan_lightning.preflight import resolve_precision, rounds_per_batch
+from gan_lightning.preflight import resolve_precision, resolve_threads, rounds_per_batch
 from gan_lightning.randomness import derived_seed
 from gan_lightning.run import train
 from gan_lightning.schema import RunConfig
@@ -75,6 +75,7 @@ def trainer(config: RunConfig, tick: Tick) -> None:
 def bare(config: RunConfig, tick: Tick) -> None:
     """Train by hand, with all of our tricks and the same numbers, without Lightning and a log."""
     learner, data = build(config)
+    torch.set_num_threads(resolve_threads(config, data.spec.is_image))
     device = _device(config)
     layout = torch.channels_last if data.spec.is_image else torch.preserve_format
     game = game_of(learner.to(device, memory_format=layout))

@@ -25,8 +25,8 @@ __all__ = [
     "moved",
     "on_device",
     "rounds_of_rows",
-    "torchvision_mnist",
     "tutorial_batches",
+    "unpack_digits",
 ]
 
 
@@ -151,12 +151,17 @@ class SingleData(Dataset[Any]):
 
 
 def torchvision_mnist(root: Path, scale: Sequence[Any]) -> Dataset[Any]:
-    """Lay the embedded files out as torchvision wants them, and open them by its class."""
-    raw = Path(root, datasets.MNIST.__name__, "raw")
+    """Open the embedded digits by torchvision's class, from files in a folder."""
+    unpack_digits(root)
+    steps = [*scale, transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
+    digits: Dataset[Any] = datasets.MNIST(root, train=True, transform=transforms.Compose(steps))
+    return digits
+
+
+def unpack_digits(root: Path) -> None:
+    """Lay the embedded files out in a folder as torchvision's class wants them."""
+    raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name in embedded.MD5:
         packed = (embedded.FOLDER / f"{name}.xz").read_bytes()
         (raw / name).write_bytes(lzma.decompress(packed))
-    steps = [*scale, transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
-    digits: Dataset[Any] = datasets.MNIST(root, train=True, transform=transforms.Compose(steps))
-    return digits

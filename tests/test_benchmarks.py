@@ -1,3 +1,5 @@
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -5,11 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from conftest import CHECKOUT
 
 from gan_lightning.build import build
 from gan_lightning.config import load_config
 from gan_lightning.experiment_files import experiment_path, read_yaml
 from gan_lightning.gans import GANS
+from gan_lightning.networks import NETWORKS
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 UPDATES = 3
@@ -84,16 +88,76 @@ def test_textbook_loop_trains(loops, experiment):
     assert any(not torch.equal(value, before[name]) for name, value in after.items())
 
 
-def test_script_prints_a_row_an_experiment():
-    arguments = ["--experiments", "gan_ring", "--updates", "20", "--warmup-updates", "20"]
-    arguments += ["--repeats", "2", "--threads", "1", "--wandb", "offline"]
-    command = [sys.executable, str(BENCHMARKS / "step.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def test_what_is_measured_is_kept_and_made_a_page_of(tmp_path):
+    arguments = ["--only", "steps", "--experiments", "gan_ring", "--repeats", "2", "--threads", "1"]
+    script = "import step; step.PLANS['gan_ring'] = step.Plan(20, 20, 0.05)\n"
+    script += "import performance; performance.main()"
+    command = [sys.executable, "-c", script, *arguments, "--docs", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(BENCHMARKS), str(CHECKOUT)])}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
     assert done.returncode == 0, done.stderr
-    header, row, machine = done.stdout.splitlines()
-    assert row.split()[:2] == ["gan_ring", "100"]
-    assert "trainer/bare" in header
-    assert "torch" in machine
+    assert done.stdout.split()[:2] == ["gan_ring", "100"]
+    kept = json.loads((tmp_path / "performance.json").read_text())["steps"]["rows"]["gan_ring"]
+    assert set(kept["milliseconds"]) == {"trainer", "bare", "textbook"}
+    assert all(value > 0 for value in kept["milliseconds"].values())
+    page = (tmp_path / "performance.md").read_text()
+    assert "| gan_ring | 100 |" in page
+
+
+SCRIPT = """
+import argparse, numpy as np, torch
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+parser = argparse.ArgumentParser()
+parser.add_argument("--batch_size", type=int)
+parser.add_argument("--lr", type=float, default=2e-4)
+opt = parser.parse_args()
+def hidden(*widths):
+    layers = []
+    for before, after in zip(widths, widths[1:]):
+        norm = [nn.BatchNorm1d(after, 0.8)] if before != 100 and widths[0] == 100 else []
+        layers += [nn.Linear(before, after), *norm, nn.LeakyReLU(0.2)]
+    return layers
+generator = nn.Sequential(*hidden(100, 128, 256, 512, 1024), nn.Linear(1024, 784), nn.Tanh())
+discriminator = nn.Sequential(*hidden(784, 512, 256), nn.Linear(256, 1))
+digits = datasets.MNIST("nowhere", train=True, download=True, transform=transforms.Compose(
+    [transforms.ToTensor(), transforms.Normalize([0.5], [0.5])]))
+loss = nn.BCEWithLogitsLoss()
+for imgs, _ in DataLoader(digits, batch_size=opt.batch_size, shuffle=True):
+    print("a line that nobody reads")
+    ones, zeros = torch.ones(len(imgs), 1), torch.zeros(len(imgs), 1)
+    fake = generator(torch.tensor(np.random.normal(size=(len(imgs), 100))).float())
+    g_loss = loss(discriminator(fake), ones)
+    d_loss = SHARE * (loss(discriminator(imgs.flatten(1)), ones)
+                      + loss(discriminator(fake.detach()), zeros))
+"""
+
+
+@pytest.fixture
+def tables_put_back():
+    before = [(table, dict(table)) for table in (GANS, NETWORKS)]
+    yield
+    for table, entries in before:
+        table.clear()
+        table.update(entries)
+
+
+@pytest.mark.usefixtures("tables_put_back")
+@pytest.mark.parametrize(("share", "same"), [("0.5", True), ("0.6", False)])
+def test_a_peers_losses_are_compared_with_ours(share, same, monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from peers.same_work import same_losses
+
+    script = tmp_path / "implementations" / "gan" / "gan.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(SCRIPT.replace("SHARE", share))
+    before = Path.cwd()
+    assert (same_losses(tmp_path, "gan") < 1e-5) is same
+    assert Path.cwd() == before
+    assert not capsys.readouterr().out
 
 
 @pytest.fixture
