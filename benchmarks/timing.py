@@ -160,7 +160,10 @@ def _work(contestant: Contestant, connection: Connection[Any, Any]) -> None:
     """Train in this process, which is one contestant's; at the end say how much memory it took."""
     if contestant.loop in ("trainer", "bare"):
         from gan_lightning.machine import set_up_arithmetic
+        from gan_lightning.startup import quick_imports
 
+        with quick_imports():  # as the commands do: the collector leaves them alone afterwards
+            import loops  # noqa: F401
         set_up_arithmetic()
     from loops import LOOPS, Finished
 
