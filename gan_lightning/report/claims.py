@@ -44,7 +44,7 @@ def _reference(run: RunFacts, claim: Claim, runs: Sequence[RunFacts]) -> float |
         and claim.metric in other.measures
         and _is_of(other, name)
     ]
-    return mean(found) if found else f"not compared: needs a run of {name} beside it, as long"
+    return mean(found) if found else f"not compared: needs a run of {name}, as long, beside it"
 
 
 def _is_of(run: RunFacts, experiment: str) -> bool:

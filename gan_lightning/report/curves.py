@@ -18,7 +18,7 @@ class Curve:
     """Values of one figure.
 
     Args:
-        updates: generator updates, growing; not empty.
+        updates: generator updates, growing.
         values: as many; nan where one was no number.
     """
 
@@ -46,8 +46,10 @@ def read_curves(path: Path) -> dict[str, Curve]:
 
 
 def summed(curves: Sequence[Curve]) -> Curve:
-    """Add curves that were logged at the same updates, as the terms of a loss are."""
-    return Curve(curves[0].updates, [sum(v) for v in zip(*(c.values for c in curves), strict=True)])
+    """Add curves, as the terms of a loss are, at the updates that all of them have."""
+    values = [dict(zip(curve.updates, curve.values, strict=True)) for curve in curves]
+    updates = [update for update in values[0] if all(update in part for part in values)]
+    return Curve(updates, [sum(part[update] for part in values) for update in updates])
 
 
 def thinned(curve: Curve, most: int) -> Curve:

@@ -43,12 +43,14 @@ class Chart:
         figure: data and layout as plotly's script takes them; `meta.run` of a trace is the place
             of its run.
         wide: takes a row of its own.
+        note: under the title.
     """
 
     title: str
     alt: str
     figure: dict[str, Any]
     wide: bool = False
+    note: str = ""
 
 
 def colour(place: int) -> str:
@@ -74,7 +76,9 @@ def loss_charts(runs: Sequence[RunFacts]) -> list[Chart]:
     if not traces:
         return []
     alt = f"Losses by generator updates. {' '.join(said)}"
-    every = Chart("Losses of the players", alt, _figure(traces, legend=True), wide=True)
+    note = "Each player's loss is the sum of its terms." if terms else ""
+    figure = _laid_out(go.Figure(traces), legend=True)
+    every = Chart("Losses of the players", alt, figure, wide=True, note=note)
     return [every, *(_chart(name, runs, "lines") for name in terms)]
 
 
@@ -88,16 +92,24 @@ def _chart(name: str, runs: Sequence[RunFacts], mode: str) -> Chart:
     having = [(place, run) for place, run in enumerate(runs) if name in run.curves]
     traces = [_trace(run.curves[name], place, run.label, mode) for place, run in having]
     bounds = {
-        bound
-        for _, run in having
+        (run.label, colour(place), kind, bound)
+        for place, run in having
         for claim in run.claims
-        for bound in (claim.at_least, claim.at_most)
-        if claim.metric == name and bound is not None
+        for kind in ("at_least", "at_most")
+        if claim.metric == name and (bound := getattr(claim, kind)) is not None
     }
     said = [f"{run.label} {in_words(run.curves[name])}." for _, run in having]
-    said += [f"A claim's bound is {bound:g}." for bound in sorted(bounds)]
-    figure = _figure(traces, bounds=sorted(bounds))
-    return Chart(name, f"{name} by generator updates. {' '.join(said)}", figure)
+    figure = go.Figure(traces)
+    for label, shade, kind, bound in sorted(bounds):
+        words = f"{kind.replace('_', ' ')} {bound:g}"
+        said.append(f"A claim of {label} asks for {words}.")
+        figure.add_hline(
+            bound,
+            line={"dash": "dot", "width": 1.5, "color": shade},
+            annotation={"text": f"claim: {words}", "font": {"size": 11, "color": shade}},
+            annotation_position="top left" if kind == "at_least" else "bottom right",
+        )
+    return Chart(name, f"{name} by generator updates. {' '.join(said)}", _laid_out(figure))
 
 
 def _trace(curve: Curve, place: int, name: str, mode: str, dash: str = "solid") -> Any:
@@ -113,10 +125,7 @@ def _trace(curve: Curve, place: int, name: str, mode: str, dash: str = "solid") 
     )
 
 
-def _figure(
-    traces: list[Any], legend: bool = False, bounds: Sequence[float] = ()
-) -> dict[str, Any]:
-    figure = go.Figure(traces)
+def _laid_out(figure: Any, legend: bool = False) -> dict[str, Any]:
     figure.update_layout(
         showlegend=legend,
         legend=LEGEND,
@@ -126,12 +135,6 @@ def _figure(
         hovermode="x unified",
         hoverlabel={"namelength": -1},
     )
-    for bound in bounds:
-        figure.add_hline(
-            bound,
-            line={"dash": "dot", "width": 1.5, "color": "#868e96"},
-            annotation={"text": f"claim {bound:g}", "xanchor": "right", "font": {"size": 11}},
-        )
     return plain(figure)
 
 

@@ -13,7 +13,7 @@ function appearance() {
     style.getPropertyValue(name).trim());
   const changes = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    "font.color": text, "font.size": 12, "font.family": style.fontFamily || "sans-serif",
+    "font.color": text, "font.size": 12, "font.family": getComputedStyle(document.body).fontFamily,
     "hoverlabel.bgcolor": panel, "hoverlabel.font.color": text, "hoverlabel.bordercolor": line,
     dragmode: touch.matches ? false : "zoom",
   };
@@ -27,13 +27,20 @@ function appearance() {
   return changes;
 }
 
+/** Sets what a path with dots leads to. */
+function put(layout, path, value) {
+  const names = path.split(".");
+  const last = names.pop();
+  names.reduce((part, name) => (part[name] ??= {}), layout)[last] = value;
+}
+
 async function draw(chart) {
   const { data, layout } = content(chart.dataset.figure);
+  for (const [path, value] of Object.entries(appearance())) put(layout, path, value);
   await Plotly.newPlot(chart, data, layout, {
     responsive: true, displaylogo: false, displayModeBar: touch.matches ? false : "hover",
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
   });
-  await Plotly.relayout(chart, appearance());
 }
 
 /** Shows and hides a run in every chart, picture and card. */
@@ -112,9 +119,11 @@ function film(section, points) {
 }
 
 async function begin() {
-  await Promise.all(charts.map(draw));
-  for (const section of document.querySelectorAll(".film")) {
-    film(section, section.dataset.points ? content(section.dataset.points) : null);
+  const films = [...document.querySelectorAll(".film")];
+  for (const section of films) if (!section.dataset.points) film(section, null);
+  for (const chart of charts) await draw(chart);
+  for (const section of films) {
+    if (section.dataset.points) film(section, content(section.dataset.points));
   }
   for (const button of document.querySelectorAll(".runs button")) {
     button.addEventListener("click", () => choose(button));

@@ -71,6 +71,7 @@ def render(runs: Sequence[RunFacts]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    world.filters["sentence"] = lambda words: words[:1].upper() + words[1:]
     return world.get_template("page.html.j2").render(
         runs=runs,
         claims=claims,
