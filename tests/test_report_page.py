@@ -76,6 +76,9 @@ def test_a_page_is_whole_on_every_screen(opened: Opened, report: Path) -> None:
     assert {url.partition(":")[0] for url in opened.asked} <= {"file", "data", "blob"}
     assert [url for url in opened.asked if url.startswith("file")] == [report.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator("#measures tbody th").evaluate_all(
+        "all => all.every((one) => one.getBoundingClientRect().width > 60)"
+    )
     charts = page.locator("[data-figure]").count()
     assert charts >= 8
     assert page.locator("[data-figure] .main-svg").count() >= charts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -71,7 +72,7 @@ def render(runs: Sequence[RunFacts]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    world.filters["sentence"] = lambda words: words[:1].upper() + words[1:]
+    world.filters |= {"sentence": _sentence, "breakable": _breakable}
     return world.get_template("page.html.j2").render(
         runs=runs,
         claims=claims,
@@ -90,6 +91,15 @@ def render(runs: Sequence[RunFacts]) -> str:
         script_sources=" ".join(map(_source, scripts.values())),
         **{name: Markup(text) for name, text in scripts.items()},
     )
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _breakable(key: str) -> Markup:
+    """Let a key be broken after its dots, slashes and underscores, but no number."""
+    return Markup("<wbr>").join(re.split(r"(?<=[._/])(?=[A-Za-z])", key))
 
 
 def _file(name: str) -> str:
