@@ -25,7 +25,7 @@ class Opened:
     def __init__(self, browser: Browser, path: Path, *, still: bool = False, **screen: Any) -> None:
         self.page: Page = browser.new_context(**screen).new_page()
         if still:  # time passes when the test says so
-            self.page.clock.install()
+            self.page.clock.install(time=0)
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))
@@ -33,6 +33,8 @@ class Opened:
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.as_uri())
         self.page.wait_for_selector("html[data-ready]")
+        if still:
+            self.page.clock.pause_at(10_000)
 
 
 def until(page: Page, condition: str) -> None:
