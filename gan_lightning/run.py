@@ -35,7 +35,7 @@ from gan_lightning.preflight import (
     resolve_threads,
 )
 from gan_lightning.ranks import is_first_process
-from gan_lightning.run_folder import RUNS, RunFolder
+from gan_lightning.run_folder import RUNS, RunFolder, write_whole
 from gan_lightning.run_state import RunState, held, write_state
 from gan_lightning.schema import RunConfig, as_plain
 from gan_lightning.watching import default_callbacks, default_loggers, logged_to
@@ -250,6 +250,4 @@ def _write_network(folder: RunFolder, learner: Learner) -> None:
     network = learner.network_to_ship()
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
     name = "generator" if hasattr(learner, "generator") else "classifier"
-    partial = folder.path / f".{name}.partial"
-    partial.write_bytes(save_safetensors(tensors))
-    partial.replace(folder.path / f"{name}.safetensors")
+    write_whole(folder.path / f"{name}.safetensors", save_safetensors(tensors))

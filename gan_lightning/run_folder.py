@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -26,6 +27,12 @@ from gan_lightning.schema import RunConfig
 __all__ = ["RunFolder"]
 
 RUNS = Path("runs")
+
+STEP = "updates"
+"""Column of metrics.csv that says after how many updates a row was logged."""
+
+DRAWN = re.compile(r"(?P<kind>.+?)(_(?P<updates>\d+))?")
+"""Name of a picture, or of the points on it."""
 
 SMALLEST_RUN = 2**20
 """Bytes that any run needs."""
@@ -101,6 +108,21 @@ class RunFolder:
         """Text log."""
         return self.path / "log.txt"
 
+    def pictures(self) -> dict[str, dict[int, Path]]:
+        """List the pictures that have been drawn: kind -> update -> PNG file, in order."""
+        return self._drawn("*.png")
+
+    def points(self) -> dict[int, Path]:
+        """List the generated points that have been kept: update -> .npy file, in order."""
+        return self._drawn("*.npy").get("points", {})
+
+    def _drawn(self, pattern: str) -> dict[str, dict[int, Path]]:
+        found: dict[str, dict[int, Path]] = {}
+        for path in self.samples.glob(pattern):
+            if name := DRAWN.fullmatch(path.stem):
+                found.setdefault(name["kind"], {})[int(name["updates"] or 0)] = path
+        return {kind: dict(sorted(found[kind].items())) for kind in sorted(found)}
+
     def config(self, overrides: list[str] | None = None) -> RunConfig:
         """Read the run's resolved config back.
 
@@ -160,11 +182,19 @@ class RunFolder:
         rmtree(self.path, ignore_errors=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file as a whole: a reader sees the old text or the new."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Replace a file as a whole: a reader sees the old content or the new.
+
+    Raises:
+        OSError: the folder cannot be written or is full; the old content stays.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content if isinstance(content, bytes) else content.encode())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _new(path: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gan_lightning.schema import RunConfig, as_plain
 
-__all__ = ["decides", "deciding", "differences"]
+__all__ = ["decides", "deciding", "differences", "flat"]
 
 WITHOUT_EFFECT = (
     "title",
@@ -51,17 +51,17 @@ def differences(before: RunConfig, now: RunConfig) -> list[str]:
         before: config that a run was begun with.
         now: config that it is to go on with.
     """
-    old, new = (dict(_flat(deciding(config))) for config in (before, now))
+    old, new = (dict(flat(deciding(config))) for config in (before, now))
     keys = [key for key in {**old, **new} if not key.startswith(BESIDES)]
     return [
         f"{key} {old.get(key)} -> {new.get(key)}" for key in keys if old.get(key) != new.get(key)
     ]
 
 
-def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+def flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the leaves of nested dictionaries with their keys."""
     if not isinstance(value, dict):
         yield key, value
         return
     for name, part in value.items():
-        yield from _flat(part, f"{key}.{name}" if key else str(name))
+        yield from flat(part, f"{key}.{name}" if key else str(name))

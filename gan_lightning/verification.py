@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,15 +15,13 @@ from gan_lightning.errors import UserError
 from gan_lightning.experiment_files import experiment_names, experiment_path, read_yaml
 from gan_lightning.results import NAME, Results, read, read_all, results_folder
 from gan_lightning.results_page import number, spread
-from gan_lightning.run_folder import RUNS, RunFolder
+from gan_lightning.run_folder import RUNS, RunFolder, write_whole
 from gan_lightning.same_run import decides, deciding, differences
 from gan_lightning.schema import RunConfig
 from gan_lightning.seed_runs import Interrupted, seed_run
 from gan_lightning.tables import text_table
 
 __all__ = ["Request", "verify"]
-
-PICTURE = re.compile(r"(?P<kind>.+?)(_(?P<updates>\d+))?\.png")
 
 
 @dataclass(frozen=True)
@@ -213,14 +209,7 @@ def _table(results: Results, verdicts: list[Verdict]) -> str:
 
 def _copy_pictures(run: RunFolder, name: str, folder: Path) -> list[str]:
     """Copy the last picture of each kind that a run has drawn; return the files' names."""
-    latest: dict[str, tuple[int, Path]] = {}
-    for path in sorted(run.samples.glob("*.png")):
-        if found := PICTURE.fullmatch(path.name):
-            drawn = (int(found["updates"] or 0), path)
-            latest[found["kind"]] = max(latest.get(found["kind"], drawn), drawn)
-    for kind, (_, path) in latest.items():
-        target = folder / f"{name}-{kind}.png"
-        partial = target.with_name(f".{target.name}.partial")
-        shutil.copyfile(path, partial)
-        partial.replace(target)
-    return [f"{name}-{kind}.png" for kind in sorted(latest)]
+    latest = {kind: list(drawn.values())[-1] for kind, drawn in run.pictures().items()}
+    for kind, path in latest.items():
+        write_whole(folder / f"{name}-{kind}.png", path.read_bytes())
+    return [f"{name}-{kind}.png" for kind in latest]

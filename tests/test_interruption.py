@@ -63,6 +63,10 @@ def pictures_of(outcome: Outcome) -> list[str]:
     return sorted(path.name for path in outcome.folder.samples.glob("*.png"))
 
 
+def points_of(outcome: Outcome) -> dict[int, bytes]:
+    return {update: path.read_bytes() for update, path in outcome.folder.points().items()}
+
+
 def checkpoint_of(outcome: Outcome) -> dict[str, Any]:
     path = checkpoints(outcome.folder.checkpoints)[-1]
     content: dict[str, Any] = torch.load(str(path), weights_only=True)
@@ -98,6 +102,8 @@ def test_a_run_stopped_beside_training_is_resumed_to_the_same_bits(
     assert_equal(checkpoint_of(whole), checkpoint_of(rest))
     assert whole.folder.metrics.read_text() == rest.folder.metrics.read_text()
     assert pictures_of(whole) == pictures_of(rest)
+    assert points_of(whole) == points_of(rest)
+    assert list(points_of(rest)) == [4, 8, 10]
     assert whole.measures == pytest.approx(rest.measures, nan_ok=True)
 
 

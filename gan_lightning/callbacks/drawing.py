@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from pytorch_lightning import Trainer
 from gan_lightning.callbacks.cadence import Periodic
 from gan_lightning.learner import Learner
 from gan_lightning.loggers import WandbRun
+from gan_lightning.run_folder import write_whole
 
-__all__ = ["Array", "Drawn", "rendered", "show"]
+__all__ = ["Array", "Drawn", "keep_points", "rendered", "show"]
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -35,10 +37,20 @@ class Drawn(Periodic):
 def show(trainer: Trainer, learner: Learner, folder: Path, name: str, picture: Array) -> None:
     """Write a picture, uint8 (H, W, 3), into a folder and into the W&B run."""
     folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(folder / f"{name}_{learner.updates:07d}.png")
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "png")
+    write_whole(folder / f"{name}_{learner.updates:07d}.png", content.getvalue())
     for logger in trainer.loggers:
         if isinstance(logger, WandbRun):
             logger.log_picture(name, picture, f"{learner.updates:,} updates", learner.updates)
+
+
+def keep_points(folder: Path, name: str, points: np.ndarray[Any, Any]) -> None:
+    """Write points (N, 2) as `points_NAME.npy`, float32, for who draws them anew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    np.save(content, points.astype(np.float32), allow_pickle=False)
+    write_whole(folder / f"points_{name}.npy", content.getvalue())
 
 
 def rendered(figure: Any) -> Array:

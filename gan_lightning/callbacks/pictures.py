@@ -11,7 +11,7 @@ from pytorch_lightning import Trainer
 from torch import Tensor
 
 from gan_lightning.batch import Condition
-from gan_lightning.callbacks.drawing import Array, Drawn, rendered, show
+from gan_lightning.callbacks.drawing import Array, Drawn, keep_points, rendered, show
 from gan_lightning.data.base import as_held
 from gan_lightning.gans import GAN, InfoGAN
 from gan_lightning.learner import Learner
@@ -65,8 +65,11 @@ class TraversalGrid(Drawn):
 class Scatter(Drawn):
     """Draws generated points over real ones.
 
+    The points are kept beside each picture, `points_UPDATES.npy` and once `points_real.npy`,
+    float32 (N, 2); a row is made of the same latent throughout the run.
+
     Args:
-        folder: for the PNG files.
+        folder: for the PNG files and the points.
         every: updates between two pictures.
         real: points (N, 2).
     """
@@ -80,6 +83,8 @@ class Scatter(Drawn):
         if isinstance(learner, GAN) and trainer.is_global_zero:
             seed = derived_seed(learner.seed, "scatter")
             points = learner.sample(SCATTER_POINTS, seed=seed).data.cpu()
+            keep_points(self.folder, "real", self.real.numpy())
+            keep_points(self.folder, f"{learner.updates:07d}", points.numpy())
             picture = draw_scatter(self.real, points, f"after {learner.updates:,} updates")
             show(trainer, learner, self.folder, "scatter", picture)
 

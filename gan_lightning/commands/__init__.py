@@ -8,6 +8,7 @@ from gan_lightning.commands.claims import results, verify
 from gan_lightning.commands.data import prepare
 from gan_lightning.commands.experiments import list_experiments, show
 from gan_lightning.commands.models import evaluate, sample, traverse
+from gan_lightning.commands.report import compare, report
 from gan_lightning.commands.training import train
 
 __all__ = ["COMMANDS"]
@@ -21,5 +22,7 @@ COMMANDS: tuple[click.Command, ...] = (
     traverse,
     verify,
     results,
+    report,
+    compare,
     prepare,
 )

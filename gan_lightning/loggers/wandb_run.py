@@ -16,8 +16,8 @@ import numpy as np
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from gan_lightning.loggers.metrics_file import STEP
 from gan_lightning.loggers.sent_rows import SentRows
+from gan_lightning.run_folder import STEP
 from gan_lightning.schema import LogConfig
 
 __all__ = ["WandbRun", "wandb_mode"]

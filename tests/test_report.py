@@ -1,0 +1,364 @@
+"""What a report and a comparison say of runs, read without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import TinyRun, run_cli
+from hypothesis import given
+from hypothesis import strategies as st
+from mistakes import mistake
+from PIL import Image
+
+from gan_lightning.config import load_config, to_yaml
+from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.randomness import derived_seed
+from gan_lightning.report import films
+from gan_lightning.report.curves import Curve, read_curves, thinned
+from gan_lightning.report.facts import read_runs
+from gan_lightning.report.page import render
+from gan_lightning.report.tables import claims_of
+from gan_lightning.restore import load_learner
+from gan_lightning.run_folder import RunFolder
+from gan_lightning.run_state import RunState, held, write_state
+
+Trained = Callable[[str], TinyRun]
+
+
+class Reader(HTMLParser):
+    """Finds the parts of a page, and the words outside of scripts and styles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.parts: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self._silent = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.parts.append((tag, dict(attrs)))
+        self._silent = tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = False
+
+    def handle_data(self, data: str) -> None:
+        self.words += "" if self._silent else data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.parts if name == tag]
+
+    @property
+    def sections(self) -> set[str]:
+        return {str(part["id"]) for part in self.all("section")}
+
+
+def report_of(*runs: str | Path) -> Reader:
+    return Reader(render(read_runs([str(run) for run in runs])))
+
+
+def made_up(
+    folder: Path, experiment: str, measures: dict[str, float] | None, *overrides: str
+) -> Path:
+    """Write what a run of an experiment as it is shipped leaves, but for models and pictures."""
+    folder.mkdir(parents=True)
+    config = load_config(read_yaml(experiment_path(experiment)), overrides)
+    (folder / "config.yaml").write_text(to_yaml(config))
+    write_state(folder, RunState(config.trainer.max_steps, 60, measures))
+    return folder
+
+
+KINDS = {
+    "gan_ring": {"points"},
+    "wgan_ring": {"points", "film-weights"},
+    "dirac_vanilla": {"film-portrait"},
+    "infogan_mnist": {"film-samples", "film-traversal"},
+    "cogan_edges": {"film-samples", "film-traversal", "film-pairs"},
+    "pix2pix_edges_mnist": {"film-translations"},
+    "adversarial_fgsm_mnist": {"film-attacked"},
+}
+
+
+@pytest.mark.parametrize("experiment", KINDS)
+def test_every_kind_of_run(experiment: str, trained: Trained) -> None:
+    run = trained(experiment)
+    page = report_of(run.folder)
+    always = {"runs", "curves", "measures", "configs", "environment"}
+    assert page.sections - {"claims"} == always | KINDS[experiment]
+    pictures = RunFolder(run.folder).pictures()
+    shown = {part["data-update"] for part in page.all("img")}
+    drawn = {str(update) for kind in pictures if kind != "scatter" for update in pictures[kind]}
+    assert shown == drawn
+    assert all(part["alt"] for part in page.all("img"))
+    assert "Finished after 4 updates" in page.words
+    for name in json.loads((run.folder / "measures.json").read_text()):
+        assert name in page.words
+    charts = [part for part in page.all("div") if "data-figure" in part]
+    assert len(charts) >= 2
+    assert all(part["aria-label"] for part in charts)
+
+
+def test_the_same_runs_give_the_same_bytes(
+    ring_run: TinyRun, infogan_run: TinyRun, tmp_path: Path
+) -> None:
+    files = [tmp_path / "a.html", tmp_path / "there" / "b.html"]
+    for file in files:
+        words = [str(ring_run.folder), str(infogan_run.folder), "--output", str(file)]
+        outcome = run_cli("report", *words)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert outcome.out.startswith(f"wrote {file}, ")
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert 4e6 < files[0].stat().st_size < 10e6
+
+
+def test_points_are_kept_of_one_latent(ring_run: TinyRun) -> None:
+    folder = RunFolder(ring_run.folder)
+    kept = folder.points()
+    assert list(kept) == [2, 4]
+    learner, data, _ = load_learner(folder)
+    again = learner.sample(2500, seed=derived_seed(learner.seed, "scatter")).data  # type: ignore[operator]
+    np.testing.assert_array_equal(np.load(kept[4]), again.numpy())
+    assert not np.array_equal(np.load(kept[2]), again.numpy())
+    real = np.load(folder.samples / "points_real.npy")
+    np.testing.assert_array_equal(real, data.test_data().data[:2500].numpy())
+    assert real.dtype == np.float32
+
+
+def test_a_run_that_kept_no_points_shows_its_pictures(ring_run: TinyRun, tmp_path: Path) -> None:
+    old = shutil.copytree(ring_run.folder, tmp_path / "old")
+    for path in old.glob("samples/*.npy"):
+        path.unlink()
+    assert "film-scatter" in report_of(old).sections
+    both = report_of(old, ring_run.folder)
+    assert {"film-scatter", "points"} <= both.sections
+    assert {part["alt"].split(" at ")[0] for part in both.all("img")} == {"Points of old"}
+
+
+def test_files_that_cannot_be_read_are_left_out(infogan_run: TinyRun, tmp_path: Path) -> None:
+    run = shutil.copytree(infogan_run.folder, tmp_path / "run")
+    broken = run / "samples" / "samples_0000004.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    (run / "samples" / "points_0000002.npy").write_bytes(b"\x93NUMPY")
+    (run / "samples" / "notes.png").write_bytes(b"")
+    (run / "environment.json").write_text("{")
+    (run / "metrics.csv").write_bytes((run / "metrics.csv").read_bytes()[:-9] + b"\n3,\xff")
+    page = report_of(run)
+    shown = [part["data-update"] for part in page.all("img") if "Samples" in str(part["alt"])]
+    assert shown == ["2"]
+    assert "It was not recorded." in page.words
+
+
+def test_a_run_that_has_measured_nothing(tmp_path: Path) -> None:
+    run = made_up(tmp_path / "young", "gan_ring", None)
+    write_state(run, RunState())
+    page = report_of(run)
+    assert "Stopped at update 0 of 6,000" in page.words
+    assert "Nothing has been measured yet." in page.words
+    assert "Nothing has been logged yet." in page.words
+    assert "Not judged before the run's end" in page.words
+    with held(run):
+        assert "In training, at update 0 of 6,000" in report_of(run).words
+
+
+def test_an_unfinished_run_shows_its_latest_measures(tmp_path: Path) -> None:
+    run = made_up(tmp_path / "run", "gan_ring", None)
+    write_state(run, RunState(400, 90))
+    rows = "updates,loss/generator/adversarial,modes/covered\n200,0.5,3\n400,nan,7\n450,0.25,\n"
+    (run / "metrics.csv").write_text(rows)
+    (facts,) = read_runs([str(run)])
+    assert (facts.updates, facts.measures, facts.measured_at) == (450, {"modes/covered": 7}, 400)
+    words = " ".join(report_of(run).words.split())
+    assert "Stopped at update 450 of 6,000" in words
+    assert "run: latest, at update 400." in words
+
+
+def test_words_of_a_run_stay_words(ring_run: TinyRun, tmp_path: Path) -> None:
+    bad = "</script><script>alert(1)</script>"
+    run = shutil.copytree(ring_run.folder, tmp_path / "<b onclick=alert(1)>&amp;{{ 7*7 }}")
+    config = (run / "config.yaml").read_text()
+    title = "title: Standard GAN on a ring of 8 Gaussians"
+    assert title in config
+    (run / "config.yaml").write_text(config.replace(title, f"title: {bad}"))
+    page = report_of(run)
+    assert len(page.all("script")) == len(report_of(ring_run.folder).all("script"))
+    assert not page.all("b")
+    assert bad in page.words
+    assert run.name in page.words
+
+
+def test_only_what_differs_between_configs(tmp_path: Path) -> None:
+    runs = [
+        made_up(tmp_path / name, "gan_ring", {"modes/covered": 8}, *overrides)
+        for name, overrides in (("a", ()), ("b", ("seed=3", "network.dropout=0.5")))
+    ]
+    page = render(read_runs([str(run) for run in runs]))
+    table = page.split('id="configs"')[1].split("<details>")[0]
+    cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[dh] ?.*?</t[dh]>", table)]
+    assert cells[3:] == ["seed", "0", "3", "network.dropout", "0.0", "0.5"]
+    assert (
+        "Nothing: all values are the same."
+        in report_of(runs[0], shutil.copytree(runs[0], tmp_path / "c")).words
+    )
+
+
+COMPARED = "packed_ring"
+
+
+@pytest.mark.parametrize(
+    ("reference", "overrides", "holds", "said"),
+    [
+        (3.0, ["seed=5"], True, "holds: above gan_ring's 3"),
+        (9.0, [], False, "does not hold: above gan_ring's 9"),
+        (3.0, ["trainer.max_steps=5"], None, "not compared: needs a run of gan_ring"),
+        (3.0, ["network.dropout=0.5"], None, "not compared: needs a run of gan_ring"),
+    ],
+)
+def test_a_claim_that_compares_takes_the_run_beside_it(
+    reference: float, overrides: list[str], holds: bool | None, said: str, tmp_path: Path
+) -> None:
+    budget = f"trainer.max_steps={read_yaml(experiment_path('gan_ring'))['trainer']['max_steps']}"
+    packed = made_up(tmp_path / "packed", COMPARED, {"modes/covered": 7.0}, budget)
+    ring = made_up(tmp_path / "ring", "gan_ring", {"modes/covered": reference}, *overrides)
+    found = [c for c in claims_of(read_runs([str(packed), str(ring)])) if c.run == "packed"]
+    compared = next(claim for claim in found if "gan_ring" in claim.asked)
+    assert compared.holds is holds
+    assert compared.verdict.startswith(said)
+
+
+def test_runs_are_named_by_as_little_as_tells_them_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    times = ("2026-11-23_10-00-00", "2026-11-23_11-00-00")
+    for run in (*(f"runs/gan_ring/{time}" for time in times), "x/same", "y/same", "own"):
+        made_up(Path(run), "gan_ring", {})
+    assert [run.label for run in read_runs(["gan_ring", "own", "x/same"])] == [
+        "gan_ring",
+        "own",
+        "same",
+    ]
+    found = [run.label for run in read_runs([*Path("runs/gan_ring").glob("*"), "x/same", "y/same"])]  # type: ignore[list-item]
+    assert sorted(found[:2]) == [f"gan_ring/{time}" for time in times]
+    assert found[2:] == ["x/same", "y/same"]
+
+
+def test_pictures_stay_within_what_a_page_can_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made_up(tmp_path / "run", "gan_mnist", {})
+    (run / "samples").mkdir()
+    rng = np.random.default_rng(0)
+    for update in range(100, 6100, 100):
+        noise = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(run / "samples" / f"samples_{update:07d}.png")
+    runs = read_runs([str(run)])
+
+    def updates() -> list[int]:
+        return films.films(runs, {})[0].updates
+
+    many = updates()
+    assert len(many) == films.MOST_SHOTS
+    assert (many[0], many[-1]) == (100, 6000)
+    size = sum(len(shot.content) for shot in films.films(runs, {})[0].shots[0])
+    monkeypatch.setattr(films, "PICTURE_BYTES", size // 3)
+    few = updates()
+    assert len(few) == films.MOST_SHOTS // 4
+    assert few[-1] == 6000
+    monkeypatch.setattr(films, "PICTURE_BYTES", 1)
+    assert updates() == [6000]
+
+
+NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False) | st.just(nan)  # torch flushes subnormals
+
+
+@given(
+    st.lists(NUMBERS, min_size=1, max_size=300),
+    st.integers(4, 50),
+)
+def test_a_thinned_curve_keeps_its_ends_and_extremes(values: list[float], most: int) -> None:
+    whole = Curve(range(1, len(values) + 1), values)
+    few = thinned(whole, most)
+    assert len(few.updates) <= most + 2
+    assert (few.updates[0], few.updates[-1]) == (1, len(values))
+    assert list(few.updates) == sorted(set(few.updates))
+    np.testing.assert_array_equal([values[update - 1] for update in few.updates], few.values)
+    finite = [value for value in values if value == value]
+    if finite:
+        assert {min(finite), max(finite)} <= set(few.values)
+
+
+def test_rows_that_a_kill_has_cut(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    assert read_curves(path) == {}
+    path.write_text("updates,a,b\n1,2,\n2,,nan\n3,4,5,6\nx,1,1\n4,7")
+    curves: dict[str, Any] = read_curves(path)
+    assert list(curves["a"].updates) == [1, 3, 4]
+    assert list(curves["a"].values) == [2, 4, 7]
+    assert list(curves["b"].updates) == [2, 3]
+
+
+# --- compare
+
+
+def test_compare_lays_runs_side_by_side(tmp_path: Path) -> None:
+    first = made_up(tmp_path / "first", "gan_ring", {"modes/covered": 7.0, "a": 0.25})
+    second = made_up(
+        tmp_path / "second", "unrolled_ring", {"modes/covered": 8.0, "a": float("nan")}
+    )
+    third = made_up(tmp_path / "third", "gan_ring", None, "seed=1")
+    (third / "metrics.csv").write_text("updates,modes/covered\n10,4\n")
+    outcome = run_cli("compare", str(first), str(second), str(third))
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = [re.split(r"  +", line) for line in outcome.out.splitlines()]
+    for expected in (
+        ["", "first", "second", "third"],
+        ["updates", "6,000", "25,000", "6,000 of 6,000"],
+        ["modes/covered", "7", "8", "4*"],
+        ["a", "0.25", "none", "-"],
+        ["first", "modes/covered <= 7.9", "6.3 ± 0.5", "7", "holds: at most 7.9"],
+        ["seed", "0", "0", "1"],
+        ["model.name", "gan", "unrolled", "gan"],
+    ):
+        assert expected in lines, expected
+    assert ["* the latest measures of a run that has not ended"] in lines
+    assert not any(line[0] in ("title", "paper", "data.name") for line in lines)
+
+
+def test_runs_that_have_measured_nothing_are_compared(tmp_path: Path) -> None:
+    runs = [str(made_up(tmp_path / name, "gan_ring", None)) for name in ("a", "b")]
+    outcome = run_cli("compare", *runs)
+    assert outcome.code == 0
+    assert "nothing has been measured yet" in outcome.out
+
+
+# --- mistakes
+
+
+@pytest.mark.usefixtures("empty_folder")
+def test_mistakes() -> None:
+    run = str(made_up(Path("run"), "gan_ring", {"modes/covered": 8}))
+    Path("folder").mkdir()
+    Path("file").touch()
+    mistake(["report", "nowhere"], "there is no run 'nowhere': there are no runs yet")
+    mistake(["report"], "Missing argument 'RUN…'", "`gan-lightning report --help`")
+    mistake(["report", run, "./run"], "run run is named twice; name each run once")
+    mistake(
+        ["report", run, "--output", "folder"], "cannot write folder: it is a folder", "--output"
+    )
+    mistake(["report", run, "--output", "."], "cannot write .: it is a folder")
+    mistake(["report", run, "--output", "file/x.html"], "cannot write file/x.html", "--output")
+    mistake(["compare", run], "compare needs two runs or more; `report` shows one")
+    mistake(["compare", run, "run/"], "named twice")
+    mistake(["compare", run, "elsewhere"], "there is no run 'elsewhere'")
+    for damage, said in (("a: [", "is not valid YAML"), ("claims: [{x: 1}]", "has a claim")):
+        Path("run/config.yaml").write_text(damage)
+        mistake(["report", run], "run/config.yaml", said)
