@@ -1,0 +1,21 @@
+"""Notebooks become pages, as they were committed: their cells and their outputs."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from nbconvert import MarkdownExporter
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Put a page, and the pictures of its cells, beside each notebook."""
+    for notebook in [file for file in files if file.src_uri.endswith(".ipynb")]:
+        text, resources = MarkdownExporter().from_filename(notebook.abs_src_path)
+        place = PurePosixPath(notebook.src_uri)
+        page = File.generated(config, str(place.with_suffix(".md")), content=text)
+        files.append(page)
+        for name, content in resources["outputs"].items():
+            files.append(File.generated(config, str(place.with_name(name)), content=content))
+    return files
