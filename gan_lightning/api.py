@@ -37,9 +37,7 @@ def train(experiment: str, *overrides: str, output: Path | str | None = None) ->
     return train_run(config, path.stem, None if output is None else Path(output))
 
 
-def load(
-    run: Path | str, checkpoint: str = "latest"
-) -> tuple[Learner, IndexedData, RunConfig]:
+def load(run: Path | str, checkpoint: str = "latest") -> tuple[Learner, IndexedData, RunConfig]:
     """Load a run's model, in evaluation mode, with its data and its config.
 
     Args:

@@ -1,11 +1,13 @@
-"""The pages of the lecture take their code, claims and experiments from where those are made.
+"""The pages take their code, claims, experiments and commands from where those are made.
 
-A paragraph that is a link with one of three titles is replaced by what it links to. Elsewhere, as on
-the page of a repository, it is that link.
+A paragraph that is a link with one of these titles is replaced by what it links to. Elsewhere, as
+on the page of a repository, it is that link.
 
     [`StandardGAN.generator_loss`](../../gan_lightning/gans/gan.py "code")
-    [the claims](../results.md "claims")
-    [the experiments](../../experiments "experiments")
+    [the claims of a topic](../results.md "claims")
+    [the experiments of a topic](../../experiments "experiments")
+    [the topics](../../gan_lightning/lecture.py "topics")
+    [the commands](../../gan_lightning/cli.py "commands")
 """
 
 from __future__ import annotations
@@ -17,11 +19,14 @@ from functools import cache
 from pathlib import Path
 from textwrap import dedent
 
+import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 
+from gan_lightning.cli import cli
+from gan_lightning.commands import COMMANDS
 from gan_lightning.experiment_files import experiment_names, read_yaml
 from gan_lightning.lecture import TOPICS, Topic
 from gan_lightning.results import Results, read_all
@@ -54,12 +59,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             "claims": lambda: _claims(_topic(page)),
             "experiments": lambda: _experiments(_topic(page)),
             "topics": _topics,
+            "commands": _commands,
         }
         if found["kind"] not in makers:
             raise PluginError(f"{page.file.src_uri}: {found[0]} is none of {', '.join(makers)}")
         return makers[found["kind"]]()
 
-    return FILE_OF_BLOCK.sub(r'```\1 title="\2"', TAKEN.sub(taken, markdown))
+    return TAKEN.sub(taken, FILE_OF_BLOCK.sub(r'```\1 title="\2"', markdown))
 
 
 def _target(page: Page, link: str) -> Path:
@@ -108,7 +114,9 @@ def _source(source: str, node: ast.stmt) -> str:
     kept = list(range(first, (node.end_lineno or first) + 1))
     if ast.get_docstring(node) is not None:
         docstring = node.body[0]
-        kept = [line for line in kept if not docstring.lineno <= line <= (docstring.end_lineno or 0)]
+        kept = [
+            line for line in kept if not docstring.lineno <= line <= (docstring.end_lineno or 0)
+        ]
     return dedent("\n".join(lines[line - 1] for line in kept))
 
 
@@ -139,9 +147,21 @@ def _experiments(topic: Topic) -> str:
 
 
 def _topics() -> str:
-    """List the topics in their order."""
-    rows = [("topic", "experiments")]
-    for topic in TOPICS:
-        names = ", ".join(f"`{name}`" for name in topic.experiments)
-        rows.append((f"[{topic.title}]({topic.slug}.md)", names))
-    return markdown_table(rows)
+    """Give each topic's idea, equations and experiments, in their order."""
+    return "\n\n".join(
+        f"## [{topic.title}]({topic.slug}.md)\n\n{topic.idea}\n\n$$\n{topic.equations}\n$$\n\n"
+        + ", ".join(f"`{name}`" for name in topic.experiments)
+        for topic in TOPICS
+    )
+
+
+def _commands() -> str:
+    """Print what each command says of itself when it is asked for help."""
+    whole = click.Context(cli, info_name="gan-lightning", max_content_width=88, terminal_width=88)
+    contexts = [
+        click.Context(command, parent=whole, info_name=command.name) for command in COMMANDS
+    ]
+    return "\n\n".join(
+        f"## {context.info_name}\n\n```text\n{context.get_help()}\n```"
+        for context in [whole, *contexts]
+    )
