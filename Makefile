@@ -6,7 +6,7 @@ EXP    ?= infogan_mnist
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install train verify results test soak lint types benchmark clean
+.PHONY: help install train verify results test soak lint types benchmark docs docs-serve clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,6 +19,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 install: $(VENV)/.installed ## Make .venv and install the package into it
@@ -48,6 +52,12 @@ soak: $(VENV)/.installed-dev ## Kill, signal and starve runs for an hour; writes
 benchmark: $(VENV)/.installed-dev ## Time everything, write docs/performance.md: ARGS="--peer PyTorch-GAN"
 	$(VENV)/bin/python benchmarks/performance.py $(ARGS)
 
+docs: $(VENV)/.installed-docs ## Build the documentation's site into site/, without a warning
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
+docs-serve: $(VENV)/.installed-docs ## Show it at http://127.0.0.1:8000 while it is being written
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs serve
+
 clean: ## Remove caches; runs and .venv stay
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis dist site
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,70 @@
+"""The commands as functions, for notebooks and scripts: `gan_lightning.train("gan_ring")`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gan_lightning.config import load_config
+from gan_lightning.data import IndexedData
+from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.generation import evaluate_run
+from gan_lightning.learner import Learner
+from gan_lightning.restore import load_learner
+from gan_lightning.run import Outcome
+from gan_lightning.run import train as train_run
+from gan_lightning.run_folder import RunFolder
+from gan_lightning.schema import RunConfig
+
+__all__ = ["evaluate", "load", "train"]
+
+
+def train(experiment: str, *overrides: str, output: Path | str | None = None) -> Outcome:
+    """Train an experiment, as `gan-lightning train EXP key=value …` does.
+
+    Args:
+        experiment: its name, or the path of its YAML.
+        overrides: `key=value`, as `trainer.max_steps=500`.
+        output: folder of the run; by default runs/EXPERIMENT/<time>.
+
+    Returns:
+        The run's folder, its updates and seconds, and what was measured at its end.
+
+    Raises:
+        UserError: a mistake, said in one line.
+    """
+    path = experiment_path(experiment)
+    config = load_config(read_yaml(path), overrides)
+    return train_run(config, path.stem, None if output is None else Path(output))
+
+
+def load(run: Path | str, checkpoint: str = "latest") -> tuple[Learner, IndexedData, RunConfig]:
+    """Load a run's model, in evaluation mode, with its data and its config.
+
+    Args:
+        run: its folder, or an experiment's name for its latest run.
+        checkpoint: `latest`, or `best`.
+
+    Raises:
+        UserError: there is no such run, or it has no such checkpoint.
+    """
+    return load_learner(RunFolder.find(str(run)), checkpoint)
+
+
+def evaluate(
+    run: Path | str, *overrides: str, count: int | None = None, checkpoint: str = "latest"
+) -> dict[str, float]:
+    """Measure a run's model again, as `gan-lightning evaluate RUN` does.
+
+    Args:
+        run: its folder, or an experiment's name for its latest run.
+        overrides: `key=value`, of how it is measured or where its data are.
+        count: data to generate; None for what the run's config says.
+        checkpoint: `latest`, or `best`.
+
+    Returns:
+        Measures by name.
+
+    Raises:
+        UserError: there is no such run, or an override is of something else.
+    """
+    return evaluate_run(str(run), count, checkpoint, overrides)

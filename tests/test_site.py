@@ -1,0 +1,240 @@
+"""The documentation's site, built once as `make docs` builds it."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from conftest import CHECKOUT
+
+from gan_lightning.commands import COMMANDS
+from gan_lightning.config import load_config
+from gan_lightning.errors import UserError
+from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.lecture import TOPICS
+from gan_lightning.results import read_all, results_folder
+
+pytest.importorskip("mkdocs")
+PAGES = CHECKOUT / "docs" / "lecture"
+COMMAND = re.compile(r"gan-lightning (?:train|show) [^`\n]*")
+
+
+@dataclass
+class Html:
+    """What a page links to, loads, and says."""
+
+    links: list[str] = field(default_factory=list)
+    loaded: list[str] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    pictures: list[dict[str, str | None]] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    text: str = ""
+
+
+class Reader(HTMLParser):
+    """Collects them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.page = Html()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.page.tags.append(tag)
+        self.page.ids |= {value for key in ("id", "name") if (value := given.get(key))}
+        if tag == "a" and (link := given.get("href")):
+            self.page.links.append(link)
+        elif source := given.get("src") or (tag == "link" and given.get("href")):
+            self.page.loaded.append(source)
+        if tag == "img":
+            self.page.pictures.append(given)
+
+    def handle_data(self, data: str) -> None:
+        self.page.text += data
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    process = subprocess.run(
+        command, cwd=CHECKOUT, env=environment, check=False, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert "WARNING" not in process.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[Path, Html]:
+    found = {}
+    for path in site.rglob("*.html"):
+        reader = Reader()
+        reader.feed(path.read_text(encoding="utf-8"))
+        found[path] = reader.page
+    return found
+
+
+def target_of(link: str, page: Path, site: Path) -> Path:
+    path = unquote(urlsplit(link).path)
+    place = site / path.lstrip("/") if path.startswith("/") else page.parent / path
+    place = page if not path else place.resolve()
+    return place / "index.html" if place.is_dir() else place
+
+
+def test_all_links_anchors_and_pictures_are_there(pages: dict[Path, Html], site: Path) -> None:
+    missing = []
+    for page, html in pages.items():
+        for link in [*html.links, *html.loaded]:
+            if urlsplit(link).scheme:
+                continue
+            target, fragment = target_of(link, page, site), urlsplit(link).fragment
+            known = pages[target].ids if target in pages else set()
+            if not target.is_file() or (fragment and unquote(fragment) not in known):
+                missing.append(f"{page.relative_to(site)}: {link}")
+    assert not missing
+    assert sum(len(html.pictures) for html in pages.values()) > 100
+
+
+def test_nothing_is_loaded_from_elsewhere(pages: dict[Path, Html]) -> None:
+    assert not [link for html in pages.values() for link in html.loaded if urlsplit(link).netloc]
+
+
+def test_each_picture_says_what_it_shows(pages: dict[Path, Html]) -> None:
+    assert all(picture.get("alt") for html in pages.values() for picture in html.pictures)
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.slug)
+def test_each_topic_has_its_page(topic: Any, pages: dict[Path, Html], site: Path) -> None:
+    html = pages[site / "lecture" / topic.slug / "index.html"]
+    assert (PAGES / f"{topic.slug}.md").read_text().startswith(f"# {topic.title}\n")
+    for name in topic.experiments:
+        assert f"gan-lightning train {name}" in html.text
+    assert "math" in html.tags
+    assert "figure" in html.tags or html.pictures
+    assert not re.search(r"\$\$|\\[(\[]", html.text), "an equation was not converted"
+    for heading in ("The equations", "In code", "Run it", "What came out", "Try next"):
+        assert heading in html.text
+
+
+def test_no_page_of_the_lecture_is_without_a_topic() -> None:
+    assert {path.stem for path in PAGES.glob("*.md")} == {"index", *(t.slug for t in TOPICS)}
+
+
+def test_pages_show_the_verdicts_of_the_results(pages: dict[Path, Html], site: Path) -> None:
+    known = read_all(results_folder())
+    for topic in TOPICS:
+        text = pages[site / "lecture" / topic.slug / "index.html"].text
+        for results in known:
+            if results.experiment in topic.experiments:
+                assert all(verdict.said in text for verdict in results.verdicts(known))
+        measured = {results.name for results in known}
+        assert ("Not measured yet" in text) == (not measured.issuperset(topic.experiments))
+
+
+def test_the_reference_has_every_command(pages: dict[Path, Html], site: Path) -> None:
+    html = pages[site / "reference" / "command-line" / "index.html"]
+    for command in COMMANDS:
+        assert command.name in html.ids
+        assert f"Usage: gan-lightning {command.name}" in html.text
+
+
+def test_the_readme_leads_to_every_topic_and_to_nothing_that_is_not_there() -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", (CHECKOUT / "README.md").read_text())
+    files = [link for link in links if not urlsplit(link).scheme]
+    assert {f"docs/lecture/{topic.slug}.md" for topic in TOPICS} <= set(files)
+    assert [link for link in files if not (CHECKOUT / link).exists()] == []
+
+
+def commands_of_the_pages() -> list[str]:
+    pages = sorted((CHECKOUT / "docs").rglob("*.md"))
+    text = "\n".join(page.read_text() for page in pages if page.name != "results.md")
+    joined = re.sub(r"`gan-lightning [^`]*`", lambda found: found[0].replace("\n", " "), text)
+    lines = dict.fromkeys(line.split("#")[0].strip() for line in COMMAND.findall(joined))
+    return [line for line in lines if line.split()[2:] and line.split()[2].islower()]
+
+
+@pytest.mark.parametrize("line", commands_of_the_pages())
+def test_each_command_on_a_page_is_one_that_the_project_takes(line: str) -> None:
+    _, _, experiment, *words = shlex.split(line)
+    overrides = [word for word in words if re.match(r"[a-z_.]+=", word)]
+    load_config(read_yaml(experiment_path(experiment)), overrides)
+
+
+def test_a_wrong_command_would_be_found() -> None:
+    assert len(commands_of_the_pages()) > 40
+    with pytest.raises(UserError, match="max_step"):
+        test_each_command_on_a_page_is_one_that_the_project_takes(
+            "gan-lightning train gan_ring trainer.max_step=5"
+        )
+
+
+def hook() -> Any:
+    path = CHECKOUT / "docs" / "hooks" / "taken.py"
+    spec = importlib.util.spec_from_file_location("taken", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_code_comes_from_the_source_and_a_wrong_name_ends_the_build() -> None:
+    from mkdocs.exceptions import PluginError
+
+    path = CHECKOUT / "gan_lightning" / "losses.py"
+    shown = hook()._code(path, "`wasserstein_critic`")
+    assert "return fake_scores.float().mean() - real_scores.float().mean()" in shown
+    assert "Lipschitz" not in shown, "docstrings are in the reference"
+    with pytest.raises(PluginError, match=r"losses\.py defines no wasserstein_critics"):
+        hook()._code(path, "`wasserstein_critics`")
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("place", ["lecture/wasserstein/", "results/"])
+def test_a_browser_shows_it_without_errors_or_requests_elsewhere(
+    place: str, address: str, browser: Any
+) -> None:
+    errors: list[str] = []
+    elsewhere: list[str] = []
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.startswith((address, "data:", "blob:"))
+            else elsewhere.append(asked.url)
+        ),
+    )
+    page.goto(address + place, wait_until="networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390, "wider than a phone"
+    broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
+    assert page.evaluate(broken) == []
+    page.close()
+    assert not errors
+    assert not elsewhere
