@@ -8,6 +8,7 @@ from gan_lightning.commands.claims import results, verify
 from gan_lightning.commands.data import prepare
 from gan_lightning.commands.experiments import list_experiments, show
 from gan_lightning.commands.models import evaluate, sample, traverse
+from gan_lightning.commands.playing import play
 from gan_lightning.commands.training import train
 
 __all__ = ["COMMANDS"]
@@ -22,4 +23,5 @@ COMMANDS: tuple[click.Command, ...] = (
     verify,
     results,
     prepare,
+    play,
 )
