@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from browser import browser as browser
 
 pytest.register_assert_rewrite("mistakes")
 

@@ -108,10 +108,12 @@ element.querySelector("[name=undo]").addEventListener("click", () => {
   tell();
 });
 for (const example of element.querySelectorAll(".examples button")) {
-  example.addEventListener("click", () => {
+  example.addEventListener("click", async () => {
+    const source = example.querySelector("img");
+    await source.decode();
     remember();
     clear();
-    pen.drawImage(example.querySelector("img"), 0, 0);
+    pen.drawImage(source, 0, 0);
     tell();
   });
 }

@@ -14,8 +14,8 @@ __all__ = ["translator_page"]
 
 SCRIPT = Path(__file__).with_name("drawing.js")
 
-LINES = "lines of the source itself"
-STROKES = "strokes, whose edges become the source"
+LINES = "the source itself, line by line"
+STROKES = "a digit, about 3 pixels wide, whose edges become the source"
 
 HINT = (
     "Draw with mouse, finger or pen. By keys: arrows move the cursor, Space makes a dot, and Shift "
@@ -38,22 +38,23 @@ def translator_page(translator: Translator, title: str) -> gr.Blocks:
                 drawing = gr.HTML(
                     "",
                     html_template=board(translator),
+                    apply_default_css=False,
                     js_on_load=SCRIPT.read_text(),
                     elem_id="drawing",
                 )
+            with gr.Column(elem_id="shown", min_width=260):
+                picture = gr.HTML(elem_id="picture", elem_classes="pictures large")
+                with gr.Row(elem_classes="number-row"):
+                    noise = gr.Number(
+                        0, label="Noise: seed of the dropout", precision=0, minimum=0, min_width=120
+                    )
+                    again = gr.Button("Another draw", size="md", min_width=120)
                 kind = gr.Radio(
                     [LINES, STROKES],
                     value=LINES,
                     label="What you draw",
                     visible=translator.finds_edges,
                 )
-            with gr.Column(elem_id="shown", min_width=260):
-                picture = gr.HTML(elem_id="picture", elem_classes="pictures large")
-                with gr.Row(equal_height=True):
-                    noise = gr.Number(
-                        0, label="Noise: seed of the dropout", precision=0, minimum=0, min_width=120
-                    )
-                    again = gr.Button("Another draw", min_width=120)
 
         def translate(drawn: str, kind: str, noise: int) -> str:
             return translated(translator, drawn, kind, noise)

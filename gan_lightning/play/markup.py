@@ -16,6 +16,9 @@ __all__ = ["data_url", "figure", "image", "pixels_of"]
 
 PREFIX = "data:image/png;base64,"
 
+SMALLEST_CELL, LARGEST_CELL = 42, 96
+"""Pixels of the page that a picture of a row has at least; wider pictures have their own width."""
+
 LONGEST = 2**22
 """Characters of the longest drawing that is read; 256 x 256 pixels of three colours are 2^18."""
 
@@ -76,4 +79,8 @@ def figure(title: str, pictures: Sequence[Array], captions: Sequence[str], marke
         chosen = ' class="chosen"' if place == marked else ""
         told = f"{title}: {caption or place + 1}"
         cells.append(f"<figure{chosen}>{image(picture, told)}{shown}</figure>")
-    return f'<section><h3>{escape(title)}</h3><div class="row">{"".join(cells)}</div></section>'
+    cell = min(LARGEST_CELL, max(SMALLEST_CELL, *(picture.shape[1] for picture in pictures)))
+    return (
+        f'<section><h3>{escape(title)}</h3><div class="row" style="--cell:{cell}px">'
+        f"{''.join(cells)}</div></section>"
+    )

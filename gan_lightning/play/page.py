@@ -49,10 +49,11 @@ def generator_page(playground: Playground, title: str) -> gr.Blocks:
         with gr.Row(elem_id="playing"):
             with gr.Column(elem_id="shown", min_width=260):
                 picture = gr.HTML(elem_id="picture", elem_classes="pictures large")
+                rows = gr.HTML(elem_id="rows", elem_classes="pictures", visible=playground.is_image)
             with gr.Column(min_width=300):
-                with gr.Row(equal_height=True):
+                with gr.Row(elem_classes="number-row"):
                     sample = gr.Number(0, label="Sample", precision=0, minimum=0, min_width=100)
-                    another = gr.Button("Another sample", min_width=140)
+                    another = gr.Button("Another sample", size="md", min_width=140)
                 controls = [
                     _component(control)
                     for control in playground.controls
@@ -65,16 +66,15 @@ def generator_page(playground: Playground, title: str) -> gr.Blocks:
                         for control in playground.controls
                         if _is_direction(control)
                     ]
-                    back = gr.Button("Back to the sample itself")
+                    back = gr.Button("Back to the sample itself", size="md")
                 with gr.Accordion("Between two samples"):
                     gr.Markdown(WAYS[playground.prior])
                     at = gr.Slider(0, 1, 0, step=0.01, label="From this sample to the other one")
-                    with gr.Row(equal_height=True):
+                    with gr.Row(elem_classes="number-row"):
                         other = gr.Number(
                             1, label="Other sample", precision=0, minimum=0, min_width=100
                         )
-                        another_end = gr.Button("Another one", min_width=140)
-        rows = gr.HTML(elem_id="rows", elem_classes="pictures", visible=playground.is_image)
+                        another_end = gr.Button("Another one", size="md", min_width=140)
 
         inputs = [sample, other, at, *controls, *directions]
         pictures = [picture, rows]
@@ -129,11 +129,12 @@ def drawn(
     if shown.alternatives:
         assert playground.choice is not None
         chosen = int(values[playground.controls.index(playground.choice)])
-        name = f"This latent as each of: {playground.choice.label}"
-        rows.append(figure(name, shown.alternatives, playground.choice.names, chosen))
+        rows.append(
+            figure(playground.choice.label, shown.alternatives, playground.choice.names, chosen)
+        )
     for name, row in (
         ("From this sample to the other one", shown.between),
-        ("Other latents with the same class and codes", shown.others),
+        (f"Other latents{', the same choices' if playground.has_codes else ''}", shown.others),
     ):
         rows.append(figure(name, row, [""] * len(row)))
     return large, "".join(rows)

@@ -17,6 +17,7 @@ from gan_lightning.gans import GAN, CoupledGAN
 from gan_lightning.play.controls import Choice, Slider, controls_of
 from gan_lightning.play.latents import interpolated, latent_deviation, principal_directions
 from gan_lightning.play.scatter import PointCloud
+from gan_lightning.randomness import derived_seed
 
 __all__ = ["Playground", "Shown"]
 
@@ -61,6 +62,7 @@ class Playground:
         controls: what `show` takes values of, in this order.
         choice: the first of them that picks a name, or None.
         domains: names of what each latent is shown in; empty unless the GAN is coupled.
+        has_codes: whether some of the controls are a class or codes.
         has_directions: whether some of the controls are directions of latent space.
         prior: of the latent, normal or uniform.
         is_image: whether pictures are generated, or points that one picture shows.
@@ -74,6 +76,7 @@ class Playground:
         self.choice = next((c for c in self.controls if isinstance(c, Choice)), None)
         self.domains = data.class_names if isinstance(gan, CoupledGAN) else ()
         self.is_image = data.spec.is_image
+        self.has_codes = any(control.part != "latent" for control in self.controls)
         self.has_directions = len(self._directions) > 0
         self._cloud = None if self.is_image else PointCloud(data.test_data().data)
         if self._cloud is not None:
@@ -140,15 +143,16 @@ class Playground:
         self, sample: int, other: int, values: Sequence[float]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Draw the two ends of the way, (D,), the first one moved, and latents of other samples."""
-        drawn, end = self._drawn(sample, 1 + self._others), self._drawn(other, 1)
-        start = drawn[0].clone()
+        start, end = (self._drawn(seed, 1)[0] for seed in (sample, other))
         deviation = latent_deviation(self.prior)
         for control, value in zip(self.controls, values, strict=True):
             if isinstance(control, Slider) and control.part == "latent":
-                start += value * deviation * self._directions[control.index]
-        return start, end[0], drawn[1:]
+                start = start + value * deviation * self._directions[control.index]
+        others = self._drawn(derived_seed(sample, "others"), self._others)
+        return start, end, others
 
     def _drawn(self, seed: int, count: int) -> Tensor:
+        """Draw latents (count, D); the first ones of a seed depend on their count."""
         rng = torch.Generator(self._gan.device).manual_seed(seed)
         latents = self._gan.prior(count, rng).latent
         assert latents is not None
