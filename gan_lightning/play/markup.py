@@ -16,7 +16,7 @@ __all__ = ["data_url", "figure", "image", "pixels_of"]
 
 PREFIX = "data:image/png;base64,"
 
-SMALLEST_CELL, LARGEST_CELL = 42, 96
+SMALLEST_CELL, LARGEST_CELL = 40, 96
 """Pixels of the page that a picture of a row has at least; wider pictures have their own width."""
 
 LONGEST = 2**22

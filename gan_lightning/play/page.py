@@ -31,7 +31,8 @@ DIRECTIONS = (
     "Härkönen et al. 2020), in standard deviations of the prior. At 0 is the sample itself."
 )
 WAYS = {
-    "normal": "Along a great circle (slerp, Shoemake 1985): normal latents lie near a sphere.",
+    "normal": "Along a great circle (slerp, Shoemake 1985): normal latents of many "
+    "numbers lie near a sphere.",
     "uniform": "Along a straight line: uniform latents fill a cube, which holds it.",
 }
 
@@ -48,7 +49,8 @@ def generator_page(playground: Playground, title: str) -> gr.Blocks:
         gr.Markdown(f"## {title}")
         with gr.Row(elem_id="playing"):
             with gr.Column(elem_id="shown", min_width=260):
-                picture = gr.HTML(elem_id="picture", elem_classes="pictures large")
+                kind = "large" if playground.is_image else "large smooth"
+                picture = gr.HTML(elem_id="picture", elem_classes=f"pictures {kind}")
                 rows = gr.HTML(elem_id="rows", elem_classes="pictures", visible=playground.is_image)
             with gr.Column(min_width=300):
                 with gr.Row(elem_classes="number-row"):
@@ -136,7 +138,10 @@ def drawn(
         ("From this sample to the other one", shown.between),
         (f"Other latents{', the same choices' if playground.has_codes else ''}", shown.others),
     ):
-        rows.append(figure(name, row, [""] * len(row)))
+        for place, domain in enumerate(domains or [""]):
+            of_one = row[place :: len(domains) or 1]
+            title = f"{name}: {domain}" if domain else name
+            rows.append(figure(title, of_one, [""] * len(of_one)))
     return large, "".join(rows)
 
 
