@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -273,10 +274,14 @@ def test_mistakes_of_a_play(ring_run: TinyRun, monkeypatch: pytest.MonkeyPatch) 
     mistake(["play", folder, "--port", "0"], "pip install 'gan-lightning[play]'")
 
 
-def test_ctrl_c_ends_it_in_one_line(ring_run: TinyRun) -> None:
+def test_ctrl_c_ends_it_in_one_line(ring_run: TinyRun, tmp_path: Path) -> None:
     words = command("play", str(ring_run.folder), "--port", "0", "--no-browser")
     process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, restore_signals=True
+        words,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
@@ -290,3 +295,4 @@ def test_ctrl_c_ends_it_in_one_line(ring_run: TinyRun) -> None:
     finally:
         process.kill()
     assert (process.returncode, out.split(), err) == (0, ["stopped"], "")
+    assert list(tmp_path.iterdir()) == []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
+import tempfile
 import threading
 import webbrowser
 from typing import TYPE_CHECKING, Any
@@ -75,7 +78,7 @@ def page_of(run: str, checkpoint: str = "latest", directions: int = 5) -> gradio
     Raises:
         UserError: Gradio is not installed, there is no such run, or it has nothing to play with.
     """
-    _without_telemetry()
+    _set_up_gradio()
     if directions < 0:
         raise UserError(f"--directions is {directions}; it must be at least 0")
     try:
@@ -173,7 +176,14 @@ def _bound(host: str, port: int) -> int:
     return int(found[1])
 
 
-def _without_telemetry() -> None:
-    """Keep Gradio and what it imports from calling home; they read this when imported."""
+def _set_up_gradio() -> None:
+    """Keep Gradio and what it imports from calling home, and its files from staying.
+
+    They read this when they are imported.
+    """
     for name, value in (("GRADIO_ANALYTICS_ENABLED", "False"), ("HF_HUB_DISABLE_TELEMETRY", "1")):
         os.environ[name] = value
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="gan-lightning-play-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["GRADIO_TEMP_DIR"] = folder
