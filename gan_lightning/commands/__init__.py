@@ -8,6 +8,7 @@ from gan_lightning.commands.claims import results, verify
 from gan_lightning.commands.data import prepare
 from gan_lightning.commands.experiments import list_experiments, show
 from gan_lightning.commands.models import evaluate, sample, traverse
+from gan_lightning.commands.playing import play
 from gan_lightning.commands.report import compare, report
 from gan_lightning.commands.training import train
 
@@ -25,4 +26,5 @@ COMMANDS: tuple[click.Command, ...] = (
     report,
     compare,
     prepare,
+    play,
 )

@@ -68,6 +68,11 @@ class IndexedData(LightningDataModule, ABC):
         return self.spec.classes
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """What a person calls each class; empty where there are none."""
+        return tuple(map(str, range(self.spec.classes or 0)))
+
+    @property
     def mirrors(self) -> bool:
         """Whether training images are shown mirrored half of the time."""
         return False

@@ -52,6 +52,15 @@ class CelebA(StoredImages):
     prepared_by: ClassVar[str] = "celeba"
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The attributes of each class, joined."""
+        chosen = self.config.attributes
+        return tuple(
+            ", ".join(name for bit, name in enumerate(chosen) if number >> bit & 1) or "none"
+            for number in range(self.spec.classes or 0)
+        )
+
+    @property
     def _class_count(self) -> int:
         return 1 << len(self.config.attributes)
 
@@ -108,6 +117,11 @@ class PictureFolder(StoredImages):
 
     Config: ClassVar[type[Any]] = PictureFolderConfig
     prepared_by: ClassVar[str] = "folder"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The sub-folders."""
+        return tuple(self.manifest.classes)
 
     @cached_property
     def _labels(self) -> Tensor | None:

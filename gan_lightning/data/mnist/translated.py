@@ -114,6 +114,11 @@ class DigitDomains(IndexedData):
         return 10
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The domains."""
+        return ("digits", self.config.second)
+
+    @property
     def seen(self) -> DataSpec:
         """What a model is told: always the domain, and of a few data in one domain the digit."""
         if not self.config.labelled:
