@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gan_lightning.commands.claims import results, verify
+from gan_lightning.commands.dashboard import dashboard
 from gan_lightning.commands.data import prepare
 from gan_lightning.commands.experiments import list_experiments, show
 from gan_lightning.commands.models import evaluate, sample, traverse
@@ -22,4 +23,5 @@ COMMANDS: tuple[click.Command, ...] = (
     verify,
     results,
     prepare,
+    dashboard,
 )

@@ -11,9 +11,9 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-__all__ = ["STEP", "MetricsFile"]
+from gan_lightning.run_folder import STEP
 
-STEP = "updates"
+__all__ = ["MetricsFile"]
 
 
 class MetricsFile(Logger):
