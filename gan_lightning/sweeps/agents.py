@@ -103,5 +103,5 @@ def run_agents(sweep: str, agents: int, logs: Path) -> int:
             except KeyboardInterrupt as stopped:
                 received = stopped.args[0] if stopped.args else signal.SIGINT
                 for other in started:
-                    other.send_signal(received)
+                    other.send_signal(signal.SIGINT)  # at others an idle agent just dies
     return received

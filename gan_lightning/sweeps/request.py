@@ -76,8 +76,10 @@ def sweep(request: Request, say: Callable[[str], None]) -> int:
         folder = request.runs / made.rpartition("/")[2]
         say(f"runs and the agents' logs: {folder}")
         received = agents.run_agents(made, request.agents, folder)
+        goes_on = f"`wandb agent {made}` goes on"
         trials = trials_in(folder, found)
     else:
+        goes_on = "the same command goes on"
         if config.trainer.devices * config.trainer.nodes > 1:
             raise UserError("a sweep without a server trains on one device; leave trainer.devices")
         if found.method == "bayes":
@@ -95,6 +97,6 @@ def sweep(request: Request, say: Callable[[str], None]) -> int:
         return 128 + received
     say(ranking(trials, found, request.experiment, request.seed))
     if received:
-        say("stopped; the same command goes on")
+        say(f"stopped; {goes_on}")
         return 128 + received
     return int(all(trial.metric is None for trial in trials))
