@@ -228,7 +228,7 @@ run.end(failed=False)
 def test_alerts_are_a_table_too(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     command = [sys.executable, "-c", ALERTS]
-    subprocess.run(command, check=True, cwd=tmp_path, env=wandb_environment(tmp_path), timeout=60)
+    subprocess.run(command, check=True, cwd=tmp_path, env=wandb_environment(tmp_path), timeout=180)
     run = read_offline_run(tmp_path)
     assert [row["updates"] for row in run.history if "alerts" in row] == [3, 5]
     files = tmp_path.rglob("files/media/table/alerts_*.json")
