@@ -71,6 +71,7 @@ def test_digits_and_points_have_one() -> None:
         ({"goal": "maximize"}, ["sweep.goal is 'maximize'", "valid are maximise, minimise"]),
         ({"method": "gird"}, ["sweep.method is 'gird'", "valid are grid"]),
         ({"metric": "fd_digit"}, ["sweep.metric is 'fd_digit'", "fd_digits, "]),
+        ({"metric": "modes/coverd"}, ["'modes/coverd'", "measures are modes/covered"]),
         ({"metric": "loss/generator/adversarial"}, ["sweep.metric is", "no run measures"]),
         ({"count": 0}, ["sweep.count is 0", "at least 1"]),
         ({"count": "ten"}, ["sweep.count is 'ten'", "whole number"]),

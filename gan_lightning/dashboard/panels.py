@@ -112,8 +112,8 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "Codes, labels, domains",
         (
-            Panel("Code as a classifier", keys=("code/accuracy",)),
-            Panel("Information in the codes", keys=("code/mutual_information",)),
+            Panel("Code as a classifier", families=(r"code\d*/accuracy",)),
+            Panel("Information in the codes", families=(r"code\d*/mutual_information",)),
             Panel("What continuous codes do", families=(r"code\d*/(slant|width).*",)),
             Panel("Classes asked for", keys=("class/accuracy",)),
             Panel("Classifier on test data", families=(r"classifier/.+",)),

@@ -100,6 +100,7 @@ def read_sweep(source: dict[str, Any], overrides: Sequence[str], count: int | No
     Raises:
         UserError: there is no block, or it names what is not there; the message names what is.
     """
+    load_config(source, overrides)
     block = source.get("sweep")
     if not isinstance(block, dict):
         raise UserError(
@@ -118,7 +119,7 @@ def read_sweep(source: dict[str, Any], overrides: Sequence[str], count: int | No
     if count is not None and (not isinstance(count, int) or count < 1):
         raise UserError(f"sweep.count is {count!r}; it must be a whole number, at least 1")
     sweep = Sweep(str(block.get("metric", "")), block.get("goal", ""), method, count, parameters)
-    _check_words(sweep)
+    _check_words(sweep, [claim["metric"] for claim in source.get("claims") or []])
     _check_values(sweep, source, overrides)
     return sweep
 
@@ -173,7 +174,7 @@ def _check_keys(where: str, given: dict[str, Any], valid: Sequence[str]) -> None
             )
 
 
-def _check_words(sweep: Sweep) -> None:
+def _check_words(sweep: Sweep, claimed: Sequence[str]) -> None:
     try:
         check_word("sweep.goal", sweep.goal, GOALS)
         check_word("sweep.method", sweep.method, METHODS)
@@ -181,7 +182,7 @@ def _check_words(sweep: Sweep) -> None:
         raise UserError(str(error)) from error
     measured = [panel for panel in all_panels() if not panel.shows("loss/generator/adversarial")]
     if not any(panel.shows(sweep.metric) for panel in measured):
-        known = [key for panel in measured for key in panel.keys]
+        known = {*claimed, *(key for panel in measured for key in panel.keys)}
         raise UserError(
             f"sweep.metric is {sweep.metric!r}, which no run measures; measures are "
             f"{nearest_first(sweep.metric, known)} and others that `evaluate` prints"
@@ -192,7 +193,6 @@ def _check_values(sweep: Sweep, source: dict[str, Any], overrides: Sequence[str]
     for override in overrides:
         if (key := override.partition("=")[0]) in sweep.keys:
             raise UserError(f"{override} is of the sweep's space; take {key} out of the one")
-    load_config(source, overrides)
     for parameter in sweep.space:
         for value in parameter.extremes():
             try:
