@@ -11,7 +11,15 @@ from typing import Any
 
 from gan_lightning.schema import CLAIM_BOUNDS, Claim
 
-__all__ = ["Verdict", "bound_in_short", "judge", "mean", "standard_deviation"]
+__all__ = [
+    "TABLE",
+    "Verdict",
+    "bound_in_short",
+    "judge",
+    "mean",
+    "standard_deviation",
+    "table_of_run",
+]
 
 SIGNS = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}
 KEEPS: dict[str, Callable[[float, float], bool]] = {
@@ -58,6 +66,36 @@ def judge(claim: Claim, values: Sequence[float], reference: float | str = "") ->
     holds = enough(KEEPS[kind](value, bound) for value in judged)
     where = f" {ON[claim.on]}" if claim.on in ON else ""
     return Verdict(holds, f"{'holds' if holds else 'does not hold'}: {said}{where}")
+
+
+TABLE = ("measure", "claim", "asked", "measured", "verdict", "paper", "source")
+"""Columns of `table_of_run`."""
+
+
+def table_of_run(
+    claims: Sequence[Claim], measures: Mapping[str, float], experiment: str
+) -> list[tuple[str | float, ...]]:
+    """Hold the claims of an experiment against one run of it, a row each.
+
+    Args:
+        claims: those on what was not measured are left out.
+        measures: final ones, by name.
+        experiment: whose runs `verify` compares.
+    """
+    later = f"not compared: `gan-lightning verify {experiment}` does"
+    return [
+        (
+            claim.metric,
+            claim.says.strip(),
+            bound_in_short(claim),
+            measures[claim.metric],
+            judge(claim, [measures[claim.metric]], later).said,
+            claim.paper.strip(),
+            claim.source.strip(),
+        )
+        for claim in claims
+        if claim.metric in measures
+    ]
 
 
 def bound_in_short(claim: Claim | Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
     """Merge dataclasses <- experiment <- command line, and check every key and type.
 
     Args:
-        source: an experiment's YAML as `read_yaml` gives it.
+        source: an experiment's YAML as `read_yaml` gives it; its `sweep:` block is of no run.
         overrides: `key=value`, keys with dots.
 
     Returns:
@@ -33,6 +33,7 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
         UserError: unknown key or name, wrong type, value out of range; names the valid ones.
     """
     tables = _tables()
+    source = {key: value for key, value in source.items() if key != SEARCHED}
     merged = _merge_overrides(_without_strangers(source, overrides, tables), overrides)
     _refuse_strategies(merged.get("trainer"))
     base = OmegaConf.structured(RunConfig)
@@ -52,6 +53,9 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
     check_ranges(config)
     return config
 
+
+SEARCHED = "sweep"
+"""Key of what `gan-lightning sweep` searches."""
 
 DEFAULT_NAMES = {"network": "mlp"}
 """What an experiment need not say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
@@ -75,24 +76,26 @@ def spread(values: list[float]) -> str:
     return number(mean(values)) + (f" ± {deviation:.2g}" if isfinite(deviation) else "")
 
 
-def claims_table(shown: list[Results], known: list[Results], page: str = "") -> str:
-    """Make a Markdown table of claims, each with what was measured and its verdict.
+def claims_table(shown: Sequence[Results], known: Sequence[Results], page: str | None = "") -> str:
+    """Set each claim beside the paper's number and ours, as a Markdown table.
 
     Args:
         shown: the results whose claims are its rows.
         known: the results that a claim may compare with.
-        page: link to the page on which each has a section; by default the table's own.
+        page: link to the page on which each has a section, by default the table's own; None for
+            no links.
 
     Raises:
         UserError: a claim is on a measure that was not taken.
     """
     rows = [("experiment", "claim", "asked", "paper", "ours", "verdict")]
     for results in shown:
+        anchor = results.name.lower().replace(".", "")
         for claim, verdict in zip(results.claims, results.verdicts(known), strict=True):
             said = claim.says.strip() or claim.metric
             rows.append(
                 (
-                    f"[{results.label}]({page}#{results.name.lower().replace('.', '')})",
+                    results.label if page is None else f"[{results.label}]({page}#{anchor})",
                     f"{said} ({source})" if (source := claim.source.strip()) else said,
                     f"`{bound_in_short(claim)}`",
                     claim.paper.strip() or "-",

@@ -18,6 +18,7 @@ from gan_lightning.batch import DataSpec
 from gan_lightning.beginning import Beginning, resumed
 from gan_lightning.build import build
 from gan_lightning.callbacks import AtomicCheckpointIO, Evaluation, StopOnSignal, Stopwatch
+from gan_lightning.claims import TABLE, table_of_run
 from gan_lightning.data import IndexedData
 from gan_lightning.distributed import AlternatingDDP
 from gan_lightning.errors import warn
@@ -38,6 +39,7 @@ from gan_lightning.ranks import is_first_process
 from gan_lightning.run_folder import RUNS, RunFolder, write_whole
 from gan_lightning.run_state import RunState, held, write_state
 from gan_lightning.schema import RunConfig, as_plain
+from gan_lightning.wandb_login import identity_given
 from gan_lightning.watching import default_callbacks, default_loggers, logged_to
 
 __all__ = ["Outcome", "assemble", "train"]
@@ -127,7 +129,7 @@ def _train(
     folder = begun.folder
     if is_first_process():
         folder.sweep()
-        folder.describe(config, begun.identity)
+        folder.describe(config, begun.identity or identity_given())
     start = time.perf_counter()
     callbacks = default_callbacks(config, folder, data)
     trainer = assemble(config, experiment, folder, data.spec, callbacks, begun.updates)
@@ -142,6 +144,8 @@ def _train(
         measures = evaluation.measures if signals.received is None else {}
         for wandb_run in wandb_runs:
             wandb_run.summarise(measures)
+            if claims := table_of_run(config.claims, measures, experiment):
+                wandb_run.log_table("claims", TABLE, claims, learner.updates)
         if trainer.is_global_zero:
             if signals.received is None:
                 folder.write_measures(measures)

@@ -83,7 +83,7 @@ def _there_is(config: RunConfig, parent: Path) -> tuple[RunFolder | None, RunFol
         if is_held(folder.path):
             raise UserError(
                 f"seed {config.seed} is being trained right now in {folder.path}; "
-                f"verify when it has ended"
+                f"wait until it has ended"
             )
         if interrupted is None and 0 < state.updates <= config.trainer.max_steps:
             interrupted = folder

@@ -30,9 +30,10 @@ from gan_lightning.callbacks import (
 )
 from gan_lightning.data import DigitDomains, IndexedData
 from gan_lightning.gans import GANS
-from gan_lightning.loggers import MetricsFile, WandbRun, wandb_mode
+from gan_lightning.loggers import MetricsFile, WandbRun
 from gan_lightning.run_folder import RunFolder
 from gan_lightning.schema import RunConfig
+from gan_lightning.wandb_login import wandb_mode
 
 __all__ = ["default_callbacks", "default_loggers", "logged_to"]
 

@@ -22,6 +22,7 @@ from safetensors.numpy import load_file
 
 from gan_lightning.classifiers import CLASSIFIERS
 from gan_lightning.config import load_config
+from gan_lightning.dashboard.panels import panel_of
 from gan_lightning.experiment_files import experiment_path, read_yaml
 from gan_lightning.schema import as_plain
 
@@ -51,6 +52,7 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
         assert float(last[name]) == pytest.approx(value, nan_ok=True)
         assert name in run.outcome.out
     assert any(name.startswith("loss/") for name in last)
+    assert not [name for name in last if name != "updates" and panel_of(name) is None]
     assert int(last["images_seen"]) == 4 * 8 * getattr(config.model, "discriminator_steps", 1)
 
     kept = sorted(path.name for path in (folder / "checkpoints").iterdir())
@@ -72,6 +74,7 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
     for picture in pictures:
         with Image.open(picture) as image:
             image.verify()
+        assert panel_of(picture.stem[:-8]) is not None
     assert f"  run    {folder}\n" in run.outcome.out
     assert "  W&B    disabled\n" in run.outcome.out
 

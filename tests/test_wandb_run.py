@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,6 +195,48 @@ def test_holds_pictures(experiment: str, way: Callable[[str], Logged]) -> None:
             there = Image.open(io.BytesIO(run.images[picture["path"]])).convert("RGB")
             file = run.folder / "samples" / f"{name}_{update:07d}.png"
             assert there.tobytes() == Image.open(file).convert("RGB").tobytes()
+
+
+@pytest.mark.parametrize("experiment", KINDS)
+def test_holds_its_claims_as_a_table(experiment: str, way: Callable[[str], Logged]) -> None:
+    run = way(experiment)
+    (row,) = (row for row in run.history if "claims" in row)
+    assert row["updates"] == 4
+    (file,) = run.folder.glob("wandb/*run-*/files/media/table/claims_*.json")
+    table = json.loads(file.read_text())
+    claims = {claim["metric"]: claim for claim in run.config["claims"]}
+    assert {line[0] for line in table["data"]} == claims.keys() & run.summary.keys()
+    for line in table["data"]:
+        said = dict(zip(table["columns"], line, strict=True))
+        assert said["measured"] == run.summary[said["measure"]]
+        assert said["paper"] == claims[said["measure"]]["paper"]
+        assert said["verdict"].startswith(("holds", "does not hold", "not compared"))
+
+
+ALERTS = """
+from pathlib import Path
+from gan_lightning.loggers import WandbRun
+from gan_lightning.schema import LogConfig
+run = WandbRun(LogConfig(), "offline", "gan_ring", Path("run"), "identity")
+run.begin({})
+run.alert("the discriminator has won", "try R1", 3)
+run.alert("the generator has collapsed", "try packing", 5)
+run.end(failed=False)
+"""
+
+
+def test_alerts_are_a_table_too(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    command = [sys.executable, "-c", ALERTS]
+    subprocess.run(command, check=True, cwd=tmp_path, env=wandb_environment(tmp_path), timeout=180)
+    run = read_offline_run(tmp_path)
+    assert [row["updates"] for row in run.history if "alerts" in row] == [3, 5]
+    files = tmp_path.rglob("files/media/table/alerts_*.json")
+    tables = sorted((json.loads(file.read_text())["data"] for file in files), key=len)
+    assert tables[-1] == [
+        [3, "the discriminator has won", "try R1"],
+        [5, "the generator has collapsed", "try packing"],
+    ]
 
 
 def test_without_a_login_says_how_to_sync(offline: Callable[[str], Logged]) -> None:

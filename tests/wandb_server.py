@@ -2,8 +2,9 @@
 
 Emulated, as wandb 0.31 uses it: the GraphQL operations that log in, create or resume a run and ask
 where its files go; the file stream (history, summary, console, system metrics, exit code); and the
-upload of files, among them media and the entries of artifacts (each `wandb.Table` is one).
-Not emulated: reading back (public API, downloads), sweeps, launch, alerts.
+upload of files, among them media and the entries of artifacts (each `wandb.Table` is one); views,
+which workspaces and reports are; sweeps, whose agents are handed `WandbServer.suggested`.
+Not emulated: reading runs back (public API, downloads), launch.
 
 `wandb_environment` gives a client process an environment that knows this server and no other.
 """
@@ -22,10 +23,13 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, unquote
 
-__all__ = ["Request", "StubRun", "WandbServer", "wandb_environment"]
+import yaml
+
+__all__ = ["ENTITY", "Request", "StubRun", "StubView", "WandbServer", "wandb_environment"]
 
 ENTITY = "stub-entity"
 API_KEY = "0123456789" * 4
+CREATED = "2026-11-24T00:00:00Z"
 HISTORY = "wandb-history.jsonl"
 
 Request = tuple[str, str, str]
@@ -122,6 +126,35 @@ class StubRun:
         )
 
 
+@dataclass
+class StubView:
+    """A workspace (type project-view) or a report (type runs)."""
+
+    id: str
+    entity: str
+    project: str
+    type: str
+    name: str
+    display_name: str
+    spec: dict[str, Any]
+
+    def node(self) -> dict[str, Any]:
+        """The view as GraphQL gives it."""
+        project = _named(self.project) | {"entityName": self.entity}
+        user = {"username": "stub", "photoUrl": "", "email": ""}
+        return _named(self.name) | {
+            "id": self.id,
+            "type": self.type,
+            "displayName": self.display_name,
+            "description": "",
+            "project": project,
+            "user": user,
+            "spec": json.dumps(self.spec),
+            "createdAt": CREATED,
+            "updatedAt": CREATED,
+        }
+
+
 def _named(name: str) -> dict[str, Any]:
     return {"id": name, "name": name}
 
@@ -141,6 +174,15 @@ class WandbServer:
         self.unknown: list[str] = []
         """GraphQL operations that nothing here emulates; they were answered with no data."""
         self.runs: dict[str, StubRun] = {}
+        self.alerts: list[tuple[str, str]] = []
+        """(title, text) of each."""
+        self.projects: list[str] = []
+        self.views: dict[str, StubView] = {}
+        """Workspaces and reports by id."""
+        self.sweeps: list[dict[str, Any]] = []
+        """Configs, in the order of their making."""
+        self.suggested: list[dict[str, Any]] = []
+        """Values by parameter of runs that agents are still to be handed."""
         self._lock = threading.Lock()
         self._http = _Http(("127.0.0.1", 0), _Handler)
         self._http.stub = self
@@ -204,6 +246,8 @@ class WandbServer:
             case "Viewer":
                 user = {"id": "stub", "entity": ENTITY, "username": "stub", "flags": "{}"}
                 return {"viewer": user | {"teams": {"edges": []}}}
+            case "GetDefaultEntity":
+                return {"viewer": {"id": "stub", "entity": ENTITY}}
             case "ServerFeaturesQuery":
                 return {"serverInfo": {"features": []}}
             case "OrganizationCoreWeaveOrganizationID":
@@ -219,6 +263,7 @@ class WandbServer:
                 files = [self._upload(run_name, name) for name in variables["files"]]
                 return {"createRunFiles": {"runID": run_name, "uploadHeaders": [], "files": files}}
             case "NotifyScriptableRunAlert":
+                self.alerts.append((variables["title"], variables["text"]))
                 return {"notifyScriptableRunAlert": {"success": True}}
             case "ArtifactType":
                 return {"project": None}
@@ -238,8 +283,84 @@ class WandbServer:
                 return {"createArtifactFiles": {"files": {"edges": edges}}}
             case "CommitArtifact":
                 return {"commitArtifact": {"artifact": {"id": variables["artifactID"]}}}
+            case "CreateProject" | "GetProjects" | "ProjectInternalId":
+                return self._projects(operation, variables)
+            case "View" | "ProjectViews" | "UpsertView2" | "upsertView":
+                return self._views(operation, variables)
+            case "UpsertSweep" | "SweepWithRuns" | "CreateAgent" | "Heartbeat":
+                return self._sweeps(operation, variables)
         self.unknown.append(operation)
         return {}
+
+    def _projects(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
+        if operation == "CreateProject":
+            name = variables["input"]["name"]
+            new = name not in self.projects
+            self.projects += [name] * new
+            return {"result": {"project": _named(name), "model": None, "inserted": new}}
+        if operation == "ProjectInternalId":
+            name = variables["projectName"]
+            known = name in self.projects
+            return {"project": _named(name) | {"internalId": f"internal-{name}"} if known else None}
+        nodes = [
+            _named(name)
+            | {"__typename": "Project", "entityName": ENTITY, "isBenchmark": False, "user": None}
+            | {"createdAt": CREATED}
+            for name in self.projects
+        ]
+        page = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}
+        return {"models": {"pageInfo": page, "edges": [{"node": node} for node in nodes]}}
+
+    def _views(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """Saves a view, by its id where it has one, or lists those of a type and a name."""
+        if operation.lower().startswith("upsert"):
+            identity = variables.get("id") or f"view-{len(self.views)}"
+            new = identity not in self.views
+            self.views[identity] = StubView(
+                identity,
+                variables["entityName"],
+                variables["projectName"],
+                variables["type"],
+                variables["name"],
+                variables["displayName"],
+                json.loads(variables["spec"]),
+            )
+            return {"upsertView": {"view": self.views[identity].node(), "inserted": new}}
+        project = variables["name"] if operation == "View" else variables["project"]
+        if project not in self.projects:
+            return {"project": None}
+        kind, name = variables.get("viewType", "runs"), variables.get("viewName")
+        edges = [
+            {"node": view.node(), "cursor": view.id}
+            for view in self.views.values()
+            if (view.project, view.type) == (project, kind) and name in (None, view.name)
+        ]
+        page = {"endCursor": None, "hasNextPage": False}
+        return {"project": {"allViews": {"edges": edges, "pageInfo": page}}}
+
+    def _sweeps(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
+        if operation == "UpsertSweep":
+            self.sweeps.append(yaml.safe_load(variables["config"]))
+            project = _named(variables["projectName"]) | {"entity": _named(variables["entityName"])}
+            sweep = _named(f"sweep-{len(self.sweeps) - 1}") | {"project": project}
+            return {"upsertSweep": {"sweep": sweep, "configValidationWarnings": []}}
+        if operation == "SweepWithRuns":
+            config = self.sweeps[int(variables["sweep"].removeprefix("sweep-"))]
+            sweep = _named(variables["sweep"]) | {"config": yaml.dump(config)}
+            return {"project": {"sweep": sweep | {"runs": {"edges": []}}}}
+        if operation == "CreateAgent":
+            return {"createAgent": {"agent": {"id": f"agent-of-{variables['sweep']}"}}}
+        sweep = variables["id"].removeprefix("agent-of-")
+        commands: list[dict[str, Any]] = []
+        if self.suggested and not json.loads(variables["runState"]):
+            values = {key: {"value": value} for key, value in self.suggested.pop(0).items()}
+            run = f"{sweep}-run-{len(self.suggested)}"
+            program = self.sweeps[int(sweep.removeprefix("sweep-"))].get("program")
+            commands = [{"type": "run", "run_id": run, "args": values, "program": program}]
+        elif not json.loads(variables["runState"]):
+            commands = [{"type": "exit"}]
+        heart = {"agent": {"id": variables["id"]}, "commands": json.dumps(commands)}
+        return {"agentHeartbeat": heart}
 
     def _upload(self, place: str, name: str) -> dict[str, Any]:
         """Where to PUT a file; `place` is a run's name or, for artifacts, a folder below it."""

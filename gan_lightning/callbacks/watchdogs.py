@@ -80,7 +80,7 @@ class FiniteWatch(Callback):
             f"update {where.update:,}: {where.in_words()}; {last}. Try a smaller learning rate, "
             f"trainer.precision=32-true, or model.regularisation.r1"
         )
-        _alert(trainer, "training diverged", said)
+        _alert(trainer, "training diverged", said, learner.updates)
         raise Diverged(said)
 
 
@@ -130,6 +130,7 @@ class CollapseWatch(Callback):
                 f"generator gets hardly a gradient. Try a smaller "
                 f"model.discriminator_optimizer.learning_rate, model.regularisation.r1=1 or "
                 f"network.spectral_norm=true",
+                learner.updates,
             )
 
     def _watch_generator(self, trainer: Trainer, learner: Learner) -> None:
@@ -146,14 +147,15 @@ class CollapseWatch(Callback):
                 f"at update {self._seen:,} {found}. Try network.packing=2, "
                 f"network.minibatch_kernels=50, model.regularisation.r1=1, or another GAN "
                 f"(unrolled, wgan_gp)",
+                learner.updates,
             )
 
-    def _tell(self, trainer: Trainer, what: str, said: str) -> None:
+    def _tell(self, trainer: Trainer, what: str, said: str, update: int) -> None:
         if what not in self._told:
             self._told.add(what)
             if trainer.is_global_zero:
                 warn(f"{what}: {said}")
-            _alert(trainer, what, said)
+            _alert(trainer, what, said, update)
 
 
 def collapse(measures: Mapping[str, float], kinds: int | None) -> str:
@@ -173,7 +175,7 @@ def collapse(measures: Mapping[str, float], kinds: int | None) -> str:
     return ""
 
 
-def _alert(trainer: Trainer, title: str, text: str) -> None:
+def _alert(trainer: Trainer, title: str, text: str, update: int) -> None:
     for logger in trainer.loggers:
         if isinstance(logger, WandbRun):
-            logger.alert(title, text)
+            logger.alert(title, text, update)

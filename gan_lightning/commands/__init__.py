@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from gan_lightning.commands.claims import results, verify
+from gan_lightning.commands.dashboard import dashboard
 from gan_lightning.commands.data import prepare
 from gan_lightning.commands.experiments import list_experiments, show
 from gan_lightning.commands.models import evaluate, sample, traverse
 from gan_lightning.commands.playing import play
 from gan_lightning.commands.report import compare, report
+from gan_lightning.commands.sweep import sweep
 from gan_lightning.commands.training import train
 
 __all__ = ["COMMANDS"]
@@ -27,4 +29,6 @@ COMMANDS: tuple[click.Command, ...] = (
     compare,
     prepare,
     play,
+    dashboard,
+    sweep,
 )

@@ -47,6 +47,12 @@ __all__ = ["train"]
     help="Folder of the run; by default runs/EXP/<time>.",
 )
 @click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of all runs, by default runs; the run's is DIR/EXP/<time>.",
+)
+@click.option(
     "--allow-changes",
     is_flag=True,
     help="Let --resume go on with other values than the run was begun with.",
@@ -62,6 +68,7 @@ def train(
     seed: int | None,
     resume: str | None,
     output: Path | None,
+    runs: Path | None,
     allow_changes: bool,
     overrides: Sequence[str],
 ) -> None:
@@ -74,7 +81,7 @@ def train(
       gan-lightning train infogan_mnist --resume
     """
     from gan_lightning.experiment_files import experiment_path, read_yaml
-    from gan_lightning.run_folder import RunFolder
+    from gan_lightning.run_folder import RUNS, RunFolder
 
     path = experiment_path(experiment)
     flags = {
@@ -88,6 +95,8 @@ def train(
     changes = [*overrides, *given]
     if resume is not None and output is not None:
         raise UserError("--output and --resume exclude each other: a run stays in its folder")
+    if runs is not None and (resume is not None or output is not None):
+        raise UserError("--runs is for new runs that choose their folder; leave it out")
     folder = None if resume is None else RunFolder.find(resume or path.stem)
     source = read_yaml(path if folder is None else folder.config_file)
     read_ahead(source, changes)
@@ -98,7 +107,7 @@ def train(
     config = load_config(source, changes)
     if folder is not None and not allow_changes and is_first_process():
         _refuse_changes(folder, config)
-    outcome = run(config, path.stem, output, folder)
+    outcome = run(config, path.stem, output, folder, runs or RUNS)
     if is_first_process():
         report(outcome, config, experiment)
         # the first process alone: Lightning kills it where another ends with an error

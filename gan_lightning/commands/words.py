@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=", re.DOTALL)
 WHOLE_NUMBER = re.compile(r"-?\d+")
 
-TAKE_OVERRIDES = ("train", "show", "verify", "evaluate")
+TAKE_OVERRIDES = ("train", "show", "verify", "evaluate", "sweep")
 """Commands after which a word `key=value` is an override."""
 
 TAKE_ANY_WORD = ("--output", "--runs", "--name")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import netrc
-import os
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
-from urllib.parse import urlparse
 
 import numpy as np
 from pytorch_lightning.loggers import Logger
@@ -20,7 +17,7 @@ from gan_lightning.loggers.sent_rows import SentRows
 from gan_lightning.run_folder import STEP
 from gan_lightning.schema import LogConfig
 
-__all__ = ["WandbRun", "wandb_mode"]
+__all__ = ["WandbRun"]
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -70,6 +67,7 @@ class WandbRun(Logger):
         self._thread = Thread(target=self._work, name="wandb", daemon=True)
         self._error: BaseException | None = None
         self._late = False
+        self._alerts: list[tuple[int, str, str]] = []
 
     @property
     def name(self) -> str:
@@ -148,9 +146,33 @@ class WandbRun(Logger):
             self._sent.note(updates, row)
 
     @rank_zero_only
-    def alert(self, title: str, text: str) -> None:
-        """Send an alert, which W&B passes on as its user wishes."""
+    def log_table(
+        self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int
+    ) -> None:
+        """Log a table of words and numbers at update `step`; a later one of the name replaces it.
+
+        Args:
+            name: of the table.
+            columns: their names.
+            rows: of one length, that of the columns.
+            step: generator update.
+        """
+        table = [list(row) for row in rows]
+
+        def log(run: Any) -> None:
+            from wandb import Table
+
+            logged = Table(columns=list(columns), data=table, allow_mixed_types=True)
+            self._log(run, {name: logged}, step)
+
+        self._call(log)
+
+    @rank_zero_only
+    def alert(self, title: str, text: str, step: int) -> None:
+        """Send an alert, which W&B passes on as its user wishes, and add it to the run's table."""
         self._call(lambda run: run.alert(title=title, text=text, level="WARN"))
+        self._alerts.append((step, title, text))
+        self.log_table("alerts", ("updates", "alert", "what to try"), list(self._alerts), step)
 
     @rank_zero_only
     def summarise(self, measures: Mapping[str, float]) -> None:
@@ -185,24 +207,3 @@ class WandbRun(Logger):
         self._late = self._thread.is_alive()
         if self._error is not None and not failed:
             raise self._error
-
-
-def wandb_mode(config: LogConfig) -> str:
-    """Resolve `auto`: WANDB_MODE where it is set, online with a login, else offline."""
-    if config.wandb != "auto":
-        return config.wandb
-    if mode := os.environ.get("WANDB_MODE"):
-        return mode
-    return "online" if os.environ.get("WANDB_API_KEY") or _has_netrc_login() else "offline"
-
-
-def _has_netrc_login() -> bool:
-    """Tell whether ~/.netrc knows the W&B server in use."""
-    hosts = ["api.wandb.ai", "wandb.ai"]
-    if url := os.environ.get("WANDB_BASE_URL"):
-        hosts = [urlparse(url).hostname or ""]
-    try:
-        logins = netrc.netrc(os.environ.get("NETRC"))
-    except (OSError, netrc.NetrcParseError):
-        return False
-    return any(host in logins.hosts for host in hosts)
