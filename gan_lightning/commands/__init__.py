@@ -7,6 +7,7 @@ import click
 from gan_lightning.commands.claims import results, verify
 from gan_lightning.commands.data import prepare
 from gan_lightning.commands.experiments import list_experiments, show
+from gan_lightning.commands.exporting import export
 from gan_lightning.commands.models import evaluate, sample, traverse
 from gan_lightning.commands.training import train
 
@@ -22,4 +23,5 @@ COMMANDS: tuple[click.Command, ...] = (
     verify,
     results,
     prepare,
+    export,
 )
