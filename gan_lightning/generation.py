@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from gan_lightning.evaluation import (
 )
 from gan_lightning.gans import GAN
 from gan_lightning.restore import load_learner
-from gan_lightning.run_folder import RunFolder
+from gan_lightning.run_folder import RunFolder, write_file
 from gan_lightning.schema import EvaluationConfig, RunConfig
 
 __all__ = ["evaluate_file", "evaluate_run", "write_samples", "write_traversal"]
@@ -158,27 +158,6 @@ def write_traversal(
 def _check_seed(seed: int) -> None:
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed is {seed}; it must lie in 0 to {2**32 - 1}")
-
-
-def write_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file as a whole or not at all.
-
-    Raises:
-        UserError: its folder cannot be written or is full.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                write(file)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror}; choose another --output"
-        ) from error
 
 
 def _gan_of(run: str, checkpoint: str) -> tuple[GAN, IndexedData, RunConfig]:

@@ -7,13 +7,14 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 from gan_lightning.config import load_config, to_yaml
@@ -23,7 +24,7 @@ from gan_lightning.machine import machine
 from gan_lightning.same_run import deciding
 from gan_lightning.schema import RunConfig
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "write_file", "write_whole"]
 
 RUNS = Path("runs")
 
@@ -165,6 +166,27 @@ def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text)
     partial.replace(path)
+
+
+def write_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file as a whole or not at all.
+
+    Raises:
+        UserError: its folder cannot be written or is full.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                write(file)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror}; choose another --output"
+        ) from error
 
 
 def _new(path: Path) -> Path:

@@ -9,6 +9,7 @@ from gan_lightning.commands.data import prepare
 from gan_lightning.commands.experiments import list_experiments, show
 from gan_lightning.commands.exporting import export
 from gan_lightning.commands.models import evaluate, sample, traverse
+from gan_lightning.commands.pictures import neighbours, timelapse
 from gan_lightning.commands.training import train
 
 __all__ = ["COMMANDS"]
@@ -24,4 +25,6 @@ COMMANDS: tuple[click.Command, ...] = (
     results,
     prepare,
     export,
+    neighbours,
+    timelapse,
 )

@@ -136,8 +136,8 @@ def _inputs(made: Exported) -> str:
     worst = ", ".join(f"{value:.1e} at batch size {size}" for size, value in made.parity.items())
     return (
         f"{markdown_table(rows)}\n\nOne-hot labels, the layout of codes and the scale of images "
-        f"are inside. Checked when it was written, in float32 against the model in PyTorch: largest "
-        f"absolute difference {worst}."
+        f"are inside. Checked when it was written, in float32 against the model in PyTorch: "
+        f"largest absolute difference {worst}."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gan_lightning.data import DATASETS, IndexedData, StoredImages
+from gan_lightning.data import IndexedData, StoredImages
 
 __all__ = ["DataCard", "data_card"]
 
@@ -61,9 +61,7 @@ USPS = "; its second domain is USPS, which LIBSVM distributes without a licence"
 def data_card(name: str, data: IndexedData) -> DataCard:
     """Describe a data set of `DATASETS`."""
     if name not in CARDS and not isinstance(data, StoredImages):
-        return DataCard(
-            f"`{name}`: {(DATASETS[name].__doc__ or name).splitlines()[0]}", OURS, "mit"
-        )
+        return DataCard(f"`{name}`", OURS, "mit")
     card = CARDS[name]
     if getattr(data.config, "second", "") == "usps":
         return card._replace(terms=card.terms + USPS, licence="other")
