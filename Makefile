@@ -6,7 +6,7 @@ EXP    ?= infogan_mnist
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install train verify results test soak lint types benchmark clean
+.PHONY: help install train verify results doctor test soak lint types benchmark image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ verify: $(VENV)/.installed ## Hold claims against runs: make verify EXP=gan_ring
 results: $(VENV)/.installed ## Make docs/results.md of docs/results/*.json
 	@$(VENV)/bin/gan-lightning results $(ARGS)
 
+doctor: $(VENV)/.installed ## Look at this machine: versions, devices, data, weights, W&B, disk
+	@$(VENV)/bin/gan-lightning doctor $(ARGS)
+
 test: $(VENV)/.installed-dev ## Run the tests
 	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist worksteal $(ARGS)
 
@@ -47,6 +50,9 @@ soak: $(VENV)/.installed-dev ## Kill, signal and starve runs for an hour; writes
 
 benchmark: $(VENV)/.installed-dev ## Time a training step against a bare and a textbook loop
 	$(VENV)/bin/python benchmarks/step.py $(ARGS)
+
+image: ## Build the Docker image gan-lightning; ARGS="--build-arg TORCH_INDEX=..." for GPUs
+	docker build --tag gan-lightning $(ARGS) .
 
 clean: ## Remove caches; runs and .venv stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

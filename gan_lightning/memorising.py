@@ -197,13 +197,18 @@ def _drawn_points(samples: Tensor, neighbours: Tensor, known: Tensor) -> Array:
 
     figure = Figure(figsize=(6, 6), dpi=110, layout="constrained")
     axis = figure.subplots()
-    for sample, near in zip(samples.cpu().numpy(), neighbours.numpy(), strict=True):
-        for point in near:
-            axis.plot(*zip(sample, point, strict=True), color="#888888", linewidth=0.8, zorder=1)
-    axis.scatter(*known.T.numpy(), s=3, color="#c8c8c8", label="training", zorder=0)
-    near = neighbours.flatten(0, 1).T.numpy()
-    axis.scatter(*near, s=12, color="#33658a", label="nearest", zorder=3)
-    axis.scatter(*samples.cpu().T.numpy(), s=30, color="#d1495b", label="samples", zorder=2)
+    for sample, around in zip(samples, neighbours, strict=True):
+        for point in around:
+            axis.plot(
+                *zip(sample.tolist(), point.tolist(), strict=True),
+                color="#888888",
+                linewidth=0.8,
+                zorder=1,
+            )
+    axis.scatter(known[:, 0], known[:, 1], s=3, color="#c8c8c8", label="training", zorder=0)
+    near = neighbours.flatten(0, 1)
+    axis.scatter(near[:, 0], near[:, 1], s=12, color="#33658a", label="nearest", zorder=3)
+    axis.scatter(samples[:, 0], samples[:, 1], s=30, color="#d1495b", label="samples", zorder=2)
     axis.set(aspect="equal", title=f"{neighbours.shape[1]} nearest training points of each sample")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return rendered(figure)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_lightning.errors import UserError, nearest_first
@@ -124,13 +125,14 @@ def _write_video(
     # by name, not through the open file, which a browser could then not begin to play at once
     with av.open(file.name, "w", format="mp4", options={"movflags": "faststart"}) as film:
         stream = film.add_stream(codec, rate=RATE)
+        assert isinstance(stream, av.VideoStream)
         stream.pix_fmt = "yuv420p"
         shown = 0
         for end, picture in zip(ends, frames, strict=True):
             if not shown:
                 stream.width, stream.height = picture.size
             while shown < end:
-                frame = av.VideoFrame.from_image(picture)
+                frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
                 frame.pts, frame.time_base = shown, Fraction(1, RATE)
                 film.mux(stream.encode(frame))
                 shown += 1

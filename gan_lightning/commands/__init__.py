@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from gan_lightning.commands.claims import results, verify
+from gan_lightning.commands.completing import completion
 from gan_lightning.commands.data import prepare
 from gan_lightning.commands.experiments import list_experiments, show
 from gan_lightning.commands.exporting import export
+from gan_lightning.commands.health import doctor
 from gan_lightning.commands.models import evaluate, sample, traverse
 from gan_lightning.commands.pictures import neighbours, timelapse
 from gan_lightning.commands.training import train
@@ -27,4 +29,6 @@ COMMANDS: tuple[click.Command, ...] = (
     export,
     neighbours,
     timelapse,
+    doctor,
+    completion,
 )
