@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from conftest import EXPERIMENTS, run_cli
 
+from gan_lightning import commands
 from gan_lightning.config import load_config
 from gan_lightning.experiment_files import experiment_path, read_yaml
 from gan_lightning.schema import as_plain
 
-COMMANDS = ("train", "list", "show", "evaluate", "sample", "traverse", "verify", "results")
+COMMANDS = [str(command.name) for command in commands.COMMANDS]
 WITH_EXAMPLE = [name for name in COMMANDS if name != "list"]
 HEAVY = ("torch", "omegaconf", "pytorch_lightning", "numpy", "matplotlib", "wandb")
 
