@@ -6,7 +6,7 @@ EXP    ?= infogan_mnist
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install train verify results test soak lint types benchmark docs docs-serve clean
+.PHONY: help install train verify results doctor test soak lint types benchmark docs docs-serve image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ verify: $(VENV)/.installed ## Hold claims against runs: make verify EXP=gan_ring
 results: $(VENV)/.installed ## Make docs/results.md of docs/results/*.json
 	@$(VENV)/bin/gan-lightning results $(ARGS)
 
+doctor: $(VENV)/.installed ## Look at this machine: versions, devices, data, weights, W&B, disk
+	@$(VENV)/bin/gan-lightning doctor $(ARGS)
+
 test: $(VENV)/.installed-dev ## Run the tests
 	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist worksteal $(ARGS)
 
@@ -57,6 +60,9 @@ docs: $(VENV)/.installed-docs ## Build the documentation's site into site/, with
 
 docs-serve: $(VENV)/.installed-docs ## Show it at http://127.0.0.1:8000 while it is being written
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs serve
+
+image: ## Build the Docker image gan-lightning; ARGS="--build-arg TORCH_INDEX=..." for GPUs
+	docker build --tag gan-lightning $(ARGS) .
 
 clean: ## Remove caches; runs and .venv stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis dist site

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from gan_lightning.commands import COMMANDS
+from gan_lightning.commands.completing import VARIABLE, set_up_completion
 from gan_lightning.commands.failures import Failure
 from gan_lightning.commands.words import TAKE_OVERRIDES, marked
 from gan_lightning.errors import nearest_first
@@ -77,4 +79,6 @@ for command in COMMANDS:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line; exit code 2 is a user's mistake, 128 + signal an interrupted run."""
     words = sys.argv[1:] if arguments is None else arguments
+    if VARIABLE in os.environ:
+        set_up_completion()
     cli.main(args=marked(words), prog_name="gan-lightning")

@@ -1,10 +1,13 @@
-"""The MNIST files that the package holds. Imports no torch, so that reading may begin before it."""
+"""Files that the package holds: MNIST, the digit classifier's weights.
+
+Imports no torch, so that reading may begin before it.
+"""
 
 from __future__ import annotations
 
 import lzma
 from functools import cache
-from hashlib import md5
+from hashlib import md5, sha256
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,7 +16,7 @@ import numpy as np
 
 from gan_lightning.errors import UserError
 
-__all__ = ["FOLDER", "MD5", "read_idx"]
+__all__ = ["CLASSIFIER", "FOLDER", "MD5", "read_classifier", "read_idx"]
 
 FOLDER = Path(__file__).parent / "data" / "mnist"
 MD5 = {
@@ -22,6 +25,8 @@ MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
 }
+CLASSIFIER = Path(__file__).parent / "classifiers" / "digit_classifier.safetensors"
+CLASSIFIER_SHA256 = "18ff844b11de540541d6973a66052a01083c082f2087ea3b43a49f6df6773ccd"
 HEADER_BYTES = {"idx3": 16, "idx1": 8}
 
 _reading = Lock()
@@ -58,3 +63,25 @@ def _read(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     if found != published:
         raise UserError(f"{path} has MD5 sum {found}, the published one is {published}; {fix}")
     return np.frombuffer(content, np.uint8, offset=HEADER_BYTES[path.stem.split("-")[2]])
+
+
+def read_classifier() -> bytes:
+    """Read the weights of the shipped digit classifier, checked against their SHA-256 sum.
+
+    Raises:
+        UserError: the file is missing, or is not the one that was shipped.
+    """
+    fix = "reinstall gan-lightning, or run `git checkout` on this file"
+    try:
+        content = CLASSIFIER.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"cannot read the digit classifier's weights {CLASSIFIER}: {error.strerror}; {fix}"
+        ) from error
+    found = sha256(content).hexdigest()
+    if found != CLASSIFIER_SHA256:
+        raise UserError(
+            f"the digit classifier's weights {CLASSIFIER} are not those that were shipped (their "
+            f"SHA-256 begins with {found[:8]}, not {CLASSIFIER_SHA256[:8]}); {fix}"
+        )
+    return content

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-__all__ = ["end_with_parent", "machine", "machine_in_words", "set_up_arithmetic"]
+__all__ = ["end_with_parent", "fast_precision", "machine", "machine_in_words", "set_up_arithmetic"]
 
 KEPT_MEBIBYTES = 32
 """Largest block that glibc takes from its own heap, by its own limit."""
@@ -34,6 +34,21 @@ def machine_in_words(parts: dict[str, str | int | None]) -> str:
     for name in ("cores", "threads"):
         words.append(f"{parts.get(name)} {name[:-1] if parts.get(name) == 1 else name}")
     return ", ".join([*words, *([str(gpu)] if (gpu := parts.get("gpu")) else [])])
+
+
+def fast_precision(on_gpu: bool) -> str:
+    """Choose the precision of image networks: bfloat16 autocast where it is computed in hardware.
+
+    Args:
+        on_gpu: whether the networks are on a CUDA device, which there then is.
+    """
+    import torch
+
+    if on_gpu:
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    capabilities = torch.cpu.get_capabilities()
+    fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return "bf16-mixed" if fast else "32-true"
 
 
 def set_up_arithmetic() -> None:

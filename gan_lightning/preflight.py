@@ -13,6 +13,7 @@ from gan_lightning.data.rounds import check_batch_size
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import inception_network
 from gan_lightning.gans import GANConfig
+from gan_lightning.machine import fast_precision
 from gan_lightning.ranks import started
 from gan_lightning.schema import RunConfig
 
@@ -56,11 +57,8 @@ def resolve_precision(config: RunConfig, is_image: bool) -> str:
         return config.trainer.precision
     if not is_image:
         return "32-true"
-    if config.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    capabilities = torch.cpu.get_capabilities()
-    fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return "bf16-mixed" if fast else "32-true"
+    wanted = config.trainer.accelerator in ("auto", "gpu", "cuda")
+    return fast_precision(on_gpu=wanted and torch.cuda.is_available())
 
 
 def resolve_threads(config: RunConfig, is_image: bool) -> int:

@@ -24,7 +24,7 @@ from gan_lightning.machine import machine
 from gan_lightning.same_run import deciding
 from gan_lightning.schema import RunConfig
 
-__all__ = ["STEP", "RunFolder"]
+__all__ = ["STEP", "RunFolder", "write_whole"]
 
 STEP = "updates"
 """Column of `metrics.csv`, and key at W&B, that is the x-axis of all others."""

@@ -16,6 +16,7 @@ import pytest
 import torch
 from test_resume import assert_equal, losses, small
 
+from gan_lightning import embedded
 from gan_lightning.callbacks import BEST, AtomicCheckpointIO, checkpoints
 from gan_lightning.classifiers import digits
 from gan_lightning.errors import UserError
@@ -213,9 +214,11 @@ def test_shipped_weights_that_are_others_are_refused_and_run_nothing(
     damage: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "weights.safetensors"
-    shutil.copy(digits.SHIPPED, path)
+    shutil.copy(embedded.CLASSIFIER, path)
     damage(path)
-    monkeypatch.setattr(digits, "SHIPPED", path)
-    with pytest.raises(UserError, match=r"weights\.safetensors cannot be read .* install"):
+    monkeypatch.setattr(embedded, "CLASSIFIER", path)
+    with pytest.raises(
+        UserError, match=r"weights\.safetensors are not those that were shipped .* reinstall"
+    ):
         digits.shipped_digit_network.__wrapped__()
     assert not (tmp_path / "executed").exists()

@@ -7,18 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
 from gan_lightning.batch import DataSpec
 from gan_lightning.classifiers.base import Classifier
-from gan_lightning.errors import UserError
+from gan_lightning.embedded import read_classifier
 from gan_lightning.networks.digit_net import DigitNet
 from gan_lightning.optimization import OptimizerConfig
 
@@ -28,8 +26,6 @@ __all__ = [
     "digit_network_fingerprint",
     "shipped_digit_network",
 ]
-
-SHIPPED = Path(__file__).with_name("digit_classifier.safetensors")
 
 
 @dataclass
@@ -107,17 +103,11 @@ def shipped_digit_network() -> DigitNet:
         UserError: the file is not the one that was shipped; nothing in it is run.
     """
     network = DigitNet()
-    try:
-        network.load_state_dict(load_safetensors(SHIPPED.read_bytes()))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise UserError(
-            f"the digit classifier's weights {SHIPPED} cannot be read ({type(error).__name__}); "
-            f"install gan-lightning again"
-        ) from error
+    network.load_state_dict(load_safetensors(read_classifier()))
     return network.eval().requires_grad_(False)
 
 
 @cache
 def digit_network_fingerprint() -> str:
     """Return the SHA-256 of the shipped weights, which names the space of every digit metric."""
-    return sha256(SHIPPED.read_bytes()).hexdigest()
+    return sha256(read_classifier()).hexdigest()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
 from gan_lightning.metrics.held import HoldsSamples
 
-__all__ = ["NearestNeighbourError", "nearest_labels"]
+__all__ = ["NearestNeighbourError", "nearest", "nearest_labels"]
 
 ROWS = 500
 
@@ -74,3 +76,32 @@ def nearest_labels(known: Tensor, labels: Tensor, data: Tensor) -> Tensor:
     norms = known.square().sum(1)
     nearest = [(norms - 2 * chunk @ known.T).argmin(1) for chunk in data.split(ROWS)]
     return labels[torch.cat(nearest)]
+
+
+def nearest(data: Tensor, known: Iterable[Tensor], count: int) -> tuple[Tensor, Tensor]:
+    """Find the nearest of many data, which come in chunks and are never held together.
+
+    Args:
+        data: (N, D).
+        known: chunks (M, D) of what is searched, at least `count` in all.
+        count: k, of the nearest.
+
+    Returns:
+        Euclidean distances, float64 (N, k), the nearest first, and places among all that is known,
+        int64 (N, k).
+    """
+    data = data.double()
+    norms = data.square().sum(1, keepdim=True)
+    distances = data.new_empty(len(data), 0)
+    places = torch.empty(len(data), 0, dtype=torch.int64, device=data.device)
+    first = 0
+    for chunk in known:
+        rows = chunk.double()
+        squares = norms + rows.square().sum(1) - 2 * data @ rows.T
+        numbers = torch.arange(first, first + len(rows), device=data.device)
+        distances = torch.cat([distances, squares], 1)
+        places = torch.cat([places, numbers.expand(len(data), -1)], 1)
+        distances, order = distances.topk(min(count, distances.shape[1]), largest=False)
+        places = places.gather(1, order)
+        first += len(rows)
+    return distances.clamp(min=0).sqrt(), places

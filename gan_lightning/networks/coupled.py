@@ -52,7 +52,7 @@ class SharedLast(nn.Module):
 
 def _chosen(sides: list[Tensor], domains: Tensor) -> Tensor:
     """Take each row from the tensor of its domain."""
-    rows = torch.arange(len(domains), device=domains.device)
+    rows = torch.arange(domains.shape[0], device=domains.device)  # len is none when traced
     return torch.stack(sides, 1)[rows, domains]
 
 

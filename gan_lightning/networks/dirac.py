@@ -42,7 +42,7 @@ class MovingPoint(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Map (N, inputs) to (N, 1), all equal."""
-        return self.theta.expand(len(latent), 1)
+        return self.theta.expand(latent.shape[0], 1)
 
 
 class Slope(nn.Module):

@@ -1,0 +1,163 @@
+"""The doctor finds what is wrong, and says what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import run_cli
+from mistakes import damage
+
+from gan_lightning import doctor, embedded
+from gan_lightning.doctor import NOTE, OK, RED, Finding, examined
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+
+def findings(what: str) -> list[Finding]:
+    return list(doctor.CHECKS[what](what))
+
+
+def looked_at(what: str, monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
+    """Look at one thing as the command does."""
+    monkeypatch.setattr(doctor, "CHECKS", {what: doctor.CHECKS[what]})
+    return list(examined())
+
+
+def test_what_is_not_well_says_what_to_do() -> None:
+    found = list(examined())
+    assert {finding.what for finding in found} >= set(doctor.CHECKS) - {"stores"}
+    assert all(finding.fix for finding in found if finding.state != OK)
+    assert not [finding for finding in found if finding.state == RED]
+    assert all("\n" not in finding.says + finding.fix for finding in found)
+
+
+def test_json_and_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = {name: doctor.CHECKS[name] for name in ("python", "disk", "wandb")}
+    monkeypatch.setattr(doctor, "CHECKS", checks)
+    outcome = run_cli("doctor", "--json")
+    assert outcome.code == 0
+    assert [line["what"] for line in json.loads(outcome.out)] == ["python", "disk", "wandb"]
+    monkeypatch.setattr(doctor, "OLDEST_PYTHON", (99, 0))
+    outcome = run_cli("doctor")
+    assert outcome.code == 1
+    assert outcome.out.startswith("red   python")
+    assert "-> install Python 3.11" in outcome.out.splitlines()[1]
+    assert outcome.out.splitlines()[-1] == "1 red: mend these first"
+
+
+@pytest.mark.parametrize(
+    ("needs", "said", "fix"),
+    [
+        (["click>=999"], "click is ", "pip install 'click>=999'"),
+        (["nothing-of-this-name>=1"], "not installed", "pip install 'nothing-of-this-name>=1'"),
+    ],
+)
+def test_packages(needs: list[str], said: str, fix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        doctor.metadata, "requires", lambda name: [*needs, 'torch>=999; extra=="x"']
+    )
+    (red,) = [finding for finding in findings("packages") if finding.state == RED]
+    assert said in red.says
+    assert red.fix == fix
+
+
+@pytest.mark.parametrize("how", ["truncated", "foreign", "missing"])
+def test_damaged_digits(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = damage("t10k-labels-idx1-ubyte", how, tmp_path, monkeypatch)
+    (red,) = looked_at("digits", monkeypatch)
+    assert (red.state, str(broken) in red.says) == (RED, True)
+    assert "git checkout" in red.fix
+
+
+def test_damaged_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "weights.safetensors"
+    content = embedded.CLASSIFIER.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    monkeypatch.setattr(embedded, "CLASSIFIER", path)
+    (red,) = looked_at("classifier", monkeypatch)
+    assert (red.state, "not those that were shipped" in red.says) == (RED, True)
+    assert "reinstall" in red.fix
+
+
+def test_inception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gan_lightning.evaluation import inception
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert [finding.state for finding in findings("inception")] == [NOTE]
+    place = tmp_path / "hub" / "checkpoints" / inception.WEIGHTS
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"another file")
+    (red,) = findings("inception")
+    assert (red.state, inception.SOURCE in red.fix) == (RED, True)
+
+
+def test_stores() -> None:
+    from trees import prepared_root
+
+    assert {finding.state for finding in findings("stores")} == {NOTE}
+    root = prepared_root("celeba")
+    shutil.copytree(root.with_name("celeba-64.store"), "data/celeba-64.store")
+    (found,) = [finding for finding in findings("stores") if finding.state == OK]
+    assert "24 pictures in data/celeba-64.store" in found.says
+    Path("data/celeba-64.store/manifest.json").write_text("{")
+    with pytest.MonkeyPatch.context() as patch:
+        assert looked_at("stores", patch)[0].state == RED
+
+
+def test_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = findings("wandb")
+    assert (found.state, "wandb login" in found.fix) == (NOTE, True)
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
+    assert findings("wandb") == [Finding("wandb", OK, "logs to https://wandb.example.org")]
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert "WANDB_MODE is disabled" in findings("wandb")[0].says
+
+
+def test_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "LEAST_FREE", 1 << 60)
+    (red,) = findings("disk")
+    assert (red.state, "make room" in red.fix) == (RED, True)
+
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    (red,) = findings("disk")
+    assert (red.state, "--output DIR" in red.fix) == (RED, True)
+
+
+def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "missing", lambda *modules: ["gradio"] * ("gradio" in modules))
+    (note,) = [finding for finding in findings("extras") if finding.state == NOTE]
+    assert note.fix.endswith("pip install 'gan-lightning[play]'")
+
+
+@pytest.mark.parametrize("error", ["ImportError('no module')", "OSError('libtorch.so is cut')"])
+def test_without_torch(error: str, tmp_path: Path) -> None:
+    """Torch is missing, or its libraries are damaged: the rest is looked at nevertheless."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text(f"raise {error}")
+    code = "from gan_lightning.cli import main; main(['doctor', '--json'])"
+    package = str(Path(doctor.__file__).parents[1])
+    process = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {package!r}]\n{code}",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 1, process.stderr
+    found = {line["what"]: line for line in json.loads(process.stdout)}
+    assert found["torch"]["state"] == RED
+    assert "--force-reinstall torch" in found["torch"]["fix"]
+    assert found["digits"]["state"] == OK
+    assert found["classifier"]["state"] == OK
+    assert found["disk"]["state"] == OK

@@ -1,0 +1,125 @@
+"""Samples beside their nearest training data: exact, and a copy is seen as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TinyRun, run_cli
+from mistakes import mistake
+from PIL import Image
+from scipy.stats import mannwhitneyu
+
+from gan_lightning import memorising
+from gan_lightning.batch import Condition, Sample
+from gan_lightning.data import DATASETS
+from gan_lightning.data.base import as_networks_see
+from gan_lightning.gans import GAN
+from gan_lightning.metrics.copying import copying
+from gan_lightning.metrics.neighbours import nearest
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+
+def test_nearest_is_what_all_distances_say() -> None:
+    rng = torch.Generator().manual_seed(0)
+    known, data = torch.randn(103, 7, generator=rng), torch.randn(11, 7, generator=rng)
+    data[0] = known[50]
+    distances, places = nearest(data, known.split(10), 4)
+    expected, order = torch.cdist(data.double(), known.double()).sort(1)
+    assert torch.equal(places, order[:, :4])
+    assert (distances - expected[:, :4]).abs().max() < 1e-7
+    assert (places[0, 0], distances[0, 0] < 1e-7) == (50, True)
+
+
+def test_score_is_that_of_mann_and_whitney() -> None:
+    rng = np.random.default_rng(0)
+    generated, test = rng.exponential(1.0, 80).round(2), rng.exponential(1.5, 60).round(2)
+    found = copying(torch.tensor(generated), torch.tensor(test))
+    wins = mannwhitneyu(generated, test).statistic
+    deviation = (80 * 60 * 141 / 12) ** 0.5
+    assert found.score == pytest.approx((wins - 80 * 60 / 2) / deviation)
+    assert found.near == np.mean(generated < np.quantile(test, 0.05))
+
+
+def test_one_distribution_is_no_copy() -> None:
+    distances = torch.rand(4000, generator=torch.Generator().manual_seed(0))
+    found = copying(distances[:2000], distances[2000:])
+    assert abs(found.score) < 3
+    assert abs(found.near - 0.05) < 0.02
+
+
+def test_picture_and_words_of_points(ring_run: TinyRun) -> None:
+    outcome = run_cli("neighbours", str(ring_run.folder), "--count", "4", "--neighbours", "2")
+    assert outcome.code == 0, outcome.err
+    assert "not memorising" in outcome.out
+    assert Image.open("neighbours.png").size[0] > 300
+
+
+def some_digits(monkeypatch: pytest.MonkeyPatch, size: int) -> torch.Tensor:
+    """Let MNIST have few digits, which is quick to search; return them."""
+    mnist = DATASETS["mnist"]
+    whole, labels = mnist(mnist.Config()).training_data()
+    assert isinstance(whole, torch.Tensor)
+    assert labels is not None
+    part = whole[:size], labels[:size]
+    monkeypatch.setattr(mnist, "training_data", lambda self: part)
+    return part[0]
+
+
+@pytest.mark.parametrize("space", ["pixels", "features"])
+def test_a_generator_of_training_digits_is_found_out(
+    space: str, infogan_run: TinyRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = some_digits(monkeypatch, 1500)
+    copies = as_networks_see(digits[torch.arange(1000).flip(0)])
+    monkeypatch.setattr(
+        GAN, "sample", lambda self, count, *, seed: Sample(copies[:count], Condition())
+    )
+    outcome = run_cli("neighbours", str(infogan_run.folder), "--space", space, "--count", "2")
+    assert outcome.code == 0, outcome.err
+    assert "100.0% of the samples" in outcome.out
+    assert "\nmemorising: " in outcome.out
+
+
+def test_a_new_generator_is_not(infogan_run: TinyRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    some_digits(monkeypatch, 1500)
+    outcome = run_cli("neighbours", str(infogan_run.folder), "--output", "a.png")
+    assert outcome.code == 0, outcome.err
+    assert "not memorising: samples lie farther" in outcome.out
+
+
+def test_mirrored_pictures_are_found() -> None:
+    known = torch.randint(0, 255, (9, 4, 4, 3), dtype=torch.uint8)
+    data = as_networks_see(known).flip(-1)
+    for mirrors in (True, False):
+        distances, places = memorising._found(lambda x: x.flatten(1), data, known, mirrors, 2)
+        assert (distances[:, 0].max() < 1e-6) == mirrors
+    distances, places = memorising._found(lambda x: x.flatten(1), data, known, True, 2)
+    assert places[:, 0].tolist() == list(range(9))
+    assert (distances[:, 0] <= distances[:, 1]).all()
+
+
+@pytest.mark.parametrize("experiment", ["pix2pix_edges_mnist", "wgan_gp_celeba"])
+def test_other_kinds_of_runs(experiment: str, request: pytest.FixtureRequest) -> None:
+    run: TinyRun = request.getfixturevalue("trained")(experiment)
+    if experiment != "wgan_gp_celeba":
+        request.getfixturevalue("monkeypatch").setattr(memorising, "HELD_AGAINST", 20)
+    outcome = run_cli("neighbours", str(run.folder), "--count", "2", "--neighbours", "2")
+    assert outcome.code == 0, outcome.err
+    assert Image.open("neighbours.png").size[1] > 100
+
+
+def test_mistakes(ring_run: TinyRun, trained: object) -> None:
+    run = str(ring_run.folder)
+    mistake(["neighbours", "gan_rign"], "no run 'gan_rign'")
+    mistake(["neighbours", run, "--count", "0"], "--count is 0", "1 to 100")
+    mistake(["neighbours", run, "--neighbours", "101"], "--neighbours is 101", "1 to 100")
+    mistake(["neighbours", run, "--space", "pixel"], "--space is 'pixel'", "pixels, features")
+    mistake(["neighbours", run, "--space", "features"], "'features'", "mnist", "pixels")
+    mistake(["neighbours", run, "--output", "a.jpg"], "--output is a.jpg", ".png")
+    mistake(["neighbours", run, "--seed", "-1"], "--seed is -1", "0 to ")
+    Path("file").write_text("")
+    mistake(["neighbours", run, "--output", "file/a.png"], "cannot write file/a.png", "--output")
