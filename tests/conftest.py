@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -12,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from forked import Forked
+
+from gan_lightning.cli import main
 
 pytest.register_assert_rewrite("mistakes")
 
@@ -67,8 +69,6 @@ RunCli = Callable[..., Outcome]
 
 def run_cli(*arguments: str) -> Outcome:
     """Run a command line in this process; the environment is then as it was."""
-    from gan_lightning.cli import main
-
     environment = dict(os.environ)
     out, err = io.StringIO(), io.StringIO()
     try:
@@ -90,19 +90,11 @@ def command(*arguments: str) -> list[str]:
 
 
 def run_process(
-    arguments: Sequence[str], folder: Path, environment: dict[str, str] | None = None
+    words: Sequence[str], folder: Path, environment: dict[str, str] | None = None
 ) -> Outcome:
     """Run a command line in a process of its own."""
-    process = subprocess.run(
-        command(*arguments),
-        check=False,
-        cwd=folder,
-        env={**(environment or os.environ), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    return Outcome(process.returncode, process.stdout, process.stderr)
+    process = Forked.of(main, words, folder=folder, environment=environment, words=words)
+    return Outcome(process.wait(), process.out, process.err)
 
 
 def tiny(experiment: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,12 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import CHECKOUT, tiny
+from forked import PATIENCE
 
 LOOPBACK = "127.0.0.1"
 TWO_HOSTS = CHECKOUT / "tests" / "two_hosts.sh"
-
-PATIENCE = 120
-"""Seconds in which a run must have made an update, or ended."""
 
 
 def words(updates: int, *more: str) -> list[str]:
@@ -37,13 +34,6 @@ def environment(**more: str) -> dict[str, str]:
         [str(CHECKOUT), str(CHECKOUT / "tests"), os.environ.get("PYTHONPATH", "")]
     )
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **more}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind((LOOPBACK, 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def torchrun(node: str, first: str, here: str, port: int) -> list[str]:

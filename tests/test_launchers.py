@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import torch
 from conftest import CHECKOUT, run_cli
+from forked import free_port
 from launchers import (
     LOOPBACK,
     TWO_HOSTS,
     Started,
     environment,
-    free_port,
     on_loopback,
     on_two_hosts,
     pid_of_rank,
