@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -44,6 +45,19 @@ SHORT_ATTACKS = (
     "evaluation.samples=10",
 )
 """Overrides that make attacks on a classifier fast."""
+
+
+def pytest_sessionstart() -> None:
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector away from what was imported, as a command does (startup.py).
+
+    It would look through a million objects after every picture.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 @dataclass(frozen=True)
