@@ -134,7 +134,8 @@ def work(
 @contextmanager
 def workers(experiment: str, overrides: Sequence[str]) -> Iterator[dict[str, Connection[Any, Any]]]:
     """Start a process a variant, and end them after the block."""
-    context = get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["gan_lightning.run", "torchvision.datasets"])
     connections, processes = {}, []
     try:
         for variant in VARIANTS:

@@ -1,12 +1,13 @@
 """Processes of their own, forked from one that has imported the package and done no more.
 
 A new interpreter spends seconds of a core on imports before it does what a test asks of it. Where
-those seconds, or who starts a process, are what is tested, a real one is started.
+those seconds, the end of a process, or who starts it are what is tested, a real one is started: one
+that is forked calls no functions of `atexit`.
 """
 
 from __future__ import annotations
 
-import atexit
+import gc
 import os
 import signal
 import socket
@@ -45,7 +46,7 @@ class Forked:
         *arguments: Any,
         folder: Path | None = None,
         environment: Mapping[str, str] | None = None,
-        words: Sequence[str] = (),
+        words: Sequence[str] = ("test",),
     ) -> Self:
         """Call a module's function in a process of its own.
 
@@ -54,7 +55,7 @@ class Forked:
             arguments: of the function.
             folder: to work in; by default this process's.
             environment: all of its variables; by default this process's.
-            words: its command line.
+            words: its command line, the program included.
         """
         printed = TemporaryDirectory(prefix="forked-")
         place = (str(folder or Path.cwd()), dict(environment or os.environ), [*words])
@@ -121,7 +122,7 @@ def _begin(
     function: Callable[..., object],
     arguments: Sequence[Any],
 ) -> None:
-    """Be a process that was just started, and end as one."""
+    """Be a process that was just started."""
     import torch
 
     folder, environment, words = place
@@ -132,10 +133,9 @@ def _begin(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv[1:] = words
+    sys.argv[:] = words
+    sys.modules["__main__"].__spec__ = None  # a script, should it start itself again
     signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
-    try:
-        function(*arguments)
-    finally:
-        atexit._run_exitfuncs()  # which multiprocessing leaves out
+    gc.freeze()  # as after the imports of a command (startup.py)
+    function(*arguments)

@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from conftest import tiny
 from forked import PATIENCE, end_well, two_ranks
+from worlds import tested_on_one_chunk
 
 EPOCH = 5
 """Updates of an epoch; a run makes more."""
@@ -31,7 +31,6 @@ def short_epochs() -> Iterator[None]:
     """Let every data set hold what `EPOCH` updates read, and be tested on its first chunk."""
     from gan_lightning.callbacks import pictures
     from gan_lightning.data.rounds import RoundStream
-    from gan_lightning.evaluation import classified, codes, models
 
     make = RoundStream.__init__
 
@@ -42,14 +41,7 @@ def short_epochs() -> Iterator[None]:
             given["source"] = given["source"][rows]
         make(self, data[rows], None if labels is None else labels[rows], **given)
 
-    chunks = models.tested
-
-    def first(*args: Any) -> Iterator[Any]:
-        yield from islice(chunks(*args), 1)
-
-    with patch.object(RoundStream, "__init__", cut), ExitStack() as cuts:
-        for module in (classified, codes, models):
-            cuts.enter_context(patch.object(module, "tested", first))
+    with patch.object(RoundStream, "__init__", cut), tested_on_one_chunk(), ExitStack() as cuts:
         for name in ("traversal_picture", "draw_scatter"):  # a second each, on which nothing hangs
             cuts.enter_context(patch.object(pictures, name, lambda *_: BLANK))
         yield

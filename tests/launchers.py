@@ -81,10 +81,7 @@ class Started:
 
     def said(self) -> str:
         """Return all that was printed, without the bars of progress."""
-        texts = [path.read_text().replace("\r", "\n") for path in self.printed]
-        return "\n".join(
-            line for text in texts for line in text.splitlines() if "update/s" not in line
-        )
+        return "\n".join(without_bars(path.read_text()) for path in self.printed)
 
     def wait(self, seconds: float = PATIENCE) -> list[int]:
         """Wait for the end of all, and return their exit codes."""
@@ -111,6 +108,12 @@ class Started:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def without_bars(text: str) -> str:
+    """Leave the bars of progress out of what was printed."""
+    lines = text.replace("\r", "\n").splitlines()
+    return "\n".join(line for line in lines if "update/s" not in line)
 
 
 def updates_of(run: Path) -> int:
