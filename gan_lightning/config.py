@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import field, fields, is_dataclass, make_dataclass
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -79,6 +80,7 @@ def _tables() -> dict[str, dict[str, Any]]:
     }
 
 
+@cache
 def _named(config: type[Any], name: str) -> type[Any]:
     """Add the field `name`, so that a section says which class it configures."""
     return make_dataclass(config.__name__, [("name", str, field(default=name))], bases=(config,))

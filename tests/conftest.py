@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
+from dataclasses import asdict, dataclass
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import pytest
 from browser import browser as browser
+from forked import PATIENCE, Forked
+
+from gan_lightning.cli import main
 
 pytest.register_assert_rewrite("mistakes")
 
@@ -45,6 +51,23 @@ SHORT_ATTACKS = (
 """Overrides that make attacks on a classifier fast."""
 
 
+def pytest_sessionstart() -> None:
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector away from what was imported, as a command does (startup.py).
+
+    It would look through a million objects after every picture.
+    """
+    gc.freeze()
+    gc.enable()
+
+
+MEASURED = ("gan_ring", "infogan_mnist")
+"""Experiments of whose tiny runs other commands are to measure the same."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command line ended."""
@@ -68,8 +91,6 @@ RunCli = Callable[..., Outcome]
 
 def run_cli(*arguments: str) -> Outcome:
     """Run a command line in this process; the environment is then as it was."""
-    from gan_lightning.cli import main
-
     environment = dict(os.environ)
     out, err = io.StringIO(), io.StringIO()
     try:
@@ -90,20 +111,28 @@ def command(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name("gan-lightning")), *arguments]
 
 
+def run_new_process(
+    words: Sequence[str], folder: Path, environment: dict[str, str] | None = None
+) -> Outcome:
+    """Run a command line as a person does, from the start of Python to its end."""
+    process = subprocess.run(
+        command(*words), check=False, cwd=folder, env=environment, capture_output=True, text=True,
+        timeout=PATIENCE,
+    )  # fmt: skip
+    return Outcome(process.returncode, process.stdout, process.stderr)
+
+
 def run_process(
-    arguments: Sequence[str], folder: Path, environment: dict[str, str] | None = None
+    words: Sequence[str],
+    folder: Path,
+    environment: dict[str, str] | None = None,
+    run: Callable[[Sequence[str]], None] = main,
 ) -> Outcome:
     """Run a command line in a process of its own."""
-    process = subprocess.run(
-        command(*arguments),
-        check=False,
-        cwd=folder,
-        env={**(environment or os.environ), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=180,
+    process = Forked.of(
+        run, words, folder=folder, environment=environment, words=["gan-lightning", *words]
     )
-    return Outcome(process.returncode, process.stdout, process.stderr)
+    return Outcome(process.wait(), process.out, process.err)
 
 
 def tiny(experiment: str) -> list[str]:
@@ -120,12 +149,17 @@ def tiny(experiment: str) -> list[str]:
     return [*words, *(SHORT_ATTACKS if attacked else ())]
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _own_environment(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[None]:
     """Keep tests off this user's caches, logins and settings."""
     folder = tmp_path_factory.mktemp("environment")
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("WANDB_", "GAN_LIGHTNING_"))]:
             patch.delenv(name)
@@ -143,17 +177,23 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TinyRun]:
-    """Give the tiny run of an experiment, made when it is first asked for; do not change it."""
-    runs: dict[str, TinyRun] = {}
+def trained(shared: Path) -> Callable[[str], TinyRun]:
+    """Give the tiny run of an experiment, made by who asks first; do not change it."""
+    from worlds import tested_on_one_chunk
 
     def run_of(experiment: str) -> TinyRun:
-        if experiment not in runs:
-            folder = tmp_path_factory.mktemp(experiment) / "run"
-            words = ["train", experiment, *tiny(experiment), "log.wandb=disabled"]
-            outcome = run_cli(*words, "--output", str(folder))
-            runs[experiment] = TinyRun(experiment, folder, outcome)
-        return runs[experiment]
+        place = shared / "trained" / experiment
+        place.mkdir(parents=True, exist_ok=True)
+        folder, said = place / "run", place / "outcome.json"
+        with (place / "lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            if not said.exists():
+                words = ["train", experiment, *tiny(experiment), "log.wandb=disabled"]
+                measured = nullcontext() if experiment in MEASURED else tested_on_one_chunk()
+                with measured:
+                    outcome = run_cli(*words, "--output", str(folder))
+                said.write_text(json.dumps(asdict(outcome)))
+        return TinyRun(experiment, folder, Outcome(**json.loads(said.read_text())))
 
     return run_of
 

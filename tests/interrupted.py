@@ -1,16 +1,11 @@
-"""A run that is stopped again and again, beside one that is not; as a script, one rank of two."""
+"""A run that is stopped again and again, beside one that is not."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +13,8 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from conftest import tiny
+from forked import PATIENCE, end_well, two_ranks
+from worlds import tested_on_one_chunk
 
 EPOCH = 5
 """Updates of an epoch; a run makes more."""
@@ -34,7 +31,6 @@ def short_epochs() -> Iterator[None]:
     """Let every data set hold what `EPOCH` updates read, and be tested on its first chunk."""
     from gan_lightning.callbacks import pictures
     from gan_lightning.data.rounds import RoundStream
-    from gan_lightning.evaluation import classified, codes, models
 
     make = RoundStream.__init__
 
@@ -45,14 +41,7 @@ def short_epochs() -> Iterator[None]:
             given["source"] = given["source"][rows]
         make(self, data[rows], None if labels is None else labels[rows], **given)
 
-    chunks = models.tested
-
-    def first(*args: Any) -> Iterator[Any]:
-        yield from islice(chunks(*args), 1)
-
-    with patch.object(RoundStream, "__init__", cut), ExitStack() as cuts:
-        for module in (classified, codes, models):
-            cuts.enter_context(patch.object(module, "tested", first))
+    with patch.object(RoundStream, "__init__", cut), tested_on_one_chunk(), ExitStack() as cuts:
         for name in ("traversal_picture", "draw_scatter"):  # a second each, on which nothing hangs
             cuts.enter_context(patch.object(pictures, name, lambda *_: BLANK))
         yield
@@ -110,39 +99,9 @@ def compare(experiment: str, folder: Path, *options: str, stops: Sequence[int] =
 
 def compare_on_two(experiments: Sequence[str], folder: Path, stops: Sequence[int] = STOPS) -> None:
     """Do the same in two processes, which take all experiments one after another."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ranks = []
-    for rank in range(2):
-        given = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
-        given |= {"LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "MASTER_ADDR": "127.0.0.1"}
-        given |= {"MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "1", "OMP_NUM_THREADS": "1"}
-        path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-        given_to = [json.dumps([*experiments]), str(folder), json.dumps([*stops])]
-        command = [sys.executable, __file__, *given_to]
-        environment = {**os.environ, **given, "PYTHONPATH": path}
-        ranks.append(
-            subprocess.Popen(
-                command,
-                env=environment,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-    try:
-        said = [process.communicate(timeout=60 * len(experiments))[1] for process in ranks]
-        assert [process.returncode for process in ranks] == [0, 0], "\n".join(
-            words[-3000:] for words in said
-        )
-    finally:
-        for process in ranks:
-            process.kill()
+    end_well(two_ranks(_compare_all, experiments, folder, stops), PATIENCE * len(experiments))
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for name in json.loads(sys.argv[1]):
-        two = ("trainer.devices=2", "trainer.accelerator=cpu")
-        compare(name, Path(sys.argv[2]), *two, stops=json.loads(sys.argv[3]))
+def _compare_all(experiments: Sequence[str], folder: Path, stops: Sequence[int]) -> None:
+    for name in experiments:
+        compare(name, folder, "trainer.devices=2", "trainer.accelerator=cpu", stops=stops)

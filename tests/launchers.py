@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,12 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import CHECKOUT, tiny
+from forked import PATIENCE
 
 LOOPBACK = "127.0.0.1"
 TWO_HOSTS = CHECKOUT / "tests" / "two_hosts.sh"
-
-PATIENCE = 120
-"""Seconds in which a run must have made an update, or ended."""
 
 
 def words(updates: int, *more: str) -> list[str]:
@@ -37,13 +34,6 @@ def environment(**more: str) -> dict[str, str]:
         [str(CHECKOUT), str(CHECKOUT / "tests"), os.environ.get("PYTHONPATH", "")]
     )
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **more}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind((LOOPBACK, 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def torchrun(node: str, first: str, here: str, port: int) -> list[str]:
@@ -91,10 +81,7 @@ class Started:
 
     def said(self) -> str:
         """Return all that was printed, without the bars of progress."""
-        texts = [path.read_text().replace("\r", "\n") for path in self.printed]
-        return "\n".join(
-            line for text in texts for line in text.splitlines() if "update/s" not in line
-        )
+        return "\n".join(without_bars(path.read_text()) for path in self.printed)
 
     def wait(self, seconds: float = PATIENCE) -> list[int]:
         """Wait for the end of all, and return their exit codes."""
@@ -121,6 +108,12 @@ class Started:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def without_bars(text: str) -> str:
+    """Leave the bars of progress out of what was printed."""
+    lines = text.replace("\r", "\n").splitlines()
+    return "\n".join(line for line in lines if "update/s" not in line)
 
 
 def updates_of(run: Path) -> int:

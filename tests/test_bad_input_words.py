@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import EXPERIMENTS, run_cli, run_process
+from conftest import EXPERIMENTS, run_cli, run_new_process
 from mistakes import SHORT, assert_mistake, mistake
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -114,5 +114,5 @@ def test_malformed_override(override: str, named: str) -> None:
     ],
 )
 def test_in_a_process(tmp_path: Path, arguments: list[str], parts: tuple[str, ...]) -> None:
-    assert_mistake(run_process(arguments, tmp_path), *parts)
+    assert_mistake(run_new_process(arguments, tmp_path), *parts)
     assert not list(tmp_path.iterdir())

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from forked import Forked, end_well
 from inception_worlds import Photographs, judged, pictures
 from torch import nn
 from worlds import config, gan, same, weights
@@ -174,7 +172,6 @@ def measure(rank: int, world: int, folder: Path) -> None:
     """Evaluate this process's share of GANs on a ring and of pictures, and write the measures."""
     import torch.distributed as dist
 
-    torch.set_num_threads(1)
     if world > 1:
         meeting = f"file://{folder}/meeting"
         dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world)
@@ -191,16 +188,8 @@ def measure(rank: int, world: int, folder: Path) -> None:
 
 
 def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     places = [(0, 1), (0, 2), (1, 2)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(world), str(tmp_path)], env=environment
-        )
-        for rank, world in places
-    ]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0, 0]
+    end_well([Forked.of(measure, rank, world, tmp_path) for rank, world in places])
     one, first, second = (
         json.loads((tmp_path / f"{world}-{rank}.json").read_text()) for rank, world in places
     )
@@ -209,7 +198,3 @@ def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
     measured = {name.split()[2] for name in one}
     assert {"wasserstein/exact", "divergence/wasserstein", "modes/covered"} <= measured
     assert {"fid/tf_bilinear", "kid/tf_bilinear", "recall/tf_bilinear"} <= measured
-
-
-if __name__ == "__main__":
-    measure(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,14 @@ from typing import Any
 import pytest
 import torch
 from conftest import run_cli, tiny
+from forked import two_ranks
 from test_resume import assert_equal
 from worlds import config
 
 import gan_lightning.run
 from gan_lightning.callbacks import Evaluation, checkpoints
 from gan_lightning.callbacks import pictures as drawing
+from gan_lightning.cli import main
 from gan_lightning.evaluation import DigitJudge, ModeJudge
 from gan_lightning.evaluation.judges import CHUNK
 from gan_lightning.metrics.statistics_cache import cache_folder
@@ -210,20 +210,18 @@ def test_processes_share_all_chunks_and_pause_equally_often(world: int) -> None:
     assert len(set(pauses)) == 1
 
 
-def train_as_a_process_that_is_signalled(folder: str) -> None:
-    """Train in two processes; the second is signalled in its first chunk of an evaluation."""
-    from gan_lightning.cli import main
-
+def train_as_a_process_that_is_signalled(folder: Path) -> None:
+    """Train as one of two processes; the second is signalled in its first chunk of a judge."""
     update = ModeJudge.update
 
     def hit(self: ModeJudge, *args: Any) -> None:
-        if os.environ.get("LOCAL_RANK") == "1":
+        if os.environ["LOCAL_RANK"] == "1":
             os.kill(os.getpid(), signal.SIGINT)
         update(self, *args)
 
     pytest.MonkeyPatch().setattr(ModeJudge, "update", hit)
     samples = f"evaluation.samples={CHUNKS * CHUNK}"
-    processes = ["--devices", "2", "--accelerator", "cpu", "--output", folder]
+    processes = ["--devices", "2", "--accelerator", "cpu", "--output", str(folder)]
     words = [*tiny("gan_ring"), samples, "evaluation.every=2", "log.wandb=disabled"]
     main(["train", "gan_ring", *words, *processes])
 
@@ -231,21 +229,10 @@ def train_as_a_process_that_is_signalled(folder: str) -> None:
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
 def test_processes_agree_to_break_an_evaluation_off(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.run(
-        [sys.executable, __file__, str(folder)],
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    first, second = two_ranks(train_as_a_process_that_is_signalled, folder)
     # the first process was not signalled itself: it ends by what the other one received
-    assert process.returncode == 130, process.stderr
-    assert "stopped at update 2; go on by" in process.stdout
+    assert [first.wait(), second.wait()] == [130, 0], first.err + second.err
+    assert "stopped at update 2; go on by" in first.out
     assert [path.name for path in folder.glob("checkpoints/*")] == ["update_0000002.ckpt"]
     assert "modes/covered" not in (folder / "metrics.csv").read_text()
     assert (folder / "log.txt").read_text().count("batch statistics are of each process's own") == 1
-
-
-if __name__ == "__main__":
-    train_as_a_process_that_is_signalled(sys.argv[1])

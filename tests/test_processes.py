@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -14,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
+from forked import end_well, two_ranks
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from worlds import ALL_GANS, config, quiet_trainer, weights
@@ -126,7 +124,7 @@ class Watch(Callback):
 
 
 def play(name: str, world: int) -> dict[str, Any]:
-    """Play a game in this process, and in others that Lightning's launcher starts."""
+    """Play a game in this process, which may be one of several."""
     model, options = GAMES[name]
     learner, data = build(config(model, f"trainer.max_steps={UPDATES}", *options))
     watch = Watch()
@@ -146,7 +144,6 @@ def play(name: str, world: int) -> dict[str, Any]:
 
 def play_all(folder: Path, names: list[str]) -> None:
     """Play games in two processes; each writes what it saw."""
-    torch.set_num_threads(1)
     found = {name: play(name, 2) for name in names}
     torch.save(found, folder / f"{dist.get_rank()}.pt")
 
@@ -161,11 +158,7 @@ def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     asked = [item.name.partition("[")[2] for item in request.session.items]
     names = [n for n in GAMES if n in ALWAYS or any(word.startswith(n) for word in asked)]
     folder = tmp_path_factory.mktemp("processes")
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, str(folder), *names]
-    done = subprocess.run(command, timeout=300, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    end_well(two_ranks(play_all, folder, names))
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
@@ -284,7 +277,3 @@ def test_the_processes_positions_are_those_of_one(world: int) -> None:
 
     together = torch.cat([drawn(rank, world) for rank in range(world)], 1)
     assert torch.equal(together, drawn(0, 1))
-
-
-if __name__ == "__main__":
-    play_all(Path(sys.argv[1]), sys.argv[2:])

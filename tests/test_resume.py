@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,8 @@ def losses(folder: Path) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-@pytest.mark.parametrize("stop", [1, 4, 7])
-def test_resumed_equals_uninterrupted(model: str, stop: int, tmp_path: Path) -> None:
-    assert_resumes(model, stop, tmp_path)
+def test_resumed_thrice_equals_uninterrupted(model: str, tmp_path: Path) -> None:
+    assert_resumes(model, (1, 4, 7), tmp_path)
 
 
 REGULARISED = (
@@ -67,21 +67,21 @@ def test_every_variant_resumes_with_all_that_regularises(model: str, tmp_path: P
     together = [] if model in NEVER_TOGETHER else ["network.minibatch_kernels=3"]
     # pix2pix compares pixels, to which it refuses noise
     words = [word for word in REGULARISED if model != "pix2pix" or "noise" not in word]
-    assert_resumes(model, 4, tmp_path, *words, *together)
+    assert_resumes(model, (4,), tmp_path, *words, *together)
 
 
 @pytest.mark.parametrize("name", ["sgd", "rmsprop"])
 def test_every_optimizer_resumes_and_looks_ahead(name: str, tmp_path: Path) -> None:
     players = [f"model.{player}_optimizer.name={name}" for player in ("discriminator", "generator")]
-    assert_resumes("unrolled", 4, tmp_path, *players, "network.packing=2")
+    assert_resumes("unrolled", (4,), tmp_path, *players, "network.packing=2")
 
 
-def assert_resumes(model: str, stop: int, tmp_path: Path, *options: str) -> None:
+def assert_resumes(model: str, stops: Sequence[int], tmp_path: Path, *options: str) -> None:
     whole = fresh(small(model, 10, *options), tmp_path / "whole")
-    part = fresh(small(model, stop, *options), tmp_path / "part")
-    assert part.updates == stop
-    rest = train(small(model, 10, *options), "test", resume=part.folder)
-    assert rest.updates == 10
+    rest = fresh(small(model, stops[0], *options), tmp_path / "part")
+    for goal in (*stops[1:], 10):
+        rest = train(small(model, goal, *options), "test", resume=rest.folder)
+        assert rest.updates == goal
     files = [checkpoints(outcome.folder.checkpoints)[-1] for outcome in (whole, rest)]
     first, second = (torch.load(str(file), weights_only=True) for file in files)
     assert first["progress"] == second["progress"]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import wandb
+from conftest import Outcome
+from forked import Forked
 from PIL import Image
 from wandb_offline import read_offline_run
 from wandb_server import WandbServer, wandb_environment
@@ -26,23 +27,23 @@ HISTORY = [
 ]
 MEDIA = {"samples", "codes"}
 
-CLIENT = """
-import sys, numpy as np, wandb
-settings = wandb.Settings(init_timeout=float(sys.argv[1]))
-resumed = {"id": sys.argv[2], "resume": "must"} if len(sys.argv) > 2 else {}
-config = {"learning_rate": 2e-4, "data": {"name": "mnist", "shape": [1, 28, 28]}}
-run = wandb.init(project="tools", config=config, settings=settings, **resumed)
-run.config.update({"later": "x"})
-run.define_metric("updates")
-run.define_metric("loss/*", step_metric="updates")
-run.log({"updates": 0, "loss/generator": 1.0, "modes": {"covered": 3}})
-run.log({"updates": 10, "loss/generator": 0.5, "note": "n" * 70_000})
-pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
-run.log({"updates": 20, "samples": wandb.Image(pixels, caption="grid")})
-run.log({"codes": wandb.Table(columns=["code", "digit"], data=[[0, 7]])})
-run.summary["best"] = 3
-run.finish()
-"""
+
+def client(init_timeout: float, resume: str | None) -> None:
+    """Log what the tests look for."""
+    settings = wandb.Settings(init_timeout=init_timeout)
+    resumed: dict[str, Any] = {} if resume is None else {"id": resume, "resume": "must"}
+    config = {"learning_rate": 2e-4, "data": {"name": "mnist", "shape": [1, 28, 28]}}
+    run = wandb.init(project="tools", config=config, settings=settings, **resumed)
+    run.config.update({"later": "x"})
+    run.define_metric("updates")
+    run.define_metric("loss/*", step_metric="updates")
+    run.log({"updates": 0, "loss/generator": 1.0, "modes": {"covered": 3}})
+    run.log({"updates": 10, "loss/generator": 0.5, "note": "n" * 70_000})
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    run.log({"updates": 20, "samples": wandb.Image(pixels, caption="grid")})
+    run.log({"codes": wandb.Table(columns=["code", "digit"], data=[[0, 7]])})
+    run.summary["best"] = 3
+    run.finish()
 
 
 def run_client(
@@ -50,17 +51,10 @@ def run_client(
     server: WandbServer | None = None,
     init_timeout: float = 30.0,
     resume: str | None = None,
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", CLIENT, str(init_timeout)] + ([resume] if resume else [])
-    return subprocess.run(
-        command,
-        check=False,
-        env=wandb_environment(folder, server),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+) -> Outcome:
+    environment = wandb_environment(folder, server)
+    process = Forked.of(client, init_timeout, resume, folder=folder, environment=environment)
+    return Outcome(process.wait(), process.out, process.err)
 
 
 def logged(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -78,7 +72,7 @@ def assert_pixels(png: bytes) -> None:
 
 def test_offline_file_holds_what_was_logged(tmp_path: Path) -> None:
     client = run_client(tmp_path)
-    assert client.returncode == 0, client.stderr
+    assert client.code == 0, client.err
     run = read_offline_run(tmp_path)
     assert run.config == CONFIG
     assert run.step_metrics == {"loss/*": "updates"}
@@ -97,7 +91,7 @@ def test_offline_file_holds_what_was_logged(tmp_path: Path) -> None:
 def test_server_receives_what_the_same_run_writes_offline(tmp_path: Path) -> None:
     with WandbServer() as server:
         client = run_client(tmp_path, server)
-    assert client.returncode == 0, client.stderr
+    assert client.code == 0, client.err
     assert server.config == CONFIG
     assert server.run.step_metrics == {"loss/*": "updates"}
     assert logged(server.history) == HISTORY
@@ -122,7 +116,7 @@ def test_resumed_run_continues_on_the_server(tmp_path: Path) -> None:
             folder.mkdir()
             name = server.run.name if server.runs else None
             client = run_client(folder, server, resume=name)
-            assert client.returncode == 0, client.stderr
+            assert client.code == 0, client.err
     assert logged(server.history) == HISTORY * 2
     assert [row["_step"] for row in server.history] == list(range(8))
 
@@ -150,7 +144,7 @@ def test_failing_server_ends_the_client_in_bounded_time(tmp_path: Path, status: 
     with WandbServer(fail_with=status) as server:
         client = run_client(tmp_path, server, init_timeout=1.0)
     assert time.monotonic() - started < 30
-    assert client.returncode != 0
-    assert str(status) in client.stderr
+    assert client.code != 0
+    assert str(status) in client.err
     assert ("POST", "/graphql", "UpsertBucket") in server.requests
     assert not server.runs

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from pytorch_lightning import Trainer
@@ -11,6 +15,7 @@ from pytorch_lightning import Trainer
 from gan_lightning.batch import Batch
 from gan_lightning.build import build
 from gan_lightning.config import load_config
+from gan_lightning.evaluation import classified, codes, models
 from gan_lightning.gans import GAN, GANS
 from gan_lightning.learner import Learner
 from gan_lightning.schema import RunConfig
@@ -73,6 +78,20 @@ def trained(run: RunConfig, **trainer: Any) -> Learner:
     learner, data = build(run)
     quiet_trainer(precision=run.trainer.precision, **trainer).fit(learner, datamodule=data)
     return learner
+
+
+@contextmanager
+def tested_on_one_chunk() -> Iterator[None]:
+    """Let what is measured on all test data be measured on their first chunk."""
+    chunks = models.tested
+
+    def first(*args: Any) -> Iterator[Any]:
+        yield from islice(chunks(*args), 1)
+
+    with ExitStack() as cuts:
+        for module in (classified, codes, models):
+            cuts.enter_context(patch.object(module, "tested", first))
+        yield
 
 
 def quiet_trainer(**settings: Any) -> Trainer:

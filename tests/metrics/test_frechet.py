@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from forked import Forked, end_well
 from scipy.linalg import sqrtm
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import spawn
 from torchmetrics import Metric
 from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -287,7 +287,7 @@ def process(rank: int, folder: str) -> None:
 
 
 def test_every_metric_over_two_processes_equals_the_whole(tmp_path: Path) -> None:
-    spawn(process, args=(str(tmp_path),), nprocs=2)
+    end_well([Forked.of(process, rank, str(tmp_path)) for rank in (0, 1)])
     whole, alone = scores(WHOLE), scores([SPLITS[0]])
     ranks = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
     for found in (scores(SPLITS), *ranks):

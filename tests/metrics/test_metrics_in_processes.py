@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from forked import Forked, end_well
 from torch import Tensor, nn
 from torchmetrics import Metric
 
@@ -165,7 +163,6 @@ def compute_all(rank: int, folder: Path) -> None:
     """Compute every metric of this process's shares, and write the values."""
     import torch.distributed as dist
 
-    torch.set_num_threads(1)
     meeting = f"file://{folder}/meeting"
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
     values = {
@@ -179,13 +176,7 @@ def compute_all(rank: int, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def values(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("metrics")
-    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(folder)], env=environment)
-        for rank in (0, 1)
-    ]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    end_well([Forked.of(compute_all, rank, folder) for rank in (0, 1)])
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
@@ -196,7 +187,3 @@ def test_two_real_processes_equal_one(name: str, share: str, values: list[dict[s
     whole = updated(build, updates).compute()
     for rank in values:
         torch.testing.assert_close(rank[f"{name} {share}"], whole)
-
-
-if __name__ == "__main__":
-    compute_all(int(sys.argv[1]), Path(sys.argv[2]))
