@@ -20,7 +20,13 @@ from gan_lightning.gans import GAN
 from gan_lightning.metrics.copying import copying
 from gan_lightning.metrics.neighbours import nearest
 
-pytestmark = pytest.mark.usefixtures("empty_folder")
+pytestmark = pytest.mark.usefixtures("empty_folder", "_fewer")
+
+
+@pytest.fixture
+def _fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold fewer data against each other, which is quick and as clear."""
+    monkeypatch.setattr(memorising, "HELD_AGAINST", 100)
 
 
 def test_nearest_is_what_all_distances_say() -> None:
@@ -73,8 +79,8 @@ def some_digits(monkeypatch: pytest.MonkeyPatch, size: int) -> torch.Tensor:
 def test_a_generator_of_training_digits_is_found_out(
     space: str, infogan_run: TinyRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digits = some_digits(monkeypatch, 1500)
-    copies = as_networks_see(digits[torch.arange(1000).flip(0)])
+    digits = some_digits(monkeypatch, 500)
+    copies = as_networks_see(digits[torch.arange(100).flip(0)])
     monkeypatch.setattr(
         GAN, "sample", lambda self, count, *, seed: Sample(copies[:count], Condition())
     )
@@ -85,7 +91,7 @@ def test_a_generator_of_training_digits_is_found_out(
 
 
 def test_a_new_generator_is_not(infogan_run: TinyRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    some_digits(monkeypatch, 1500)
+    some_digits(monkeypatch, 500)
     outcome = run_cli("neighbours", str(infogan_run.folder), "--output", "a.png")
     assert outcome.code == 0, outcome.err
     assert "not memorising: samples lie farther" in outcome.out
@@ -105,8 +111,6 @@ def test_mirrored_pictures_are_found() -> None:
 @pytest.mark.parametrize("experiment", ["pix2pix_edges_mnist", "wgan_gp_celeba"])
 def test_other_kinds_of_runs(experiment: str, request: pytest.FixtureRequest) -> None:
     run: TinyRun = request.getfixturevalue("trained")(experiment)
-    if experiment != "wgan_gp_celeba":
-        request.getfixturevalue("monkeypatch").setattr(memorising, "HELD_AGAINST", 20)
     outcome = run_cli("neighbours", str(run.folder), "--count", "2", "--neighbours", "2")
     assert outcome.code == 0, outcome.err
     assert Image.open("neighbours.png").size[1] > 100
