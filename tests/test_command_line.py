@@ -78,3 +78,11 @@ def test_another_network_family_by_one_override() -> None:
     assert outcome.code == 0, outcome.err
     assert "generator_norm: batch" in outcome.out
     assert "generator_hidden" not in outcome.out
+
+
+def test_a_changed_config_changes_no_other() -> None:
+    source = read_yaml(experiment_path("gan_ring"))
+    first, expected = load_config(source), as_plain(load_config(source))
+    first.model.generator_optimizer.learning_rate = 7.0
+    first.log.tags.append("mine")
+    assert as_plain(load_config(source)) == expected != as_plain(first)

@@ -26,7 +26,7 @@ from gan_lightning.run import Outcome, train
 from gan_lightning.schema import RunConfig
 from gan_lightning.share import Share
 
-CHUNKS = 3
+CHUNKS = 2
 
 
 def small(*overrides: str) -> RunConfig:
