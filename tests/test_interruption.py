@@ -162,8 +162,11 @@ def test_a_run_killed_after_its_last_checkpoint_is_not_measured_again(
 
 @pytest.fixture
 def _own_signals() -> Iterator[None]:
-    """Put the handlers back: where a process is about to end, Lightning leaves Ctrl-C ignored."""
-    before = signal.getsignal(signal.SIGINT)
+    """Hear Ctrl-C, which a shell's background jobs ignore, and put its handler back.
+
+    Where a process is about to end, Lightning leaves Ctrl-C ignored.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
