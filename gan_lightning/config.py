@@ -37,7 +37,7 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
     source = {key: value for key, value in source.items() if key != SEARCHED}
     merged = _merge_overrides(_without_strangers(source, overrides, tables), overrides)
     _refuse_strategies(merged.get("trainer"))
-    base = OmegaConf.structured(RunConfig)
+    names = {}
     for section, table in tables.items():
         given = merged.get(section, {})
         if not isinstance(given, dict):
@@ -47,10 +47,10 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
             raise UserError(f"{section}.name is missing; valid are {', '.join(sorted(table))}")
         if name not in table:
             raise UserError(f"{section}.name is {name!r}; valid are {nearest_first(name, table)}")
-        base[section] = OmegaConf.structured(table[name])
+        names[section] = name
         merged[section] = {key: value for key, value in given.items() if key != "name"}
         merged[section]["name"] = name
-    config = _checked_merge(base, merged)
+    config = _checked_merge(_base(**names), merged)
     check_ranges(config)
     return config
 
@@ -78,6 +78,15 @@ def _tables() -> dict[str, dict[str, Any]]:
         section: {name: _named(owner.Config, name) for name, owner in table.items()}
         for section, table in sections.items()
     }
+
+
+@cache
+def _base(model: str, network: str, data: str) -> DictConfig:
+    """Return the defaults of a run, which no caller changes: merging copies them."""
+    base: DictConfig = OmegaConf.structured(RunConfig)
+    for section, name in (("model", model), ("network", network), ("data", data)):
+        base[section] = OmegaConf.structured(_tables()[section][name])
+    return base
 
 
 @cache

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import gc
 import io
-import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import pytest
 from browser import browser as browser
@@ -86,7 +87,13 @@ class TinyRun:
     outcome: Outcome
 
 
-RunCli = Callable[..., Outcome]
+Made = TypeVar("Made")
+
+
+class Once(Protocol):
+    """Gives what is made once: of a name, and of what makes it in a folder."""
+
+    def __call__(self, name: str, make: Callable[[Path], Made]) -> Made: ...
 
 
 def run_cli(*arguments: str) -> Outcome:
@@ -177,23 +184,36 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def trained(shared: Path) -> Callable[[str], TinyRun]:
-    """Give the tiny run of an experiment, made by who asks first; do not change it."""
+def once(shared: Path) -> Once:
+    """Make what tests share once for all workers, in a folder of its own; do not change it."""
+
+    def made_by_the_first(name: str, make: Callable[[Path], Made]) -> Made:
+        folder = shared / "once" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = folder / "made.pickle"
+        with (folder / "lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            if not kept.exists():
+                kept.write_bytes(pickle.dumps(make(folder)))
+        made: Made = pickle.loads(kept.read_bytes())
+        return made
+
+    return made_by_the_first
+
+
+@pytest.fixture(scope="session")
+def trained(once: Once) -> Callable[[str], TinyRun]:
+    """Give the tiny run of an experiment, made when it is first asked for."""
     from worlds import tested_on_one_chunk
 
     def run_of(experiment: str) -> TinyRun:
-        place = shared / "trained" / experiment
-        place.mkdir(parents=True, exist_ok=True)
-        folder, said = place / "run", place / "outcome.json"
-        with (place / "lock").open("w") as lock:
-            flock(lock, LOCK_EX)
-            if not said.exists():
-                words = ["train", experiment, *tiny(experiment), "log.wandb=disabled"]
-                measured = nullcontext() if experiment in MEASURED else tested_on_one_chunk()
-                with measured:
-                    outcome = run_cli(*words, "--output", str(folder))
-                said.write_text(json.dumps(asdict(outcome)))
-        return TinyRun(experiment, folder, Outcome(**json.loads(said.read_text())))
+        def make(folder: Path) -> TinyRun:
+            words = ["train", experiment, *tiny(experiment), "log.wandb=disabled"]
+            with nullcontext() if experiment in MEASURED else tested_on_one_chunk():
+                outcome = run_cli(*words, "--output", str(folder / "run"))
+            return TinyRun(experiment, folder / "run", outcome)
+
+        return once(f"trained/{experiment}", make)
 
     return run_of
 

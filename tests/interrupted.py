@@ -29,7 +29,7 @@ BLANK = np.zeros((8, 8, 3), np.uint8)
 @contextmanager
 def short_epochs() -> Iterator[None]:
     """Let every data set hold what `EPOCH` updates read, and be tested on its first chunk."""
-    from gan_lightning.callbacks import pictures
+    from gan_lightning.callbacks import histograms, pictures
     from gan_lightning.data.rounds import RoundStream
 
     make = RoundStream.__init__
@@ -42,8 +42,9 @@ def short_epochs() -> Iterator[None]:
         make(self, data[rows], None if labels is None else labels[rows], **given)
 
     with patch.object(RoundStream, "__init__", cut), tested_on_one_chunk(), ExitStack() as cuts:
-        for name in ("traversal_picture", "draw_scatter"):  # a second each, on which nothing hangs
-            cuts.enter_context(patch.object(pictures, name, lambda *_: BLANK))
+        slow = [(pictures, "traversal_picture"), (pictures, "draw_scatter")]
+        for module, name in [*slow, (histograms, "draw_histogram")]:  # on which nothing hangs
+            cuts.enter_context(patch.object(module, name, lambda *_: BLANK))
         yield
 
 

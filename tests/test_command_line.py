@@ -79,3 +79,12 @@ def test_another_network_family_by_one_override() -> None:
     assert outcome.code == 0, outcome.err
     assert "generator_norm: batch" in outcome.out
     assert "generator_hidden" not in outcome.out
+
+
+def test_a_changed_config_changes_no_other() -> None:
+    source = read_yaml(experiment_path("gan_ring"))
+    expected = as_plain(load_config(source))
+    changed = load_config(source, ["seed=7", "model.ema_decay=0.5", "claims=[]"])
+    changed.model.generator_optimizer.learning_rate = 7.0
+    changed.log.tags.append("mine")
+    assert as_plain(load_config(source)) == expected != as_plain(changed)

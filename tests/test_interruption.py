@@ -26,7 +26,7 @@ from gan_lightning.run import Outcome, train
 from gan_lightning.schema import RunConfig
 from gan_lightning.share import Share
 
-CHUNKS = 3
+CHUNKS = 2
 
 
 def small(*overrides: str) -> RunConfig:
@@ -168,8 +168,11 @@ def test_a_run_killed_after_its_last_checkpoint_is_not_measured_again(
 
 @pytest.fixture
 def _own_signals() -> Iterator[None]:
-    """Put the handlers back: where a process is about to end, Lightning leaves Ctrl-C ignored."""
-    before = signal.getsignal(signal.SIGINT)
+    """Hear Ctrl-C, which a shell's background jobs ignore, and put its handler back.
+
+    Where a process is about to end, Lightning leaves Ctrl-C ignored.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Outcome, TinyRun, run_cli, run_process, tiny
+from conftest import Once, Outcome, TinyRun, run_cli, run_process, tiny
 from inception_worlds import write_weights
 from mistakes import SHORT, assert_mistake
 from PIL import Image
@@ -23,19 +23,18 @@ PICTURES = ("dcgan_celeba", "cgan_celeba", "dcgan_lsun_bedroom", "pix2pix_facade
 NAMES = ("fid", "kid", "inception_score", "precision", "recall", "density", "coverage")
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TinyRun]:
+@pytest.fixture
+def runs(once: Once) -> Callable[[str], TinyRun]:
     """Give a run with W&B offline, made when it is first asked for."""
-    made: dict[str, TinyRun] = {}
 
     def run_of(experiment: str) -> TinyRun:
-        if experiment not in made:
-            folder = tmp_path_factory.mktemp(experiment) / "run"
+        def make(folder: Path) -> TinyRun:
             words = ["train", experiment, *tiny(experiment), "log.wandb=offline"]
             # in a process of its own, at whose end W&B has written everything
-            outcome = run_process([*words, "--output", str(folder)], folder.parent)
-            made[experiment] = TinyRun(experiment, folder, outcome)
-        return made[experiment]
+            outcome = run_process([*words, "--output", str(folder / "run")], folder)
+            return TinyRun(experiment, folder / "run", outcome)
+
+        return once(f"pictures/{experiment}", make)
 
     return run_of
 

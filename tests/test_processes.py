@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
+from conftest import Once
 from forked import end_well, two_ranks
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
@@ -153,13 +154,16 @@ Ranks = list[dict[str, dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ranks:
+def ranks(request: pytest.FixtureRequest, once: Once) -> Ranks:
     """Let two processes play all games that the chosen tests ask about."""
     asked = [item.name.partition("[")[2] for item in request.session.items]
     names = [n for n in GAMES if n in ALWAYS or any(word.startswith(n) for word in asked)]
-    folder = tmp_path_factory.mktemp("processes")
-    end_well(two_ranks(play_all, folder, names))
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+    def make(folder: Path) -> Ranks:
+        end_well(two_ranks(play_all, folder, names))
+        return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+    return once("processes", make)
 
 
 @pytest.mark.parametrize("name", EQUAL)

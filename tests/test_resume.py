@@ -88,7 +88,16 @@ def assert_resumes(model: str, stops: Sequence[int], tmp_path: Path, *options: s
     assert_equal(first["state_dict"], second["state_dict"])
     assert_equal(first["optimizer_states"], second["optimizer_states"])
     assert losses(whole.folder.path) == losses(rest.folder.path)
-    assert whole.measures == pytest.approx(rest.measures, nan_ok=True)
+    # of all evaluations so far, and each budget ends with one
+    ends = [
+        {
+            name: value
+            for name, value in outcome.measures.items()
+            if name != "critic/rank_correlation"
+        }
+        for outcome in (whole, rest)
+    ]
+    assert ends[0] == pytest.approx(ends[1], nan_ok=True)
 
 
 def assert_equal(first: object, second: object) -> None:

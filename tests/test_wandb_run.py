@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Outcome, run_cli, run_new_process, run_process, tiny
+from conftest import Once, Outcome, run_cli, run_new_process, run_process, tiny
 from PIL import Image
 from wandb_offline import OfflineRun, read_offline_run
 from wandb_server import StubRun, WandbServer, wandb_environment
@@ -104,40 +104,38 @@ def from_server(outcome: Outcome, folder: Path, run: StubRun) -> Logged:
     )
 
 
-@pytest.fixture(scope="module")
-def offline(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Logged]:
-    """Give a run of a user who has no login and sets nothing; made once."""
-    runs: dict[str, Logged] = {}
+@pytest.fixture
+def offline(once: Once) -> Callable[[str], Logged]:
+    """Give a run of a user who has no login and sets nothing."""
 
     def run_of(experiment: str) -> Logged:
-        if experiment not in runs:
-            folder = tmp_path_factory.mktemp("offline")
+        def make(folder: Path) -> Logged:
             environment = wandb_environment(folder)
             del environment["WANDB_MODE"], environment["WANDB_SILENT"], environment["WANDB_DIR"]
             outcome = train(experiment, folder, environment)
             assert outcome.code == 0, outcome.err
-            runs[experiment] = from_file(outcome, folder, read_offline_run(folder))
-        return runs[experiment]
+            return from_file(outcome, folder, read_offline_run(folder))
+
+        return once(f"offline/{experiment}", make)
 
     return run_of
 
 
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Logged]:
-    """Give the same run, sent to a server on loopback; made once."""
-    runs: dict[str, Logged] = {}
+@pytest.fixture
+def delivered(once: Once) -> Callable[[str], Logged]:
+    """Give the same run, sent to a server on loopback."""
 
     def run_of(experiment: str) -> Logged:
-        if experiment not in runs:
-            folder = tmp_path_factory.mktemp("online")
+        def make(folder: Path) -> Logged:
             with WandbServer() as server:
                 environment = wandb_environment(folder, server)
                 del environment["WANDB_MODE"]
                 outcome = train(experiment, folder, environment)
             assert outcome.code == 0, outcome.err
             assert not server.unknown
-            runs[experiment] = from_server(outcome, folder, server.run)
-        return runs[experiment]
+            return from_server(outcome, folder, server.run)
+
+        return once(f"delivered/{experiment}", make)
 
     return run_of
 

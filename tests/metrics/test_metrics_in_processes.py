@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import Once
 from forked import Forked, end_well
 from torch import Tensor, nn
 from torchmetrics import Metric
@@ -174,10 +175,12 @@ def compute_all(rank: int, folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def values(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("metrics")
-    end_well([Forked.of(compute_all, rank, folder) for rank in (0, 1)])
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+def values(once: Once) -> list[dict[str, Any]]:
+    def make(folder: Path) -> list[dict[str, Any]]:
+        end_well([Forked.of(compute_all, rank, folder) for rank in (0, 1)])
+        return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+    return once("metrics", make)
 
 
 @pytest.mark.parametrize("share", SHARES)
