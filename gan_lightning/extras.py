@@ -11,7 +11,7 @@ __all__ = ["EXTRAS", "install_line", "missing", "require"]
 EXTRAS: dict[str, tuple[str, ...]] = {
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "play": ("gradio",),
-    "docs": ("mkdocs", "mkdocs_click", "mkdocstrings"),
+    "docs": ("mkdocs", "material", "math_core", "mkdocstrings", "nbconvert"),
 }
 """Extra of pyproject.toml -> modules that it brings."""
 

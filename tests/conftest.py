@@ -204,12 +204,12 @@ def once(shared: Path) -> Once:
 @pytest.fixture(scope="session")
 def trained(once: Once) -> Callable[[str], TinyRun]:
     """Give the tiny run of an experiment, made when it is first asked for."""
-    from worlds import tested_on_one_chunk
+    from worlds import one_chunk_of_test_data
 
     def run_of(experiment: str) -> TinyRun:
         def make(folder: Path) -> TinyRun:
             words = ["train", experiment, *tiny(experiment), "log.wandb=disabled"]
-            with nullcontext() if experiment in MEASURED else tested_on_one_chunk():
+            with nullcontext() if experiment in MEASURED else one_chunk_of_test_data():
                 outcome = run_cli(*words, "--output", str(folder / "run"))
             return TinyRun(experiment, folder / "run", outcome)
 

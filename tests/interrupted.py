@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from conftest import tiny
 from forked import PATIENCE, end_well, two_ranks
-from worlds import tested_on_one_chunk
+from worlds import one_chunk_of_test_data
 
 EPOCH = 5
 """Updates of an epoch; a run makes more."""
@@ -41,7 +41,7 @@ def short_epochs() -> Iterator[None]:
             given["source"] = given["source"][rows]
         make(self, data[rows], None if labels is None else labels[rows], **given)
 
-    with patch.object(RoundStream, "__init__", cut), tested_on_one_chunk(), ExitStack() as cuts:
+    with patch.object(RoundStream, "__init__", cut), one_chunk_of_test_data(), ExitStack() as cuts:
         slow = [(pictures, "traversal_picture"), (pictures, "draw_scatter")]
         for module, name in [*slow, (histograms, "draw_histogram")]:  # on which nothing hangs
             cuts.enter_context(patch.object(module, name, lambda *_: BLANK))

@@ -16,7 +16,7 @@ from conftest import Once, Outcome, run_cli, run_new_process, run_process, tiny
 from PIL import Image
 from wandb_offline import OfflineRun, read_offline_run
 from wandb_server import StubRun, WandbServer, wandb_environment
-from worlds import tested_on_one_chunk
+from worlds import one_chunk_of_test_data
 
 from gan_lightning.cli import main
 from gan_lightning.config import load_config
@@ -72,7 +72,7 @@ def train(experiment: str, folder: Path, environment: dict[str, str]) -> Outcome
 
 
 def main_on_one_chunk(words: Sequence[str]) -> None:
-    with tested_on_one_chunk():
+    with one_chunk_of_test_data():
         main(words)
 
 

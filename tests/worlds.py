@@ -81,7 +81,7 @@ def trained(run: RunConfig, **trainer: Any) -> Learner:
 
 
 @contextmanager
-def tested_on_one_chunk() -> Iterator[None]:
+def one_chunk_of_test_data() -> Iterator[None]:
     """Let what is measured on all test data be measured on their first chunk."""
     chunks = models.tested
 

@@ -16,7 +16,12 @@ __all__ = ["list_experiments", "show"]
 @click.command("list")
 @for_people
 def list_experiments() -> None:
-    """List the experiments: name, paper, data, claim."""
+    """List the experiments: name, paper, data, claim.
+
+    \b
+    Example:
+      gan-lightning list
+    """
     from gan_lightning.claims import bound_in_short
     from gan_lightning.experiment_files import experiment_names, read_yaml
     from gan_lightning.tables import text_table
