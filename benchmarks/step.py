@@ -36,24 +36,24 @@ class Plan:
 
 
 PLANS = {
-    "gan_mnist": Plan(100, 1000, speedup=10.0),
+    "gan_mnist": Plan(100, 600, speedup=10.0),
     "dcgan_mnist": Plan(20, 20, speedup=2.0),
     "infogan_mnist": Plan(20, 20),
     "minibatch_mnist": Plan(20, 20),
     "wgan_mnist": Plan(20, 20),
     "wgan_gp_mnist": Plan(10, 10),
-    "ebgan_pt_mnist": Plan(100, 300),
+    "ebgan_pt_mnist": Plan(50, 200),
     "acgan_mnist": Plan(20, 20),
-    "cgan_mnist": Plan(100, 1000),
-    "semi_supervised_mnist": Plan(100, 300),
+    "cgan_mnist": Plan(100, 600),
+    "semi_supervised_mnist": Plan(50, 200),
     "cogan_edges": Plan(30, 20),
     "pix2pix_edges_mnist": Plan(30, 20),
-    "gan_ring": Plan(1000, 400, overhead=0.05),
-    "packed_ring": Plan(1000, 400, overhead=0.05),
-    "minibatch_ring": Plan(400, 200, overhead=0.05),
-    "unrolled_ring": Plan(200, 200, overhead=0.05),
-    "wgan_ring": Plan(400, 200, overhead=0.05),
-    "wgan_gp_ring": Plan(200, 200, overhead=0.05),
+    "gan_ring": Plan(200, 100, overhead=0.05),
+    "packed_ring": Plan(200, 100, overhead=0.05),
+    "minibatch_ring": Plan(100, 60, overhead=0.05),
+    "unrolled_ring": Plan(100, 60, overhead=0.05),
+    "wgan_ring": Plan(100, 60, overhead=0.05),
+    "wgan_gp_ring": Plan(100, 60, overhead=0.05),
 }
 """Experiments in which every GAN plays."""
 
