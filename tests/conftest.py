@@ -166,11 +166,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[None]:
     """Keep tests off this user's caches, logins and settings."""
+    from trees import TREES_FOLDER
+
     folder = tmp_path_factory.mktemp("environment")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("WANDB_", "GAN_LIGHTNING_"))]:
             patch.delenv(name)
         patch.setenv("GAN_LIGHTNING_CACHE", str(shared / "cache"))
+        patch.setenv(TREES_FOLDER, str(shared / "trees"))
         patch.setenv("TORCH_HOME", str(folder / "no-torch-home"))
         patch.setenv("NETRC", str(folder / "no-netrc"))
         patch.setenv("WANDB_ERROR_REPORTING", "false")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Callable
+from fcntl import LOCK_EX, flock
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,6 +18,7 @@ from PIL import Image
 from gan_lightning.store import Recipe, default_store, listings, prepare
 
 COUNT = 24
+TREES_FOLDER = "GAN_LIGHTNING_TEST_TREES"
 ATTRIBUTES = ("5_o_Clock_Shadow", "Male", "Smiling", "Young")
 
 
@@ -121,7 +124,16 @@ def prepared(kind: str, root: Path, size: int = 64) -> Path:
 
 @cache
 def prepared_root(kind: str) -> Path:
-    """Return the root of a prepared tree, made when it is first asked for; do not change it."""
-    root = TREES[kind](Path(mkdtemp(prefix="gan-lightning-trees-")) / kind)
-    prepared(kind, root)
-    return root
+    """Return the root of a prepared tree, made when it is first asked for; do not change it.
+
+    It lies in the folder that the environment names, the same for all workers, or in a new one.
+    """
+    shared = Path(os.environ.get(TREES_FOLDER) or mkdtemp(prefix="gan-lightning-trees-"))
+    shared.mkdir(exist_ok=True)
+    whole = shared / f"{kind}.whole"
+    with (shared / f"{kind}.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not whole.exists():
+            prepared(kind, TREES[kind](shared / kind))
+            whole.touch()
+    return shared / kind
