@@ -163,7 +163,7 @@ def _work(contestant: Contestant, connection: Connection[Any, Any]) -> None:
         from gan_lightning.startup import quick_imports
 
         with quick_imports():  # as the commands do: the collector leaves them alone afterwards
-            import loops  # noqa: F401
+            import loops  # noqa: F401 - imported for what it brings
         set_up_arithmetic()
     from loops import LOOPS, Finished
 

@@ -53,7 +53,7 @@ def examined() -> Iterator[Finding]:
         except UserError as error:
             said, _, fix = str(error).rpartition("; ")
             yield Finding(what, RED, said or str(error), fix)
-        except Exception as error:
+        except Exception as error:  # whatever is broken here is what a person came to learn
             said = f"{type(error).__name__}: {' '.join(str(error).split())}"
             yield Finding(what, RED, said, "report this with `gan-lightning doctor --json`")
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-from collections.abc import Callable
-from html.parser import HTMLParser
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -18,64 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mistakes import mistake
 from PIL import Image
+from reports import Trained, made_up, report_of
 
-from gan_lightning.config import load_config, to_yaml
-from gan_lightning.experiment_files import experiment_path, read_yaml
 from gan_lightning.randomness import derived_seed
 from gan_lightning.report import films
 from gan_lightning.report.curves import Curve, read_curves, thinned
 from gan_lightning.report.facts import read_runs
-from gan_lightning.report.page import render
-from gan_lightning.report.tables import claims_of
 from gan_lightning.restore import load_learner
 from gan_lightning.run_folder import RunFolder
 from gan_lightning.run_state import RunState, held, write_state
-
-Trained = Callable[[str], TinyRun]
-
-
-class Reader(HTMLParser):
-    """Finds the parts of a page, and the words outside of scripts and styles."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.parts: list[tuple[str, dict[str, str | None]]] = []
-        self.words = ""
-        self._silent = False
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.parts.append((tag, dict(attrs)))
-        self._silent = tag in ("script", "style")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._silent = False
-
-    def handle_data(self, data: str) -> None:
-        self.words += "" if self._silent else data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.parts if name == tag]
-
-    @property
-    def sections(self) -> set[str]:
-        return {str(part["id"]) for part in self.all("section")}
-
-
-def report_of(*runs: str | Path) -> Reader:
-    return Reader(render(read_runs([str(run) for run in runs])))
-
-
-def made_up(
-    folder: Path, experiment: str, measures: dict[str, float] | None, *overrides: str
-) -> Path:
-    """Write what a run of an experiment as it is shipped leaves, but for models and pictures."""
-    folder.mkdir(parents=True)
-    config = load_config(read_yaml(experiment_path(experiment)), overrides)
-    (folder / "config.yaml").write_text(to_yaml(config))
-    write_state(folder, RunState(config.trainer.max_steps, 60, measures))
-    return folder
-
 
 KINDS = {
     "gan_ring": {"points"},
@@ -195,45 +143,6 @@ def test_words_of_a_run_stay_words(ring_run: TinyRun, tmp_path: Path) -> None:
     assert run.name in page.words
 
 
-def test_only_what_differs_between_configs(tmp_path: Path) -> None:
-    runs = [
-        made_up(tmp_path / name, "gan_ring", {"modes/covered": 8}, *overrides)
-        for name, overrides in (("a", ()), ("b", ("seed=3", "network.dropout=0.5")))
-    ]
-    page = render(read_runs([str(run) for run in runs]))
-    table = page.split('id="configs"')[1].split("<details>")[0]
-    cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[dh] ?.*?</t[dh]>", table)]
-    assert cells[3:] == ["seed", "0", "3", "network.dropout", "0.0", "0.5"]
-    assert (
-        "Nothing: all values are the same."
-        in report_of(runs[0], shutil.copytree(runs[0], tmp_path / "c")).words
-    )
-
-
-COMPARED = "packed_ring"
-
-
-@pytest.mark.parametrize(
-    ("reference", "overrides", "holds", "said"),
-    [
-        (3.0, ["seed=5"], True, "holds: above gan_ring's 3"),
-        (9.0, [], False, "does not hold: above gan_ring's 9"),
-        (3.0, ["trainer.max_steps=5"], None, "not compared: needs a run of gan_ring"),
-        (3.0, ["network.dropout=0.5"], None, "not compared: needs a run of gan_ring"),
-    ],
-)
-def test_a_claim_that_compares_takes_the_run_beside_it(
-    reference: float, overrides: list[str], holds: bool | None, said: str, tmp_path: Path
-) -> None:
-    budget = f"trainer.max_steps={read_yaml(experiment_path('gan_ring'))['trainer']['max_steps']}"
-    packed = made_up(tmp_path / "packed", COMPARED, {"modes/covered": 7.0}, budget)
-    ring = made_up(tmp_path / "ring", "gan_ring", {"modes/covered": reference}, *overrides)
-    found = [c for c in claims_of(read_runs([str(packed), str(ring)])) if c.run == "packed"]
-    compared = next(claim for claim in found if "gan_ring" in claim.asked)
-    assert compared.holds is holds
-    assert compared.verdict.startswith(said)
-
-
 def test_runs_are_named_by_as_little_as_tells_them_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,40 +213,6 @@ def test_rows_that_a_kill_has_cut(tmp_path: Path) -> None:
     assert list(curves["a"].updates) == [1, 3, 4]
     assert list(curves["a"].values) == [2, 4, 7]
     assert list(curves["b"].updates) == [2, 3]
-
-
-# --- compare
-
-
-def test_compare_lays_runs_side_by_side(tmp_path: Path) -> None:
-    first = made_up(tmp_path / "first", "gan_ring", {"modes/covered": 7.0, "a": 0.25})
-    second = made_up(
-        tmp_path / "second", "unrolled_ring", {"modes/covered": 8.0, "a": float("nan")}
-    )
-    third = made_up(tmp_path / "third", "gan_ring", None, "seed=1")
-    (third / "metrics.csv").write_text("updates,modes/covered\n10,4\n")
-    outcome = run_cli("compare", str(first), str(second), str(third))
-    assert (outcome.code, outcome.err) == (0, "")
-    lines = [re.split(r"  +", line) for line in outcome.out.splitlines()]
-    for expected in (
-        ["", "first", "second", "third"],
-        ["updates", "6,000", "25,000", "6,000 of 6,000"],
-        ["modes/covered", "7", "8", "4*"],
-        ["a", "0.25", "none", "-"],
-        ["first", "modes/covered <= 7.9", "6.3 ± 0.5", "7", "holds: at most 7.9"],
-        ["seed", "0", "0", "1"],
-        ["model.name", "gan", "unrolled", "gan"],
-    ):
-        assert expected in lines, expected
-    assert ["* the latest measures of a run that has not ended"] in lines
-    assert not any(line[0] in ("title", "paper", "data.name") for line in lines)
-
-
-def test_runs_that_have_measured_nothing_are_compared(tmp_path: Path) -> None:
-    runs = [str(made_up(tmp_path / name, "gan_ring", None)) for name in ("a", "b")]
-    outcome = run_cli("compare", *runs)
-    assert outcome.code == 0
-    assert "nothing has been measured yet" in outcome.out
 
 
 # --- mistakes

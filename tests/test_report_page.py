@@ -50,7 +50,7 @@ def until(page: Page, condition: str) -> None:
 def report(trained: Callable[[str], TinyRun], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of points, of the same points again, and of digits."""
     path = tmp_path_factory.mktemp("report") / "report.html"
-    runs = [str(trained(name).folder) for name in ("gan_ring", "wgan_ring", "infogan_mnist")]
+    runs = [str(trained(name).folder) for name in ("gan_ring", "unrolled_ring", "infogan_mnist")]
     outcome = run_cli("report", *runs, "--output", str(path))
     assert outcome.code == 0, outcome.err
     return path
@@ -121,7 +121,7 @@ def test_points_follow_the_arrow_keys(desk: Opened, trained: Callable[[str], Tin
     slider = desk.page.locator("#points input[type=range]")
     for key, update in (("Home", 2), ("End", 4)):
         slider.press(key)
-        for place, experiment in enumerate(("gan_ring", "wgan_ring")):
+        for place, experiment in enumerate(("gan_ring", "unrolled_ring")):
             shown = desk.page.locator(f"#points [data-of-run='{place}'] .chart").evaluate(
                 "chart => { const { x, y } = chart._fullData[1]; return [[...x], [...y]]; }"
             )

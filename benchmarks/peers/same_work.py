@@ -125,7 +125,7 @@ def losses(learner: GAN, peer: Peer, theirs: dict[str, Any], seen: Recorded) -> 
     weights = peer.weights
     if "info_loss" not in theirs:
         for side, weight in zip(terms, weights, strict=True):
-            yield weight * sum(side.values())  # type: ignore[misc]
+            yield weight * torch.stack(list(side.values())).sum()
         return
     for side, weight in zip(terms, weights, strict=True):
         yield weight * side["adversarial"]

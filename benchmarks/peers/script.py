@@ -41,7 +41,7 @@ def run_script(
     batches = 0
 
     class Counted(torch.utils.data.DataLoader[Any]):
-        def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch names its own iterator
             nonlocal batches
             for batch in super().__iter__():
                 before_batch(variables, batches)

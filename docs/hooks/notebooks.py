@@ -12,7 +12,7 @@ from nbconvert import MarkdownExporter
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Put a page, and the pictures of its cells, beside each notebook."""
-    exporter = MarkdownExporter()  # type: ignore[no-untyped-call]
+    exporter = MarkdownExporter()  # type: ignore[no-untyped-call]  # nbconvert's own
     for notebook in [file for file in files if file.src_uri.endswith(".ipynb")]:
         text, resources = exporter.from_file(StringIO(notebook.content_string))
         place = PurePosixPath(notebook.src_uri)

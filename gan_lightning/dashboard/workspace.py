@@ -61,4 +61,4 @@ def save_workspace(api: wandb.Api, entity: str, project: str, runs: Sequence[str
         made._internal_id = internal.get_view_dict(entity, project, VIEW)["id"]
     except ValueError:  # no such project, or no such view in it
         api.create_project(project, entity)
-    return str(made.save().url)  # type: ignore[no-untyped-call]
+    return str(made.save().url)  # type: ignore[no-untyped-call]  # the client's own

@@ -1,0 +1,86 @@
+"""Runs side by side: what differs between configs, claims that compare, and `compare` itself."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import run_cli
+from reports import made_up, report_of
+
+from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.report.facts import read_runs
+from gan_lightning.report.page import render
+from gan_lightning.report.tables import claims_of
+
+
+def test_only_what_differs_between_configs(tmp_path: Path) -> None:
+    runs = [
+        made_up(tmp_path / name, "gan_ring", {"modes/covered": 8}, *overrides)
+        for name, overrides in (("a", ()), ("b", ("seed=3", "network.dropout=0.5")))
+    ]
+    page = render(read_runs([str(run) for run in runs]))
+    table = page.split('id="configs"')[1].split("<details>")[0]
+    cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[dh] ?.*?</t[dh]>", table)]
+    assert cells[3:] == ["seed", "0", "3", "network.dropout", "0.0", "0.5"]
+    assert (
+        "Nothing: all values are the same."
+        in report_of(runs[0], shutil.copytree(runs[0], tmp_path / "c")).words
+    )
+
+
+COMPARED = "packed_ring"
+
+
+@pytest.mark.parametrize(
+    ("reference", "overrides", "holds", "said"),
+    [
+        (3.0, ["seed=5"], True, "holds: above gan_ring's 3"),
+        (9.0, [], False, "does not hold: above gan_ring's 9"),
+        (3.0, ["trainer.max_steps=5"], None, "not compared: needs a run of gan_ring"),
+        (3.0, ["network.dropout=0.5"], None, "not compared: needs a run of gan_ring"),
+    ],
+)
+def test_a_claim_that_compares_takes_the_run_beside_it(
+    reference: float, overrides: list[str], holds: bool | None, said: str, tmp_path: Path
+) -> None:
+    budget = f"trainer.max_steps={read_yaml(experiment_path('gan_ring'))['trainer']['max_steps']}"
+    packed = made_up(tmp_path / "packed", COMPARED, {"modes/covered": 7.0}, budget)
+    ring = made_up(tmp_path / "ring", "gan_ring", {"modes/covered": reference}, *overrides)
+    found = [c for c in claims_of(read_runs([str(packed), str(ring)])) if c.run == "packed"]
+    compared = next(claim for claim in found if "gan_ring" in claim.asked)
+    assert compared.holds is holds
+    assert compared.verdict.startswith(said)
+
+
+def test_compare_lays_runs_side_by_side(tmp_path: Path) -> None:
+    first = made_up(tmp_path / "first", "gan_ring", {"modes/covered": 7.0, "a": 0.25})
+    second = made_up(
+        tmp_path / "second", "unrolled_ring", {"modes/covered": 8.0, "a": float("nan")}
+    )
+    third = made_up(tmp_path / "third", "gan_ring", None, "seed=1")
+    (third / "metrics.csv").write_text("updates,modes/covered\n10,4\n")
+    outcome = run_cli("compare", str(first), str(second), str(third))
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = [re.split(r"  +", line) for line in outcome.out.splitlines()]
+    for expected in (
+        ["", "first", "second", "third"],
+        ["updates", "6,000", "25,000", "6,000 of 6,000"],
+        ["modes/covered", "7", "8", "4*"],
+        ["a", "0.25", "none", "-"],
+        ["first", "modes/covered <= 7.9", "6.3 ± 0.5", "7", "holds: at most 7.9"],
+        ["seed", "0", "0", "1"],
+        ["model.name", "gan", "unrolled", "gan"],
+    ):
+        assert expected in lines, expected
+    assert ["* the latest measures of a run that has not ended"] in lines
+    assert not any(line[0] in ("title", "paper", "data.name") for line in lines)
+
+
+def test_runs_that_have_measured_nothing_are_compared(tmp_path: Path) -> None:
+    runs = [str(made_up(tmp_path / name, "gan_ring", None)) for name in ("a", "b")]
+    outcome = run_cli("compare", *runs)
+    assert outcome.code == 0
+    assert "nothing has been measured yet" in outcome.out
