@@ -13,6 +13,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
 from gan_lightning.batch import DataSpec
+from gan_lightning.compiling import as_written
 
 __all__ = ["Broken", "Learner", "evaluation_mode"]
 
@@ -75,6 +76,10 @@ class Learner(LightningModule, ABC):
     def network_to_ship(self) -> nn.Module:
         """Return the network that a user wants of a finished run."""
 
+    @abstractmethod
+    def networks_in_training(self) -> list[nn.Module]:
+        """Return the networks that its training calls."""
+
     def finish_update(self, images: int, terms: Mapping[str, Tensor]) -> None:
         """Count one update on `images` data of this process, and log its losses when due.
 
@@ -116,12 +121,16 @@ class Learner(LightningModule, ABC):
 
 @contextmanager
 def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
-    """Put networks into evaluation mode inside the block, and every part back into its own."""
+    """Put networks into evaluation mode inside the block, and every part back into its own.
+
+    What is compiled computes as written there.
+    """
     modes = [(part, part.training) for network in networks for part in network.modules()]
     for network in networks:
         network.eval()
     try:
-        yield
+        with as_written():
+            yield
     finally:
         for part, training in modes:
             part.training = training

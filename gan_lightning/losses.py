@@ -23,9 +23,14 @@ __all__ = [
     "minimax_generator",
     "non_saturating_generator",
     "pulling_away",
+    "shared_information",
     "wasserstein_critic",
     "wasserstein_generator",
 ]
+
+
+SMALLEST = 1e-9
+"""Probability under which two categories together count as that rare, so that its log is finite."""
 
 
 def discriminator_cross_entropy(
@@ -132,6 +137,28 @@ def least_squares_generator(fake_scores: Tensor) -> Tensor:
     Source: Mao et al. 2017 (arXiv:1611.04076), equation 9.
     """
     return 0.5 * (fake_scores.float() - 1).square().mean()
+
+
+def shared_information(logits: Tensor, other_logits: Tensor) -> Tensor:
+    """Information that the categories of data and those of the same data changed have in common.
+
+    The joint distribution is the mean over data of the outer product of both softmaxes, made
+    symmetric. It is largest, log K, where all K categories are equally frequent, and each datum is
+    surely in the same one before and after the change.
+
+    Args:
+        logits: of K categories, shape (N, K).
+        other_logits: of the same data changed, (N, K).
+
+    Returns:
+        Scalar in nats, at least 0 up to rounding, to be maximised.
+
+    Source: Ji, Henriques, Vedaldi 2019 (arXiv:1807.06653), equations 2 and 3.
+    """
+    joint = logits.float().softmax(1).T @ other_logits.float().softmax(1) / len(logits)
+    joint = ((joint + joint.T) / 2).clamp_min(SMALLEST)
+    single = joint.sum(0).log()
+    return (joint * (joint.log() - single[:, None] - single)).sum()
 
 
 def wasserstein_critic(real_scores: Tensor, fake_scores: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from gan_lightning.beginning import Beginning, resumed
 from gan_lightning.build import build
 from gan_lightning.callbacks import AtomicCheckpointIO, Evaluation, StopOnSignal, Stopwatch
 from gan_lightning.claims import TABLE, table_of_run
+from gan_lightning.compiling import compile_networks
 from gan_lightning.data import IndexedData
 from gan_lightning.distributed import AlternatingDDP
 from gan_lightning.errors import warn
@@ -138,6 +139,8 @@ def _train(
     signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
     stopwatch = next(c for c in callbacks if isinstance(c, Stopwatch))
     begun.check_seen(trainer.global_rank)
+    if config.trainer.compile:
+        compile_networks(learner.networks_in_training())
     with _closed(wandb_runs, signals):
         _fit(trainer, learner, data, begun.checkpoint)
         seconds = time.perf_counter() - start

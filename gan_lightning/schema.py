@@ -86,6 +86,8 @@ class TrainerConfig:
     threads: int = 0
     # rounds of the game in one Lightning batch; 0 chooses: 1 for images, up to 20 for points
     rounds_per_batch: int = 0
+    # torch.compile the players: worth its minute on GPUs, seldom on processors
+    compile: bool = False
     # memory layout of the networks' convolutions: channels last
     channels_last: bool = True
 

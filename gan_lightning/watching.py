@@ -93,7 +93,13 @@ def logged_to(path: Path | None) -> Iterator[None]:
     """
     handler = logging.NullHandler() if path is None else logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    names = ("gan_lightning", "pytorch_lightning", "lightning_fabric", "py.warnings")
+    names = (
+        "gan_lightning",
+        "pytorch_lightning",
+        "lightning_fabric",
+        "py.warnings",
+        "torch._dynamo",
+    )
     before = {}
     for name in names:
         logger = logging.getLogger(name)

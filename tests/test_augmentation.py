@@ -13,6 +13,11 @@ from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN
 from gan_lightning.gans.augmentation import (
     AUGMENTATIONS,
+    MOVED,
+    SHEARED,
+    STRETCHED,
+    TURNED,
+    affine,
     augmented,
     coloured,
     cut_out,
@@ -96,6 +101,47 @@ def shifted(image: Tensor, down: int, right: int) -> Tensor:
     return result
 
 
+def test_an_affine_map_is_linear_about_the_middle() -> None:
+    """A blob's centre goes where one map, within its bounds, takes it; black comes in."""
+    torch.manual_seed(0)
+    size, count = 64, 200
+    across = (torch.arange(size) + 0.5) * 2 / size - 1
+
+    def blob(x: float, y: float) -> Tensor:
+        distance = (across[None] - x).square() + (across[:, None] - y).square()
+        return (2 * (-distance / 0.01).exp() - 1).expand(count, 1, size, size)
+
+    def centres(given: Tensor) -> Tensor:
+        light = affine(given)[:, 0] + 1
+        assert light[:, 0].max() < 1e-2
+        total = light.sum((1, 2))
+        return torch.stack(
+            [(light.sum(1) * across).sum(1) / total, (light.sum(2) * across).sum(1) / total], 1
+        )
+
+    found = []
+    for x, y in ((0.0, 0.0), (0.2, 0.0), (0.0, 0.2), (-0.2, 0.0)):
+        torch.manual_seed(1)  # the same maps for each blob
+        found.append(centres(blob(x, y)))
+    middle, right, below, left = found
+    torch.testing.assert_close(right - middle, middle - left, atol=5e-3, rtol=0)
+    # images are looked up at A x + b, so a blob at p is seen at A^-1 (p - b)
+    inverse = torch.stack([(right - middle) / 0.2, (below - middle) / 0.2], 2)
+    matrix = inverse.inverse()
+    moves = -(matrix @ middle[:, :, None])[:, :, 0]
+    assert moves.abs().max() <= 2 * MOVED + 1e-2
+    assert moves.std() > MOVED
+    angle = torch.atan2(matrix[:, 1, 0], matrix[:, 0, 0])
+    assert angle.abs().max() <= TURNED + 1e-2
+    assert angle.std() > TURNED / 2
+    stretch = matrix[:, :, 0].norm(dim=1).log()
+    assert stretch.abs().max() <= STRETCHED + 2e-2
+    shear = (matrix[:, :, 0] * matrix[:, :, 1]).sum(1) / matrix[:, :, 0].norm(dim=1)
+    assert shear.abs().max() <= SHEARED + 2e-2
+    along = torch.linalg.det(matrix) / matrix[:, :, 0].norm(dim=1)
+    assert along.log().abs().max() <= STRETCHED + 2e-2
+
+
 def test_a_square_is_cut_out() -> None:
     torch.manual_seed(0)
     cut = cut_out(torch.ones(500, 3, 16, 16))
@@ -142,7 +188,7 @@ def test_the_game_is_played_with_it() -> None:
             "gan",
             ("model.regularisation.augmentation=[color]",),
             DIGITS,
-            "augmentation: one is 'color'; valid are colour, cutout, translation",
+            "augmentation: one is 'color'; valid are colour, affine, cutout, translation",
         ),
     ],
 )

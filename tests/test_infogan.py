@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import pytest
 import torch
 from worlds import config, gan
 
 from gan_lightning.batch import Batch, Condition
 from gan_lightning.build import build
+from gan_lightning.errors import UserError
 from gan_lightning.gans import InfoGAN
+from gan_lightning.losses import shared_information
 
 
 def infogan(*overrides: str) -> InfoGAN:
@@ -124,3 +128,60 @@ def test_recognised_is_in_evaluation_mode_and_puts_modes_back() -> None:
     together = learner.recognised(images).categorical[0][:1]
     torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-5)
     assert all(part.training for part in learner.modules())
+
+
+IMAGES = {
+    "network": {"name": "infogan", "width": 4},
+    "data": {"name": "mnist", "batch_size": 8},
+}
+
+
+def consistent(*overrides: str) -> InfoGAN:
+    words = ("model.consistency_weight=0.5", *overrides)
+    learner, _ = build(config("infogan", *words, **IMAGES))
+    assert isinstance(learner, InfoGAN)
+    return learner
+
+
+def test_consistency_trains_q_and_its_encoder_on_real_images_alone() -> None:
+    learner = consistent()
+    real, fake = Batch(torch.rand(8, 1, 28, 28) * 2 - 1), learner.draw(8)
+    terms = learner.discriminator_loss(real, fake)
+    found = gradients(learner, terms["consistency"], *MODULES)
+    assert found["recognition"] > 0
+    assert found["encoder"] > 0
+    assert found["score"] == found["generator"] == 0
+    assert "consistency" not in learner.generator_loss(real, learner.draw(8))
+
+
+def test_consistency_is_what_changed_images_tell_of_the_unchanged(monkeypatch: Any) -> None:
+    monkeypatch.setattr("gan_lightning.gans.infogan.affine", lambda images: images.flip(3))
+    learner = consistent("model.categorical_codes=[10,3]")
+    real, fake = Batch(torch.rand(8, 1, 28, 28) * 2 - 1), learner.draw(8)
+    found = learner.discriminator_loss(real, fake)["consistency"]
+    pairs = zip(
+        learner.recognise(real.data).categorical,
+        learner.recognise(real.data.flip(3)).categorical,
+        strict=True,
+    )
+    expected = -0.5 * sum(shared_information(*pair) for pair in pairs)
+    torch.testing.assert_close(found, expected)
+
+
+def test_without_a_weight_there_is_no_consistency_term() -> None:
+    learner = consistent("model.consistency_weight=0")
+    terms = learner.discriminator_loss(Batch(torch.rand(8, 1, 28, 28)), learner.draw(8))
+    assert set(terms) == {"adversarial", "information"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (("model.consistency_weight=1", "model.categorical_codes=[]"), "no category can be kept"),
+        (("model.consistency_weight=1",), "these data are points"),
+        (("model.consistency_weight=-1",), "consistency_weight is -1.0; it must be at least 0"),
+    ],
+)
+def test_consistency_that_cannot_be_is_refused(overrides: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        infogan(*overrides)

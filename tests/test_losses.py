@@ -14,6 +14,7 @@ from gan_lightning.losses import (
     gaussian_negative_log_likelihood,
     minimax_generator,
     non_saturating_generator,
+    shared_information,
 )
 
 # logits of the probabilities 3/4 and 1/4
@@ -138,3 +139,45 @@ def test_losses_are_float32_for_bfloat16_logits() -> None:
     for loss, expected in losses:
         assert loss.dtype == torch.float32
         assert torch.equal(loss, expected)
+
+
+def test_shared_information_by_hand() -> None:
+    """Two data, of which the first stays where it is and the second may change its category."""
+    first, second = [0.9, 0.1], [0.2, 0.8]
+    changed_first, changed_second = [0.7, 0.3], [0.4, 0.6]
+    joint = [[0.0, 0.0], [0.0, 0.0]]
+    for before, after in ((first, changed_first), (second, changed_second)):
+        for row in range(2):
+            for column in range(2):
+                product = (before[row] * after[column] + before[column] * after[row]) / 2
+                joint[row][column] += product / 2
+    marginal = [sum(row) for row in joint]
+    expected = sum(
+        joint[row][column] * math.log(joint[row][column] / marginal[row] / marginal[column])
+        for row in range(2)
+        for column in range(2)
+    )
+    found = shared_information(
+        torch.tensor([first, second]).log(), torch.tensor([changed_first, changed_second]).log()
+    )
+    assert found.item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "nats"),
+    [
+        ([0, 1, 2, 3], [0, 1, 2, 3], math.log(4)),
+        ([0, 0, 1, 1], [0, 0, 1, 1], math.log(2)),
+        ([2, 2, 2, 2], [2, 2, 2, 2], 0.0),  # all in one category tell nothing
+        ([0, 1, 0, 1], [0, 0, 1, 1], 0.0),  # the one says nothing of the other
+    ],
+)
+def test_shared_information_of_sure_categories(
+    before: list[int], after: list[int], nats: float
+) -> None:
+    logits = [1000 * torch.eye(4)[torch.tensor(chosen)] for chosen in (before, after)]
+    for logit in logits:
+        logit.requires_grad_(True)
+    found = shared_information(*logits)
+    assert found.item() == pytest.approx(nats, abs=1e-5)
+    assert all(slope.isfinite().all() for slope in torch.autograd.grad(found, logits))

@@ -11,7 +11,9 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy, l1_loss, one_hot, relu, softplus
 
 from games.contract import Game, Given, Real, cross_entropies, uniform
+from gan_lightning.gans.augmentation import affine
 from gan_lightning.gans.unrolling import Weights, unroll
+from gan_lightning.losses import shared_information
 
 __all__ = ["EBGAN", "InfoGAN", "Pix2Pix", "StandardGAN", "UnrolledGAN"]
 
@@ -63,7 +65,10 @@ class UnrolledGAN(StandardGAN):
 
 
 class InfoGAN(Game):
-    """One categorical code, and continuous ones of variance 1."""
+    """One categorical code, and continuous ones of variance 1.
+
+    The change of images and the information of categories are the framework's own functions.
+    """
 
     def options(self) -> dict[str, Any]:
         """Both players are rewarded."""
@@ -90,10 +95,18 @@ class InfoGAN(Game):
 
     def discriminator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
         """Both cross-entropies, and what Q cannot read."""
-        real_logits = self.score(self.encoder(real.data))
+        real_features = self.encoder(real.data)
         features = self.encoder(fake)
-        game = cross_entropies(real_logits, self.score(features))
-        return game + self.unread(features, given)
+        game = cross_entropies(self.score(real_features), self.score(features))
+        loss = game + self.unread(features, given)
+        if self.config.consistency_weight:
+            after = self.recognition(self.encoder(affine(real.data)))
+            pair = [
+                outputs[:, : self.categories]
+                for outputs in (self.recognition(real_features), after)
+            ]
+            loss = loss - self.config.consistency_weight * shared_information(*pair)
+        return loss
 
     def generator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
         """The cross-entropy with the label of real data, and what Q cannot read."""

@@ -61,6 +61,10 @@ class Classifier(Learner):
         """Return the network."""
         return self.network
 
+    def networks_in_training(self) -> list[nn.Module]:
+        """Return the network."""
+        return [self.network]
+
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Make an update on each minibatch of (rounds, 1, N, 1, H, W) images in [-1, 1].
 

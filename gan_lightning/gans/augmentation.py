@@ -6,14 +6,18 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
 
-__all__ = ["AUGMENTATIONS", "augmented"]
+__all__ = ["AUGMENTATIONS", "affine", "augmented"]
 
 SHIFTED = 1 / 8
 """Largest share of a side that an image is moved by."""
 
 CUT_OUT = 1 / 2
 """Share of a side that the square which is cut out has."""
+
+TURNED, SHEARED, STRETCHED, MOVED = 0.35, 0.3, 0.2, 0.1
+"""Bounds of an affine map: radians, tangent, logarithm of a factor, share of a side."""
 
 
 def augmented(images: Tensor, names: Sequence[str]) -> Tensor:
@@ -72,10 +76,34 @@ def cut_out(images: Tensor) -> Tensor:
     return images * kept
 
 
+def affine(images: Tensor) -> Tensor:
+    """Turn, shear, stretch each way and move each image about its middle; black comes in.
+
+    A digit stays the digit that it is.
+    """
+    angle, shear, across, along = (
+        _uniform(images, -bound, bound).flatten()
+        for bound in (TURNED, SHEARED, STRETCHED, STRETCHED)
+    )
+    moves = [2 * _uniform(images, -MOVED, MOVED).flatten() for _ in range(2)]
+    cosine, sine, across, along = angle.cos(), angle.sin(), across.exp(), along.exp()
+    rows = (
+        torch.stack([across * cosine, shear * cosine - along * sine, moves[0]], 1),
+        torch.stack([across * sine, shear * sine + along * cosine, moves[1]], 1),
+    )
+    precise = torch.promote_types(images.dtype, torch.float32)
+    maps, light = torch.stack(rows, 1).to(precise), images.to(precise) + 1
+    with torch.autocast(images.device.type, enabled=False):
+        places = affine_grid(maps, list(images.shape), align_corners=False)
+        changed: Tensor = grid_sample(light, places, align_corners=False) - 1
+    return changed
+
+
 AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "colour": coloured,
     "translation": translated,
     "cutout": cut_out,
+    "affine": affine,
 }
 
 

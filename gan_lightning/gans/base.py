@@ -283,6 +283,11 @@ class GAN(Learner):
         with self._averaged_generator():
             return self.generator
 
+    def networks_in_training(self) -> list[nn.Module]:
+        """Return both sides' players, each once."""
+        players = {**self.discriminator_players(), **self.generator_players()}
+        return list(dict.fromkeys(players.values()))
+
     def _running_average(self) -> AveragedModel | None:
         decay = self.config.ema_decay
         if decay is None:

@@ -13,6 +13,7 @@ from torch.nn.functional import one_hot
 from gan_lightning import losses
 from gan_lightning.batch import Batch, Condition, Sample
 from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.augmentation import affine
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.players import refuse_packs
 from gan_lightning.learner import evaluation_mode
@@ -41,6 +42,8 @@ class InfoGANConfig(AdversarialConfig):
     information_weight: float = 1.0
     # and of the continuous codes
     continuous_information_weight: float = 1.0
+    # weight of the information that categories of real images share with those of affine copies
+    consistency_weight: float = 0.0
     # whether the players are rewarded for information; in the paper's control Q only watches them
     reward: bool = True
 
@@ -51,13 +54,18 @@ class InfoGANConfig(AdversarialConfig):
             raise ValueError(
                 f"categorical_codes is {list(self.categorical_codes)}; each needs 2 or more"
             )
-        for name in ("information_weight", "continuous_information_weight"):
+        for name in ("information_weight", "continuous_information_weight", "consistency_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
         if self.continuous_codes < 0:
             raise ValueError(f"continuous_codes is {self.continuous_codes}; it must be at least 0")
         if not self.categorical_codes and not self.continuous_codes:
             raise ValueError("InfoGAN needs a code: set categorical_codes or continuous_codes")
+        if self.consistency_weight and not self.categorical_codes:
+            raise ValueError(
+                f"consistency_weight is {self.consistency_weight}, and no category can be kept: "
+                f"set it to 0, or set categorical_codes"
+            )
 
 
 class Recognition(NamedTuple):
@@ -80,7 +88,12 @@ class InfoGAN(GAN):
     step trains Q and the encoder, G's step the generator. The real/fake head gets no gradient of
     it. Without `reward` it is a plain GAN with codes in its input, which Q's head watches.
 
-    Source: Chen et al. 2016 (arXiv:1606.03657), equations 5 and 6.
+    With a `consistency_weight` Q learns from real images too: their categories are to say as much
+    as they can of the categories of the same images turned, sheared, stretched and moved. So a
+    category is what such a change leaves alone, which in digits is the digit.
+
+    Source: Chen et al. 2016 (arXiv:1606.03657), equations 5 and 6; consistency: Ji, Henriques,
+    Vedaldi 2019 (arXiv:1807.06653), equation 3, not in the InfoGAN paper and off by default.
     Deviations: the variance of Q's Gaussians is fixed at 1, as in the authors' MNIST code.
     """
 
@@ -91,8 +104,13 @@ class InfoGAN(GAN):
         """Make the generator, and one encoder with a real/fake and a recognition head.
 
         Raises:
-            ValueError: the networks pack data, whose codes Q could not tell apart.
+            ValueError: the networks pack data, whose codes Q could not tell apart; or consistency
+                is asked for of what is no image.
         """
+        if self.config.consistency_weight and not self.data.is_image:
+            raise ValueError(
+                "consistency_weight is for images, and these data are points; set it to 0"
+            )
         refuse_packs(networks, "InfoGAN reads the codes of each datum")
         self.objective = adversarial_objective(self.config)
         categories, continuous = self.config.categorical_codes, self.config.continuous_codes
@@ -146,15 +164,19 @@ class InfoGAN(GAN):
             return self.recognise(data)
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the cross-entropy of real against generated, and Q's loss on the generated."""
-        real_logits = self.discriminate(real.data)
+        """Return the cross-entropy of real against generated, and Q's losses."""
+        real_features = self.encoder(real.data)
+        real_logits = self.score(real_features)
         features = self.encoder(fake.data)
         fake_logits = self.score(features)
         seen_by_q = features if self.config.reward else features.detach()
-        return {
+        terms = {
             "adversarial": self.objective.discriminator(real_logits, fake_logits),
             "information": self._information_loss(seen_by_q, fake.condition),
         }
+        if self.config.consistency_weight:
+            terms["consistency"] = self._consistency_loss(real_features, affine(real.data))
+        return terms
 
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the config's objective, and the loss of codes that Q cannot read."""
@@ -181,6 +203,18 @@ class InfoGAN(GAN):
                 * losses.gaussian_negative_log_likelihood(recognised.continuous, codes.continuous)
             )
         return torch.stack(terms).sum()
+
+    def _consistency_loss(self, features: Tensor, changed: Tensor) -> Tensor:
+        """Return the weighted loss of categories that a change of real images changes.
+
+        Args:
+            features: of real images.
+            changed: the same images changed, (N, *shape).
+        """
+        kept = self._split(self.recognition(features)).categorical
+        after = self.recognise(changed).categorical
+        shared = [losses.shared_information(*pair) for pair in zip(kept, after, strict=True)]
+        return -self.config.consistency_weight * torch.stack(shared).sum()
 
     def _split(self, outputs: Tensor) -> Recognition:
         sizes = [*self.config.categorical_codes, self.config.continuous_codes]

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.autograd import grad
 
 from gan_lightning.collective import positions
+from gan_lightning.compiling import as_written
 from gan_lightning.errors import check_word
 from gan_lightning.gans.augmentation import AUGMENTATIONS, augmented
 
@@ -37,7 +38,7 @@ class RegularisationConfig:
     instance_noise: float = 0.0
     # generator updates in which that noise falls linearly to 0; 0 keeps it
     instance_noise_updates: int = 0
-    # changes of all images that the discriminator is given, of colour, translation and cutout
+    # changes of all images that the discriminator is given: colour, translation, cutout, affine
     augmentation: list[str] = field(default_factory=list)
 
     def validate(self) -> None:
@@ -151,7 +152,7 @@ def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Te
     data = data.float()
     if not data.requires_grad:
         data = data.detach().requires_grad_(True)
-    with torch.autocast(data.device.type, enabled=False), torch.enable_grad():
+    with as_written(), torch.autocast(data.device.type, enabled=False), torch.enable_grad():
         scores = discriminate(data)
         (gradient,) = grad(scores.sum(), data, create_graph=True)
     norms: Tensor = gradient.reshape(min(len(scores), len(data)), -1).norm(dim=1)

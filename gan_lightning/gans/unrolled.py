@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from torch import Tensor
-from torch.func import functional_call
 
 from gan_lightning.batch import Batch, Sample
 from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.regularisation import penalties
-from gan_lightning.gans.unrolling import Weights
+from gan_lightning.gans.unrolling import Weights, called_with
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.optimization import OptimizerConfig
 
@@ -77,20 +77,17 @@ class UnrolledGAN(GAN):
         """Return the generator's objective against the discriminator of K steps later."""
 
         def value(weights: Weights) -> Tensor:
-            real_logits = functional_call(self.discriminator, weights, (real.data.float(),))
-            fake_logits = functional_call(self.discriminator, weights, (fake.data.float(),))
+            real_logits = called_with(self.discriminator, weights, real.data.float())
+            fake_logits = called_with(self.discriminator, weights, fake.data.float())
             return self.objective.discriminator(real_logits, fake_logits)
 
         def penalised(weights: Weights) -> Tensor:
-            def score(data: Tensor) -> Tensor:
-                scores: Tensor = functional_call(self.discriminator, weights, (data,))
-                return scores
-
+            score = partial(called_with, self.discriminator, weights)
             terms = penalties(self.config.regularisation, score, real.data, fake.data)
             return value(weights) + sum(terms.values())
 
         weights = self.discriminator_after(self.config.unrolled_steps, penalised)
         if self.config.objective == "minimax":
             return {"adversarial": -value(weights)}
-        fake_logits = functional_call(self.discriminator, weights, (fake.data,))
+        fake_logits = called_with(self.discriminator, weights, fake.data)
         return {"adversarial": self.objective.generator(fake_logits)}

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import grad
+from torch.func import functional_call
 
 from gan_lightning.collective import averaged
+from gan_lightning.compiling import as_written
 
-__all__ = ["Weights", "unroll"]
+__all__ = ["Weights", "called_with", "unroll"]
 
 Weights = dict[str, Tensor]
 """Parameters by name."""
@@ -20,8 +22,15 @@ SMALLEST = 1e-30
 """Under a square root, so that a weight whose gradient has always been 0 has a derivative."""
 
 
+def called_with(network: nn.Module, weights: Weights, data: Tensor) -> Tensor:
+    """Return what a network gives for data (N, *shape) with other weights than its own."""
+    with as_written():
+        outputs: Tensor = functional_call(network, weights, (data,))
+    return outputs
+
+
 def unroll(
-    weights: Mapping[str, torch.nn.Parameter],
+    weights: Mapping[str, nn.Parameter],
     optimizer: torch.optim.Optimizer,
     loss_of: Callable[[Weights], Tensor],
     steps: int,

@@ -23,6 +23,8 @@ class InfoGANNetworksConfig(NetworkConfig):
 
     # slope of the discriminator's leaky ReLU below zero (reference implementation: 0.01)
     leakiness: float = 0.1
+    # channels beside the image; twice as many further in, sixteen times as many dense units
+    width: int = 64
     initialisation: str = "normal_0.02"
 
     def validate(self) -> None:
@@ -30,13 +32,16 @@ class InfoGANNetworksConfig(NetworkConfig):
         super().validate()
         if self.leakiness < 0:
             raise ValueError(f"leakiness is {self.leakiness}; it must be at least 0")
+        if self.width < 1:
+            raise ValueError(f"width is {self.width}; it must be at least 1")
 
 
 class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
-    """Two convolutions and a dense layer of 1024 units, and the same upside down.
+    """Two convolutions and a dense layer, and the same upside down.
 
     The discriminator's trunk is the encoder; D adds a linear unit, Q a dense layer of 128 units and
-    a linear one. Images of any size divisible by 4.
+    a linear one. Images of any size divisible by 4. The paper has a width of 64, so 64 and 128
+    channels and 1024 units.
 
     The paper's text and its code (github.com/openai/InfoGAN) differ: the leaky rate is 0.1 in
     appendix C and 0.01 in the code; the code normalises before
@@ -58,38 +63,40 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
         """Build two dense layers and two 4x4 up-convolutions."""
         channels, height, width = _quarter(shape)
+        outer, inner, units = self._widths()
         return self.initialised(
             nn.Sequential(
-                nn.Linear(inputs, 1024, bias=False),
-                nn.BatchNorm1d(1024),
+                nn.Linear(inputs, units, bias=False),
+                nn.BatchNorm1d(units),
                 nn.ReLU(),
-                nn.Linear(1024, 128 * height * width, bias=False),
-                nn.BatchNorm1d(128 * height * width),
+                nn.Linear(units, inner * height * width, bias=False),
+                nn.BatchNorm1d(inner * height * width),
                 nn.ReLU(),
-                VectorToMaps(128, height, width),
-                nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
-                nn.BatchNorm2d(64),
+                VectorToMaps(inner, height, width),
+                nn.ConvTranspose2d(inner, outer, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(outer),
                 nn.ReLU(),
-                nn.ConvTranspose2d(64, channels, 4, 2, 1),
+                nn.ConvTranspose2d(outer, channels, 4, 2, 1),
                 nn.Tanh(),
             )
         )
 
     def trunk(self, shape: Shape) -> Encoder:
-        """Build the trunk that D and Q share, up to the 1024 units."""
+        """Build the trunk that D and Q share, up to the dense units."""
         channels, height, width = _quarter(shape)
+        outer, inner, units = self._widths()
         layers = nn.Sequential(
-            nn.Conv2d(channels, 64, 4, 2, 1),
+            nn.Conv2d(channels, outer, 4, 2, 1),
             nn.LeakyReLU(self.config.leakiness),
-            nn.Conv2d(64, 128, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(128),
+            nn.Conv2d(outer, inner, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(inner),
             nn.LeakyReLU(self.config.leakiness),
             MapsToVector(),
-            nn.Linear(128 * height * width, 1024, bias=False),
-            nn.BatchNorm1d(1024),
+            nn.Linear(inner * height * width, units, bias=False),
+            nn.BatchNorm1d(units),
             nn.LeakyReLU(self.config.leakiness),
         )
-        encoder = Encoder(layers, 1024)
+        encoder = Encoder(layers, units)
         self.initialised(encoder)
         return encoder
 
@@ -103,6 +110,10 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
                 nn.Linear(128, outputs),
             )
         )
+
+    def _widths(self) -> tuple[int, int, int]:
+        """Return the channels of the outer and the inner convolution, and the dense units."""
+        return self.config.width, 2 * self.config.width, 16 * self.config.width
 
 
 def _quarter(shape: Shape) -> tuple[int, int, int]:
