@@ -7,9 +7,19 @@ import os
 import platform
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["end_with_parent", "fast_precision", "machine", "machine_in_words", "set_up_arithmetic"]
+__all__ = [
+    "allow_tf32",
+    "end_with_parent",
+    "fast_precision",
+    "machine",
+    "machine_in_words",
+    "set_up_arithmetic",
+    "without_tf32",
+]
 
 KEPT_MEBIBYTES = 32
 """Largest block that glibc takes from its own heap, by its own limit."""
@@ -65,6 +75,31 @@ def set_up_arithmetic() -> None:
         trim_threshold, mmap_threshold = -1, -3  # malloc.h's M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
         mallopt(mmap_threshold, KEPT_MEBIBYTES << 20)
         mallopt(trim_threshold, (1 << 31) - 1)
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Choose whether GPUs may take TF32 for products of float32 matrices and for convolutions."""
+    import torch
+
+    if torch.cuda.is_available():  # on processors the word chooses other formats
+        torch.set_float32_matmul_precision("high" if allowed else "highest")
+        torch.backends.cudnn.allow_tf32 = allowed
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Multiply float32 numbers with all their bits inside the block, and then as before it."""
+    import torch
+
+    cudnn = torch.backends.cudnn
+    before = torch.get_float32_matmul_precision(), cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        cudnn.allow_tf32 = before[1]
 
 
 def end_with_parent() -> None:

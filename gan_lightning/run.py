@@ -27,7 +27,7 @@ from gan_lightning.launching import Tell, cluster, lost, several, together
 from gan_lightning.learner import Learner
 from gan_lightning.loggers import WandbRun
 from gan_lightning.loggers.wandb_run import PATIENCE
-from gan_lightning.machine import set_up_arithmetic
+from gan_lightning.machine import allow_tf32, set_up_arithmetic
 from gan_lightning.preflight import (
     check_batch_norm,
     check_data,
@@ -91,6 +91,7 @@ def train(
         ProcessLost: another process of the run has ended.
     """
     set_up_arithmetic()
+    allow_tf32(config.trainer.tf32)
     check_launcher(config)
     check_devices(config)
     learner, data = build(config)

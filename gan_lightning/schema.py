@@ -86,6 +86,8 @@ class TrainerConfig:
     threads: int = 0
     # rounds of the game in one Lightning batch; 0 chooses: 1 for images, up to 20 for points
     rounds_per_batch: int = 0
+    # let NVIDIA GPUs multiply float32 numbers in TF32, with 10 of their 23 bits; never in a measure
+    tf32: bool = True
     # torch.compile the players: worth its minute on GPUs, seldom on processors
     compile: bool = False
     # memory layout of the networks' convolutions: channels last

@@ -26,6 +26,7 @@ from gan_lightning.evaluation import (
 from gan_lightning.evaluation.players import Divergence, discriminated, weights_at_bound
 from gan_lightning.gans import GAN, StandardGAN
 from gan_lightning.losses import discriminator_cross_entropy
+from gan_lightning.machine import allow_tf32
 from gan_lightning.randomness import derived_seed
 from gan_lightning.share import Share
 
@@ -63,6 +64,28 @@ def test_a_gan_that_estimates_nothing_is_not_asked_for_scores(
     learner, data = standard("model.objective=hinge")
     monkeypatch.setattr(learner, "discriminate", None)
     assert not any(name.startswith("divergence") for name in evaluate(learner, data, 10))
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_measure_takes_no_tf32(allowed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+    def now() -> tuple[str, bool]:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    before, seen = now(), []
+    learner, data = standard()
+    draw = learner.draw
+    monkeypatch.setattr(learner, "draw", lambda *given: seen.append(now()) or draw(*given))
+    try:
+        allow_tf32(allowed)
+        assert now() == (("high", True) if allowed else ("highest", False))
+        evaluate(learner, data, 10)
+        assert seen == [("highest", False)]
+        assert now() == (("high", True) if allowed else ("highest", False))
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
 
 
 def test_packs_are_filled_and_what_is_left_is_left_out() -> None:

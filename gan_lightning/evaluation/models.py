@@ -21,6 +21,7 @@ from gan_lightning.evaluation.judges import CHUNK
 from gan_lightning.evaluation.players import Divergence, equilibrium, weights_at_bound
 from gan_lightning.gans import GAN, InfoGAN, LabelledGAN
 from gan_lightning.learner import Learner
+from gan_lightning.machine import without_tf32
 from gan_lightning.metrics import DuplicateRate
 from gan_lightning.randomness import derived_seed
 from gan_lightning.share import WHOLE, Share
@@ -29,6 +30,7 @@ __all__ = ["evaluate"]
 
 
 @torch.no_grad()
+@without_tf32()
 def evaluate(
     learner: Learner,
     data: IndexedData,
