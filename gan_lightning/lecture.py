@@ -155,7 +155,12 @@ TOPICS: tuple[Topic, ...] = (
         r" L_I(G, Q) = \mathbb{E}_{c,\, x \sim G(z, c)}[\log Q(c \mid x)] + H(c)"
         r" \leq I(c; G(z, c))",
         gans=("infogan",),
-        experiments=("infogan_mnist", "infogan_control_mnist", "infogan_celeba"),
+        experiments=(
+            "infogan_mnist",
+            "infogan_paper_mnist",
+            "infogan_control_mnist",
+            "infogan_celeba",
+        ),
     ),
     Topic(
         slug="conditional",

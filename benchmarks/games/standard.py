@@ -100,12 +100,11 @@ class InfoGAN(Game):
         game = cross_entropies(self.score(real_features), self.score(features))
         loss = game + self.unread(features, given)
         if self.config.consistency_weight:
-            after = self.recognition(self.encoder(affine(real.data)))
-            pair = [
-                outputs[:, : self.categories]
-                for outputs in (self.recognition(real_features), after)
-            ]
-            loss = loss - self.config.consistency_weight * shared_information(*pair)
+            before, after = (
+                self.recognition(features)[:, : self.categories]
+                for features in (real_features, self.encoder(affine(real.data)))
+            )
+            loss = loss - self.config.consistency_weight * shared_information(before, after)
         return loss
 
     def generator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.networks import Encoder, NetworkFamily, Shape
+from gan_lightning.networks.dropout import Dropout
 from gan_lightning.networks.family import NetworkConfig
 from gan_lightning.networks.layout import MapsToVector, VectorToMaps
 
@@ -123,7 +124,7 @@ class PeerLinear(PeerNetworks):
         for depth, (before, after) in enumerate(pairwise(widths)):
             layers.append(nn.Linear(before, after))
             if depth and self.config.dropout:
-                layers.append(nn.Dropout(self.config.dropout))
+                layers.append(Dropout(self.config.dropout))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         return Encoder(nn.Sequential(*layers), widths[-1])
 

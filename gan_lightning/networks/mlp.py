@@ -11,6 +11,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from gan_lightning.errors import check_word
+from gan_lightning.networks.dropout import Dropout
 from gan_lightning.networks.family import (
     Encoder,
     NetworkConfig,
@@ -108,7 +109,7 @@ class MLP(NetworkFamily[MLPConfig]):
             else:
                 layers += [nn.Linear(before, after), self._activation()]
             if self.config.dropout > 0:
-                layers.append(nn.Dropout(self.config.dropout))
+                layers.append(Dropout(self.config.dropout))
         encoder = Encoder(nn.Sequential(*layers), widths[-1])
         self.initialised(encoder)
         return encoder

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
 
 from gan_lightning.errors import check_word
+from gan_lightning.networks.dropout import dropout
 from gan_lightning.networks.family import (
     Encoder,
     NetworkConfig,
@@ -196,7 +196,7 @@ class DropoutNoise(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Silence units of maps (N, C, H, W), and scale the others up."""
-        return dropout(maps, self.silenced, training=True)
+        return dropout(maps, self.silenced)
 
 
 def _check(shape: Shape) -> None:

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from gan_lightning.networks import NETWORKS, Encoder, NetworkFamily, Shape
+from gan_lightning.networks.dropout import Dropout
 
 INPUTS = 12
 BATCH = 4
@@ -205,3 +206,29 @@ def test_orthogonal_initialisation_is_scaled() -> None:
     encoder = build("mlp", initialisation="orthogonal_1.4").encoder(POINTS)
     weight = dict(encoder.named_parameters())["layers.3.weight"]
     torch.testing.assert_close(weight @ weight.T, 1.96 * torch.eye(128), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("precise", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("silenced", [0.0, 0.4])
+def test_dropout_silences_a_share_and_scales_the_rest(
+    silenced: float, precise: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    layer = Dropout(silenced)
+    data = torch.full((50, 2, 20, 20), 3.0, dtype=precise).to(memory_format=torch.channels_last)
+    data.requires_grad_(True)
+    dropped = layer(data)
+    assert dropped.dtype == precise
+    assert dropped.is_contiguous(memory_format=torch.channels_last)
+    silent = dropped == 0
+    assert silent.float().mean().item() == pytest.approx(silenced, abs=0.01)
+    torch.testing.assert_close(
+        dropped[~silent], torch.full_like(dropped[~silent], 3 / (1 - silenced)), rtol=1e-2, atol=0
+    )
+    if silenced:  # each by itself: in no direction are neighbours alike
+        for part in (silent[1:] & silent[:-1], silent[..., 1:] & silent[..., :-1]):
+            assert part.float().mean().item() == pytest.approx(silenced**2, abs=0.01)
+    (slope,) = torch.autograd.grad(dropped.float().sum(), data)
+    assert torch.equal(slope == 0, silent)
+    layer.eval()
+    assert layer(data) is data
