@@ -65,11 +65,16 @@ def set_up_arithmetic() -> None:
     """Flush denormal numbers to zero, and keep freed memory for the next tensor.
 
     glibc hands freed blocks of some megabytes back to the kernel, and each page of the next one
-    costs a fault: at infogan_mnist's networks 18,000 an update, of casts and gradients.
+    costs a fault: at infogan_paper_mnist's networks 18,000 an update, of casts and gradients.
+
+    Every step of Adam asks whether there is a GPU. Lightning has PyTorch look for its driver's
+    library each time, which on a machine that has none takes as long as the step.
     """
     import torch
 
     torch.set_flush_denormal(True)
+    if not torch.cuda.is_available():
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         trim_threshold, mmap_threshold = -1, -3  # malloc.h's M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
