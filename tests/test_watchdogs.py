@@ -56,10 +56,17 @@ def test_a_nan_in_a_player_is_found_at_that_update(
         assert all(value.isfinite().all() for value in state.values())
 
 
+def bare_learner() -> Learner:
+    """A learner without networks, of which a test sets what it needs."""
+    abstract = dict.fromkeys(Learner.__abstractmethods__)
+    learner = object.__new__(type("Bare", (Learner,), abstract))
+    torch.nn.Module.__init__(learner)
+    return learner
+
+
 def test_where_looking_would_wait_the_update_is_found_later(monkeypatch: Any) -> None:
     """On a GPU losses are looked at when they are logged; the first bad update is still named."""
-    learner = object.__new__(type("Bare", (Learner,), {"network_to_ship": None}))
-    torch.nn.Module.__init__(learner)
+    learner = bare_learner()
     learner.updates, learner.broken = 7, None
     rows = [[1.0, 2.0], [1.0, 2.0], [1.0, float("inf")], [float("nan"), 2.0]]
     learner._unchecked = [torch.tensor(row) for row in rows]
@@ -153,8 +160,7 @@ def test_a_discriminator_that_has_won_is_told_once(capsys: Any) -> None:
     evaluation: Any = FakeEvaluation()
     trainer: Any = FakeTrainer()
     watch = CollapseWatch(evaluation, None)
-    learner = object.__new__(type("Bare", (Learner,), {"network_to_ship": None}))
-    torch.nn.Module.__init__(learner)
+    learner = bare_learner()
 
     def told(updates: int, loss: float, opponent: float = 4.0) -> int:
         learner.updates, learner.losses = updates, {WON: loss, OPPONENT: opponent}
