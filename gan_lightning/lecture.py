@@ -108,6 +108,8 @@ TOPICS: tuple[Topic, ...] = (
         experiments=(
             "unrolled_ring",
             "unrolled_ring_0",
+            "unrolled_paper_ring",
+            "unrolled_paper_ring_0",
             "unrolled_stacked_mnist",
             "unrolled_stacked_mnist_0",
         ),

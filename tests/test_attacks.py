@@ -137,6 +137,19 @@ def test_the_loss_is_that_of_clean_and_attacked_images(alpha: float) -> None:
     assert found == pytest.approx(alpha * clean + (1 - alpha) * robust, rel=1e-5)
 
 
+def test_a_warm_up_grows_the_attack_to_its_full_length() -> None:
+    full = AttackConfig(epsilon=0.3, step=0.01, steps=2)
+    model = learner(training=full, warmup_updates=4)
+    lengths = []
+    for model.updates in range(6):
+        attack = model.attack()
+        assert (attack.steps, attack.random_start) == (2, True)
+        assert attack.step / attack.epsilon == pytest.approx(full.step / full.epsilon)
+        lengths.append(attack.epsilon)
+    assert lengths == pytest.approx([0.075, 0.15, 0.225, 0.3, 0.3, 0.3])
+    assert learner(training=full).attack() == full
+
+
 def test_no_gradient_passes_through_the_attack() -> None:
     """The attacked images are data: the loss moves the weights at fixed images (Danskin)."""
     model = learner(training=FGSM)
@@ -155,6 +168,7 @@ def test_no_gradient_passes_through_the_attack() -> None:
     ("settings", "said"),
     [
         ({"clean_weight": 1.5}, "clean_weight is 1.5"),
+        ({"warmup_updates": -1}, "warmup_updates is -1"),
         ({"attacks": [AttackConfig(steps=0)]}, r"attacks\[0\]\.steps is 0"),
         ({"attacks": [AttackConfig(norm="l3")]}, r"attacks\[0\]\.norm is 'l3'; valid are"),
         ({"attacks": [AttackConfig(), AttackConfig()]}, "pgd, pgd; each needs its own"),
