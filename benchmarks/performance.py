@@ -20,6 +20,7 @@ import against_peers
 import beside_training
 import growth
 import step
+import time_to_result
 from timing import machine, set_threads
 
 from gan_lightning.run_folder import write_whole
@@ -67,6 +68,11 @@ def growing(options: argparse.Namespace) -> Rows:
     yield "evaluation.samples", growth.evaluation_measured(options.repeats)
 
 
+def until_claims(options: argparse.Namespace) -> Rows:
+    """Yield a row an experiment with results."""
+    yield from time_to_result.found()
+
+
 OVERRIDES = ["log.wandb=offline"]
 
 PARTS: dict[str, tuple[Callable[[argparse.Namespace], Rows], Any, str, str]] = {
@@ -74,6 +80,7 @@ PARTS: dict[str, tuple[Callable[[argparse.Namespace], Rows], Any, str, str]] = {
     "peers": (peers, against_peers, "Against PyTorch-GAN", against_peers.__doc__ or ""),
     "beside": (beside, beside_training, "Beside training", beside_training.__doc__ or ""),
     "growth": (growing, growth, "As work grows", growth.__doc__ or ""),
+    "claims": (until_claims, time_to_result, "Time to result", time_to_result.__doc__ or ""),
 }
 """By name: what measures it, what writes its rows, its title, and what is said of it."""
 
@@ -88,10 +95,20 @@ def page(kept: dict[str, Any]) -> str:
         summary, _, explained = said.partition("\n\n")
         command = f'`make benchmark ARGS="--only {name}"`'
         lines += ["", f"## {title}", "", explained.strip() or summary]
-        lines += ["", f"{command}, {part['date']}: {part['machine']}.", ""]
+        lines += ["", f"{command}, {measured_on(part['rows'])}.", ""]
         lines += ["| " + " | ".join(writer.HEADER) + " |", "| --- " * len(writer.HEADER) + "|"]
         lines += ["| " + " | ".join(writer.row(row)) + " |" for row in part["rows"].values()]
     return "\n".join(lines) + "\n"
+
+
+def measured_on(rows: dict[str, Any]) -> str:
+    """Say when and on what rows were measured: once where it is the same for all."""
+    by_machine: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        by_machine.setdefault(row["on"], []).append(name)
+    if len(by_machine) == 1:
+        return next(iter(by_machine))
+    return "; ".join(f"{', '.join(names)}: {on}" for on, names in by_machine.items())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -111,8 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measure, writer, _, _ = PARTS[name]
         for key, row in measure(options):
             part = kept.setdefault(name, {"rows": {}})
-            part["rows"][key] = row
-            part |= {"date": str(date.today()), "machine": machine(options.threads)}
+            part["rows"][key] = row | {"on": f"{date.today()}, {machine(options.threads)}"}
             write_whole(facts, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
             write_whole(options.docs / "performance.md", page(kept))
             print("  ".join(writer.row(row)), flush=True)
