@@ -47,6 +47,10 @@ EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
     "packs": ("gan", ("network.packing=2", "model.regularisation.r1=0.5")),
     "minibatch": ("gan", (*OF_ALL, "model.regularisation.r1=0.5")),
     "pulling away": ("ebgan", ("model.pulling_away_weight=0.5",)),
+    "consistency": (
+        "infogan",
+        ("data.name=mnist", "model.consistency_weight=1", *PLAIN_STEPS),
+    ),
     "all at once": (
         "unrolled",
         (

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from gan_lightning.collective import positions
+
 __all__ = ["AUGMENTATIONS", "affine", "augmented"]
 
 SHIFTED = 1 / 8
@@ -108,6 +110,6 @@ AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def _uniform(images: Tensor, low: float, high: float) -> Tensor:
-    """Draw a number for each image, (N, 1, 1, 1)."""
-    numbers = torch.rand(len(images), 1, 1, 1, device=images.device, dtype=images.dtype)
+    """Draw a number for each image, (N, 1, 1, 1), the same however many processes share them."""
+    numbers = positions(len(images), images.device).to(images.dtype).view(-1, 1, 1, 1)
     return low + (high - low) * numbers

@@ -12,6 +12,7 @@ from torch.nn.functional import one_hot
 
 from gan_lightning import losses
 from gan_lightning.batch import Batch, Condition, Sample
+from gan_lightning.collective import gathered
 from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
 from gan_lightning.gans.augmentation import affine
 from gan_lightning.gans.base import GAN, LossTerms
@@ -207,12 +208,14 @@ class InfoGAN(GAN):
     def _consistency_loss(self, features: Tensor, changed: Tensor) -> Tensor:
         """Return the weighted loss of categories that a change of real images changes.
 
+        Which categories are frequent is a matter of the global minibatch.
+
         Args:
             features: of real images.
             changed: the same images changed, (N, *shape).
         """
-        kept = self._split(self.recognition(features)).categorical
-        after = self.recognise(changed).categorical
+        sides = self.recognition(features), self.recognition(self.encoder(changed))
+        kept, after = (self._split(gathered(side)).categorical for side in sides)
         shared = [losses.shared_information(*pair) for pair in zip(kept, after, strict=True)]
         return -self.config.consistency_weight * torch.stack(shared).sum()
 
