@@ -160,6 +160,7 @@ def play_round(
     generator_loss.backward()
     generator_step.step()
     torch.clear_autocast_cache()
+    game.after_generator_step()
     for parameter in frozen:
         parameter.requires_grad_(True)
     return [loss, generator_loss]

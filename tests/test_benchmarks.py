@@ -52,6 +52,7 @@ WORK = {
     "unrolled_ring": ["data.batch_size=16", "trainer.rounds_per_batch=1"],
     "wgan_ring": ["data.batch_size=16", "trainer.rounds_per_batch=1"],
     "wgan_gp_mnist": NARROW,
+    "wgan_gp_ring": ["data.batch_size=16", "trainer.rounds_per_batch=1"],
     "ebgan_pt_mnist": SMALL,
     "acgan_mnist": NARROW,
     "cgan_mnist": SMALL,

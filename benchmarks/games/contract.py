@@ -58,7 +58,7 @@ class Game(ABC):
 
     def __init__(self, model: Any) -> None:
         config = model.config
-        plain = {"ema_decay": None, "label_smoothing": 0.0, "objective": "non_saturating"}
+        plain = {"label_smoothing": 0.0, "objective": "non_saturating"}
         plain |= self.options()
         for name, value in plain.items():
             if getattr(config, name, value) != value:
@@ -68,10 +68,22 @@ class Game(ABC):
                 )
         self.config, self.generator = config, model.generator
         self.size, self.normal = config.latent_size, config.latent_prior == "normal"
+        self.generator_average = (
+            None if model.averaged is None else list(model.averaged.module.parameters())
+        )
+        self.played = 0
 
     def options(self) -> dict[str, Any]:
         """Name the values that this game has of the config, other than the usual ones."""
         return {}
+
+    def after_generator_step(self) -> None:
+        """Take the new generator into its running average, where the config asks for one."""
+        if self.generator_average is not None:
+            kept = min(self.config.ema_decay, (1 + self.played) / (10 + self.played))
+            weights = [weight.detach() for weight in self.generator.parameters()]
+            torch._foreach_lerp_(self.generator_average, weights, 1 - kept if self.played else 1.0)
+            self.played += 1
 
     @abstractmethod
     def discriminator_players(self) -> list[nn.Module]:
