@@ -232,6 +232,7 @@ TOPICS: tuple[Topic, ...] = (
             "adversarial_plain_mnist",
             "adversarial_fgsm_mnist",
             "adversarial_mnist",
+            "adversarial_paper_mnist",
         ),
     ),
 )
