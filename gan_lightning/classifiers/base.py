@@ -83,9 +83,7 @@ class Classifier(Learner):
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate()
         terms = self.losses_of(batch.data, batch.labels)
-        optimizer.zero_grad()
-        self.manual_backward(torch.stack(list(terms.values())).sum())
-        optimizer.step()
+        self.descend(optimizer, terms)
         named = {f"loss/classifier/{name}": value for name, value in terms.items()}
         self.finish_update(len(batch.data), named)
 

@@ -256,9 +256,7 @@ class GAN(Learner):
         return terms
 
     def _step(self, optimizer: LightningOptimizer, terms: LossTerms) -> None:
-        optimizer.zero_grad()
-        self.manual_backward(torch.stack(list(terms.values())).sum())
-        optimizer.step()
+        self.descend(optimizer, terms)
         torch.clear_autocast_cache()  # of the weights as they were before the step
 
     def _optimizers(self) -> tuple[LightningOptimizer, LightningOptimizer]:
