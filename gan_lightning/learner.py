@@ -109,7 +109,7 @@ class Learner(LightningModule, ABC):
             and all(_is_default(self, hook, LightningModule) for hook in STEP_HOOKS)
             and all(
                 _is_default(callback, hook, Callback)
-                for callback in trainer.callbacks  # type: ignore[attr-defined]
+                for callback in trainer.callbacks  # type: ignore[attr-defined]  # set outside of __init__
                 for hook in STEP_HOOKS
             )
         )
