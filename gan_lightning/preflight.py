@@ -97,7 +97,7 @@ def check_launcher(config: RunConfig) -> None:
 
 
 def check_devices(config: RunConfig) -> None:
-    """Refuse more devices than there are."""
+    """Refuse more devices than there are, and what these cannot do."""
     trainer, on_cuda = config.trainer, _on_cuda(config)
     if on_cuda:
         there, kind = torch.cuda.device_count(), "GPU"
@@ -113,6 +113,11 @@ def check_devices(config: RunConfig) -> None:
         raise UserError(
             f"--devices is {trainer.devices} and there {'is' if there == 1 else 'are'} {there} "
             f"{kind}{'' if there == 1 else 's'}; valid are 1 to {there}"
+        )
+    if trainer.sync_batch_norm and not on_cuda:
+        raise UserError(
+            "trainer.sync_batch_norm is true, and PyTorch synchronises batch norm on GPUs only; "
+            "set it to false, and each process normalises by its own part of a minibatch"
         )
 
 
@@ -147,17 +152,11 @@ def check_data(config: RunConfig, data: IndexedData) -> None:
 
 
 def check_batch_norm(config: RunConfig, learner: nn.Module) -> None:
-    """Refuse batch statistics of a single datum, and what cannot synchronise them.
+    """Refuse batch statistics of a single datum.
 
     Raises:
-        UserError: a network normalises over the batch, of which a process sees one datum or pack;
-            or statistics are to be synchronised elsewhere than on GPUs.
+        UserError: a network normalises over the batch, of which a process sees one datum or pack.
     """
-    if config.trainer.sync_batch_norm and not _on_cuda(config):
-        raise UserError(
-            "trainer.sync_batch_norm is true, and PyTorch synchronises batch norm on GPUs only; "
-            "set it to false, and each process normalises by its own part of a minibatch"
-        )
     processes = config.trainer.devices * config.trainer.nodes
     seen = config.data.batch_size // processes // config.network.packing
     if seen == 1 and any(isinstance(part, nn.BatchNorm1d) for part in learner.modules()):
