@@ -244,22 +244,10 @@ def test_no_variant_inherits_from_another_and_each_names_its_paper(model: str) -
     assert "arXiv" in (variant.__doc__ or "")
 
 
-class Watcher(Callback):
-    """Sees every step, so that steps take Lightning's whole way."""
-
-    def __init__(self) -> None:
-        self.seen = 0
-
-    def on_before_optimizer_step(
-        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
-    ) -> None:
-        self.seen += 1
-
-
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_steps_are_the_same_with_and_without_a_hook_that_watches_them(model: str) -> None:
-    watcher = Watcher()
+    watcher = StepWatch()
     watched = trained(config(model), callbacks=[watcher])
-    assert watcher.seen >= 2 * watched.updates
+    assert len(watcher.steps) >= 2 * watched.updates
     alone = trained(config(model))
     assert same(weights(watched), weights(alone))
