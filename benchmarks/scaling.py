@@ -67,7 +67,7 @@ def counted(width: int) -> Update:
         real, fake = torch.randn(COUNTED, *SHAPE), gan.draw(COUNTED).data
         scores = gan.discriminate(real), gan.discriminate(fake.detach())
         (scores[0].sum() + scores[1].sum()).backward()
-        with frozen(gan.discriminator_players()):
+        with frozen(gan.discriminator.parameters()):
             gan.discriminate(fake).sum().backward()
     return Update(discriminator, generator, statistics, counter.get_total_flops() / COUNTED)
 

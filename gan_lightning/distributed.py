@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import Optimizer
 
+from gan_lightning.optimization import moved_by
+
 __all__ = ["AlternatingDDP", "running_statistics"]
 
 logger = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ class AlternatingDDP(DDPStrategy):
         **kwargs: Any,
     ) -> Any:
         """Average the gradients of the optimizer's parameters, then step."""
-        parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
+        parameters = moved_by(optimizer)
         for weight in parameters:
             if weight.grad is None:  # another process's data may have used it
                 weight.grad = torch.zeros_like(weight)

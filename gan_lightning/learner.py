@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import reduce
 from math import isfinite
+from operator import add
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -76,6 +78,7 @@ class Learner(LightningModule, ABC):
         self.losses: dict[str, float] = {}
         self.broken: Broken | None = None
         self._unchecked: list[Tensor] = []
+        self._alone = False  # with its steps, which nothing of Lightning's then has a part in
 
     @abstractmethod
     def network_to_ship(self) -> nn.Module:
@@ -91,19 +94,19 @@ class Learner(LightningModule, ABC):
         By itself where Lightning would add nothing to it: the way through its strategy, plugins and
         hooks takes a tenth of a small network's update.
         """
-        loss = torch.stack(list(terms.values())).sum()
+        loss = reduce(add, terms.values())
         optimizer.zero_grad()
-        if self._alone_with_its_steps():
+        if self._alone:
             loss.backward()
             optimizer.optimizer.step()
         else:
             self.manual_backward(loss)
             optimizer.step()
 
-    def _alone_with_its_steps(self) -> bool:
-        """Tell whether there is one process, no scaled loss, and no hook that watches a step."""
+    def on_train_start(self) -> None:
+        """Find out whether there is one process, no scaled loss and no hook that watches steps."""
         trainer = self.trainer
-        return (
+        self._alone = (
             type(trainer.strategy) is SingleDeviceStrategy
             and getattr(trainer.precision_plugin, "scaler", None) is None
             and all(_is_default(self, hook, LightningModule) for hook in STEP_HOOKS)
@@ -136,12 +139,10 @@ class Learner(LightningModule, ABC):
 
     def _check(self, names: list[str]) -> None:
         """Note the first update of the latest whose losses are not finite."""
-        rows, self._unchecked = self._unchecked, []
-        finite = torch.stack(rows).isfinite().all(1)
-        if self.broken is None and not finite.all():
-            first = int(finite.int().argmin())
-            terms = dict(zip(names, rows[first].tolist(), strict=True))
-            self.broken = Broken(self.updates - len(rows) + 1 + first, terms)
+        rows, self._unchecked = torch.stack(self._unchecked).tolist(), []
+        for back, row in zip(range(len(rows) - 1, -1, -1), rows, strict=True):
+            if self.broken is None and not all(map(isfinite, row)):
+                self.broken = Broken(self.updates - back, dict(zip(names, row, strict=True)))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the counters."""

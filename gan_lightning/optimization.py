@@ -10,7 +10,7 @@ from torch import nn
 
 from gan_lightning.errors import check_word
 
-__all__ = ["OPTIMIZERS", "OptimizerConfig", "build_optimizer"]
+__all__ = ["OPTIMIZERS", "OptimizerConfig", "build_optimizer", "moved_by"]
 
 
 @dataclass
@@ -64,3 +64,8 @@ def build_optimizer(parameters: Parameters, config: OptimizerConfig) -> torch.op
     """
     config.validate()
     return OPTIMIZERS[config.name](parameters, config)
+
+
+def moved_by(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    """List the parameters that an optimizer moves."""
+    return [weights for group in optimizer.param_groups for weights in group["params"]]

@@ -230,7 +230,7 @@ def test_autocast_uses_the_weights_that_the_last_step_made(
 def test_frozen_puts_back_only_what_it_took() -> None:
     layer = torch.nn.Linear(2, 2)
     layer.bias.requires_grad_(False)
-    with frozen({"layer": layer}):
+    with frozen(layer.parameters()):
         assert not layer.weight.requires_grad
     assert layer.weight.requires_grad
     assert not layer.bias.requires_grad

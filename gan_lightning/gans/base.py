@@ -22,7 +22,7 @@ from gan_lightning.gans.regularisation import disturbed, penalties
 from gan_lightning.gans.unrolling import Weights, unroll
 from gan_lightning.learner import Learner, evaluation_mode
 from gan_lightning.networks import NetworkFamily
-from gan_lightning.optimization import build_optimizer
+from gan_lightning.optimization import build_optimizer, moved_by
 from gan_lightning.randomness import derived_seed, isolated_randomness
 
 __all__ = ["GAN", "LossTerms"]
@@ -227,7 +227,7 @@ class GAN(Learner):
         real = minibatches[-1]
         real, fake = self.as_seen(real, self._draw_share(real, rng))
         discriminator_terms = self._discriminator_step(discriminator, real, fake.detach())
-        with frozen(self.discriminator_players()):
+        with frozen(moved_by(discriminator.optimizer)):
             generator_terms = self.generator_loss(real, fake)
             self._step(generator, generator_terms)
         if self.averaged is not None:

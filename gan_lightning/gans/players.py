@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,9 +31,9 @@ def refuse_packs(networks: NetworkFamily[Any], why: str) -> None:
 
 
 @contextmanager
-def frozen(players: Mapping[str, nn.Module]) -> Iterator[None]:
-    """Compute no gradient of the players' parameters inside the block."""
-    moving = [parameter for parameter in parameters(players) if parameter.requires_grad]
+def frozen(weights: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Compute no gradient of the weights inside the block."""
+    moving = [parameter for parameter in weights if parameter.requires_grad]
     for parameter in moving:
         parameter.requires_grad_(False)
     try:
