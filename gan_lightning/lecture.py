@@ -66,7 +66,13 @@ TOPICS: tuple[Topic, ...] = (
         equations=r"\min_G \max_D V(G, D) \;\neq\; \max_D \min_G V(G, D), \qquad"
         r" G^*(z) = \operatorname{arg\,max}_x D(x) \;\; \text{for every } z",
         gans=(),
-        experiments=("gan_ring", "gan_grid", "gan_paper_grid", "gan_stacked_mnist"),
+        experiments=(
+            "gan_ring",
+            "gan_grid",
+            "gan_paper_ring",
+            "gan_paper_grid",
+            "gan_stacked_mnist",
+        ),
     ),
     Topic(
         slug="minibatches",
@@ -82,6 +88,7 @@ TOPICS: tuple[Topic, ...] = (
             "minibatch_mnist",
             "packed_ring",
             "packed_grid",
+            "packed_paper_ring",
             "packed_paper_grid",
             "packed_stacked_mnist",
         ),

@@ -56,11 +56,11 @@ def test_a_claim_that_compares_takes_the_run_beside_it(
 
 
 def test_compare_lays_runs_side_by_side(tmp_path: Path) -> None:
-    first = made_up(tmp_path / "first", "gan_ring", {"modes/covered": 7.0, "a": 0.25})
-    second = made_up(
-        tmp_path / "second", "unrolled_paper_ring", {"modes/covered": 8.0, "a": float("nan")}
-    )
-    third = made_up(tmp_path / "third", "gan_ring", None, "seed=1")
+    short, long = "trainer.max_steps=6000", "trainer.max_steps=25000"
+    first = made_up(tmp_path / "first", "gan_ring", {"modes/covered": 7.0, "a": 0.25}, short)
+    measures = {"modes/covered": 8.0, "a": float("nan")}
+    second = made_up(tmp_path / "second", "unrolled_ring", measures, long)
+    third = made_up(tmp_path / "third", "gan_ring", None, short, "seed=1")
     (third / "metrics.csv").write_text("updates,modes/covered\n10,4\n")
     outcome = run_cli("compare", str(first), str(second), str(third))
     assert (outcome.code, outcome.err) == (0, "")

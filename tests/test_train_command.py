@@ -190,7 +190,7 @@ def test_resume_refuses_other_values_unless_asked(ring_run: TinyRun) -> None:
     before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
     refused = run_cli(*words)
     assert refused.code == 2
-    assert "seed 0 -> 5, model.generator_optimizer.learning_rate 0.0001 -> 0.1" in refused.err
+    assert "seed 0 -> 5, model.generator_optimizer.learning_rate 0.001 -> 0.1" in refused.err
     assert "--allow-changes" in refused.err
     assert before == {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
     assert run_cli(*words, "--allow-changes").code == 0

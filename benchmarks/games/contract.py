@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-__all__ = ["Game", "Given", "Real", "cross_entropies", "uniform"]
+__all__ = ["Game", "Given", "Real", "cross_entropies", "numbers_of", "uniform"]
 
 
 class Real(NamedTuple):
@@ -69,7 +69,7 @@ class Game(ABC):
         self.config, self.generator = config, model.generator
         self.size, self.normal = config.latent_size, config.latent_prior == "normal"
         self.generator_average = (
-            None if model.averaged is None else list(model.averaged.module.parameters())
+            None if model.averaged is None else numbers_of(model.averaged.module)
         )
         self.played = 0
 
@@ -81,8 +81,8 @@ class Game(ABC):
         """Take the new generator into its running average, where the config asks for one."""
         if self.generator_average is not None:
             kept = min(self.config.ema_decay, (1 + self.played) / (10 + self.played))
-            weights = [weight.detach() for weight in self.generator.parameters()]
-            torch._foreach_lerp_(self.generator_average, weights, 1 - kept if self.played else 1.0)
+            share = 1 - kept if self.played else 1.0
+            torch._foreach_lerp_(self.generator_average, numbers_of(self.generator), share)
             self.played += 1
 
     @abstractmethod
@@ -124,3 +124,9 @@ def uniform(shape: tuple[int, ...], real: Real, rng: torch.Generator | None) -> 
 def cross_entropies(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Sum the mean cross-entropies of real data labelled 1 and generated data labelled 0."""
     return softplus(-real_logits.float()).mean() + softplus(fake_logits.float()).mean()
+
+
+def numbers_of(network: nn.Module) -> list[Tensor]:
+    """List what a running average is taken of: weights and running statistics, not counts."""
+    state = [*network.parameters(), *network.buffers()]
+    return [part.detach() for part in state if part.is_floating_point()]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot, softplus
 
-from games.contract import Game, Given, Real, cross_entropies
+from games.contract import Game, Given, Real, cross_entropies, numbers_of
 
 __all__ = ["AuxiliaryClassifierGAN", "ConditionalGAN", "CoupledGAN", "SemiSupervisedGAN"]
 
@@ -138,12 +137,5 @@ class SemiSupervisedGAN(Game):
         """Average the classifier's weights."""
         share = 1 - self.config.classifier_ema_decay if self.steps else 1.0
         self.steps += 1
-        torch._foreach_lerp_(list(_state(self.average)), list(self._weights()), share)
-
-    def _weights(self) -> Iterator[Tensor]:
-        yield from _state(nn.Sequential(self.encoder, self.classify))
-
-
-def _state(network: nn.Module) -> Iterator[Tensor]:
-    yield from network.parameters()
-    yield from network.buffers()
+        weights = numbers_of(nn.Sequential(self.encoder, self.classify))
+        torch._foreach_lerp_(numbers_of(self.average), weights, share)
