@@ -25,7 +25,7 @@ def words(updates: int, *more: str) -> list[str]:
     kept = [word for word in tiny("gan_ring") if not word.startswith(("trainer.", "pictures.ev"))]
     settings = [f"trainer.max_steps={updates}", "trainer.rounds_per_batch=1", "pictures.every=0"]
     cadences = ["checkpoints.every=5", "log.every=1", "log.wandb=disabled", "--accelerator=cpu"]
-    return ["train", "gan_ring", *kept, *settings, *cadences, "network.batch_norm=false", *more]
+    return ["train", "gan_ring", *kept, *settings, *cadences, *more]
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -88,8 +88,8 @@ AT_ODDS = [
     ("gan_ring", "network.packing=3 data.batch_size=100", "network.packing = 3; … is 99"),
     ("gan_ring", "network.packing=2 data.batch_size=9", "network.packing = 2; … is 8"),
     ("gan_ring", "network.packing=16 data.batch_size=5", "network.packing = 16; … is 16"),
-    ("gan_ring", "data.batch_size=1", "at least 2"),
-    ("packed_ring", "data.batch_size=2", "at least 4"),
+    ("gan_paper_ring", "data.batch_size=1", "at least 2"),
+    ("packed_paper_ring", "data.batch_size=2", "at least 4"),
     ("ebgan_pt_mnist", "data.batch_size=1", "model.pulling_away_weight is 0.1 … needs 2 or more"),
     (
         "gan_ring",

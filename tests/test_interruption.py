@@ -225,8 +225,8 @@ def train_as_a_process_that_is_signalled(folder: Path) -> None:
     pytest.MonkeyPatch().setattr(ModeJudge, "update", hit)
     samples = f"evaluation.samples={CHUNKS * CHUNK}"
     processes = ["--devices", "2", "--accelerator", "cpu", "--output", str(folder)]
-    words = [*tiny("gan_ring"), samples, "evaluation.every=2", "log.wandb=disabled"]
-    main(["train", "gan_ring", *words, *processes])
+    words = [*tiny("gan_paper_ring"), samples, "evaluation.every=2", "log.wandb=disabled"]
+    main(["train", "gan_paper_ring", *words, *processes])
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")

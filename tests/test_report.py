@@ -109,12 +109,12 @@ def test_a_run_that_has_measured_nothing(tmp_path: Path) -> None:
     run = made_up(tmp_path / "young", "gan_ring", None)
     write_state(run, RunState())
     page = report_of(run)
-    assert "Stopped at update 0 of 6,000" in page.words
+    assert "Stopped at update 0 of 8,000" in page.words
     assert "Nothing has been measured yet." in page.words
     assert "Nothing has been logged yet." in page.words
     assert "Not judged before the run's end" in page.words
     with held(run):
-        assert "In training, at update 0 of 6,000" in report_of(run).words
+        assert "In training, at update 0 of 8,000" in report_of(run).words
 
 
 def test_an_unfinished_run_shows_its_latest_measures(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_an_unfinished_run_shows_its_latest_measures(tmp_path: Path) -> None:
     (facts,) = read_runs([str(run)])
     assert (facts.updates, facts.measures, facts.measured_at) == (450, {"modes/covered": 7}, 400)
     words = " ".join(report_of(run).words.split())
-    assert "Stopped at update 450 of 6,000" in words
+    assert "Stopped at update 450 of 8,000" in words
     assert "run: latest, at update 400." in words
 
 
