@@ -84,6 +84,7 @@ TOPICS: tuple[Topic, ...] = (
         gans=(),
         experiments=(
             "minibatch_ring",
+            "minibatch_paper_ring",
             "minibatch_grid",
             "minibatch_mnist",
             "packed_ring",
