@@ -52,7 +52,7 @@ class Saved:
         return view
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def saved(tmp_path_factory: pytest.TempPathFactory, ring_run: TinyRun) -> Saved:
     folder = tmp_path_factory.mktemp("dashboard")
     words = ["dashboard", str(ring_run.folder), "--project", "games", "--lecture"]
@@ -150,7 +150,7 @@ def test_report_shows_the_pictures_that_its_runs_draw(saved: Saved) -> None:
     assert "Losses of a classifier" in titles["adversarial-examples"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def logged(trained: Callable[[str], TinyRun]) -> set[str]:
     """Keys of all kinds of run: figures, pictures, tables."""
     keys = {"claims", "alerts"}  # tests/test_wandb_run.py and tests/test_sweep.py see them arrive

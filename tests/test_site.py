@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fcntl import LOCK_EX, flock
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -67,20 +68,29 @@ class Reader(HTMLParser):
         self.page.text += data
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    process = subprocess.run(
-        command, cwd=CHECKOUT, env=environment, check=False, capture_output=True, text=True
-    )
-    assert process.returncode == 0, process.stderr[-3000:]
-    assert "WARNING" not in process.stderr
+@pytest.fixture(scope="session")
+def site(shared: Path) -> Path:
+    """Build it, once for all workers."""
+    folder, building = shared / "site", shared / "building"
+    with (shared / "site.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not folder.exists():
+            command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
+            process = subprocess.run(
+                [*command, "--site-dir", str(building)],
+                cwd=CHECKOUT,
+                env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+            assert process.returncode == 0, process.stderr[-3000:]
+            assert "WARNING" not in process.stderr
+            building.rename(folder)
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pages(site: Path) -> dict[Path, Html]:
     found = {}
     for path in site.rglob("*.html"):
@@ -205,7 +215,7 @@ def test_code_comes_from_the_source_and_a_wrong_name_ends_the_build() -> None:
         hook()._code(path, "`wasserstein_critics`")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def address(site: Path) -> Iterator[str]:
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
