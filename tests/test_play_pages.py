@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("gradio")
 
+from forked import PATIENCE
 from test_play import initialised
 
 from gan_lightning.batch import Condition
@@ -48,7 +49,7 @@ class Seen:
         self.page.wait_for_function(
             "([place, before]) => document.querySelectorAll('#picture img')[place].src !== before",
             arg=[place, before],
-            timeout=20_000,
+            timeout=1000 * PATIENCE,
         )
         return self.address(place)
 
@@ -74,7 +75,7 @@ def opened(
             )
             seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
             seen.page.goto(served[-1].address)
-            seen.page.wait_for_selector("#picture img", timeout=60_000)
+            seen.page.wait_for_selector("#picture img", timeout=1000 * PATIENCE)
             pages[experiment] = seen
         return pages[experiment]
 

@@ -57,7 +57,7 @@ class Game(ABC):
     """
 
     def __init__(self, model: Any) -> None:
-        config = model.config
+        self.config = config = model.config
         plain = {"label_smoothing": 0.0, "objective": "non_saturating"}
         plain |= self.options()
         for name, value in plain.items():
@@ -66,7 +66,7 @@ class Game(ABC):
                     f"the game by hand of {type(model).__name__} has {name}={value}, "
                     f"and not {getattr(config, name)}"
                 )
-        self.config, self.generator = config, model.generator
+        self.generator = model.generator
         self.size, self.normal = config.latent_size, config.latent_prior == "normal"
         self.generator_average = (
             None if model.averaged is None else numbers_of(model.averaged.module)

@@ -19,7 +19,12 @@ __all__ = ["EBGAN", "InfoGAN", "Pix2Pix", "StandardGAN", "UnrolledGAN"]
 
 
 class StandardGAN(Game):
-    """Non-saturating."""
+    """Non-saturating or minimax."""
+
+    def options(self) -> dict[str, Any]:
+        """Minimax too."""
+        is_minimax = getattr(self.config, "objective", "") == "minimax"  # a critic has none
+        return {"objective": "minimax"} if is_minimax else {}
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)
@@ -34,8 +39,11 @@ class StandardGAN(Game):
         return cross_entropies(self.discriminator(real.data), self.discriminator(fake))
 
     def generator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """The cross-entropy with the label of real data."""
-        return softplus(-self.discriminator(fake).float()).mean()
+        """The cross-entropy with the label of real data, or minus the one of generated."""
+        logits = self.discriminator(fake).float()
+        if self.config.objective == "minimax":
+            return -softplus(logits).mean()
+        return softplus(-logits).mean()
 
 
 class UnrolledGAN(StandardGAN):
@@ -165,6 +173,10 @@ class EBGAN(Game):
 
 class Pix2Pix(StandardGAN):
     """The game on pairs, and the L1 distance from the target."""
+
+    def options(self) -> dict[str, Any]:
+        """Non-saturating alone."""
+        return {}
 
     def prior(self, count: int, real: Real, rng: torch.Generator | None) -> Given:
         """The sources of the minibatch."""
