@@ -31,6 +31,9 @@ __all__ = ["DigitJudge", "PixelJudge", "StackedDigitJudge"]
 PIXEL_SAMPLES = 10_000
 """Generated digits that stand for a model in pixels, as in the papers."""
 
+AT_ONCE = 125
+"""Digits that the classifier sees at once: a processor's cache holds its maps of so many."""
+
 ALIKE = 2_000
 """Generated digits among which pairs of a class are compared, and as many real ones."""
 
@@ -93,7 +96,8 @@ class DigitJudge(SampleJudge):
 
     @torch.no_grad()
     def _features(self, images: Tensor) -> Tensor:
-        return self._network.features(images.float())
+        parts = images.float().split(AT_ONCE)
+        return torch.cat([self._network.features(part) for part in parts])
 
     def _reference(self, data: MNIST, device: torch.device, share: Share) -> FeatureStatistics:
         chunks = share.apart().of(data.test_data().data.to(device).split(CHUNK))
@@ -148,7 +152,7 @@ class StackedDigitJudge(SampleJudge):
 
     def __init__(self, device: torch.device) -> None:
         network = StackedDigitNet(shipped_digit_network())
-        self._coverage = ClassCoverage(network, network.classes).to(device)
+        self._coverage = ClassCoverage(network, network.classes, batch_size=AT_ONCE // 3).to(device)
 
     def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
         """Take in images (N, 3, H, W) in [-1, 1]."""

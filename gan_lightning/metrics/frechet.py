@@ -19,8 +19,9 @@ def frechet_distance(
     """Squared Fréchet (Wasserstein-2) distance of two Gaussians, in float64.
 
     |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)). The trace of the root is the sum of the
-    roots of the eigenvalues of the symmetric S C_b S with S = C_a^(1/2), so that only symmetric
-    eigendecompositions are needed and no imaginary part appears; singular covariances are fine.
+    roots of the eigenvalues of the symmetric R^T C_b R, for any R with R R^T = C_a. So the
+    eigenvalues of one symmetric matrix are needed, and no imaginary part appears; singular
+    covariances are fine.
 
     Args:
         mean_a: (d,).
@@ -46,12 +47,20 @@ def frechet_distance(
     first, second = covariance_a.double(), covariance_b.double()
     if not all(bool(x.isfinite().all()) for x in (difference, first, second)):
         return torch.full_like(difference.sum(), torch.nan)
-    values, vectors = torch.linalg.eigh(first)
-    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    product = root @ second @ root
-    cross = torch.linalg.eigvalsh((product + product.T) / 2).clamp(min=0).sqrt().sum()
+    root = _root(first)
+    cross = torch.linalg.eigvalsh(root.T @ second @ root).clamp(min=0).sqrt().sum()
     distance: Tensor = difference @ difference + first.trace() + second.trace() - 2 * cross
     return distance.clamp(min=0)
+
+
+def _root(covariance: Tensor) -> Tensor:
+    """Return R with R R^T = C: Cholesky's, or, of a singular C, one of its eigenvectors."""
+    root: Tensor
+    root, failed = torch.linalg.cholesky_ex(covariance)
+    if failed:
+        values, vectors = torch.linalg.eigh(covariance)
+        root = vectors * values.clamp(min=0).sqrt()
+    return root
 
 
 @dataclass(frozen=True, eq=False)

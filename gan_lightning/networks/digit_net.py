@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import ClassVar
 
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 __all__ = ["DigitNet", "StackedDigitNet"]
 
@@ -41,6 +43,14 @@ class DigitNet(nn.Module):
             images = images[..., border : border + 28, border : border + 28]
         features: Tensor = self.trunk(images)
         return features
+
+    def fold(self) -> None:
+        """Fold each norm, as it is in evaluation mode, into the convolution before it."""
+        layers = list(self.trunk)
+        for place, (before, norm) in enumerate(pairwise(layers)):
+            if isinstance(before, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                self.trunk[place] = fuse_conv_bn_eval(before, norm)
+                self.trunk[place + 1] = nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 1, H, W) in [-1, 1] to class logits (N, 10)."""
