@@ -132,6 +132,8 @@ class GAN(Learner):
     def as_seen(self, real: Batch, fake: Sample) -> tuple[Batch, Sample]:
         """Augment what the discriminator is to be given, and add this update's instance noise."""
         data = disturbed(self.config.regularisation, self.updates, real.data, fake.data)
+        if data[0] is real.data and data[1] is fake.data:
+            return real, fake
         return real._replace(data=data[0]), replace(fake, data=data[1])
 
     @final
@@ -178,9 +180,10 @@ class GAN(Learner):
 
         Here its part of what the prior draws for the global minibatch.
         """
-        count = len(real.data)
+        count, world_size = len(real.data), self.trainer.world_size
+        drawn = self.prior(count * world_size, rng)
         start = self.global_rank * count
-        return self.prior(count * self.trainer.world_size, rng)[start : start + count]
+        return drawn if world_size == 1 else drawn[start : start + count]
 
     def generate(self, condition: Condition) -> Tensor:
         """Map a complete condition to data, shape (N, *shape)."""
