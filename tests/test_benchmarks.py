@@ -11,6 +11,7 @@ from conftest import CHECKOUT
 
 from gan_lightning.build import build
 from gan_lightning.config import load_config
+from gan_lightning.data import DATASETS
 from gan_lightning.experiment_files import experiment_path, read_yaml
 from gan_lightning.gans import GANS
 from gan_lightning.networks import NETWORKS
@@ -139,11 +140,22 @@ for imgs, _ in DataLoader(digits, batch_size=opt.batch_size, shuffle=True):
 
 @pytest.fixture
 def tables_put_back():
-    before = [(table, dict(table)) for table in (GANS, NETWORKS)]
+    before = [(table, dict(table)) for table in (GANS, NETWORKS, DATASETS)]
     yield
     for table, entries in before:
         table.clear()
         table.update(entries)
+
+
+@pytest.mark.usefixtures("tables_put_back")
+def test_every_series_that_grows_can_train(loops):
+    import growth
+    import synthetic
+
+    DATASETS["noise"] = synthetic.Noise  # what another test's import has put in is taken out again
+    for series in growth.SERIES:
+        smallest = [*series.overrides, f"{series.key}={series.values[0]}", "data.batch_size=4"]
+        assert weights_after(loops, loops.trainer, series.experiment, smallest)
 
 
 @pytest.mark.usefixtures("tables_put_back")
