@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import CHECKOUT
+from forked import PATIENCE
 
 from gan_lightning.build import build
 from gan_lightning.config import load_config
@@ -97,7 +98,7 @@ def test_what_is_measured_is_kept_and_made_a_page_of(tmp_path):
     command = [sys.executable, "-c", script, *arguments, "--docs", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(BENCHMARKS), str(CHECKOUT)])}
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=False, env=environment
+        command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=environment
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[:2] == ["gan_ring", "256"]

@@ -17,6 +17,7 @@ import pytest
 import torch
 import worlds
 from conftest import TinyRun, command
+from forked import PATIENCE
 from mistakes import mistake
 from torch import nn
 
@@ -288,10 +289,10 @@ def test_ctrl_c_ends_it_in_one_line(ring_run: TinyRun, tmp_path: Path) -> None:
         line = process.stdout.readline()
         assert "Ctrl-C ends it" in line, (line, process.stderr)
         address = next(word for word in line.split() if word.startswith("http://127.0.0.1:"))
-        with urllib.request.urlopen(address, timeout=30) as page:
+        with urllib.request.urlopen(address, timeout=PATIENCE) as page:
             assert b"GAN on a ring" in page.read()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
     assert (process.returncode, out.split(), err) == (0, ["stopped"], "")
