@@ -17,7 +17,6 @@ import pytest
 import torch
 import worlds
 from conftest import TinyRun, command
-from forked import PATIENCE
 from mistakes import mistake
 from torch import nn
 
@@ -32,6 +31,7 @@ from gan_lightning.play.controls import Choice, Slider
 from gan_lightning.play.latents import interpolated, principal_directions
 from gan_lightning.play.markup import data_url, figure, pixels_of
 from gan_lightning.play.playground import Playground, Shown
+from gan_lightning.play.serving import play
 from gan_lightning.play.translator import Translator
 from gan_lightning.run_folder import RunFolder
 
@@ -275,6 +275,15 @@ def test_mistakes_of_a_play(ring_run: TinyRun, monkeypatch: pytest.MonkeyPatch) 
     mistake(["play", folder, "--port", "0"], "pip install 'gan-lightning[play]'")
 
 
+def test_a_signal_before_it_waits_ends_it_too(
+    ring_run: TinyRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda address: signal.raise_signal(signal.SIGINT))
+    run = str(ring_run.folder)
+    play(run, checkpoint="latest", directions=1, host="127.0.0.1", port=0, open_browser=True)
+    assert capsys.readouterr().out.endswith("\nstopped\n")
+
+
 def test_ctrl_c_ends_it_in_one_line(ring_run: TinyRun, tmp_path: Path) -> None:
     words = command("play", str(ring_run.folder), "--port", "0", "--no-browser")
     process = subprocess.Popen(
@@ -289,10 +298,10 @@ def test_ctrl_c_ends_it_in_one_line(ring_run: TinyRun, tmp_path: Path) -> None:
         line = process.stdout.readline()
         assert "Ctrl-C ends it" in line, (line, process.stderr)
         address = next(word for word in line.split() if word.startswith("http://127.0.0.1:"))
-        with urllib.request.urlopen(address, timeout=PATIENCE) as page:
+        with urllib.request.urlopen(address, timeout=30) as page:
             assert b"GAN on a ring" in page.read()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=30)
     finally:
         process.kill()
     assert (process.returncode, out.split(), err) == (0, ["stopped"], "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -56,17 +56,25 @@ class Game(ABC):
         ValueError: the model has an option that is not written here.
     """
 
+    objectives: ClassVar[tuple[str, ...]] = ("non_saturating",)
+    """Which are written here, where the model has a choice."""
+
     def __init__(self, model: Any) -> None:
-        self.config = config = model.config
-        plain = {"label_smoothing": 0.0, "objective": "non_saturating"}
-        plain |= self.options()
+        config = model.config
+        objective = getattr(config, "objective", None)
+        if objective is not None and objective not in self.objectives:
+            raise ValueError(
+                f"the game by hand of {type(model).__name__} has the objectives "
+                f"{', '.join(self.objectives)}, and not {objective}"
+            )
+        plain = {"label_smoothing": 0.0, **self.options()}
         for name, value in plain.items():
             if getattr(config, name, value) != value:
                 raise ValueError(
                     f"the game by hand of {type(model).__name__} has {name}={value}, "
                     f"and not {getattr(config, name)}"
                 )
-        self.generator = model.generator
+        self.config, self.generator = config, model.generator
         self.size, self.normal = config.latent_size, config.latent_prior == "normal"
         self.generator_average = (
             None if model.averaged is None else numbers_of(model.averaged.module)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +21,7 @@ __all__ = ["EBGAN", "InfoGAN", "Pix2Pix", "StandardGAN", "UnrolledGAN"]
 class StandardGAN(Game):
     """Non-saturating or minimax."""
 
-    def options(self) -> dict[str, Any]:
-        """Minimax too."""
-        is_minimax = getattr(self.config, "objective", "") == "minimax"  # a critic has none
-        return {"objective": "minimax"} if is_minimax else {}
+    objectives: ClassVar[tuple[str, ...]] = ("non_saturating", "minimax")
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)
@@ -52,11 +49,8 @@ class UnrolledGAN(StandardGAN):
     The steps are the framework's own function, tested against steps by hand elsewhere.
     """
 
+    objectives = ("minimax",)
     optimizer: torch.optim.Optimizer
-
-    def options(self) -> dict[str, Any]:
-        """Minimax."""
-        return {"objective": "minimax"}
 
     def generator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
         """Minus the discriminator's loss after its answer."""
@@ -174,9 +168,7 @@ class EBGAN(Game):
 class Pix2Pix(StandardGAN):
     """The game on pairs, and the L1 distance from the target."""
 
-    def options(self) -> dict[str, Any]:
-        """Non-saturating alone."""
-        return {}
+    objectives = ("non_saturating",)
 
     def prior(self, count: int, real: Real, rng: torch.Generator | None) -> Given:
         """The sources of the minibatch."""

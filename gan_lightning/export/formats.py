@@ -175,7 +175,7 @@ def load_generator(path: str | Path) -> GeneratorFunction:
     try:
         with safe_open(path, "pt") as file:
             about = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
         config, spec = load_config(about["config"]), _spec(about["data_spec"])
         model = {**as_plain(config)["model"], "ema_decay": None}
         config = load_config({**about["config"], "model": model})

@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import tempfile
-import threading
+import time
 import webbrowser
 from typing import TYPE_CHECKING, Any
 
@@ -61,11 +61,12 @@ def play(
     """
     check_port(host, port)
     served = serve(page_of(run, checkpoint, directions), host, port)
-    click.echo(f"play {run} at {served.address} - Ctrl-C ends it")
-    if open_browser:
-        webbrowser.open(served.address)
     try:
-        threading.Event().wait()
+        click.echo(f"play {run} at {served.address} - Ctrl-C ends it")
+        if open_browser:
+            webbrowser.open(served.address)
+        while True:  # second by second: a signal on the way into one endless wait ends nothing
+            time.sleep(1)
     except KeyboardInterrupt:
         click.echo("\nstopped")
     finally:
