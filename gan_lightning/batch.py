@@ -119,4 +119,4 @@ class Sample:
 
     def detach(self) -> Sample:
         """Cut the generator's graph off."""
-        return replace(self, data=self.data.detach())
+        return Sample(self.data.detach(), self.condition)

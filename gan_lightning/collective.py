@@ -73,7 +73,7 @@ def positions(count: int, device: torch.device) -> Tensor:
     """
     rank, world_size, rng = PART.get()
     drawn = torch.rand(count * world_size, generator=rng, device=device)
-    return drawn[rank * count :][:count]
+    return drawn if world_size == 1 else drawn[rank * count :][:count]
 
 
 def averaged(tensor: Tensor) -> Tensor:

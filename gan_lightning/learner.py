@@ -77,7 +77,7 @@ class Learner(LightningModule, ABC):
         self.log_every = 50
         self.losses: dict[str, float] = {}
         self.broken: Broken | None = None
-        self._unchecked: list[Tensor] = []
+        self._unchecked: list[list[Tensor]] = []
         self._alone = False  # with its steps, which nothing of Lightning's then has a part in
 
     @abstractmethod
@@ -89,19 +89,19 @@ class Learner(LightningModule, ABC):
         """Return the networks that its training calls."""
 
     def descend(self, optimizer: LightningOptimizer, terms: Mapping[str, Tensor]) -> None:
-        """Make a step of an optimizer down the gradient of the sum of loss terms.
+        """Make a step of an optimizer down the gradient of the sum of loss terms, and forget it.
 
         By itself where Lightning would add nothing to it: the way through its strategy, plugins and
         hooks takes a tenth of a small network's update.
         """
         loss = reduce(add, terms.values())
-        optimizer.zero_grad()
         if self._alone:
             loss.backward()
             optimizer.optimizer.step()
         else:
             self.manual_backward(loss)
             optimizer.step()
+        optimizer.optimizer.zero_grad()  # now, so that the next forward has its memory
 
     def on_train_start(self) -> None:
         """Find out whether there is one process, no scaled loss and no hook that watches steps."""
@@ -124,13 +124,14 @@ class Learner(LightningModule, ABC):
         """
         self.updates += 1
         self.images_seen += images * self.trainer.world_size
-        values = torch.stack([value.detach().float() for value in terms.values()])
         due = self.updates % self.log_every == 0
-        self._unchecked.append(values)
-        if due or values.device.type == "cpu":  # elsewhere looking at a number waits for it
+        losses = [value.detach() for value in terms.values()]
+        self._unchecked.append(losses)
+        if due or losses[0].is_cpu:  # elsewhere looking at a number waits for it
             self._check(list(terms))
         if due:
-            mean = self.trainer.strategy.reduce(values.clone(), reduce_op="mean")
+            latest = torch.stack([loss.float() for loss in losses])
+            mean = self.trainer.strategy.reduce(latest, reduce_op="mean")
             self.losses = dict(zip(terms, mean.tolist(), strict=True))
             for logger in self.loggers:
                 logger.log_metrics(
@@ -139,10 +140,14 @@ class Learner(LightningModule, ABC):
 
     def _check(self, names: list[str]) -> None:
         """Note the first update of the latest whose losses are not finite."""
-        rows, self._unchecked = torch.stack(self._unchecked).tolist(), []
-        for back, row in zip(range(len(rows) - 1, -1, -1), rows, strict=True):
-            if self.broken is None and not all(map(isfinite, row)):
-                self.broken = Broken(self.updates - back, dict(zip(names, row, strict=True)))
+        numbers = _read([loss for update in self._unchecked for loss in update])
+        first = self.updates - len(self._unchecked) + 1
+        self._unchecked.clear()
+        if self.broken is None and not all(map(isfinite, numbers)):
+            bad = next(place for place, number in enumerate(numbers) if not isfinite(number))
+            update = bad // len(names)
+            row = numbers[update * len(names) :]
+            self.broken = Broken(first + update, dict(zip(names, row, strict=False)))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the counters."""
@@ -152,6 +157,14 @@ class Learner(LightningModule, ABC):
         """Restore the counters."""
         self.updates = checkpoint["progress"]["updates"]
         self.images_seen = checkpoint["progress"]["images_seen"]
+
+
+def _read(scalars: list[Tensor]) -> list[float]:
+    """Return numbers: of a GPU at once, since it is waited for at each look."""
+    if scalars[0].is_cpu:
+        return [scalar.item() for scalar in scalars]
+    numbers: list[float] = torch.stack([scalar.float() for scalar in scalars]).tolist()
+    return numbers
 
 
 def _is_default(watcher: object, hook: str, base: type) -> bool:

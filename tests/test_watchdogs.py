@@ -69,7 +69,7 @@ def test_where_looking_would_wait_the_update_is_found_later(monkeypatch: Any) ->
     learner = bare_learner()
     learner.updates, learner.broken = 7, None
     rows = [[1.0, 2.0], [1.0, 2.0], [1.0, float("inf")], [float("nan"), 2.0]]
-    learner._unchecked = [torch.tensor(row) for row in rows]
+    learner._unchecked = [list(torch.tensor(row)) for row in rows]
     learner._check(["a", "b"])
     assert learner.broken is not None
     assert learner.broken.update == 6

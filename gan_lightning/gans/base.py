@@ -11,11 +11,10 @@ from typing import Any, ClassVar, final
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from gan_lightning.batch import Batch, Condition, DataSpec, Sample
 from gan_lightning.collective import update_of_all
-from gan_lightning.gans.averaging import grown, running_average
+from gan_lightning.gans.averaging import RunningAverage, grown
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.players import frozen, parameters
 from gan_lightning.gans.regularisation import disturbed, penalties
@@ -181,9 +180,10 @@ class GAN(Learner):
         Here its part of what the prior draws for the global minibatch.
         """
         count, world_size = len(real.data), self.trainer.world_size
-        drawn = self.prior(count * world_size, rng)
+        if world_size == 1:
+            return self.prior(count, rng)
         start = self.global_rank * count
-        return drawn if world_size == 1 else drawn[start : start + count]
+        return self.prior(count * world_size, rng)[start : start + count]
 
     def generate(self, condition: Condition) -> Tensor:
         """Map a complete condition to data, shape (N, *shape)."""
@@ -289,11 +289,11 @@ class GAN(Learner):
         players = {**self.discriminator_players(), **self.generator_players()}
         return list(dict.fromkeys(players.values()))
 
-    def _running_average(self) -> AveragedModel | None:
+    def _running_average(self) -> RunningAverage | None:
         decay = self.config.ema_decay
         if decay is None:
             return None
-        return running_average(self.generator, lambda: grown(decay, self.updates))
+        return RunningAverage(self.generator, lambda: grown(decay, self.updates))
 
     @contextmanager
     def _averaged_generator(self) -> Iterator[None]:

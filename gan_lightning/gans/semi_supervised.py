@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from gan_lightning.batch import Batch, Condition, Sample
 from gan_lightning.collective import averaged
-from gan_lightning.gans.averaging import running_average
+from gan_lightning.gans.averaging import RunningAverage
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.players import refuse_packs
@@ -90,8 +90,9 @@ class SemiSupervisedGAN(GAN):
         self.encoder = networks.encoder(self.data.shape)
         head = networks.recognition_head(self.encoder.features, self.data.labelled_classes)
         self.classify = head
-        self.averaged_classifier = running_average(
-            nn.Sequential(self.encoder, self.classify), lambda: self.config.classifier_ema_decay
+        decay = self.config.classifier_ema_decay
+        self.averaged_classifier = RunningAverage(
+            nn.Sequential(self.encoder, self.classify), lambda: decay if self.updates else 0.0
         )
 
     def discriminator_players(self) -> Mapping[str, nn.Module]:
