@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--experiments", nargs="+", help="rows of --only steps or --only peers")
     parser.add_argument("--peer", type=Path, help="checkout of PyTorch-GAN", metavar="CHECKOUT")
-    parser.add_argument("--repeats", type=int, default=5, help="blocks of each loop")
+    parser.add_argument("--repeats", type=int, default=5, help="starts of each loop's process")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--docs", type=Path, default=DOCS, help="where the page is written")
     options = parser.parse_args(arguments)

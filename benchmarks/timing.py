@@ -2,11 +2,13 @@
 
 Each loop lives in a process of its own, since flushing denormals is a state of each thread that
 PyTorch's workers keep from their start, and trains in short blocks, taking turns: first, second,
-third, first, ... A time is the median of the blocks, a ratio the median of the ratios block by
-block. Denormals come up after a while of training, so each loop first trains some updates
-unmeasured, hundreds where they matter. What they cost is the processor's affair: on an AMD Zen 4 a
-product of denormals costs no more than another, but the square root (in Adam) 36 times as much;
-elsewhere every operation on them may be slow.
+third, first, ... Where its tensors come to lie makes a process some per cent faster or slower for
+all of its life, so after some turns all are started anew. A time is the median of all blocks; a
+ratio is taken block by block, its median of each start, and of those the median. Denormals come up
+after a while of training, so each loop first trains some updates unmeasured, hundreds where they
+matter. What they cost is the processor's affair: on an AMD Zen 4 a product of denormals costs no
+more than another, but the square root (in Adam) 36 times as much; elsewhere every operation on them
+may be slow.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from operator import truediv
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from gan_lightning.schema import RunConfig
 
 __all__ = ["Contestant", "Spread", "Timing", "interleaved", "machine", "set_threads", "spread"]
+
+TURNS = 5
+"""Blocks of each loop between two starts."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +58,23 @@ class Contestant:
 
 @dataclass
 class Timing:
-    """Milliseconds an update of every block, by contestant."""
+    """What one start of all processes gave, or several.
 
-    blocks: dict[str, list[float]]
+    Args:
+        starts: milliseconds an update of every block, by contestant, of each start.
+        memory: most MiB that a contestant's process has held.
+    """
+
+    starts: list[dict[str, list[float]]] = field(default_factory=list)
     memory: dict[str, float] = field(default_factory=dict)
-    """Most MiB that a contestant's process has held."""
 
     def median(self, name: str) -> float:
         """Return the median of a contestant's blocks."""
-        return median(self.blocks[name])
+        return median(block for blocks in self.starts for block in blocks[name])
 
     def ratios(self, slow: str, fast: str) -> Spread:
-        """Divide block by block."""
-        pairs = zip(self.blocks[slow], self.blocks[fast], strict=True)
-        return spread([numerator / denominator for numerator, denominator in pairs])
+        """Divide block by block, and take the median of each start."""
+        return spread([median(map(truediv, blocks[slow], blocks[fast])) for blocks in self.starts])
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def interleaved(
-    contestants: Mapping[str, Contestant], updates: int, warmup: int, repeats: int
+    contestants: Mapping[str, Contestant], updates: int, warmup: int, starts: int
 ) -> Timing:
     """Time contestants in turn.
 
@@ -91,27 +100,41 @@ def interleaved(
         contestants: by name.
         updates: in a block.
         warmup: updates of each before its first block.
-        repeats: blocks of each.
+        starts: how often all processes are started anew.
     """
-    timing = Timing({name: [] for name in contestants})
+    timing = Timing()
+    experiment = next(iter(contestants.values())).experiment
+    for start in range(starts):
+        blocks, memory = _one_start(contestants, updates, warmup)
+        timing.starts.append(blocks)
+        for name, held in memory.items():
+            timing.memory[name] = max(held, timing.memory.get(name, 0.0))
+        shown = ", ".join(f"{name} {median(times):.2f}" for name, times in blocks.items())
+        print(f"{experiment} {start + 1}/{starts}: ms {shown}", file=sys.stderr)
+    return timing
+
+
+def _one_start(
+    contestants: Mapping[str, Contestant], updates: int, warmup: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Return milliseconds an update of every block, and most MiB held, by contestant."""
+    blocks: dict[str, list[float]] = {name: [] for name in contestants}
+    memory = {}
     with _workers(contestants) as connections:
         for connection in connections.values():
             _received(connection)
         for connection in connections.values():
             connection.send(warmup)
             _received(connection)
-        for repeat in range(repeats):
+        for _ in range(TURNS):
             for name, connection in connections.items():
                 connection.send(updates)
                 made, seconds = _received(connection)
-                timing.blocks[name].append(1000 * seconds / made)
-            shown = ", ".join(f"{name} {times[-1]:.2f}" for name, times in timing.blocks.items())
-            first = next(iter(contestants.values()))
-            print(f"{first.experiment} {repeat + 1}/{repeats}: ms {shown}", file=sys.stderr)
+                blocks[name].append(1000 * seconds / made)
         for name, connection in connections.items():
             connection.send(None)
-            timing.memory[name] = connection.recv()
-    return timing
+            memory[name] = connection.recv()
+    return blocks, memory
 
 
 def _received(connection: Connection[Any, Any]) -> tuple[int, float]:
