@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -157,8 +158,8 @@ def test_a_drawing_is_translated(opened: Callable[[str], Seen]) -> None:
     page.mouse.move(left, middle)
     page.mouse.down()
     page.mouse.move(left + box["width"] / 2, middle, steps=5)
-    seen.after(page.mouse.up, 1)
-    page.wait_for_timeout(300)
+    page.mouse.up()
+    wait_for_the_drawing(seen)
     rows, columns = picture(seen, 0)[..., 0].nonzero()
     assert set(rows) <= {14, 15, 16, 17}
     assert set(range(9, 23)) <= set(columns) <= set(range(7, 25))
@@ -175,6 +176,20 @@ def test_a_drawing_is_translated(opened: Callable[[str], Seen]) -> None:
     seen.after(lambda: page.keyboard.press("Space"))
     assert 1 <= (picture(seen, 0) > 0).sum() <= 9
     assert seen.after(lambda: page.get_by_role("button", name="Another draw").click(), 1)
+
+
+def wait_for_the_drawing(seen: Seen) -> None:
+    """Wait until the first picture is what is on the board; some answers come before that."""
+    pixels = """() => {
+      const {width, height} = document.querySelector("canvas");
+      const pen = document.querySelector("canvas").getContext("2d");
+      return Array.from(pen.getImageData(0, 0, width, height).data);
+    }"""
+    board = np.array(seen.page.evaluate(pixels), np.uint8).reshape(32, 32, 4)[..., :1]
+    end = time.monotonic() + PATIENCE
+    while not np.array_equal(picture(seen, 0), board):
+        assert time.monotonic() < end, "the drawing has not come"
+        seen.page.wait_for_timeout(50)
 
 
 def picture(seen: Seen, place: int) -> Picture:
