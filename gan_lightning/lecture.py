@@ -85,7 +85,7 @@ TOPICS: tuple[Topic, ...] = (
         experiments=(
             "minibatch_ring",
             "minibatch_paper_ring",
-            "minibatch_grid",
+            "minibatch_paper_grid",
             "minibatch_mnist",
             "packed_ring",
             "packed_grid",
