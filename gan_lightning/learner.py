@@ -146,8 +146,8 @@ class Learner(LightningModule, ABC):
         if self.broken is None and not all(map(isfinite, numbers)):
             bad = next(place for place, number in enumerate(numbers) if not isfinite(number))
             update = bad // len(names)
-            row = numbers[update * len(names) :]
-            self.broken = Broken(first + update, dict(zip(names, row, strict=False)))
+            row = numbers[update * len(names) :][: len(names)]
+            self.broken = Broken(first + update, dict(zip(names, row, strict=True)))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the counters."""

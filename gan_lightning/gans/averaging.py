@@ -16,7 +16,7 @@ class RunningAverage(AveragedModel):
     """The exponential running average of a module's weights and buffers, without gradients.
 
     PyTorch's class but for the update, which there waits for the device to say whether it is the
-    first, and sorts its tensors anew each time: a fiftieth of a small network's step.
+    first, and sorts its tensors anew each time: a fortieth of a small network's step.
 
     Args:
         module: that is averaged, always this one.
@@ -46,7 +46,7 @@ class RunningAverage(AveragedModel):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RunningAverage:
         """Move to another device or type, where buffers are other tensors."""
         self._pairs = []
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's own
         return self
 
 

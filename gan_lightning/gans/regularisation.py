@@ -60,8 +60,6 @@ def disturbed(
     config: RegularisationConfig, update: int, real: Tensor, fake: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Augment real and generated data (N, *shape), and add an update's instance noise to both."""
-    if not config.augmentation and not config.instance_noise:
-        return real, fake
     real, fake = augmented(real, config.augmentation), augmented(fake, config.augmentation)
     deviation = config.noise_at(update)
     if deviation == 0:
