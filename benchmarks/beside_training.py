@@ -88,11 +88,11 @@ def frechet(repeats: int) -> list[dict[str, Any]]:
 
 def evaluation(overrides: list[str], repeats: int) -> list[dict[str, Any]]:
     """Time the evaluations of a whole run of infogan_mnist against its updates."""
-    from gan_lightning.build import build
-    from gan_lightning.config import load_config
+    from gan_lightning.config.experiments import experiment_path, read_yaml
+    from gan_lightning.config.load import load_config
     from gan_lightning.evaluation import evaluate
-    from gan_lightning.experiment_files import experiment_path, read_yaml
-    from gan_lightning.machine import set_up_arithmetic
+    from gan_lightning.training.build import build
+    from gan_lightning.utils.hardware import set_up_arithmetic
 
     name = "infogan_mnist"
     timing = interleaved(
@@ -101,7 +101,7 @@ def evaluation(overrides: list[str], repeats: int) -> list[dict[str, Any]]:
     set_up_arithmetic()
     config = load_config(read_yaml(experiment_path(name)), overrides)
     learner, data = build(config)
-    steps, every = config.trainer.max_steps, config.evaluation.every
+    steps, every = config.trainer.max_updates, config.evaluation.every_n_updates
     number = -(-steps // every) if every else 1
     seconds = []
     for _ in range(number):  # the first of them makes what the others find

@@ -24,13 +24,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import flop_registry
 
-from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.config import load_config
-from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config
 from gan_lightning.gans import GAN, GANS
-from gan_lightning.gans.players import parameters
+from gan_lightning.gans.parameters import parameters
 from gan_lightning.networks import NETWORKS
-from gan_lightning.tables import text_table
+from gan_lightning.types import Batch, DataSpec
+from gan_lightning.utils.tables import text_table
 
 EXPERIMENTS = (
     "dcgan_celeba",
@@ -112,7 +112,7 @@ def cost(experiment: str, overrides: list[str]) -> Cost:
     scale = config.data.batch_size / BATCH
     own = {weight.untyped_storage().data_ptr() for weight in gan.parameters()}
     activations = sum(held.nbytes() for place, held in kept.items() if place not in own)
-    return Cost(counter.total * scale, activations * scale, weights, config.trainer.max_steps)
+    return Cost(counter.total * scale, activations * scale, weights, config.trainer.max_updates)
 
 
 def random_round(spec: DataSpec, steps: int) -> Batch:

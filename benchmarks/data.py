@@ -31,8 +31,8 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
-from gan_lightning.machine import machine, machine_in_words
-from gan_lightning.store import Recipe, default_store, listings, prepare
+from gan_lightning.store import Recipe, catalog, default_store, prepare
+from gan_lightning.utils.hardware import machine, machine_in_words
 
 SIZE, CROP, BATCH = 64, 178, 128
 PROCESSES = 2
@@ -75,17 +75,17 @@ def time_prepare(root: Path) -> float:
     store = default_store(root, SIZE)
     shutil.rmtree(store, ignore_errors=True)
     start = time.perf_counter()
-    prepare(listings.folder(root), Recipe("folder", SIZE), str(root), store, PROCESSES)
+    prepare(catalog.folder(root), Recipe("folder", SIZE), str(root), store, PROCESSES)
     return time.perf_counter() - start
 
 
 def stored_batches(root: Path) -> Iterator[object]:
     """Yield batches as a run reads them, without end."""
-    from gan_lightning.data import PictureFolder, RoundStream, Schedule
+    from gan_lightning.data import PictureFolder, RoundLoader, Schedule
 
     data = PictureFolder(PictureFolder.Config(root=str(root), batch_size=BATCH))
     rows, _ = data.training_data()
-    stream = RoundStream(
+    stream = RoundLoader(
         rows, None, mirrors=data.mirrors, batch_size=BATCH, schedule=Schedule(10**9)
     )
     return (data.on_after_batch_transfer(batch, 0) for batch in stream)
@@ -122,15 +122,15 @@ def seconds_an_update(root: Path, updates: int) -> float:
     """Time updates of dcgan_celeba on the store, through the Trainer; the median."""
     from loops import Finished, trainer
 
-    from gan_lightning.config import load_config
-    from gan_lightning.experiment_files import experiment_path, read_yaml
-    from gan_lightning.learner import Learner
+    from gan_lightning.config.experiments import experiment_path, read_yaml
+    from gan_lightning.config.load import load_config
+    from gan_lightning.core.module import BaseModule
 
     words = ["data.name=folder", f"data.root={root}", "log.wandb=disabled"]
     config = load_config(read_yaml(experiment_path("dcgan_celeba")), words)
     moments: list[float] = []
 
-    def tick(learner: Learner, made: int) -> None:
+    def tick(learner: BaseModule, made: int) -> None:
         moments.append(time.perf_counter())
         if made >= updates + 2:
             raise Finished
@@ -182,7 +182,7 @@ def report(root: Path, images: Path, options: argparse.Namespace) -> None:
         f"{median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})",
         flush=True,
     )
-    from gan_lightning.machine import set_up_arithmetic
+    from gan_lightning.utils.hardware import set_up_arithmetic
 
     set_up_arithmetic()
     import torch

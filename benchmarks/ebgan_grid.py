@@ -21,8 +21,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gan_lightning.config import load_config
-from gan_lightning.run import train
+from gan_lightning.config.load import load_config
+from gan_lightning.training.train import train
 
 FOLDER = Path(__file__).parents[1] / "docs" / "results"
 SCORE = "modified_digit_score"
@@ -62,10 +62,10 @@ def configuration(method: str, setting: dict[str, Any], updates: int) -> dict[st
             * setting["discriminator_layers"],
         },
         "data": {"name": "mnist", "batch_size": 100},
-        "trainer": {"max_steps": updates},
-        "evaluation": {"every": 0},
-        "pictures": {"every": 0},
-        "checkpoints": {"every": 0},
+        "trainer": {"max_updates": updates},
+        "evaluation": {"every_n_updates": 0},
+        "pictures": {"every_n_updates": 0},
+        "checkpoints": {"every_n_updates": 0},
         "log": {"wandb": "disabled"},
     }
 

@@ -18,8 +18,8 @@ class EndAfterFirstUpdate(MetaPathFinder):
     """Finds the module of the learners, and changes it once it is loaded."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        """Return the module's own spec, which ends the process at `finish_update`."""
-        if name != "gan_lightning.learner":
+        """Return the module's own spec, which ends the process at `log_update`."""
+        if name != "gan_lightning.core.module":
             return None
         spec = PathFinder.find_spec(name, path)
         assert spec is not None
@@ -28,7 +28,7 @@ class EndAfterFirstUpdate(MetaPathFinder):
 
         def load_changed(module: ModuleType) -> None:
             load(module)
-            module.Learner.finish_update = lambda *given, **named: os._exit(0)
+            module.BaseModule.log_update = lambda *given, **named: os._exit(0)
 
         spec.loader.exec_module = load_changed  # type: ignore[method-assign]  # on purpose
         return spec
@@ -36,6 +36,6 @@ class EndAfterFirstUpdate(MetaPathFinder):
 
 if __name__ == "__main__":
     sys.meta_path.insert(0, EndAfterFirstUpdate())
-    from gan_lightning.cli import main
+    from gan_lightning.cli.main import main
 
     main(sys.argv[1:])

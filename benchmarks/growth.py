@@ -89,11 +89,11 @@ def measured(series: Series, overrides: list[str], repeats: int) -> dict[str, An
 
 def evaluation_measured(repeats: int) -> dict[str, Any]:
     """Time the evaluation of more and more samples of an untrained infogan_mnist."""
-    from gan_lightning.build import build
-    from gan_lightning.config import load_config
+    from gan_lightning.config.experiments import experiment_path, read_yaml
+    from gan_lightning.config.load import load_config
     from gan_lightning.evaluation import evaluate
-    from gan_lightning.experiment_files import experiment_path, read_yaml
-    from gan_lightning.machine import set_up_arithmetic
+    from gan_lightning.training.build import build
+    from gan_lightning.utils.hardware import set_up_arithmetic
 
     set_up_arithmetic()
     config = load_config(read_yaml(experiment_path("infogan_mnist")), [])

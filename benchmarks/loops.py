@@ -21,17 +21,17 @@ from games.standard import UnrolledGAN
 from reading import minibatches_of, moved, on_device, rounds_of_rows, tutorial_batches
 from torch import Tensor, default_generator, nn
 
-from gan_lightning.build import build
-from gan_lightning.learner import Learner
-from gan_lightning.optimization import OptimizerConfig, build_optimizer
-from gan_lightning.preflight import resolve_precision, resolve_threads, rounds_per_batch
-from gan_lightning.randomness import derived_seed
-from gan_lightning.run import train
-from gan_lightning.schema import RunConfig
+from gan_lightning.config.schema import RunConfig
+from gan_lightning.core.module import BaseModule
+from gan_lightning.core.optim import OptimizerConfig, build_optimizer
+from gan_lightning.core.seeding import derived_seed
+from gan_lightning.training.build import build
+from gan_lightning.training.checks import resolve_precision, resolve_threads, rounds_per_batch
+from gan_lightning.training.train import train
 
 __all__ = ["LOOPS", "Finished", "Tick", "bare", "textbook", "trainer"]
 
-Tick = Callable[[Learner, int], None]
+Tick = Callable[[BaseModule, int], None]
 """Called with the model and the number of updates made so far, before the next one."""
 
 ENDLESS = 10**9
@@ -52,19 +52,19 @@ def trainer(config: RunConfig, tick: Tick) -> None:
         config,
         trainer=replace(
             config.trainer,
-            max_steps=ENDLESS,
+            max_updates=ENDLESS,
             rounds_per_batch=rounds_per_batch(config, is_image),
         ),
-        evaluation=replace(config.evaluation, every=0),
-        pictures=replace(config.pictures, every=0),
-        checkpoints=replace(config.checkpoints, every=0),
+        evaluation=replace(config.evaluation, every_n_updates=0),
+        pictures=replace(config.pictures, every_n_updates=0),
+        checkpoints=replace(config.checkpoints, every_n_updates=0),
     )
 
-    def before_batch(learner: Learner, batch: Any, batch_idx: int) -> None:
+    def before_batch(learner: BaseModule, batch: Any, batch_idx: int) -> None:
         tick(learner, learner.updates)
 
     with (
-        patch.object(Learner, "on_train_batch_start", before_batch),
+        patch.object(BaseModule, "on_train_batch_start", before_batch),
         TemporaryDirectory() as root,
         Path(os.devnull).open("w") as nowhere,
         redirect_stderr(nowhere),
@@ -87,7 +87,7 @@ def bare(config: RunConfig, tick: Tick) -> None:
     precision = resolve_precision(config, data.spec.is_image)
 
     def play(minibatches: list[Real], updates: int) -> None:
-        # A function, so that a step's tensors are freed at its end, as in GAN._play.
+        # A function, so that a step's tensors are freed at its end, as in GAN._train_round.
         # torch.manual_seed takes 0.2 to 0.5 ms: it notes a traceback for every kind of device.
         chance = torch.cuda.default_generators[0] if device.type == "cuda" else default_generator
         chance.manual_seed(derived_seed(config.seed, "play", 0, updates))

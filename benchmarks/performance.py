@@ -23,7 +23,7 @@ import step
 import time_to_result
 from timing import machine, set_threads
 
-from gan_lightning.run_folder import write_whole
+from gan_lightning.runs.directory import write_whole
 
 __all__ = ["PARTS", "main", "page"]
 

@@ -19,7 +19,7 @@ from statistics import median
 import torch
 
 from gan_lightning.play.serving import page_of, serve
-from gan_lightning.tables import markdown_table
+from gan_lightning.utils.tables import markdown_table
 
 MOVE = """async repeats => {
   const sliders = [...document.querySelectorAll('input[type=range]')];

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
-from gan_lightning import embedded
+from gan_lightning.assets import loader
+from gan_lightning.config.schema import RunConfig
+from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import MNIST, IndexedData
-from gan_lightning.data.rounds import Rows
-from gan_lightning.randomness import derived_seed
-from gan_lightning.schema import RunConfig
+from gan_lightning.data.round_loader import IndexableData
 
 __all__ = [
     "minibatches_of",
@@ -40,7 +40,7 @@ def rounds_of_rows(data: IndexedData, config: RunConfig) -> Iterator[list[Real]]
     """Yield rounds of held data, without end: rows of one permutation after another."""
     everything, labels = data.training_data()
     source, few = data.source_data(), data.labelled_data()
-    size, known = config.data.batch_size, data.seen.classes is not None
+    size, known = config.data.batch_size, data.model_spec.classes is not None
     rows = _endless_rows(len(everything), size, config.seed, "order", whole_batches=True)
     few_rows = _endless_rows(len(few[1]), size, config.seed, "labelled order") if few else None
     while True:
@@ -146,7 +146,7 @@ class SingleData(Dataset[Any]):
         )
 
     @staticmethod
-    def _one(rows: Rows, row: int) -> Tensor:
+    def _one(rows: IndexableData, row: int) -> Tensor:
         return _scaled(rows[torch.tensor([row])])[0].contiguous()
 
 
@@ -162,6 +162,6 @@ def unpack_digits(root: Path) -> None:
     """Lay the embedded files out in a folder as torchvision's class wants them."""
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for name in embedded.MD5:
-        packed = (embedded.FOLDER / f"{name}.xz").read_bytes()
+    for name in loader.MD5:
+        packed = (loader.FOLDER / f"{name}.xz").read_bytes()
         (raw / name).write_bytes(lzma.decompress(packed))

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan_lightning.batch import DataSpec
-from gan_lightning.distributed import running_statistics
+from gan_lightning.distributed.strategy import running_statistics
 from gan_lightning.gans import StandardGAN
-from gan_lightning.gans.players import frozen
+from gan_lightning.gans.parameters import frozen
 from gan_lightning.networks import NETWORKS
-from gan_lightning.tables import markdown_table
+from gan_lightning.types import DataSpec
+from gan_lightning.utils.tables import markdown_table
 
 SHAPE = (3, 64, 64)
 COUNTED = 4
@@ -64,7 +64,7 @@ def counted(width: int) -> Update:
     )
     statistics = sum(4 * part.numel() for part in running_statistics(gan))
     with FlopCounterMode(display=False) as counter:
-        real, fake = torch.randn(COUNTED, *SHAPE), gan.draw(COUNTED).data
+        real, fake = torch.randn(COUNTED, *SHAPE), gan.generate_from_prior(COUNTED).data
         scores = gan.discriminate(real), gan.discriminate(fake.detach())
         (scores[0].sum() + scores[1].sum()).backward()
         with frozen(gan.discriminator.parameters()):

@@ -60,8 +60,8 @@ PLANS = {
 
 def measured(experiment: str, overrides: list[str], repeats: int) -> dict[str, Any]:
     """Time one experiment's loops in turn, and return a row of plain numbers."""
-    from gan_lightning.config import load_config
-    from gan_lightning.experiment_files import experiment_path, read_yaml
+    from gan_lightning.config.experiments import experiment_path, read_yaml
+    from gan_lightning.config.load import load_config
 
     plan = PLANS[experiment]
     config = load_config(read_yaml(experiment_path(experiment)), overrides)

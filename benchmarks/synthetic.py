@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gan_lightning.batch import Batch, DataSpec
 from gan_lightning.data import DATASETS, IndexedData
-from gan_lightning.data.base import DataConfig, as_networks_see
+from gan_lightning.data.base import DataConfig, to_float_nchw
+from gan_lightning.types import Batch, DataSpec
 
 __all__ = ["Noise"]
 
@@ -44,7 +44,7 @@ class Noise(IndexedData):
 
     def test_data(self) -> Batch:
         """Return images that are there to be found, not to be measured."""
-        return Batch(as_networks_see(self._images[:8]))
+        return Batch(to_float_nchw(self._images[:8]))
 
 
 DATASETS["noise"] = Noise

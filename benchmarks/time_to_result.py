@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gan_lightning.results import Results, read_all, results_folder
+from gan_lightning.results.records import Results, read_all, results_folder
 
 __all__ = ["HEADER", "found", "row"]
 

@@ -30,8 +30,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gan_lightning.learner import Learner
-    from gan_lightning.schema import RunConfig
+    from gan_lightning.config.schema import RunConfig
+    from gan_lightning.core.module import BaseModule
 
 __all__ = ["Contestant", "Spread", "Timing", "interleaved", "machine", "set_threads", "spread"]
 
@@ -153,7 +153,7 @@ class Stopwatch:
         self._first = self._end = 0
         self._start = time.perf_counter()
 
-    def __call__(self, learner: Learner | None, updates: int) -> None:
+    def __call__(self, learner: BaseModule | None, updates: int) -> None:
         """At a block's end send its updates and seconds, and wait for the next one's length.
 
         Raises:
@@ -182,10 +182,10 @@ def _synchronise() -> None:
 def _work(contestant: Contestant, connection: Connection[Any, Any]) -> None:
     """Train in this process, which is one contestant's; at the end say how much memory it took."""
     if contestant.loop in ("trainer", "bare"):
-        from gan_lightning.machine import set_up_arithmetic
-        from gan_lightning.startup import quick_imports
+        from gan_lightning.utils.hardware import set_up_arithmetic
+        from gan_lightning.utils.imports import gc_paused_imports
 
-        with quick_imports():  # as the commands do: the collector leaves them alone afterwards
+        with gc_paused_imports():  # as the commands do: the collector leaves them alone afterwards
             import loops  # noqa: F401 - imported for what it brings
         set_up_arithmetic()
     from loops import LOOPS, Finished
@@ -205,8 +205,8 @@ def _work(contestant: Contestant, connection: Connection[Any, Any]) -> None:
 
 
 def _config(contestant: Contestant) -> RunConfig:
-    from gan_lightning.config import load_config
-    from gan_lightning.experiment_files import experiment_path, read_yaml
+    from gan_lightning.config.experiments import experiment_path, read_yaml
+    from gan_lightning.config.load import load_config
 
     if contestant.checkout is not None:
         from peers import PEERS

@@ -16,13 +16,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.attacks import AttackConfig, perturbed
+from gan_lightning.classifiers.attacks import AttackConfig, perturbed
 from gan_lightning.classifiers.digits import shipped_digit_network
 from gan_lightning.gans import LabelledGAN
 from gan_lightning.metrics.parzen import parzen_log_likelihood
-from gan_lightning.restore import load_learner
-from gan_lightning.run_folder import RunFolder
-from gan_lightning.tables import markdown_table
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.training.restore import load_learner
+from gan_lightning.utils.tables import markdown_table
 
 FOLDER = Path(__file__).parents[1] / "docs" / "results"
 COUNT = 500

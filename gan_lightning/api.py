@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gan_lightning.config import load_config
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import RunConfig
+from gan_lightning.core.module import BaseModule
 from gan_lightning.data import IndexedData
-from gan_lightning.experiment_files import experiment_path, read_yaml
-from gan_lightning.generation import evaluate_run
-from gan_lightning.learner import Learner
-from gan_lightning.restore import load_learner
-from gan_lightning.run import Outcome
-from gan_lightning.run import train as train_run
-from gan_lightning.run_folder import RunFolder
-from gan_lightning.schema import RunConfig
+from gan_lightning.inference.sampling import evaluate_run
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.training.restore import load_learner
+from gan_lightning.training.train import Outcome
+from gan_lightning.training.train import train as train_run
 
 __all__ = ["evaluate", "load", "train"]
 
@@ -23,7 +23,7 @@ def train(experiment: str, *overrides: str, output: Path | str | None = None) ->
 
     Args:
         experiment: its name, or the path of its YAML.
-        overrides: `key=value`, as `trainer.max_steps=500`.
+        overrides: `key=value`, as `trainer.max_updates=500`.
         output: folder of the run; by default runs/EXPERIMENT/<time>.
 
     Returns:
@@ -37,7 +37,7 @@ def train(experiment: str, *overrides: str, output: Path | str | None = None) ->
     return train_run(config, path.stem, None if output is None else Path(output))
 
 
-def load(run: Path | str, checkpoint: str = "latest") -> tuple[Learner, IndexedData, RunConfig]:
+def load(run: Path | str, checkpoint: str = "latest") -> tuple[BaseModule, IndexedData, RunConfig]:
     """Load a run's model, in evaluation mode, with its data and its config.
 
     Args:

@@ -12,7 +12,7 @@ __all__ = [
     "Diverged",
     "ProcessLost",
     "UserError",
-    "check_word",
+    "check_choice",
     "nearest_first",
     "storage_error",
     "storage_fix",
@@ -41,7 +41,7 @@ def nearest_first(wrong: str, valid: Iterable[str]) -> str:
     return ", ".join([*close, *(name for name in names if name not in close)])
 
 
-def check_word(key: str, word: str, valid: Iterable[str]) -> None:
+def check_choice(key: str, word: str, valid: Iterable[str]) -> None:
     """Check a word that chooses among names.
 
     Raises:

@@ -19,7 +19,7 @@ import pytest
 from browser import browser as browser
 from forked import PATIENCE, Forked
 
-from gan_lightning.cli import main
+from gan_lightning.cli.main import main
 
 pytest.register_assert_rewrite("mistakes")
 
@@ -27,14 +27,14 @@ CHECKOUT = Path(__file__).parents[1]
 EXPERIMENTS = sorted(path.stem for path in (CHECKOUT / "experiments").glob("*.yaml"))
 
 TINY = (
-    "trainer.max_steps=4",
+    "trainer.max_updates=4",
     "data.batch_size=8",
-    "evaluation.every=0",
+    "evaluation.every_n_updates=0",
     "evaluation.samples=40",
-    "pictures.every=2",
+    "pictures.every_n_updates=2",
     "pictures.samples=9",
-    "checkpoints.every=2",
-    "log.every=2",
+    "checkpoints.every_n_updates=2",
+    "log.every_n_updates=2",
 )
 NARROW = {
     "mlp": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16]"),
@@ -151,7 +151,7 @@ def tiny(experiment: str) -> list[str]:
     """Return the overrides that make an experiment end in seconds."""
     from trees import TREES, prepared_root
 
-    from gan_lightning.experiment_files import experiment_path, read_yaml
+    from gan_lightning.config.experiments import experiment_path, read_yaml
 
     source = read_yaml(experiment_path(experiment))
     words = [*TINY, *NARROW.get(source.get("network", {}).get("name", "mlp"), ())]

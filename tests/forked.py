@@ -25,7 +25,7 @@ __all__ = ["PATIENCE", "Forked", "end_well", "free_port", "two_ranks"]
 
 SERVER = get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["gan_lightning.commands.training", "gan_lightning.run", "pytest", "wandb"]
+    ["gan_lightning.cli.train", "gan_lightning.training.train", "pytest", "wandb"]
 )
 
 PATIENCE = 300.0

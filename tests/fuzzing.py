@@ -10,10 +10,10 @@ from unittest.mock import patch
 from conftest import EXPERIMENTS, run_cli
 from hypothesis import strategies as st
 
-from gan_lightning import embedded
-from gan_lightning.config import load_config
-from gan_lightning.experiment_files import experiment_path, read_yaml
-from gan_lightning.schema import as_plain
+from gan_lightning.assets import loader
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import as_plain
 
 WORDS = ["", "gan", "adam", "mlp", "mnist", "ring", "true", "none", "null", "nan", "inf", "-inf"]
 WORDS += [
@@ -99,10 +99,10 @@ def outcome_of(words: list[str]) -> tuple[str, float]:
         AssertionError: it ended in any other way.
     """
     start = time.process_time()
-    read = embedded.read_idx
+    read = loader.read_idx
     try:
         with (
-            patch("gan_lightning.run._train", side_effect=Reached),
+            patch("gan_lightning.training.train._train", side_effect=Reached),
             patch("gan_lightning.data.mnist.datamodule.read_idx", side_effect=read) as reading,
         ):
             outcome = run_cli(*words)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from gan_lightning.data.base import as_held
-from gan_lightning.evaluation import InceptionJudge
-from gan_lightning.evaluation.judges import CHUNK
-from gan_lightning.share import WHOLE, Share
+from gan_lightning.data.base import to_uint8_nhwc
+from gan_lightning.distributed.sharding import WHOLE, Shard
+from gan_lightning.evaluation import InceptionEvaluator
+from gan_lightning.evaluation.base import CHUNK
 
 CPU = torch.device("cpu")
 
@@ -58,7 +58,7 @@ class Photographs:
 
     def __init__(self, count: int = 700, fingerprint: str = "photographs") -> None:
         self.fingerprint = fingerprint
-        self.held = as_held(pictures(count, 0))
+        self.held = to_uint8_nhwc(pictures(count, 0))
         self.seen = self.most = 0
 
     def __len__(self) -> int:
@@ -77,10 +77,10 @@ def pictures(count: int, seed: int, spread: float = 0.3) -> Tensor:
 
 
 def judged(
-    real: Photographs, fake: Tensor, share: Share = WHOLE, **settings: Any
+    real: Photographs, fake: Tensor, share: Shard = WHOLE, **settings: Any
 ) -> dict[str, float]:
     """Measure images as evaluation does, this process its chunks."""
-    judge = InceptionJudge(real, settings.pop("network", Linear()), CPU, share, **settings)
+    judge = InceptionEvaluator(real, settings.pop("network", Linear()), CPU, share, **settings)
     for first in share.of(range(0, len(fake), CHUNK)):
         judge.update(fake[first : first + CHUNK], first)
     return judge.compute()

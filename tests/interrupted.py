@@ -29,20 +29,20 @@ BLANK = np.zeros((8, 8, 3), np.uint8)
 @contextmanager
 def short_epochs() -> Iterator[None]:
     """Let every data set hold what `EPOCH` updates read, and be tested on its first chunk."""
-    from gan_lightning.callbacks import histograms, pictures
-    from gan_lightning.data.rounds import RoundStream
+    from gan_lightning.callbacks import histograms, sample_grids
+    from gan_lightning.data.round_loader import RoundLoader
 
-    make = RoundStream.__init__
+    make = RoundLoader.__init__
 
-    def cut(self: RoundStream, data: Any, labels: Any, **given: Any) -> None:
+    def cut(self: RoundLoader, data: Any, labels: Any, **given: Any) -> None:
         wanted = EPOCH * given["batch_size"] * given["schedule"].discriminator_steps
         rows = torch.arange(min(wanted, len(data)))
         if given.get("source") is not None:
             given["source"] = given["source"][rows]
         make(self, data[rows], None if labels is None else labels[rows], **given)
 
-    with patch.object(RoundStream, "__init__", cut), one_chunk_of_test_data(), ExitStack() as cuts:
-        slow = [(pictures, "traversal_picture"), (pictures, "draw_scatter")]
+    with patch.object(RoundLoader, "__init__", cut), one_chunk_of_test_data(), ExitStack() as cuts:
+        slow = [(sample_grids, "traversal_picture"), (sample_grids, "draw_scatter")]
         for module, name in [*slow, (histograms, "draw_histogram")]:  # on which nothing hangs
             cuts.enter_context(patch.object(module, name, lambda *_: BLANK))
         yield
@@ -51,16 +51,16 @@ def short_epochs() -> Iterator[None]:
 @contextmanager
 def signal_after(update: int) -> Iterator[None]:
     """Send this process SIGTERM when it has made an update."""
-    from gan_lightning.learner import Learner
+    from gan_lightning.core.module import BaseModule
 
-    finish = Learner.finish_update
+    finish = BaseModule.log_update
 
-    def hit(self: Learner, *args: Any, **given: Any) -> None:
+    def hit(self: BaseModule, *args: Any, **given: Any) -> None:
         finish(self, *args, **given)
         if self.updates == update:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with patch.object(Learner, "finish_update", hit):
+    with patch.object(BaseModule, "log_update", hit):
         yield
 
 
@@ -69,13 +69,13 @@ def compare(experiment: str, folder: Path, *options: str, stops: Sequence[int] =
     from test_resume import assert_equal
 
     from gan_lightning.callbacks import checkpoints
-    from gan_lightning.config import load_config
-    from gan_lightning.experiment_files import experiment_path, read_yaml
-    from gan_lightning.run import train
-    from gan_lightning.run_folder import RunFolder
+    from gan_lightning.config.experiments import experiment_path, read_yaml
+    from gan_lightning.config.load import load_config
+    from gan_lightning.runs.directory import RunFolder
+    from gan_lightning.training.train import train
 
-    words = [*tiny(experiment), f"trainer.max_steps={UPDATES}", "trainer.rounds_per_batch=1"]
-    words += ["pictures.every=0", "log.wandb=disabled", *options]
+    words = [*tiny(experiment), f"trainer.max_updates={UPDATES}", "trainer.rounds_per_batch=1"]
+    words += ["pictures.every_n_updates=0", "log.wandb=disabled", *options]
     config = load_config(read_yaml(experiment_path(experiment)), words)
     whole, part = folder / experiment / "whole", folder / experiment / "part"
 

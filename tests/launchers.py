@@ -23,8 +23,17 @@ TWO_HOSTS = CHECKOUT / "tests" / "two_hosts.sh"
 def words(updates: int, *more: str) -> list[str]:
     """Return the words of a small run of gan_ring that saves and logs often."""
     kept = [word for word in tiny("gan_ring") if not word.startswith(("trainer.", "pictures.ev"))]
-    settings = [f"trainer.max_steps={updates}", "trainer.rounds_per_batch=1", "pictures.every=0"]
-    cadences = ["checkpoints.every=5", "log.every=1", "log.wandb=disabled", "--accelerator=cpu"]
+    settings = [
+        f"trainer.max_updates={updates}",
+        "trainer.rounds_per_batch=1",
+        "pictures.every_n_updates=0",
+    ]
+    cadences = [
+        "checkpoints.every_n_updates=5",
+        "log.every_n_updates=1",
+        "log.wandb=disabled",
+        "--accelerator=cpu",
+    ]
     return ["train", "gan_ring", *kept, *settings, *cadences, *more]
 
 

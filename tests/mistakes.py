@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 from conftest import Outcome, run_cli
 
-from gan_lightning import embedded
+from gan_lightning.assets import loader
 
-SHORT = ("trainer.max_steps=2", "evaluation.samples=40", "data.batch_size=8", "log.wandb=disabled")
+SHORT = (
+    "trainer.max_updates=2",
+    "evaluation.samples=40",
+    "data.batch_size=8",
+    "log.wandb=disabled",
+)
 """What ends a run at once, should a mistake not be noticed."""
 
 
@@ -47,12 +52,12 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
 
 def damage(name: str, how: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let MNIST read copies of its files of which one is damaged; return that one."""
-    for path in embedded.FOLDER.glob("*.xz"):
+    for path in loader.FOLDER.glob("*.xz"):
         (folder / path.name).symlink_to(path)
     broken = folder / f"{name}.xz"
     content = DAMAGES[how](broken.read_bytes())
     broken.unlink()
     if content is not None:
         broken.write_bytes(content)
-    monkeypatch.setattr(embedded, "FOLDER", folder)
+    monkeypatch.setattr(loader, "FOLDER", folder)
     return broken

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from conftest import TinyRun
 
-from gan_lightning.config import load_config, to_yaml
-from gan_lightning.experiment_files import experiment_path, read_yaml
-from gan_lightning.report.facts import read_runs
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config, to_yaml
 from gan_lightning.report.page import render
-from gan_lightning.run_state import RunState, write_state
+from gan_lightning.report.run_data import read_runs
+from gan_lightning.runs.state import RunState, write_state
 
 __all__ = ["Reader", "Trained", "made_up", "report_of"]
 
@@ -58,5 +58,5 @@ def made_up(
     folder.mkdir(parents=True)
     config = load_config(read_yaml(experiment_path(experiment)), overrides)
     (folder / "config.yaml").write_text(to_yaml(config))
-    write_state(folder, RunState(config.trainer.max_steps, 60, measures))
+    write_state(folder, RunState(config.trainer.max_updates, 60, measures))
     return folder

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from gan_lightning.results import Results, SeedRun
-from gan_lightning.schema import Claim
+from gan_lightning.config.schema import Claim
+from gan_lightning.results.records import Results, SeedRun
 
 
 def rows(folder: Path) -> list[dict[str, str]]:

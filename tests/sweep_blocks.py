@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.sweeps.space import Sweep, read_sweep
 
 __all__ = ["BLOCK", "RANDOM", "RATE", "read", "ring", "write"]

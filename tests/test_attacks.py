@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from gan_lightning.attacks import AttackConfig, perturbed
-from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.callbacks.attacked import draw_attack
+from gan_lightning.callbacks.adversarial_examples import draw_attack
 from gan_lightning.classifiers import AdversarialClassifier
 from gan_lightning.classifiers.adversarial import AdversarialClassifierConfig
+from gan_lightning.classifiers.attacks import AttackConfig, perturbed
+from gan_lightning.types import Batch, DataSpec
 
 FGSM = AttackConfig(name="fgsm", epsilon=0.1, step=0.1, steps=1, random_start=False)
 SHAPE = (1, 4, 4)
@@ -188,7 +188,7 @@ def test_the_picture_has_three_rows() -> None:
 
 def test_a_ball_is_drawn_from_evenly() -> None:
     """In two dimensions half of the draws lie within 1 / sqrt(2) of the radius."""
-    from gan_lightning.attacks import _in_ball
+    from gan_lightning.classifiers.attacks import _in_ball
 
     images = torch.zeros(4000, 1, 1, 2)
     radii = _in_ball(images, 3.0, "l2", torch.Generator().manual_seed(0)).flatten(1).norm(dim=1)

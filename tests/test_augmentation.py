@@ -7,8 +7,6 @@ import torch
 import worlds
 from torch import Tensor
 
-from gan_lightning.batch import Batch, Condition, Sample
-from gan_lightning.build import build
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN
 from gan_lightning.gans.augmentation import (
@@ -23,6 +21,8 @@ from gan_lightning.gans.augmentation import (
     cut_out,
     translated,
 )
+from gan_lightning.training.build import build
+from gan_lightning.types import Batch, Condition, Sample
 
 DIGITS = {
     "network": {"name": "dcgan", "width": 4},
@@ -159,7 +159,7 @@ def test_both_players_see_what_is_augmented() -> None:
     assert isinstance(learner, GAN)
     real = Batch(torch.rand(8, 1, 32, 32))
     fake = Sample(torch.rand(8, 1, 32, 32).requires_grad_(True), Condition())
-    real_seen, fake_seen = learner.as_seen(real, fake)
+    real_seen, fake_seen = learner.preprocess_for_discriminator(real, fake)
     assert not torch.equal(real_seen.data, real.data)
     assert not torch.equal(fake_seen.data, fake.data)
     assert fake_seen.data.requires_grad

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from gan_lightning.gans.averaging import RunningAverage, grown
+from gan_lightning.gans.ema import RunningAverage, ema_decay_schedule
 
 
 def network() -> nn.Module:
@@ -71,7 +71,7 @@ def test_a_copy_has_an_average_of_its_own() -> None:
 
 
 def test_its_decay_grows_to_what_is_asked() -> None:
-    decays = [grown(0.99, updates) for updates in range(2_000)]
+    decays = [ema_decay_schedule(0.99, updates) for updates in range(2_000)]
     assert decays[0] == 0
     assert decays == sorted(decays)
     assert decays[1] == pytest.approx(2 / 11)

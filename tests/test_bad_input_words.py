@@ -25,7 +25,10 @@ def test_unknown_experiment(command: str) -> None:
     ("override", "parts"),
     [
         ("modle.name=gan", ("'modle'", "valid are model, ", "trainer")),
-        ("trainer.max_step=4", ("'max_step' in trainer", "valid are max_steps, ", "precision")),
+        (
+            "trainer.max_update=4",
+            ("'max_update' in trainer", "valid are max_updates, ", "precision"),
+        ),
         (
             "model.generator_optimizer.learning_rte=1",
             ("'learning_rte' in model.generator_optimizer", "valid are learning_rate, betas"),
@@ -50,7 +53,7 @@ def test_unknown_name(override: str, parts: tuple[str, ...]) -> None:
         (["train"], ("Missing argument 'EXP'", "gan-lightning train --help")),
         (["train", "gan_ring", "--devces", "2"], ("'--devces'", "'--devices'", "--help")),
         (["train", "gan_ring", "--devices", "two"], ("'--devices'", "'two'", "integer")),
-        (["train", "gan_ring", "more"], ("(more)", "key=value", "trainer.max_steps=2000")),
+        (["train", "gan_ring", "more"], ("(more)", "key=value", "trainer.max_updates=2000")),
         (["show", "gan_ring", "max-steps=3"], ("(max-steps=3)", "key=value")),
         (["evaluate", "gan_ring", "seed=3"], ("seed=3 would be another run", "evaluation.KEY")),
         (["sample", "x", "seed=3", "--output", "x.npz"], ("(seed=3)", "sample --help")),
@@ -64,10 +67,10 @@ def test_wrong_words(arguments: list[str], parts: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("override", "parts"),
     [
-        ("trainer.max_steps=many", ("trainer.max_steps is 'many'", "a whole number")),
-        ("trainer.max_steps=1.5", ("trainer.max_steps is 1.5", "a whole number")),
-        ("trainer.max_steps=", ("trainer.max_steps is None", "a whole number")),
-        ("trainer.max_steps={x: 1}", ("trainer.max_steps is {'x': 1}", "a whole number")),
+        ("trainer.max_updates=many", ("trainer.max_updates is 'many'", "a whole number")),
+        ("trainer.max_updates=1.5", ("trainer.max_updates is 1.5", "a whole number")),
+        ("trainer.max_updates=", ("trainer.max_updates is None", "a whole number")),
+        ("trainer.max_updates={x: 1}", ("trainer.max_updates is {'x': 1}", "a whole number")),
         ("trainer.channels_last=perhaps", ("trainer.channels_last is 'perhaps'", "true or false")),
         ("trainer=5", ("trainer is 5", "key: value")),
         ("claims={metric: x}", ("claims must be a list",)),

@@ -16,13 +16,13 @@ import pytest
 import torch
 from test_resume import assert_equal, losses, small
 
-from gan_lightning import embedded
+from gan_lightning.assets import loader
 from gan_lightning.callbacks import BEST, AtomicCheckpointIO, checkpoints
 from gan_lightning.classifiers import digits
 from gan_lightning.errors import UserError
-from gan_lightning.restore import Damaged, last_saved, load_learner, read
-from gan_lightning.run import train
-from gan_lightning.run_folder import RunFolder
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.training.restore import Damaged, last_saved, load_learner, read
+from gan_lightning.training.train import train
 
 
 class Payload:
@@ -157,7 +157,7 @@ def test_a_checkpoint_without_permission_is_no_damage(
     def refuse(*_: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("gan_lightning.restore.ZipFile", refuse)
+    monkeypatch.setattr("gan_lightning.training.restore.ZipFile", refuse)
     with pytest.raises(UserError, match="may not be read; change its permissions"):
         last_saved(run)
 
@@ -214,9 +214,9 @@ def test_shipped_weights_that_are_others_are_refused_and_run_nothing(
     damage: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "weights.safetensors"
-    shutil.copy(embedded.CLASSIFIER, path)
+    shutil.copy(loader.CLASSIFIER, path)
     damage(path)
-    monkeypatch.setattr(embedded, "CLASSIFIER", path)
+    monkeypatch.setattr(loader, "CLASSIFIER", path)
     with pytest.raises(
         UserError, match=r"weights\.safetensors are not those that were shipped .* reinstall"
     ):

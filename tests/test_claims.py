@@ -8,11 +8,11 @@ import pytest
 from conftest import EXPERIMENTS
 from run_files import made_up
 
-from gan_lightning.claims import bound_in_short, judge
-from gan_lightning.config import load_config
-from gan_lightning.experiment_files import experiment_path, read_yaml
-from gan_lightning.results import Results
-from gan_lightning.schema import Claim
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import Claim
+from gan_lightning.results.claims import bound_in_short, judge
+from gan_lightning.results.records import Results
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -26,15 +26,15 @@ def test_claims_of_every_experiment(experiment: str) -> None:
     ("bound", "values", "holds"),
     [
         ({"at_least": 2.0}, [1, 3], True),
-        ({"at_least": 2.0, "on": "every"}, [1, 3], False),
-        ({"at_least": 3.0, "on": "best"}, [1, 3], True),
-        ({"at_most": 1.0, "on": "best"}, [1, 3], True),
+        ({"at_least": 2.0, "aggregate": "all"}, [1, 3], False),
+        ({"at_least": 3.0, "aggregate": "any"}, [1, 3], True),
+        ({"at_most": 1.0, "aggregate": "any"}, [1, 3], True),
         ({"at_most": 1.0}, [1, 3], False),
         ({"at_least": 0.0}, [1, float("nan")], False),
-        ({"at_least": 0.0, "on": "best"}, [1, float("nan")], True),
+        ({"at_least": 0.0, "aggregate": "any"}, [1, float("nan")], True),
         ({"above": "x"}, [5, 6], True),
         ({"above": "x"}, [5, 5], False),
-        ({"below": "x", "on": "every"}, [4, 4.9], True),
+        ({"below": "x", "aggregate": "all"}, [4, 4.9], True),
     ],
 )
 def test_verdicts(bound: dict[str, Any], values: list[float], holds: bool) -> None:
@@ -47,7 +47,7 @@ def test_a_comparison_is_with_the_same_budget() -> None:
 
     def said(*known: Results) -> str:
         (verdict,) = ours.verdicts(known)
-        return verdict.said
+        return verdict.text
 
     assert said() == "not compared yet: run `gan-lightning verify plain`"
     assert said(made_up("plain", [2, 4])) == "holds: above plain's 3"

@@ -15,18 +15,18 @@ from scipy.ndimage import grey_dilation
 from torch import nn
 from worlds import config, real_batch
 
-from gan_lightning.batch import Condition, DataSpec
-from gan_lightning.build import build
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitDomainsConfig, MNISTConfig
 from gan_lightning.data.mnist.translated import edges, negative
+from gan_lightning.distributed.sharding import WHOLE
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation import PairJudge
-from gan_lightning.evaluation.classified import learnt_classes
+from gan_lightning.evaluation import PairEvaluator
+from gan_lightning.evaluation.classification import learnt_classes
 from gan_lightning.gans import CoupledGAN
 from gan_lightning.metrics import PixelAgreement
 from gan_lightning.networks import DCGAN, DCGANConfig
 from gan_lightning.networks.coupled import SharedFirst, SharedLast
-from gan_lightning.share import WHOLE
+from gan_lightning.training.build import build
+from gan_lightning.types import Condition, DataSpec
 
 WORLD = ("network.width=4", "data.batch_size=8")
 
@@ -106,13 +106,13 @@ def test_a_latent_is_drawn_in_each_domain_side_by_side() -> None:
 def test_the_classifier_learns_from_labelled_data_in_their_domain() -> None:
     made = learner(labelled=1)
     real = real_batch(made, 8)
-    terms = made.discriminator_loss(real, made.draw(8).detach())
+    terms = made.discriminator_loss(real, made.generate_from_prior(8).detach())
     terms["class"].backward()
     assert {name for name in touched(made.encoder) if name.startswith("own.1")} == set()
     assert made.classify is not None
     assert touched(made.classify) == {name for name, _ in made.classify.named_parameters()}
     assert touched(made.score) == set()
-    assert set(made.generator_loss(real, made.draw(8))) == {"adversarial"}
+    assert set(made.generator_loss(real, made.generate_from_prior(8))) == {"adversarial"}
     one, other = (made.classified(real.data, domain) for domain in (0, 1))
     assert not torch.equal(one, other)
 
@@ -152,11 +152,11 @@ def test_what_the_world_translates_is_its_second_domain(second: str) -> None:
     translated = world.translate(first.data[:20])
     assert translated is not None
     torch.testing.assert_close(translated, other.data[:20])
-    judge = PairJudge(world, torch.device("cpu"))
+    judge = PairEvaluator(world, torch.device("cpu"))
     judge.update(torch.stack([first.data[:40], other.data[:40]], 1).flatten(0, 1), 0)
     found = judge.compute()
     assert found["pairs/agreement"] == 1
-    assert found["pairs/agreement_of_strangers"] < 0.95
+    assert found["pairs/agreement_mismatched"] < 0.95
 
 
 def test_agreement_by_hand() -> None:
@@ -165,7 +165,7 @@ def test_agreement_by_hand() -> None:
     second = torch.tensor([[[[-0.1, -0.9]]], [[[1.0, 0.5]]]])
     metric.update(translated, second)
     found = {name: value.item() for name, value in metric.compute().items()}
-    assert found == {"pairs/agreement": 0.75, "pairs/agreement_of_strangers": 0.25}
+    assert found == {"pairs/agreement": 0.75, "pairs/agreement_mismatched": 0.25}
     with pytest.raises(ValueError, match="must be equal"):
         metric.update(translated, second[:1])
 
@@ -225,5 +225,5 @@ def test_adaptation_is_measured_by_the_branch_that_was_taught(weight: float, bra
 def test_a_run_draws_its_pairs(trained: Callable[[str], TinyRun]) -> None:
     with Image.open(trained("cogan_edges").folder / "samples" / "pairs_0000004.png") as picture:
         assert picture.size == (16 * 66 + 2, 5 * 66 + 2)
-    with Image.open(trained("cogan_edges_cgan").folder / "samples" / "pairs_0000004.png") as same:
+    with Image.open(trained("cgan_edges").folder / "samples" / "pairs_0000004.png") as same:
         assert same.size == picture.size

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import EXPERIMENTS, run_cli
 
-from gan_lightning import commands
-from gan_lightning.config import load_config
-from gan_lightning.experiment_files import experiment_path, read_yaml
-from gan_lightning.schema import as_plain
+from gan_lightning import cli as commands
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import as_plain
 
 COMMANDS = [str(command.name) for command in commands.COMMANDS]
 HEAVY = ("torch", "omegaconf", "pytorch_lightning", "numpy", "matplotlib", "wandb", "gradio")
@@ -36,7 +36,7 @@ def test_help_of_a_command(name: str) -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from gan_lightning.cli import main\n"
+        "import sys; from gan_lightning.cli.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit as end: assert not end.code\n"
         f"print('heavy:', [name for name in {HEAVY!r} if name in sys.modules])"

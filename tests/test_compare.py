@@ -10,9 +10,9 @@ import pytest
 from conftest import run_cli
 from reports import made_up, report_of
 
-from gan_lightning.experiment_files import experiment_path, read_yaml
-from gan_lightning.report.facts import read_runs
+from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.report.page import render
+from gan_lightning.report.run_data import read_runs
 from gan_lightning.report.tables import claims_of
 
 
@@ -39,14 +39,16 @@ COMPARED = "packed_ring"
     [
         (3.0, ["seed=5"], True, "holds: above gan_ring's 3"),
         (9.0, [], False, "does not hold: above gan_ring's 9"),
-        (3.0, ["trainer.max_steps=5"], None, "not compared: needs a run of gan_ring"),
+        (3.0, ["trainer.max_updates=5"], None, "not compared: needs a run of gan_ring"),
         (3.0, ["network.dropout=0.5"], None, "not compared: needs a run of gan_ring"),
     ],
 )
 def test_a_claim_that_compares_takes_the_run_beside_it(
     reference: float, overrides: list[str], holds: bool | None, said: str, tmp_path: Path
 ) -> None:
-    budget = f"trainer.max_steps={read_yaml(experiment_path('gan_ring'))['trainer']['max_steps']}"
+    budget = (
+        f"trainer.max_updates={read_yaml(experiment_path('gan_ring'))['trainer']['max_updates']}"
+    )
     packed = made_up(tmp_path / "packed", COMPARED, {"modes/covered": 7.0}, budget)
     ring = made_up(tmp_path / "ring", "gan_ring", {"modes/covered": reference}, *overrides)
     found = [c for c in claims_of(read_runs([str(packed), str(ring)])) if c.run == "packed"]
@@ -56,7 +58,7 @@ def test_a_claim_that_compares_takes_the_run_beside_it(
 
 
 def test_compare_lays_runs_side_by_side(tmp_path: Path) -> None:
-    short, long = "trainer.max_steps=6000", "trainer.max_steps=25000"
+    short, long = "trainer.max_updates=6000", "trainer.max_updates=25000"
     first = made_up(tmp_path / "first", "gan_ring", {"modes/covered": 7.0, "a": 0.25}, short)
     measures = {"modes/covered": 8.0, "a": float("nan")}
     second = made_up(tmp_path / "second", "unrolled_ring", measures, long)

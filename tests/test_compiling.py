@@ -9,11 +9,11 @@ import pytest
 import torch
 import worlds
 
-from gan_lightning import compiling
-from gan_lightning.build import build
-from gan_lightning.compiling import as_written, compile_networks
+from gan_lightning.core import compile as compiling
+from gan_lightning.core.compile import compile_networks, eager_mode
+from gan_lightning.core.module import BaseModule
 from gan_lightning.gans import GAN
-from gan_lightning.learner import Learner
+from gan_lightning.training.build import build
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def compiled_as_written(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch._dynamo.reset()
 
 
-def trained(model: str, *overrides: str, compiled: bool) -> Learner:
+def trained(model: str, *overrides: str, compiled: bool) -> BaseModule:
     learner, data = build(worlds.config(model, *overrides))
     if compiled:
         compile_networks(learner.networks_in_training())
@@ -80,6 +80,6 @@ def test_what_cannot_be_compiled_computes_as_written(monkeypatch: pytest.MonkeyP
 
 
 def test_nothing_stands_aside_where_nothing_is_compiled() -> None:
-    assert isinstance(as_written(), nullcontext)
+    assert isinstance(eager_mode(), nullcontext)
     compile_networks([torch.nn.Linear(1, 1)])
-    assert not isinstance(as_written(), nullcontext)
+    assert not isinstance(eager_mode(), nullcontext)

@@ -12,15 +12,15 @@ import pytest
 from conftest import EXPERIMENTS, run_cli
 from mistakes import mistake
 
-from gan_lightning.commands import COMMANDS
-from gan_lightning.config import load_config
-from gan_lightning.experiment_files import experiment_path, read_yaml
-from gan_lightning.keys import override_keys
-from gan_lightning.schema import as_plain
+from gan_lightning.cli import COMMANDS
+from gan_lightning.cli.config_keys import override_keys
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import as_plain
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
-CODE = "from gan_lightning.cli import main; main([])"
+CODE = "from gan_lightning.cli.main import main; main([])"
 
 
 def completed(*words: str) -> list[str]:
@@ -72,8 +72,8 @@ def test_runs(runs: list[str]) -> None:
 
 
 def test_every_command_with_a_run_completes_it(runs: list[str]) -> None:
-    from gan_lightning.cli import cli
-    from gan_lightning.commands.completing import VARIABLE, _Bash
+    from gan_lightning.cli.completion import VARIABLE, _Bash
+    from gan_lightning.cli.main import cli
 
     complete = _Bash(cli, {}, "gan-lightning", VARIABLE)
     for command in COMMANDS:
@@ -86,7 +86,7 @@ def test_every_command_with_a_run_completes_it(runs: list[str]) -> None:
 
 
 def test_keys_of_overrides() -> None:
-    assert completed("train", "gan_ring", "trainer.max_") == ["trainer.max_steps="]
+    assert completed("train", "gan_ring", "trainer.max_") == ["trainer.max_updates="]
     words = ("train", "infogan_mnist", "seed=1", "model.inf")
     assert completed(*words) == ["model.information_weight="]
     assert completed("evaluate", "gan_ring", "evaluation.") == []
@@ -120,7 +120,7 @@ def test_in_bash() -> None:
     )
     environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
     process = subprocess.run(["bash", "-c", asked], env=environment, capture_output=True, text=True)
-    assert process.stdout == "trainer.max_steps=\n", Path("errors").read_text()
+    assert process.stdout == "trainer.max_updates=\n", Path("errors").read_text()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -18,10 +18,10 @@ from run_files import rows
 from wandb_server import ENTITY, StubView, WandbServer, wandb_environment
 
 from gan_lightning.dashboard.panels import SECTIONS, all_panels, panel_of
-from gan_lightning.evaluation import InceptionJudge
-from gan_lightning.lecture import TOPICS
-from gan_lightning.results import read_all, results_folder
-from gan_lightning.run_folder import RunFolder
+from gan_lightning.evaluation import InceptionEvaluator
+from gan_lightning.results.records import read_all, results_folder
+from gan_lightning.results.topics import TOPICS
+from gan_lightning.runs.directory import RunFolder
 
 KINDS = (
     "gan_ring",
@@ -158,7 +158,7 @@ def logged(trained: Callable[[str], TinyRun]) -> set[str]:
         folder = trained(experiment).folder
         keys |= {name for row in rows(folder) for name, value in row.items() if value}
         keys |= {path.stem[:-8] for path in (folder / "samples").glob("*.png")}
-    judge = InceptionJudge(Photographs(60), Linear(), torch.device("cpu"), samples=40)
+    judge = InceptionEvaluator(Photographs(60), Linear(), torch.device("cpu"), samples=40)
     rng = torch.Generator().manual_seed(0)
     judge.update(torch.rand(40, 3, 4, 4, generator=rng) * 2 - 1, 0)
     return keys | set(judge.compute())

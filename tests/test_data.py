@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 from trees import TREES, prepared_root
 
-from gan_lightning.data import DATASETS, Grid, RoundStream, Schedule, SwissRoll
+from gan_lightning.data import DATASETS, Grid, RoundLoader, Schedule, SwissRoll
 from gan_lightning.data.mnist import MNIST, MNISTConfig
-from gan_lightning.data.toys import GridConfig, Ring, RingConfig, SwissRollConfig
+from gan_lightning.data.toy2d import GridConfig, Ring, RingConfig, SwissRollConfig
 
 
-def stream(updates: int, steps: int = 1, rounds: int = 1, **settings: int) -> RoundStream:
+def stream(updates: int, steps: int = 1, rounds: int = 1, **settings: int) -> RoundLoader:
     schedule = Schedule(updates, steps, rounds, seed=settings.pop("seed", 0))
     data = torch.arange(20)
-    return RoundStream(data, data % 3, batch_size=4, schedule=schedule, **settings)
+    return RoundLoader(data, data % 3, batch_size=4, schedule=schedule, **settings)
 
 
-def flat(rounds: RoundStream) -> list[int]:
+def flat(rounds: RoundLoader) -> list[int]:
     return [row for batch in rounds for row in batch.data.flatten().tolist()]
 
 
@@ -67,7 +67,7 @@ def test_what_cannot_be_shared_or_filled_is_refused() -> None:
     with pytest.raises(ValueError, match="nearest that they can is 3"):
         stream(1, rank=0, world_size=3)
     with pytest.raises(ValueError, match=r"batch_size is 4; it must lie in 1\.\.2"):
-        RoundStream(torch.zeros(2), None, batch_size=4, schedule=Schedule(1))
+        RoundLoader(torch.zeros(2), None, batch_size=4, schedule=Schedule(1))
 
 
 def test_a_ring_has_all_its_modes_at_the_radius() -> None:

@@ -14,16 +14,16 @@ from PIL import Image
 from torch import nn
 from worlds import quiet_trainer, same, weights
 
-from gan_lightning.build import build
 from gan_lightning.callbacks import Checkpoints, PhasePortrait
-from gan_lightning.callbacks.forces import players_of, vector_field
-from gan_lightning.callbacks.portraits import draw_portrait
-from gan_lightning.config import load_config
+from gan_lightning.callbacks.phase_portrait import draw_portrait
+from gan_lightning.callbacks.vector_field import players_of, vector_field
+from gan_lightning.config.load import load_config
 from gan_lightning.data import Dirac, IndexedData
 from gan_lightning.data.dirac import DiracConfig
-from gan_lightning.evaluation import evaluate, judges_for
+from gan_lightning.evaluation import evaluate, evaluators_for
 from gan_lightning.gans import GAN
 from gan_lightning.networks import NETWORKS, DiracNetworks, DiracNetworksConfig
+from gan_lightning.training.build import build
 
 RATE = 0.2
 SGD = {"name": "sgd", "learning_rate": RATE}
@@ -43,7 +43,7 @@ def dirac(model: str = "gan", *overrides: str, **settings: Any) -> tuple[GAN, In
         },
         "network": {"name": "dirac"},
         "data": {"name": "dirac", "batch_size": 1},
-        "trainer": {"max_steps": 50, "rounds_per_batch": 1, "precision": "32-true"},
+        "trainer": {"max_updates": 50, "rounds_per_batch": 1, "precision": "32-true"},
     }
     learner, data = build(load_config(source, overrides))
     assert isinstance(learner, GAN)
@@ -116,7 +116,7 @@ def test_the_world_is_one_point() -> None:
     assert labels is None
     assert torch.equal(data, torch.zeros(3, 1))
     assert torch.equal(world.test_data().data, torch.zeros(1000, 1))
-    assert judges_for(world, torch.device("cpu")) == []
+    assert evaluators_for(world, torch.device("cpu")) == []
 
 
 @games
@@ -137,7 +137,7 @@ def test_training_follows_the_recursion_by_hand(game: str) -> None:
 
 
 def final_distance(model: str, updates: int, **settings: Any) -> float:
-    learner, data = dirac(model, f"trainer.max_steps={updates}", **settings)
+    learner, data = dirac(model, f"trainer.max_updates={updates}", **settings)
     quiet_trainer().fit(learner, datamodule=data)
     return evaluate(learner, data, 2)["equilibrium/distance"]
 
@@ -235,7 +235,7 @@ def test_a_resumed_portrait_has_the_whole_way(tmp_path: Path) -> None:
     whole, part, rest = portrait(), portrait(), portrait()
     learner, data = dirac()
     quiet_trainer(callbacks=[whole]).fit(learner, datamodule=data)
-    learner, data = dirac("gan", "trainer.max_steps=20")
+    learner, data = dirac("gan", "trainer.max_updates=20")
     callbacks = [part, Checkpoints(tmp_path, 0, 1)]
     quiet_trainer(callbacks=callbacks, enable_checkpointing=True).fit(learner, datamodule=data)
     (checkpoint,) = tmp_path.iterdir()

@@ -12,37 +12,38 @@ import pytest
 from conftest import run_cli
 from mistakes import damage
 
-from gan_lightning import doctor, embedded
-from gan_lightning.doctor import NOTE, OK, RED, Finding, examined
+from gan_lightning.assets import loader
+from gan_lightning.cli import machine_checks
+from gan_lightning.cli.machine_checks import NOTE, OK, RED, Finding, examined
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 def findings(what: str) -> list[Finding]:
-    return list(doctor.CHECKS[what](what))
+    return list(machine_checks.CHECKS[what](what))
 
 
 def looked_at(what: str, monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
     """Look at one thing as the command does."""
-    monkeypatch.setattr(doctor, "CHECKS", {what: doctor.CHECKS[what]})
+    monkeypatch.setattr(machine_checks, "CHECKS", {what: machine_checks.CHECKS[what]})
     return list(examined())
 
 
 def test_what_is_not_well_says_what_to_do() -> None:
     found = list(examined())
-    assert {finding.what for finding in found} >= set(doctor.CHECKS) - {"stores"}
+    assert {finding.what for finding in found} >= set(machine_checks.CHECKS) - {"stores"}
     assert all(finding.fix for finding in found if finding.state != OK)
     assert not [finding for finding in found if finding.state == RED]
     assert all("\n" not in finding.says + finding.fix for finding in found)
 
 
 def test_json_and_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    checks = {name: doctor.CHECKS[name] for name in ("python", "disk", "wandb")}
-    monkeypatch.setattr(doctor, "CHECKS", checks)
+    checks = {name: machine_checks.CHECKS[name] for name in ("python", "disk", "wandb")}
+    monkeypatch.setattr(machine_checks, "CHECKS", checks)
     outcome = run_cli("doctor", "--json")
     assert outcome.code == 0
     assert [line["what"] for line in json.loads(outcome.out)] == ["python", "disk", "wandb"]
-    monkeypatch.setattr(doctor, "OLDEST_PYTHON", (99, 0))
+    monkeypatch.setattr(machine_checks, "OLDEST_PYTHON", (99, 0))
     outcome = run_cli("doctor")
     assert outcome.code == 1
     assert outcome.out.startswith("red   python")
@@ -59,7 +60,7 @@ def test_json_and_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_packages(needs: list[str], said: str, fix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        doctor.metadata, "requires", lambda name: [*needs, 'torch>=999; extra=="x"']
+        machine_checks.metadata, "requires", lambda name: [*needs, 'torch>=999; extra=="x"']
     )
     (red,) = [finding for finding in findings("packages") if finding.state == RED]
     assert said in red.says
@@ -76,9 +77,9 @@ def test_damaged_digits(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_damaged_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "weights.safetensors"
-    content = embedded.CLASSIFIER.read_bytes()
+    content = loader.CLASSIFIER.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    monkeypatch.setattr(embedded, "CLASSIFIER", path)
+    monkeypatch.setattr(loader, "CLASSIFIER", path)
     (red,) = looked_at("classifier", monkeypatch)
     assert (red.state, "not those that were shipped" in red.says) == (RED, True)
     assert "reinstall" in red.fix
@@ -120,20 +121,22 @@ def test_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "LEAST_FREE", 1 << 60)
+    monkeypatch.setattr(machine_checks, "LEAST_FREE", 1 << 60)
     (red,) = findings("disk")
     assert (red.state, "make room" in red.fix) == (RED, True)
 
     def refuse(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(machine_checks.tempfile, "TemporaryFile", refuse)
     (red,) = findings("disk")
     assert (red.state, "--output DIR" in red.fix) == (RED, True)
 
 
 def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "missing", lambda *modules: ["gradio"] * ("gradio" in modules))
+    monkeypatch.setattr(
+        machine_checks, "missing", lambda *modules: ["gradio"] * ("gradio" in modules)
+    )
     (note,) = [finding for finding in findings("extras") if finding.state == NOTE]
     assert note.fix.endswith("pip install 'gan-lightning[play]'")
 
@@ -143,8 +146,8 @@ def test_without_torch(error: str, tmp_path: Path) -> None:
     """Torch is missing, or its libraries are damaged: the rest is looked at nevertheless."""
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "__init__.py").write_text(f"raise {error}")
-    code = "from gan_lightning.cli import main; main(['doctor', '--json'])"
-    package = str(Path(doctor.__file__).parents[1])
+    code = "from gan_lightning.cli.main import main; main(['doctor', '--json'])"
+    package = str(Path(machine_checks.__file__).parents[1])
     process = subprocess.run(
         [
             sys.executable,

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 from worlds import gan
 
-from gan_lightning.batch import Batch, Sample
 from gan_lightning.gans import EBGAN
 from gan_lightning.losses import pulling_away
-from gan_lightning.networks.family import Encoder
+from gan_lightning.networks.base import Encoder
+from gan_lightning.types import Batch, Sample
 
 CODES = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
 
@@ -104,7 +104,7 @@ def slopes(learner: EBGAN, loss: Tensor) -> dict[str, float]:
 
 def test_the_generators_terms_have_a_gradient_in_the_generator() -> None:
     learner = ebgan("model.pulling_away_weight=0.5")
-    fake, real = learner.draw(8), Batch(torch.randn(8, 2))
+    fake, real = learner.generate_from_prior(8), Batch(torch.randn(8, 2))
     terms = learner.generator_loss(real, fake)
     code = learner.encoder(fake.data)
     torch.testing.assert_close(
@@ -112,7 +112,7 @@ def test_the_generators_terms_have_a_gradient_in_the_generator() -> None:
     )
     torch.testing.assert_close(terms["pulling_away"], 0.5 * pulling_away(code))
     for name in ("energy", "pulling_away"):
-        found = slopes(learner, learner.generator_loss(real, learner.draw(8))[name])
+        found = slopes(learner, learner.generator_loss(real, learner.generate_from_prior(8))[name])
         assert found["generator"] > 0
     assert found["decoder"] == 0
     assert set(ebgan().generator_loss(real, fake)) == {"energy"}
@@ -129,7 +129,7 @@ def test_the_energys_target_is_not_detached() -> None:
 
 def test_both_halves_are_the_discriminators() -> None:
     learner = ebgan()
-    fake = learner.draw(8).detach()
+    fake = learner.generate_from_prior(8).detach()
     found = slopes(learner, learner.discriminator_loss(Batch(torch.randn(8, 2)), fake)["energy"])
     assert found["encoder"] > 0
     assert found["decoder"] > 0

@@ -12,23 +12,23 @@ from inception_worlds import Photographs, judged, pictures
 from torch import nn
 from worlds import config, gan, same, weights
 
-from gan_lightning.batch import Condition
-from gan_lightning.build import build
 from gan_lightning.callbacks.histograms import draw_histogram
+from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import DATASETS, IndexedData
+from gan_lightning.distributed.sharding import Shard
 from gan_lightning.evaluation import (
-    SampleJudge,
+    SampleEvaluator,
     discriminator_weights,
     evaluate,
-    judges_for,
+    evaluators_for,
     points,
 )
-from gan_lightning.evaluation.players import Divergence, discriminated, weights_at_bound
+from gan_lightning.evaluation.discriminator import Divergence, discriminated, weights_at_bound
 from gan_lightning.gans import GAN, StandardGAN
 from gan_lightning.losses import discriminator_cross_entropy
-from gan_lightning.machine import allow_tf32
-from gan_lightning.randomness import derived_seed
-from gan_lightning.share import Share
+from gan_lightning.training.build import build
+from gan_lightning.types import Condition
+from gan_lightning.utils.hardware import allow_tf32
 
 CPU = torch.device("cpu")
 
@@ -75,8 +75,10 @@ def test_a_measure_takes_no_tf32(allowed: bool, monkeypatch: pytest.MonkeyPatch)
 
     before, seen = now(), []
     learner, data = standard()
-    draw = learner.draw
-    monkeypatch.setattr(learner, "draw", lambda *given: seen.append(now()) or draw(*given))
+    draw = learner.generate_from_prior
+    monkeypatch.setattr(
+        learner, "generate_from_prior", lambda *given: seen.append(now()) or draw(*given)
+    )
     try:
         allow_tf32(allowed)
         assert now() == (("high", True) if allowed else ("highest", False))
@@ -129,13 +131,13 @@ def test_conditional_discriminators_get_the_labels(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("name", ["ring", "grid", "swissroll"])
 def test_every_plane_measures_its_transport(name: str) -> None:
     world = DATASETS[name](DATASETS[name].Config())
-    (judge,) = judges_for(world, CPU)
-    assert isinstance(judge, SampleJudge)
+    (judge,) = evaluators_for(world, CPU)
+    assert isinstance(judge, SampleEvaluator)
     data, _ = world.training_data()
     assert isinstance(data, torch.Tensor)
     judge.update(data[:500], 0)
     near = judge.compute()["wasserstein/exact"]
-    (shifted,) = judges_for(world, CPU)
+    (shifted,) = evaluators_for(world, CPU)
     shifted.update(data[:500] + 3, 0)
     far = shifted.compute()["wasserstein/exact"]
     assert 0 < near < 0.6
@@ -144,12 +146,12 @@ def test_every_plane_measures_its_transport(name: str) -> None:
 
 def test_digits_have_both_scores() -> None:
     mnist = DATASETS["mnist"](DATASETS["mnist"].Config())
-    (judge,) = judges_for(mnist, CPU)
+    (judge,) = evaluators_for(mnist, CPU)
     judge.update(mnist.test_data().data[:300], 0)
     found = judge.compute()
     assert 9 < found["digit_score"] <= 10
     assert found["modified_digit_score"] > 5
-    (blank,) = judges_for(mnist, CPU)
+    (blank,) = evaluators_for(mnist, CPU)
     blank.update(-torch.ones(20, 1, 28, 28), 0)
     assert blank.compute()["digit_score"] == pytest.approx(1, abs=1e-6)
 
@@ -212,10 +214,10 @@ def measure(rank: int, world: int, folder: Path) -> None:
         f"{model} {samples} {name}": value
         for model in ("wgan", "gan")
         for samples in SAMPLES
-        for name, value in evaluate(*build(config(model)), samples, Share(rank, world)).items()
+        for name, value in evaluate(*build(config(model)), samples, Shard(rank, world)).items()
     }
     # more than are compared one by one, in chunks that two processes cannot share evenly
-    seen = judged(Photographs(), pictures(1200, 1, 0.25), Share(rank, world), samples=650)
+    seen = judged(Photographs(), pictures(1200, 1, 0.25), Shard(rank, world), samples=650)
     measures |= {f"pictures 1200 {name}": value for name, value in seen.items()}
     (folder / f"{world}-{rank}.json").write_text(json.dumps(measures))
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import EXPERIMENTS
 from interrupted import STOPS, compare, compare_on_two
 
-from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.config.experiments import experiment_path, read_yaml
 
 
 def one_of_each(*sections: str) -> list[str]:

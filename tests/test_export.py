@@ -14,12 +14,12 @@ import yaml
 from conftest import TinyRun, run_cli
 from mistakes import mistake
 
-from gan_lightning import extras
-from gan_lightning.batch import Condition
+from gan_lightning.config.schema import RunConfig
 from gan_lightning.export import FORMATS, GeneratorFunction, exporting, load_generator
 from gan_lightning.gans import GAN, GANS
 from gan_lightning.networks.pix2pix import DropoutNoise
-from gan_lightning.schema import RunConfig
+from gan_lightning.types import Condition
+from gan_lightning.utils import optional
 
 LIMIT = 1e-4
 
@@ -31,9 +31,9 @@ def played(model: str) -> tuple[GAN, RunConfig]:
     if learner.data.source_shape is not None:
         learner.examples = torch.rand(8, *learner.data.source_shape) * 2 - 1  # type: ignore[assignment]
     learner.updates = 3
-    assert learner.averaged is not None
+    assert learner.ema is not None
     rng = torch.Generator().manual_seed(0)
-    for part in (learner.generator, learner.averaged.module):
+    for part in (learner.generator, learner.ema.module):
         for weight in part.state_dict().values():
             if weight.is_floating_point():
                 weight.mul_(1 + 0.3 * torch.rand(weight.shape, generator=rng)).add_(0.01)
@@ -58,7 +58,7 @@ def test_noise_of_dropout_is_an_input() -> None:
     gan, _ = played("pix2pix")
     source = torch.rand(3, *gan.data.source_shape or ()) * 2 - 1
     masks: list[torch.Tensor] = []
-    averaged = gan.network_to_ship()
+    averaged = gan.inference_network()
     for layer in averaged.modules():
         if isinstance(layer, DropoutNoise):
             layer.register_forward_hook(
@@ -207,6 +207,6 @@ def test_mistakes(ring_run: TinyRun, monkeypatch: pytest.MonkeyPatch) -> None:
     mistake(["export", run, "--output", "file/x"], "cannot write file/x", "--output")
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
     mistake(["export", run, "--output", "out"], "differs from the model by", "nothing is written")
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    monkeypatch.setattr(optional, "find_spec", lambda name: None)
     needs = ("onnx, onnxscript, onnxruntime", "pip install 'gan-lightning[export]'")
     mistake(["export", run, "--format", "onnx", "--output", "out"], *needs)

@@ -11,24 +11,24 @@ import torch
 from torch import Tensor
 from worlds import config, quiet_trainer, same, trained, weights
 
-from gan_lightning.build import build
-from gan_lightning.config import load_config
-from gan_lightning.data import RoundStream, Schedule
-from gan_lightning.data.base import evenly_chosen
+from gan_lightning.config.load import load_config
+from gan_lightning.data import RoundLoader, Schedule
+from gan_lightning.data.base import stratified_subset
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitDomainsConfig, MNISTConfig
-from gan_lightning.data.toys import Ring
+from gan_lightning.data.toy2d import Ring
 from gan_lightning.errors import UserError
+from gan_lightning.training.build import build
 
 FEW = (torch.arange(100, 106), torch.arange(6) % 3)
 
 
-def stream(updates: int, steps: int = 1, **settings: int) -> RoundStream:
+def stream(updates: int, steps: int = 1, **settings: int) -> RoundLoader:
     data = torch.arange(20)
     schedule = Schedule(updates, steps, 2, seed=0)
-    return RoundStream(data, None, labelled=FEW, batch_size=4, schedule=schedule, **settings)
+    return RoundLoader(data, None, labelled=FEW, batch_size=4, schedule=schedule, **settings)
 
 
-def few(rounds: Iterator[Any] | RoundStream) -> list[int]:
+def few(rounds: Iterator[Any] | RoundLoader) -> list[int]:
     return [row for batch in rounds for row in batch.labelled.data.flatten().tolist()]
 
 
@@ -58,18 +58,18 @@ def test_processes_share_the_labelled_data_without_overlap() -> None:
 
 def test_as_many_of_each_class_and_others_for_another_draw() -> None:
     labels = torch.arange(3).repeat_interleave(torch.tensor([10, 20, 30]))
-    rows = evenly_chosen(labels, 12, draw=0)
+    rows = stratified_subset(labels, 12, draw=0)
     assert torch.equal(torch.bincount(labels[rows]), torch.tensor([4, 4, 4]))
     assert len(rows.unique()) == 12
-    assert torch.equal(rows, evenly_chosen(labels, 12, draw=0))
-    assert not torch.equal(rows, evenly_chosen(labels, 12, draw=1))
+    assert torch.equal(rows, stratified_subset(labels, 12, draw=0))
+    assert not torch.equal(rows, stratified_subset(labels, 12, draw=1))
 
 
 @pytest.mark.parametrize("count", [10, 33])
 def test_what_classes_cannot_share_is_refused(count: int) -> None:
     labels = torch.arange(3).repeat_interleave(10)
     with pytest.raises(ValueError, match="multiple of the 3 classes, up to 30"):
-        evenly_chosen(labels, count, draw=0)
+        stratified_subset(labels, count, draw=0)
 
 
 def test_each_seed_of_a_run_draws_other_labels_unless_told() -> None:
@@ -83,7 +83,7 @@ def test_each_seed_of_a_run_draws_other_labels_unless_told() -> None:
         return torch.as_tensor(images).flatten(1).float()
 
     assert not torch.equal(rows(0), rows(1))
-    assert torch.equal(rows(0, labelled_draw=3), rows(1, labelled_draw=3))
+    assert torch.equal(rows(0, labelled_seed=3), rows(1, labelled_seed=3))
 
 
 def test_training_touches_exactly_the_labels_that_it_was_given() -> None:
@@ -126,7 +126,7 @@ def test_a_classifier_learns_from_the_labelled_data_alone() -> None:
     """The baseline without the others: their labels never reach it."""
     run = load_config(
         {"model": {"name": "digit_classifier"}, "data": {"name": "mnist"}},
-        ["data.labelled=20", "data.batch_size=20", "trainer.max_steps=1"],
+        ["data.labelled=20", "data.batch_size=20", "trainer.max_updates=1"],
     )
     learner, data = build(run)
     seen: list[Tensor] = []
@@ -158,5 +158,5 @@ def test_labelled_data_of_a_domain_are_of_that_domain() -> None:
         everything, domains = world.training_data()
         there = everything[domains == domain].flatten(1)
         assert all((there == image.flatten()).all(1).any() for image in images)
-        assert world.seen.labelled_domain == domain
-        assert world.seen.classes == 2
+        assert world.model_spec.labelled_domain == domain
+        assert world.model_spec.classes == 2

@@ -10,16 +10,16 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 from worlds import ALL_GANS, config, gan, quiet_trainer, real_batch, same, trained, weights
 
-from gan_lightning.batch import Batch, Condition
-from gan_lightning.build import build
 from gan_lightning.gans import GANS
 from gan_lightning.gans.base import GAN
-from gan_lightning.gans.players import frozen, parameters
+from gan_lightning.gans.parameters import frozen, parameters
+from gan_lightning.training.build import build
+from gan_lightning.types import Batch, Condition
 
 
 def playing(learner: LightningModule) -> list[tuple[str, torch.nn.Parameter]]:
     """List the weights, without running averages, which no optimizer moves."""
-    return [pair for pair in learner.named_parameters() if not pair[0].startswith("averaged")]
+    return [pair for pair in learner.named_parameters() if not pair[0].startswith("ema.")]
 
 
 class StepWatch(Callback):
@@ -73,7 +73,7 @@ def test_a_step_moves_the_stepping_player_only(model: str, steps: int, precision
 
 def shifts_all_scores(learner: GAN, name: str) -> bool:
     """Whether a weight only adds the same to all scores, of which the loss takes differences."""
-    real, fake = real_batch(learner, 8), learner.draw(8).detach()
+    real, fake = real_batch(learner, 8), learner.generate_from_prior(8).detach()
     weight = learner.get_parameter(name)
     found = []
     for _ in range(2):
@@ -130,7 +130,7 @@ def test_fast_dev_run_moves_both_players() -> None:
 
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_loss_terms_are_named_finite_scalars_and_logged(model: str) -> None:
-    learner, data = build(config(model, "log.every=1"))
+    learner, data = build(config(model, "log.every_n_updates=1"))
     quiet_trainer().fit(learner, datamodule=data)
     players = {name.split("/")[1] for name in learner.losses}
     assert players == {"discriminator", "generator"}
@@ -155,12 +155,12 @@ def test_sample_is_a_function_of_its_seed_and_touches_nothing(model: str) -> Non
 def test_draw_holds_fixed_what_a_condition_fixes(model: str) -> None:
     learner = gan(model)
     fixed = learner.prior(5)
-    sample = learner.draw(5, fixed)
+    sample = learner.generate_from_prior(5, fixed)
     assert sample.condition == fixed
     torch.manual_seed(0)
-    once = learner.draw(5, fixed)
+    once = learner.generate_from_prior(5, fixed)
     torch.manual_seed(0)  # of dropout, where that is the noise
-    assert torch.equal(once.data, learner.draw(5, fixed).data)
+    assert torch.equal(once.data, learner.generate_from_prior(5, fixed).data)
     assert sample.data.requires_grad
     assert not sample.detach().data.requires_grad
 
@@ -175,7 +175,7 @@ def test_the_latent_prior_has_its_range() -> None:
 
 
 def test_the_running_average_follows_the_generator() -> None:
-    run = config("gan", "model.ema_decay=0.2", "trainer.max_steps=4")
+    run = config("gan", "model.ema_decay=0.2", "trainer.max_updates=4")
     learner, data = build(run)
     assert isinstance(learner, GAN)
     expected = [value.detach().clone() for value in learner.generator.parameters()]
@@ -188,18 +188,18 @@ def test_the_running_average_follows_the_generator() -> None:
                 value.copy_(decay * value + (1 - decay) * weight.detach())
 
     quiet_trainer(callbacks=[Average()]).fit(learner, datamodule=data)
-    assert learner.averaged is not None
-    for value, weight in zip(expected, learner.averaged.module.parameters(), strict=True):
+    assert learner.ema is not None
+    for value, weight in zip(expected, learner.ema.module.parameters(), strict=True):
         torch.testing.assert_close(value, weight.detach())
     latent = torch.ones(3, 4)
     shown = learner.sample(3, Condition(latent=latent), seed=0).data
-    torch.testing.assert_close(shown, learner.averaged.module(latent).detach())
+    torch.testing.assert_close(shown, learner.ema.module(latent).detach())
     assert not torch.equal(shown, learner.generator(latent).detach())
 
 
 def test_the_running_average_does_not_change_the_game() -> None:
     plain, averaged = trained(config("gan")), trained(config("gan", "model.ema_decay=0.9"))
-    kept = {k: v for k, v in weights(averaged).items() if not k.startswith("averaged.")}
+    kept = {k: v for k, v in weights(averaged).items() if not k.startswith("ema.")}
     assert same(weights(plain), kept)
 
 

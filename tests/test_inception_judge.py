@@ -13,11 +13,12 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from gan_lightning.data.base import as_held, as_networks_see
-from gan_lightning.evaluation import InceptionJudge, InceptionNetwork, inception_judge
-from gan_lightning.evaluation.judges import CHUNK
+from gan_lightning.data.base import to_float_nchw, to_uint8_nhwc
+from gan_lightning.distributed.sharding import Shard
+from gan_lightning.evaluation import InceptionEvaluator, InceptionNetwork
+from gan_lightning.evaluation import pictures as evaluator_module
+from gan_lightning.evaluation.base import CHUNK
 from gan_lightning.metrics import cache_folder, frechet
-from gan_lightning.share import Share
 
 NAMES = ("fid", "kid", "inception_score", "precision", "recall", "density", "coverage")
 
@@ -25,12 +26,12 @@ NAMES = ("fid", "kid", "inception_score", "precision", "recall", "density", "cov
 @pytest.fixture(autouse=True)
 def _nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(inception_judge, "REMEMBERED", {})
+    monkeypatch.setattr(evaluator_module, "REMEMBERED", {})
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be another process."""
-    monkeypatch.setattr(inception_judge, "REMEMBERED", {})
+    monkeypatch.setattr(evaluator_module, "REMEMBERED", {})
 
 
 @pytest.mark.parametrize("resizer", ["tf_bilinear", "antialias"])
@@ -38,7 +39,7 @@ def test_the_measures_are_torch_fidelitys_under_the_resizers_name(resizer: str) 
     real, fake, samples = Photographs(), pictures(600, 1, 0.25), 300
     found = judged(real, fake, samples=samples, resizer=resizer)
     assert list(found) == [f"{name}/{resizer}" for name in NAMES]
-    features, logits = Linear()(as_held(fake), resizer)
+    features, logits = Linear()(to_uint8_nhwc(fake), resizer)
     of_real = Linear()(real.held, resizer)[0]
     some = of_real[torch.arange(samples) * len(real) // samples]
     sides = [fid_features_to_statistics(side) for side in (features, of_real)]
@@ -73,7 +74,7 @@ def test_collapse_and_noise_are_told_apart() -> None:
 
 def test_images_are_rounded_as_in_files() -> None:
     fake = pictures(50, 1)
-    rounded = as_networks_see(as_held(fake))
+    rounded = to_float_nchw(to_uint8_nhwc(fake))
     assert not torch.equal(fake, rounded)
     assert judged(Photographs(), fake) == judged(Photographs(), rounded)
 
@@ -131,7 +132,7 @@ def test_a_signal_breaks_the_look_at_real_images_off() -> None:
 
     real = Photographs()
     with pytest.raises(KeyboardInterrupt):
-        judged(real, pictures(10, 1), share=Share(pause_apart=told))
+        judged(real, pictures(10, 1), share=Shard(pause_apart=told))
     assert real.seen == CHUNK
     assert not cache_folder().exists()
     assert "fid/tf_bilinear" in judged(real, pictures(10, 1))
@@ -145,7 +146,7 @@ def test_what_few_images_do_not_define_is_left_out() -> None:
 
 def test_an_unknown_resizer_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="'bicubic'; valid are"):
-        InceptionJudge(Photographs(), Linear(), CPU, resizer="bicubic")
+        InceptionEvaluator(Photographs(), Linear(), CPU, resizer="bicubic")
 
 
 def test_the_network_of_the_papers_fits_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

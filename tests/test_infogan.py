@@ -9,11 +9,11 @@ import pytest
 import torch
 from worlds import config, gan
 
-from gan_lightning.batch import Batch, Condition
-from gan_lightning.build import build
 from gan_lightning.errors import UserError
 from gan_lightning.gans import InfoGAN
 from gan_lightning.losses import shared_information
+from gan_lightning.training.build import build
+from gan_lightning.types import Batch, Condition
 
 
 def infogan(*overrides: str) -> InfoGAN:
@@ -39,7 +39,7 @@ MODULES = ("generator", "encoder", "score", "recognition")
 
 def test_information_has_gradient_in_generator_and_q_and_none_in_the_real_fake_head() -> None:
     learner = infogan()
-    fake = learner.draw(8)
+    fake = learner.generate_from_prior(8)
     terms = learner.generator_loss(Batch(torch.randn(8, 2)), fake)
     found = gradients(learner, terms["information"], *MODULES)
     assert found["generator"] > 0
@@ -49,7 +49,7 @@ def test_information_has_gradient_in_generator_and_q_and_none_in_the_real_fake_h
 
 def test_the_discriminators_information_trains_q_and_never_the_generator() -> None:
     learner = infogan()
-    fake = learner.draw(8).detach()
+    fake = learner.generate_from_prior(8).detach()
     terms = learner.discriminator_loss(Batch(torch.randn(8, 2)), fake)
     found = gradients(learner, terms["information"], *MODULES)
     assert found["recognition"] > 0
@@ -59,14 +59,14 @@ def test_the_discriminators_information_trains_q_and_never_the_generator() -> No
 
 def test_the_adversarial_term_has_no_gradient_in_q() -> None:
     learner = infogan()
-    fake = learner.draw(8)
+    fake = learner.generate_from_prior(8)
     terms = learner.generator_loss(Batch(torch.randn(8, 2)), fake)
     assert gradients(learner, terms["adversarial"], *MODULES)["recognition"] == 0
 
 
 def test_information_loss_by_hand() -> None:
     learner = infogan("model.information_weight=0.5", "model.continuous_information_weight=0.25")
-    fake = learner.draw(6)
+    fake = learner.generate_from_prior(6)
     codes = fake.condition
     assert codes.categorical is not None
     assert codes.continuous is not None
@@ -84,7 +84,7 @@ def test_information_loss_by_hand() -> None:
 
 def test_no_weight_no_gradient() -> None:
     learner = infogan("model.information_weight=0", "model.continuous_information_weight=0")
-    terms = learner.generator_loss(Batch(torch.randn(4, 2)), learner.draw(4))
+    terms = learner.generator_loss(Batch(torch.randn(4, 2)), learner.generate_from_prior(4))
     assert gradients(learner, terms["information"], *MODULES)["generator"] == 0
 
 
@@ -105,8 +105,8 @@ def test_one_hot_codes_reach_the_generator() -> None:
     fixed = learner.prior(2)
     assert fixed.categorical is not None
     other = (fixed.categorical + 1) % 3
-    first = learner.draw(2, fixed).data
-    second = learner.draw(2, fixed.updated(Condition(categorical=other))).data
+    first = learner.generate_from_prior(2, fixed).data
+    second = learner.generate_from_prior(2, fixed.updated(Condition(categorical=other))).data
     assert not torch.equal(first, second)
 
 
@@ -114,7 +114,7 @@ def test_codes_of_one_kind_only() -> None:
     categorical = infogan("model.continuous_codes=0")
     continuous = infogan("model.categorical_codes=[]")
     for learner in (categorical, continuous):
-        terms = learner.generator_loss(Batch(torch.randn(4, 2)), learner.draw(4))
+        terms = learner.generator_loss(Batch(torch.randn(4, 2)), learner.generate_from_prior(4))
         assert terms["information"].isfinite()
 
 
@@ -145,19 +145,19 @@ def consistent(*overrides: str) -> InfoGAN:
 
 def test_consistency_trains_q_and_its_encoder_on_real_images_alone() -> None:
     learner = consistent()
-    real, fake = Batch(torch.rand(8, 1, 28, 28) * 2 - 1), learner.draw(8)
+    real, fake = Batch(torch.rand(8, 1, 28, 28) * 2 - 1), learner.generate_from_prior(8)
     terms = learner.discriminator_loss(real, fake)
     found = gradients(learner, terms["consistency"], *MODULES)
     assert found["recognition"] > 0
     assert found["encoder"] > 0
     assert found["score"] == found["generator"] == 0
-    assert "consistency" not in learner.generator_loss(real, learner.draw(8))
+    assert "consistency" not in learner.generator_loss(real, learner.generate_from_prior(8))
 
 
 def test_consistency_is_what_changed_images_tell_of_the_unchanged(monkeypatch: Any) -> None:
     monkeypatch.setattr("gan_lightning.gans.infogan.affine", lambda images: images.flip(3))
     learner = consistent("model.categorical_codes=[10,3]")
-    real, fake = Batch(torch.rand(8, 1, 28, 28) * 2 - 1), learner.draw(8)
+    real, fake = Batch(torch.rand(8, 1, 28, 28) * 2 - 1), learner.generate_from_prior(8)
     found = learner.discriminator_loss(real, fake)["consistency"]
     pairs = zip(
         learner.recognise(real.data).categorical,
@@ -170,7 +170,9 @@ def test_consistency_is_what_changed_images_tell_of_the_unchanged(monkeypatch: A
 
 def test_without_a_weight_there_is_no_consistency_term() -> None:
     learner = consistent("model.consistency_weight=0")
-    terms = learner.discriminator_loss(Batch(torch.rand(8, 1, 28, 28)), learner.draw(8))
+    terms = learner.discriminator_loss(
+        Batch(torch.rand(8, 1, 28, 28)), learner.generate_from_prior(8)
+    )
     assert set(terms) == {"adversarial", "information"}
 
 

@@ -15,16 +15,16 @@ from forked import two_ranks
 from test_resume import assert_equal
 from worlds import config
 
-import gan_lightning.run
+import gan_lightning.training.train
 from gan_lightning.callbacks import Evaluation, checkpoints
-from gan_lightning.callbacks import pictures as drawing
-from gan_lightning.cli import main
-from gan_lightning.evaluation import DigitJudge, ModeJudge
-from gan_lightning.evaluation.judges import CHUNK
+from gan_lightning.callbacks import sample_grids as drawing
+from gan_lightning.cli.main import main
+from gan_lightning.config.schema import RunConfig
+from gan_lightning.distributed.sharding import Shard
+from gan_lightning.evaluation import DigitEvaluator, ModeEvaluator
+from gan_lightning.evaluation.base import CHUNK
 from gan_lightning.metrics.statistics_cache import cache_folder
-from gan_lightning.run import Outcome, train
-from gan_lightning.schema import RunConfig
-from gan_lightning.share import Share
+from gan_lightning.training.train import Outcome, train
 
 CHUNKS = 2
 
@@ -32,13 +32,13 @@ CHUNKS = 2
 def small(*overrides: str) -> RunConfig:
     return config(
         "gan",
-        "trainer.max_steps=10",
+        "trainer.max_updates=10",
         "log.wandb=disabled",
-        "log.every=2",
-        "checkpoints.every=3",
+        "log.every_n_updates=2",
+        "checkpoints.every_n_updates=3",
         f"evaluation.samples={CHUNKS * CHUNK}",
-        "evaluation.every=4",
-        "pictures.every=4",
+        "evaluation.every_n_updates=4",
+        "pictures.every_n_updates=4",
         *overrides,
     )
 
@@ -75,7 +75,7 @@ def checkpoint_of(outcome: Outcome) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("owner", "name", "updates", "done"),
-    [(ModeJudge, "update", 4, False), (drawing, "draw_scatter", 5, True)],
+    [(ModeEvaluator, "update", 4, False), (drawing, "draw_scatter", 5, True)],
     ids=["chunk", "picture"],
 )
 def test_a_run_stopped_beside_training_is_resumed_to_the_same_bits(
@@ -108,14 +108,14 @@ def test_a_run_stopped_beside_training_is_resumed_to_the_same_bits(
 
 
 def test_what_was_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = train(small("trainer.max_steps=4"), "test", tmp_path / "run")
+    part = train(small("trainer.max_updates=4"), "test", tmp_path / "run")
     updates: list[int] = []
 
     def act(self: Evaluation, trainer: Any, learner: Any) -> None:
         updates.append(learner.updates)
 
     monkeypatch.setattr(Evaluation, "act", act)
-    train(small("trainer.max_steps=9"), "test", resume=part.folder)
+    train(small("trainer.max_updates=9"), "test", resume=part.folder)
     assert updates == [8, 9]
 
 
@@ -123,8 +123,8 @@ def test_the_statistics_of_real_data_are_broken_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path / "cache"))
-    calls = signalled(monkeypatch, DigitJudge, "_features")
-    run = small("evaluation.every=1", "pictures.every=0", "data.name=mnist")
+    calls = signalled(monkeypatch, DigitEvaluator, "_features")
+    run = small("evaluation.every_n_updates=1", "pictures.every_n_updates=0", "data.name=mnist")
     outcome = train(run, "test", tmp_path / "run")
     assert (outcome.interrupted, outcome.updates, len(calls)) == (signal.SIGINT, 1, 1)
     assert not cache_folder().exists()
@@ -136,7 +136,7 @@ def test_a_run_stopped_in_its_last_evaluation_ends_with_it(
     folder = tmp_path / "run"
     words = [*tiny("gan_ring"), "evaluation.samples=1500", "log.wandb=disabled"]
     with monkeypatch.context() as patch:
-        calls = signalled(patch, ModeJudge, "update", signal.SIGTERM)
+        calls = signalled(patch, ModeEvaluator, "update", signal.SIGTERM)
         outcome = run_cli("train", "gan_ring", *words, "--output", str(folder))
     assert (outcome.code, len(calls)) == (143, 1), outcome.err
     assert "stopped at update 4; go on by" in outcome.out
@@ -156,11 +156,13 @@ def test_a_run_stopped_in_its_last_evaluation_ends_with_it(
 def test_a_run_killed_after_its_last_checkpoint_is_not_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = train(small("trainer.max_steps=4", "pictures.every=0"), "test", tmp_path / "run")
+    run = train(
+        small("trainer.max_updates=4", "pictures.every_n_updates=0"), "test", tmp_path / "run"
+    )
     figures = run.folder.metrics.read_text()
     for name in ("measures.json", "outcome.json"):
         (run.folder.path / name).unlink()
-    monkeypatch.setattr(ModeJudge, "update", None)
+    monkeypatch.setattr(ModeEvaluator, "update", None)
     again = train(run.folder.config(), "test", resume=run.folder)
     assert (again.updates, again.measures) == (4, pytest.approx(run.measures, nan_ok=True))
     assert run.folder.metrics.read_text() == figures
@@ -180,7 +182,7 @@ def _own_signals() -> Iterator[None]:
 @pytest.mark.usefixtures("_own_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    ("owner", "name"), [(gan_lightning.run, "assemble"), (Evaluation, "setup")]
+    ("owner", "name"), [(gan_lightning.training.train, "assemble"), (Evaluation, "setup")]
 )
 def test_before_training_nothing_is_left(
     owner: Any,
@@ -207,7 +209,7 @@ def test_processes_share_all_chunks_and_pause_equally_often(world: int) -> None:
         def pause() -> None:
             pauses[rank] += 1
 
-        return list(Share(rank, world, pause).of(chunks))
+        return list(Shard(rank, world, pause).of(chunks))
 
     assert sorted(chunk for rank in range(world) for chunk in part(rank)) == chunks
     assert len(set(pauses)) == 1
@@ -215,18 +217,18 @@ def test_processes_share_all_chunks_and_pause_equally_often(world: int) -> None:
 
 def train_as_a_process_that_is_signalled(folder: Path) -> None:
     """Train as one of two processes; the second is signalled in its first chunk of a judge."""
-    update = ModeJudge.update
+    update = ModeEvaluator.update
 
-    def hit(self: ModeJudge, *args: Any) -> None:
+    def hit(self: ModeEvaluator, *args: Any) -> None:
         if os.environ["LOCAL_RANK"] == "1":
             os.kill(os.getpid(), signal.SIGINT)
         update(self, *args)
 
-    pytest.MonkeyPatch().setattr(ModeJudge, "update", hit)
+    pytest.MonkeyPatch().setattr(ModeEvaluator, "update", hit)
     samples = f"evaluation.samples={CHUNKS * CHUNK}"
     processes = ["--devices", "2", "--accelerator", "cpu", "--output", str(folder)]
-    words = [*tiny("gan_paper_ring"), samples, "evaluation.every=2", "log.wandb=disabled"]
-    main(["train", "gan_paper_ring", *words, *processes])
+    words = [*tiny("gan_ring_paper"), samples, "evaluation.every_n_updates=2", "log.wandb=disabled"]
+    main(["train", "gan_ring_paper", *words, *processes])
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")

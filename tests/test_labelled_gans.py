@@ -10,13 +10,13 @@ from pytorch_lightning import seed_everything
 from torch.nn.functional import one_hot, softplus
 from worlds import config, gan, trained
 
-from gan_lightning.batch import Batch, Condition
-from gan_lightning.build import build
 from gan_lightning.evaluation import evaluate
 from gan_lightning.gans import AuxiliaryClassifierGAN, ConditionalGAN, InfoGAN
-from gan_lightning.metrics import AskedClassAccuracy
+from gan_lightning.metrics import ClassConditionalAccuracy
 from gan_lightning.networks import NETWORKS
 from gan_lightning.networks.labels import LabelMaps, LabelVector
+from gan_lightning.training.build import build
+from gan_lightning.types import Batch, Condition
 
 LABELLED = ["acgan", "cgan"]
 FAMILIES = {"mlp": (1, 8, 8), "dcgan": (1, 28, 28), "infogan": (1, 28, 28)}
@@ -53,7 +53,9 @@ def test_every_family_can_be_told_a_class(family: str) -> None:
 @pytest.mark.parametrize("model", LABELLED)
 def test_the_generator_is_told_the_class(model: str) -> None:
     learner = gan(model)
-    fixed = learner.draw(5, Condition(labels=torch.zeros(5, dtype=torch.int64))).condition
+    fixed = learner.generate_from_prior(
+        5, Condition(labels=torch.zeros(5, dtype=torch.int64))
+    ).condition
     other = fixed.updated(Condition(labels=torch.full((5,), 3)))
     assert not torch.equal(learner.generate(fixed), learner.generate(other))
     drawn = learner.prior(4000).labels
@@ -74,7 +76,7 @@ def test_the_conditional_discriminator_is_told_it_too_and_the_auxiliary_one_is_n
 def test_conditional_losses_by_hand() -> None:
     learner = gan("cgan")
     assert isinstance(learner, ConditionalGAN)
-    real, fake = Batch(torch.randn(5, 2), torch.arange(5)), learner.draw(5)
+    real, fake = Batch(torch.randn(5, 2), torch.arange(5)), learner.generate_from_prior(5)
     real_logits = learner.discriminate(real.data, real.condition)
     fake_logits = learner.discriminate(fake.data, fake.condition)
     found = learner.discriminator_loss(real, fake)
@@ -88,7 +90,7 @@ def test_auxiliary_class_loss_is_one_softmax_of_logits_on_real_and_generated() -
     """A softmax before the cross-entropy, as in public code, gives another number."""
     learner = gan("acgan", "model.class_weight=0.5")
     assert isinstance(learner, AuxiliaryClassifierGAN)
-    real, fake = Batch(torch.randn(5, 2), torch.arange(5)), learner.draw(5)
+    real, fake = Batch(torch.randn(5, 2), torch.arange(5)), learner.generate_from_prior(5)
 
     def by_hand(data: torch.Tensor, labels: torch.Tensor | None) -> float:
         assert labels is not None
@@ -126,7 +128,7 @@ def test_what_is_asked_for_comes_out(model: str) -> None:
     """On a wide ring of four, after a few hundred updates."""
     run = config(
         model,
-        "trainer.max_steps=400",
+        "trainer.max_updates=400",
         "data.modes=4",
         "data.standard_deviation=0.1",
         "data.points=2000",
@@ -144,7 +146,7 @@ def test_what_is_asked_for_comes_out(model: str) -> None:
 
 
 def test_accuracy_of_what_was_asked_for() -> None:
-    metric = AskedClassAccuracy()
+    metric = ClassConditionalAccuracy()
     metric.update(torch.tensor([1, 2, 3]), torch.tensor([1, 0, 3]))
     metric.update(torch.tensor([4]), torch.tensor([4]))
     assert metric.compute()["class/accuracy"].item() == 0.75
@@ -155,7 +157,7 @@ def test_accuracy_of_what_was_asked_for() -> None:
 def test_without_the_reward_nobody_but_q_learns_of_the_information() -> None:
     learner = gan("infogan", "model.reward=false")
     assert isinstance(learner, InfoGAN)
-    real, fake = Batch(torch.randn(6, 2)), learner.draw(6)
+    real, fake = Batch(torch.randn(6, 2)), learner.generate_from_prior(6)
     assert set(learner.generator_loss(real, fake)) == {"adversarial"}
     terms = learner.discriminator_loss(real, fake.detach())
     terms["information"].backward()

@@ -32,9 +32,9 @@ from launchers import (
 from mistakes import mistake
 from run_files import checkpoint, measures_of, rows
 
-from gan_lightning.cli import main
-from gan_lightning.learner import Learner
-from gan_lightning.ranks import is_first_process, started
+from gan_lightning.cli.main import main
+from gan_lightning.core.module import BaseModule
+from gan_lightning.distributed.environment import is_first_process, started
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 
@@ -168,9 +168,9 @@ def test_one_process_is_the_first(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 def disturbed(what: str, words: Sequence[str]) -> None:
     """Run a command line; "raise" or "kill" is done in the second process's tenth update."""
-    finish = Learner.finish_update
+    finish = BaseModule.log_update
 
-    def wrong(self: Learner, *args: Any, **given: Any) -> None:
+    def wrong(self: BaseModule, *args: Any, **given: Any) -> None:
         finish(self, *args, **given)
         if self.updates == 10 and os.environ.get("LOCAL_RANK") == "1":
             if what == "raise":
@@ -178,14 +178,14 @@ def disturbed(what: str, words: Sequence[str]) -> None:
             if what == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    pytest.MonkeyPatch().setattr(Learner, "finish_update", wrong)
+    pytest.MonkeyPatch().setattr(BaseModule, "log_update", wrong)
     main(words)
 
 
 @linux
 def test_a_process_ends_with_the_one_that_started_it() -> None:
     child = (
-        "import time; from gan_lightning.machine import end_with_parent; end_with_parent(); "
+        "import time; from gan_lightning.utils.hardware import end_with_parent; end_with_parent(); "
         "print(flush=True); time.sleep(60)"
     )
     parent = (
@@ -226,7 +226,7 @@ def test_an_error_of_one_process_is_shown_once_and_ends_all(tmp_path: Path, whol
     assert said.count("another process of the run has ended") == 1, said
     assert "Error" not in said
 
-    code, said = ended("nothing", *resume, f"trainer.max_steps={END}")
+    code, said = ended("nothing", *resume, f"trainer.max_updates={END}")
     assert code == 0, said
     assert_same_run(run, whole)
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import EXPERIMENTS
 
 from gan_lightning.gans import GANS
-from gan_lightning.lecture import TOPICS, Topic
+from gan_lightning.results.topics import TOPICS, Topic
 
 
 def test_every_experiment_is_in_one_topic() -> None:
@@ -46,8 +46,6 @@ def test_equations_can_be_typeset(topic: Topic) -> None:
 
 
 def test_importing_the_topics_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, gan_lightning.lecture; print('torch' in sys.modules, 'wandb' in sys.modules)"
-    )
+    code = "import sys, gan_lightning.results.topics; print('torch' in sys.modules, 'wandb' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "False False\n"

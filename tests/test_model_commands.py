@@ -12,7 +12,7 @@ from conftest import TinyRun, run_cli
 from PIL import Image
 from run_files import measures_of
 
-from gan_lightning.embedded import read_idx
+from gan_lightning.assets.loader import read_idx
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 

@@ -12,13 +12,13 @@ from mistakes import mistake
 from PIL import Image
 from scipy.stats import mannwhitneyu
 
-from gan_lightning import memorising
-from gan_lightning.batch import Condition, Sample
 from gan_lightning.data import DATASETS
-from gan_lightning.data.base import as_networks_see
+from gan_lightning.data.base import to_float_nchw
 from gan_lightning.gans import GAN
-from gan_lightning.metrics.copying import copying
-from gan_lightning.metrics.neighbours import nearest
+from gan_lightning.inference import memorization
+from gan_lightning.metrics.data_copying import copying
+from gan_lightning.metrics.nearest_neighbour import nearest
+from gan_lightning.types import Condition, Sample
 
 pytestmark = pytest.mark.usefixtures("empty_folder", "_fewer")
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("empty_folder", "_fewer")
 @pytest.fixture
 def _fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold fewer data against each other, which is quick and as clear."""
-    monkeypatch.setattr(memorising, "HELD_AGAINST", 100)
+    monkeypatch.setattr(memorization, "HELD_AGAINST", 100)
 
 
 def test_nearest_is_what_all_distances_say() -> None:
@@ -80,7 +80,7 @@ def test_a_generator_of_training_digits_is_found_out(
     space: str, infogan_run: TinyRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digits = some_digits(monkeypatch, 500)
-    copies = as_networks_see(digits[torch.arange(100).flip(0)])
+    copies = to_float_nchw(digits[torch.arange(100).flip(0)])
     monkeypatch.setattr(
         GAN, "sample", lambda self, count, *, seed: Sample(copies[:count], Condition())
     )
@@ -99,11 +99,11 @@ def test_a_new_generator_is_not(infogan_run: TinyRun, monkeypatch: pytest.Monkey
 
 def test_mirrored_pictures_are_found() -> None:
     known = torch.randint(0, 255, (9, 4, 4, 3), dtype=torch.uint8)
-    data = as_networks_see(known).flip(-1)
+    data = to_float_nchw(known).flip(-1)
     for mirrors in (True, False):
-        distances, places = memorising._found(lambda x: x.flatten(1), data, known, mirrors, 2)
+        distances, places = memorization._found(lambda x: x.flatten(1), data, known, mirrors, 2)
         assert (distances[:, 0].max() < 1e-6) == mirrors
-    distances, places = memorising._found(lambda x: x.flatten(1), data, known, True, 2)
+    distances, places = memorization._found(lambda x: x.flatten(1), data, known, True, 2)
     assert places[:, 0].tolist() == list(range(9))
     assert (distances[:, 0] <= distances[:, 1]).all()
 

@@ -48,7 +48,7 @@ def test_it_runs_and_its_outputs_are_those_that_were_committed(
     assert len(pictures) == 3
     shapes = [[text.split("\n")[0][:20] for text in cell] for cell in words(executed)]
     assert shapes == [[text.split("\n")[0][:20] for text in cell] for cell in words(committed)]
-    assert "max_step" in words(executed)[-1][0]
+    assert "max_update" in words(executed)[-1][0]
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
@@ -71,8 +71,8 @@ def test_a_run_is_loaded_and_measured_as_by_the_commands(ring_run: TinyRun) -> N
     written = json.loads((ring_run.folder / "measures.json").read_text())
     measured = gan_lightning.evaluate(ring_run.folder)
     assert measured == pytest.approx({name: written[name] for name in measured})
-    with pytest.raises(UserError, match=r"trainer\.max_steps"):
-        gan_lightning.evaluate(ring_run.folder, "trainer.max_steps=5")
+    with pytest.raises(UserError, match=r"trainer\.max_updates"):
+        gan_lightning.evaluate(ring_run.folder, "trainer.max_updates=5")
 
 
 def test_a_run_trained_in_python_is_that_of_the_command(ring_run: TinyRun, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from torch.autograd import grad
 from worlds import gan, real_batch
 
 from gan_lightning.gans import GANS
-from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
 from gan_lightning.losses import (
     OBJECTIVES,
     discriminator_cross_entropy,
@@ -149,7 +149,7 @@ def test_a_variant_plays_the_objective_of_its_config(
     model: str, name: str, smoothing: float
 ) -> None:
     learner = gan(model, f"model.objective={name}", f"model.label_smoothing={smoothing}")
-    batch, fake = real_batch(learner, 6), learner.draw(6)
+    batch, fake = real_batch(learner, 6), learner.generate_from_prior(6)
     real_scores = learner.discriminate(batch.data, batch.condition)
     fake_scores = learner.discriminate(fake.data, fake.condition)
     label = {"real_label": 1 - smoothing} if smoothing else {}

@@ -16,7 +16,7 @@ from run_files import measures_of
 from trees import prepared_root
 from wandb_offline import read_offline_run
 
-from gan_lightning.evaluation import inception, inception_judge
+from gan_lightning.evaluation import inception, pictures
 from gan_lightning.metrics import frechet
 
 PICTURES = ("dcgan_celeba", "cgan_celeba", "dcgan_lsun_bedroom", "pix2pix_facades")
@@ -93,7 +93,7 @@ def test_facades_are_held_against_their_targets(runs: Callable[[str], TinyRun]) 
 def weights(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Write random Inception weights and take them for the published ones."""
     monkeypatch.setattr(inception, "SHA256", write_weights(path))
-    monkeypatch.setattr(inception_judge, "REMEMBERED", {})
+    monkeypatch.setattr(pictures, "REMEMBERED", {})
     return f"evaluation.inception={path}"
 
 

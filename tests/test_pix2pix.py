@@ -12,13 +12,13 @@ from PIL import Image
 from torch.nn.functional import softplus
 from worlds import config, gan, real_batch
 
-from gan_lightning.batch import Condition
-from gan_lightning.build import build
 from gan_lightning.data.mnist import DigitPairs, DigitPairsConfig
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation import TranslationJudge
+from gan_lightning.evaluation import TranslationEvaluator
 from gan_lightning.gans import Pix2Pix
 from gan_lightning.networks import Pix2PixNetworks, Pix2PixNetworksConfig
+from gan_lightning.training.build import build
+from gan_lightning.types import Condition
 
 
 def learner(*overrides: str) -> Pix2Pix:
@@ -90,7 +90,7 @@ def test_dropout_is_the_noise_in_sampling_too() -> None:
 def test_losses_by_hand() -> None:
     made = learner("model.l1_weight=7", "model.adversarial_weight=3")
     real = real_batch(made, 4)
-    fake = made.draw(4, real.condition)
+    fake = made.generate_from_prior(4, real.condition)
     pairs = [torch.cat([real.source, side.data], 1) for side in (real, fake)]  # type: ignore[list-item]  # there is a source
     on_real, on_fake = (made.discriminator(pair) for pair in pairs)
     assert len(on_real) > 4
@@ -113,7 +113,7 @@ def test_losses_by_hand() -> None:
 def test_one_override_chooses_the_loss(word: str, terms: set[str]) -> None:
     made = learner(word)
     real = real_batch(made, 2)
-    assert set(made.generator_loss(real, made.draw(2, real.condition))) == terms
+    assert set(made.generator_loss(real, made.generate_from_prior(2, real.condition))) == terms
 
 
 def test_the_discriminator_sees_the_source() -> None:
@@ -144,7 +144,7 @@ def test_sources_and_targets_stay_together() -> None:
 
 def test_a_perfect_translation_has_no_error_and_its_digit() -> None:
     data = DigitPairs(DigitPairsConfig())
-    judge = TranslationJudge(data, torch.device("cpu"))
+    judge = TranslationEvaluator(data, torch.device("cpu"))
     test = data.test_data()
     assert test.labels is not None
     for start in (0, 200):

@@ -20,12 +20,10 @@ from conftest import TinyRun, command
 from mistakes import mistake
 from torch import nn
 
-from gan_lightning.batch import Condition
-from gan_lightning.build import build
-from gan_lightning.callbacks.pictures import to_uint8
-from gan_lightning.config import load_config
+from gan_lightning.callbacks.sample_grids import to_uint8
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config
 from gan_lightning.data import IndexedData
-from gan_lightning.experiment_files import experiment_path, read_yaml
 from gan_lightning.gans import GAN, GANS, Pix2Pix
 from gan_lightning.play.controls import Choice, Slider
 from gan_lightning.play.latents import interpolated, principal_directions
@@ -33,7 +31,9 @@ from gan_lightning.play.markup import data_url, figure, pixels_of
 from gan_lightning.play.playground import Playground, Shown
 from gan_lightning.play.serving import play
 from gan_lightning.play.translator import Translator
-from gan_lightning.run_folder import RunFolder
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.training.build import build
+from gan_lightning.types import Condition
 
 
 def initialised(experiment: str, path: Path, *overrides: str) -> RunFolder:

@@ -16,12 +16,12 @@ pytest.importorskip("gradio")
 from forked import PATIENCE
 from test_play import initialised
 
-from gan_lightning.batch import Condition
-from gan_lightning.callbacks.pictures import to_uint8
+from gan_lightning.callbacks.sample_grids import to_uint8
 from gan_lightning.play.markup import pixels_of
 from gan_lightning.play.serving import page_of, serve
-from gan_lightning.restore import load_learner
-from gan_lightning.run_folder import RunFolder
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.training.restore import load_learner
+from gan_lightning.types import Condition
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 

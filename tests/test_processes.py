@@ -17,10 +17,15 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from worlds import ALL_GANS, config, quiet_trainer, weights
 
-from gan_lightning.build import build
-from gan_lightning.collective import averaged, gathered, positions, update_of_all
-from gan_lightning.distributed import AlternatingDDP, running_statistics
+from gan_lightning.distributed.collectives import (
+    all_gather,
+    all_reduce_mean,
+    shared_uniform,
+    synchronized_rng,
+)
+from gan_lightning.distributed.strategy import AlternatingDDP, running_statistics
 from gan_lightning.gans import GAN
+from gan_lightning.training.build import build
 
 UPDATES = 20
 EVERY = 5
@@ -32,7 +37,7 @@ WITHOUT_NOISE: dict[str, tuple[str, ...]] = {
 """What a variant's small world must leave out where processes are to equal one: what its layers
 draw, and statistics of a batch."""
 
-OF_ALL = ("network.minibatch_kernels=3", "network.minibatch_of_all=true")
+OF_ALL = ("network.minibatch_kernels=3", "network.sync_minibatch_discrimination=true")
 PLAIN_STEPS = tuple(
     f"model.{player}_optimizer.{setting}"
     for player in ("discriminator", "generator")
@@ -131,7 +136,7 @@ class Watch(Callback):
 def play(name: str, world: int) -> dict[str, Any]:
     """Play a game in this process, which may be one of several."""
     model, options = GAMES[name]
-    learner, data = build(config(model, f"trainer.max_steps={UPDATES}", *options))
+    learner, data = build(config(model, f"trainer.max_updates={UPDATES}", *options))
     watch = Watch()
     strategy = AlternatingDDP() if world > 1 else "auto"
     with watch.counting():
@@ -270,8 +275,8 @@ def test_running_statistics_are_averaged_where_there_are_any(ranks: Ranks) -> No
 
 def test_a_process_is_alone_outside_of_an_update() -> None:
     values = torch.randn(3, 2, requires_grad=True)
-    assert averaged(values) is values
-    assert gathered(values) is values
+    assert all_reduce_mean(values) is values
+    assert all_gather(values) is values
 
 
 @pytest.mark.parametrize("world", [2, 4])
@@ -279,8 +284,8 @@ def test_the_processes_positions_are_those_of_one(world: int) -> None:
     device = torch.device("cpu")
 
     def drawn(rank: int, world: int) -> Tensor:
-        with update_of_all(0, 7, rank, world, device):
-            first, second = (positions(8 // world, device) for _ in range(2))
+        with synchronized_rng(0, 7, rank, world, device):
+            first, second = (shared_uniform(8 // world, device) for _ in range(2))
         return torch.stack([first, second])
 
     together = torch.cat([drawn(rank, world) for rank in range(world)], 1)

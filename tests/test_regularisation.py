@@ -10,9 +10,7 @@ from pytorch_lightning import Callback
 from torch import Tensor, nn
 from worlds import ALL_GANS, config, gan, quiet_trainer, real_batch, same, trained, weights
 
-from gan_lightning.batch import Batch, Sample
-from gan_lightning.build import build
-from gan_lightning.gans.players import parameters
+from gan_lightning.gans.parameters import parameters
 from gan_lightning.gans.regularisation import (
     RegularisationConfig,
     gradient_norms,
@@ -21,6 +19,8 @@ from gan_lightning.gans.regularisation import (
     penalties,
     r1,
 )
+from gan_lightning.training.build import build
+from gan_lightning.types import Batch, Sample
 
 REAL = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
 FAKE = torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
@@ -177,7 +177,7 @@ PENALISED = ("model.regularisation.r1=0.1", "model.regularisation.gradient_penal
 def test_every_variant_takes_the_penalties_and_the_noise(model: str) -> None:
     # pix2pix compares pixels, to which it refuses noise
     noise = ("model.regularisation.instance_noise=0.1",) if model != "pix2pix" else ()
-    learner, data = build(config(model, *PENALISED, *noise, "log.every=1"))
+    learner, data = build(config(model, *PENALISED, *noise, "log.every_n_updates=1"))
     quiet_trainer().fit(learner, datamodule=data)
     names = {"loss/discriminator/r1", "loss/discriminator/gradient_penalty"}
     assert names <= set(learner.losses)

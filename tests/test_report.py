@@ -17,13 +17,13 @@ from mistakes import mistake
 from PIL import Image
 from reports import Trained, made_up, report_of
 
-from gan_lightning.randomness import derived_seed
-from gan_lightning.report import films
+from gan_lightning.core.seeding import derived_seed
+from gan_lightning.report import image_sliders
 from gan_lightning.report.curves import Curve, read_curves, thinned
-from gan_lightning.report.facts import read_runs
-from gan_lightning.restore import load_learner
-from gan_lightning.run_folder import RunFolder
-from gan_lightning.run_state import RunState, held, write_state
+from gan_lightning.report.run_data import read_runs
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.runs.state import RunState, run_lock, write_state
+from gan_lightning.training.restore import load_learner
 
 KINDS = {
     "gan_ring": {"points"},
@@ -113,7 +113,7 @@ def test_a_run_that_has_measured_nothing(tmp_path: Path) -> None:
     assert "Nothing has been measured yet." in page.words
     assert "Nothing has been logged yet." in page.words
     assert "Not judged before the run's end" in page.words
-    with held(run):
+    with run_lock(run):
         assert "In training, at update 0 of 8,000" in report_of(run).words
 
 
@@ -172,17 +172,17 @@ def test_pictures_stay_within_what_a_page_can_hold(
     runs = read_runs([str(run)])
 
     def updates() -> list[int]:
-        return films.films(runs, {})[0].updates
+        return image_sliders.films(runs, {})[0].updates
 
     many = updates()
-    assert len(many) == films.MOST_SHOTS
+    assert len(many) == image_sliders.MOST_SHOTS
     assert (many[0], many[-1]) == (100, 6000)
-    size = sum(len(shot.content) for shot in films.films(runs, {})[0].shots[0])
-    monkeypatch.setattr(films, "PICTURE_BYTES", size // 3)
+    size = sum(len(shot.content) for shot in image_sliders.films(runs, {})[0].shots[0])
+    monkeypatch.setattr(image_sliders, "PICTURE_BYTES", size // 3)
     few = updates()
-    assert len(few) == films.MOST_SHOTS // 4
+    assert len(few) == image_sliders.MOST_SHOTS // 4
     assert few[-1] == 6000
-    monkeypatch.setattr(films, "PICTURE_BYTES", 1)
+    monkeypatch.setattr(image_sliders, "PICTURE_BYTES", 1)
     assert updates() == [6000]
 
 

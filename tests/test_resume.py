@@ -11,25 +11,25 @@ import torch
 from worlds import ALL_GANS, config
 
 from gan_lightning.callbacks import checkpoints
+from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
-from gan_lightning.restore import load_learner
-from gan_lightning.run import Outcome, train
-from gan_lightning.run_folder import RunFolder
-from gan_lightning.schema import RunConfig
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.training.restore import load_learner
+from gan_lightning.training.train import Outcome, train
 
 
 def small(model: str, updates: int, *options: str) -> RunConfig:
     return config(
         model,
-        f"trainer.max_steps={updates}",
+        f"trainer.max_updates={updates}",
         "model.discriminator_steps=2",
         "model.ema_decay=0.9",
         "log.wandb=disabled",
-        "log.every=2",
-        "checkpoints.every=3",
+        "log.every_n_updates=2",
+        "checkpoints.every_n_updates=3",
         "evaluation.samples=20",
-        "evaluation.every=4",
-        "pictures.every=0",
+        "evaluation.every_n_updates=4",
+        "pictures.every_n_updates=0",
         *options,
     )
 
@@ -120,7 +120,7 @@ def assert_equal(first: object, second: object) -> None:
 def test_evaluation_and_pictures_do_not_touch_training(tmp_path: Path) -> None:
     run = small("infogan", 8)
     often = small("infogan", 8)
-    often.evaluation.every = often.pictures.every = 1
+    often.evaluation.every_n_updates = often.pictures.every_n_updates = 1
     outcomes = [
         fresh(run, tmp_path / "seldom"),
         fresh(often, tmp_path / "often"),

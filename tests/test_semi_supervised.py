@@ -8,11 +8,11 @@ import pytest
 import torch
 from worlds import config, gan, real_batch, trained
 
-from gan_lightning.build import build
 from gan_lightning.evaluation import evaluate
 from gan_lightning.gans import SemiSupervisedGAN
 from gan_lightning.losses import feature_matching
 from gan_lightning.networks.salimans import NormedLinear
+from gan_lightning.training.build import build
 
 
 def learner(*overrides: str) -> SemiSupervisedGAN:
@@ -34,7 +34,7 @@ def test_the_logit_of_being_real_is_that_of_k_classes_against_one_of_logit_0() -
 def test_losses_by_hand() -> None:
     """Neither a second softmax nor a K + 1-th output is in them."""
     made = learner("model.unlabelled_weight=2")
-    real, fake = real_batch(made, 6), made.draw(6)
+    real, fake = real_batch(made, 6), made.generate_from_prior(6)
     assert real.labelled is not None
     assert real.labelled.labels is not None
 
@@ -82,7 +82,7 @@ def test_eight_labels_and_many_points_make_a_classifier() -> None:
     """Four wide Gaussians: chance is an error of .75."""
     run = config(
         "semi_supervised",
-        "trainer.max_steps=300",
+        "trainer.max_updates=300",
         "data.modes=4",
         "data.standard_deviation=0.1",
         "data.points=2000",

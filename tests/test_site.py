@@ -22,12 +22,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from conftest import CHECKOUT
 
-from gan_lightning.commands import COMMANDS
-from gan_lightning.config import load_config
+from gan_lightning.cli import COMMANDS
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config
 from gan_lightning.errors import UserError
-from gan_lightning.experiment_files import experiment_path, read_yaml
-from gan_lightning.lecture import TOPICS
-from gan_lightning.results import read_all, results_folder
+from gan_lightning.results.records import read_all, results_folder
+from gan_lightning.results.topics import TOPICS
 
 pytest.importorskip("mkdocs")
 PAGES = CHECKOUT / "docs" / "lecture"
@@ -152,7 +152,7 @@ def test_pages_show_the_verdicts_of_the_results(pages: dict[Path, Html], site: P
         text = pages[site / "lecture" / topic.slug / "index.html"].text
         for results in known:
             if results.experiment in topic.experiments:
-                assert all(verdict.said in text for verdict in results.verdicts(known))
+                assert all(verdict.text in text for verdict in results.verdicts(known))
         measured = {results.name for results in known}
         assert ("Not measured yet" in text) == (not measured.issuperset(topic.experiments))
 
@@ -188,9 +188,9 @@ def test_each_command_on_a_page_is_one_that_the_project_takes(line: str) -> None
 
 def test_a_wrong_command_would_be_found() -> None:
     assert len(commands_of_the_pages()) > 40
-    with pytest.raises(UserError, match="max_step"):
+    with pytest.raises(UserError, match="max_update"):
         test_each_command_on_a_page_is_one_that_the_project_takes(
-            "gan-lightning train gan_ring trainer.max_step=5"
+            "gan-lightning train gan_ring trainer.max_update=5"
         )
 
 

@@ -17,8 +17,10 @@ import wandb
 from mistakes import SHORT, damage
 from worlds import config
 
-from gan_lightning import embedded, startup
+from gan_lightning.assets import loader
+from gan_lightning.cli import prefetch
 from gan_lightning.loggers import WandbRun
+from gan_lightning.utils import imports
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_only_what_seems_to_want_the_digits_reads_them_ahead(
 ) -> None:
     started: list[Thread] = []
     monkeypatch.setattr(Thread, "start", lambda thread: started.append(thread))
-    startup.read_ahead(source, overrides)
+    prefetch.read_ahead(source, overrides)
     assert len(started) == reads
 
 
@@ -46,9 +48,9 @@ def test_who_asks_for_what_is_being_read_waits_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "t10k-labels-idx1-ubyte"
-    (tmp_path / f"{name}.xz").symlink_to(embedded.FOLDER / f"{name}.xz")
-    monkeypatch.setattr(embedded, "FOLDER", tmp_path)
-    decompress, begun, go_on, calls = embedded.lzma.decompress, Event(), Event(), []
+    (tmp_path / f"{name}.xz").symlink_to(loader.FOLDER / f"{name}.xz")
+    monkeypatch.setattr(loader, "FOLDER", tmp_path)
+    decompress, begun, go_on, calls = loader.lzma.decompress, Event(), Event(), []
 
     def slow(content: bytes) -> bytes:
         calls.append(len(content))
@@ -56,12 +58,12 @@ def test_who_asks_for_what_is_being_read_waits_for_it(
         assert go_on.wait(10)
         return decompress(content)
 
-    monkeypatch.setattr(embedded.lzma, "decompress", slow)
-    ahead = Thread(target=embedded.read_idx, args=(name,))
+    monkeypatch.setattr(loader.lzma, "decompress", slow)
+    ahead = Thread(target=loader.read_idx, args=(name,))
     ahead.start()
     assert begun.wait(10)
     Thread(target=go_on.set).start()
-    assert len(embedded.read_idx(name)) == 10_000
+    assert len(loader.read_idx(name)) == 10_000
     ahead.join()
     assert len(calls) == 1
 
@@ -85,8 +87,8 @@ def test_a_corrupt_file_that_is_read_ahead_costs_one_line(
     with pytest.MonkeyPatch.context() as patch:
         broken = damage("train-images-idx3-ubyte", "truncated", folder, patch)
     code = (
-        "from pathlib import Path; from gan_lightning import cli, embedded\n"
-        f"embedded.FOLDER = Path({str(folder)!r})\n"
+        "from pathlib import Path; from gan_lightning.assets import loader; from gan_lightning.cli import main as cli\n"
+        f"loader.FOLDER = Path({str(folder)!r})\n"
         f"cli.main(['train', 'gan_mnist', *{SHORT!r}])"
     )
     process = in_a_process(code, tmp_path)
@@ -98,14 +100,14 @@ def test_a_corrupt_file_that_is_read_ahead_costs_one_line(
 
 def test_the_collector_leaves_alone_what_was_imported_and_nothing_else(tmp_path: Path) -> None:
     code = (
-        "import gc; from gan_lightning.startup import quick_imports\n"
-        "with quick_imports(): import torch; assert not gc.isenabled()\n"
+        "import gc; from gan_lightning.utils.imports import gc_paused_imports\n"
+        "with gc_paused_imports(): import torch; assert not gc.isenabled()\n"
         "print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
     )
     process = in_a_process(code, tmp_path)
     assert process.stdout == "True True\n", process.stderr
     frozen = gc.get_freeze_count()
-    with startup.quick_imports():
+    with imports.gc_paused_imports():
         assert gc.isenabled()
     assert gc.get_freeze_count() == frozen
 

@@ -14,10 +14,10 @@ from run_files import measures_of
 from sweep_blocks import BLOCK, RANDOM, RATE, read, write
 from wandb_server import WandbServer, wandb_environment
 
-from gan_lightning.experiment_files import read_yaml
-from gan_lightning.seed_runs import Interrupted
+from gan_lightning.config.experiments import read_yaml
 from gan_lightning.sweeps import local
 from gan_lightning.sweeps.agents import sweep_config
+from gan_lightning.verification.runs import Interrupted
 
 
 @dataclass(frozen=True)

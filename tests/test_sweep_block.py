@@ -11,7 +11,7 @@ from conftest import EXPERIMENTS, Outcome, run_cli
 from mistakes import assert_mistake, mistake
 from sweep_blocks import BLOCK, RANDOM, RATE, read, ring, write
 
-from gan_lightning.experiment_files import experiment_path, read_yaml
+from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.sweeps.space import candidates, read_sweep, words
 from gan_lightning.sweeps.trials import Trial, ranked
 
@@ -73,7 +73,7 @@ def test_a_wrong_block_costs_one_line(changes: dict[str, Any], parts: list[str])
         (["minibatch_ring", "--seed", "-1"], ["--seed is -1"]),
         (["minibatch_ring", "--count", "0"], ["sweep.count is 0"]),
         (["minibatch_ring", "--agents", "0"], ["--agents is 0"]),
-        (["minibatch_ring", "trainer.max_stps=3"], ["'max_stps'", "max_steps"]),
+        (["minibatch_ring", "trainer.max_updtes=3"], ["'max_updtes'", "max_updates"]),
         (["minibatch_ring", "trainer.devices=2"], ["one device"]),
         (["minibatch_ring", "extra"], ["override is key=value"]),
     ],
@@ -113,7 +113,7 @@ def test_draws_of_whole_numbers_are_whole_and_no_run_is_tried_twice() -> None:
 
 
 def test_words_are_read_back_as_they_were() -> None:
-    from gan_lightning.config import load_config
+    from gan_lightning.config.load import load_config
 
     values = {RATE: 1e-05, "network.generator_hidden": [4, 5], "network.batch_norm": False}
     config = load_config(ring(BLOCK), [*words(values), *words({"model.ema_decay": None})])

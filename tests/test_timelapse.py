@@ -95,4 +95,4 @@ def test_mistakes(run: Path) -> None:
     mistake(["timelapse", "run"], "scatter_0001000.png cannot be read")
     for path in list(run.glob("samples/*00.png"))[1:]:
         path.unlink()
-    mistake(["timelapse", "run"], "needs two", "pictures.every")
+    mistake(["timelapse", "run"], "needs two", "pictures.every_n_updates")

@@ -23,10 +23,10 @@ from run_files import checkpoint, measures_of, rows
 from safetensors.numpy import load_file
 
 from gan_lightning.classifiers import CLASSIFIERS
-from gan_lightning.config import load_config
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import as_plain
 from gan_lightning.dashboard.panels import panel_of
-from gan_lightning.experiment_files import experiment_path, read_yaml
-from gan_lightning.schema import as_plain
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -100,18 +100,22 @@ def test_default_folder_is_the_latest_run() -> None:
 
 def test_resume_continues(ring_run: TinyRun) -> None:
     shutil.copytree(ring_run.folder, "run")
-    more = ["trainer.max_steps=8", "evaluation.samples=50"]
+    more = ["trainer.max_updates=8", "evaluation.samples=50"]
     outcome = run_cli("train", "gan_ring", "--resume", "run", *more)
     assert outcome.code == 0, outcome.err
     assert checkpoint(Path("run"))["progress"]["updates"] == 8
     assert [row["updates"] for row in rows(Path("run"))] == ["2", "4", "6", "8"]
-    assert load_config(read_yaml(Path("run/config.yaml"))).trainer.max_steps == 8
+    assert load_config(read_yaml(Path("run/config.yaml"))).trainer.max_updates == 8
     assert "  8 updates; " in outcome.out
 
 
 def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    settings = ["trainer.max_steps=1000000", "checkpoints.every=100", "log.every=100"]
+    settings = [
+        "trainer.max_updates=1000000",
+        "checkpoints.every_n_updates=100",
+        "log.every_n_updates=100",
+    ]
     quick = [*tiny("gan_ring"), *settings, "log.wandb=disabled"]
     words = command("train", "gan_ring", *quick, "--output", str(folder))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -140,7 +144,7 @@ def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
     assert not list(folder.rglob("*.partial"))
     assert (folder / "generator.safetensors").is_file()
 
-    goal = f"trainer.max_steps={updates + 2}"
+    goal = f"trainer.max_updates={updates + 2}"
     outcome = run_cli("train", "gan_ring", "--resume", str(folder), goal)
     assert outcome.code == 0, outcome.err
     assert checkpoint(folder)["progress"]["updates"] == updates + 2
@@ -149,12 +153,12 @@ def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
 def test_interrupt_before_the_first_update_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import gan_lightning.run
+    import gan_lightning.training.train
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gan_lightning.run, "assemble", interrupted)
+    monkeypatch.setattr(gan_lightning.training.train, "assemble", interrupted)
     words = [*tiny("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
     outcome = run_cli("train", "gan_ring", *words)
     assert outcome.code == 130
@@ -165,7 +169,7 @@ def test_a_stopped_run_saves_and_measures_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gan_lightning.callbacks import Evaluation
-    from gan_lightning.callbacks.interruption import StopOnSignal
+    from gan_lightning.callbacks.signals import StopOnSignal
 
     def at_once(self: StopOnSignal, trainer: Any, *_: Any) -> None:
         self.received, trainer.should_stop = signal.SIGINT, True
@@ -185,7 +189,7 @@ def test_a_stopped_run_saves_and_measures_nothing(
 
 def test_resume_refuses_other_values_unless_asked(ring_run: TinyRun) -> None:
     shutil.copytree(ring_run.folder, "run")
-    words = ["train", "gan_ring", "--resume", "run", "trainer.max_steps=8", "seed=5"]
+    words = ["train", "gan_ring", "--resume", "run", "trainer.max_updates=8", "seed=5"]
     words += ["model.generator_optimizer.learning_rate=0.1"]
     before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
     refused = run_cli(*words)

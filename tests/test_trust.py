@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from gan_lightning.evaluation.trust import ESTIMATE, FEWEST, TRUTHS, EstimateCheck
+from gan_lightning.evaluation.rank_correlation import ESTIMATE, FEWEST, TRUTHS, CriticCorrelation
 
 NAME = "critic/rank_correlation"
 
 
 def after(pairs: list[tuple[float, float]]) -> dict[str, float]:
-    check = EstimateCheck()
+    check = CriticCorrelation()
     found: dict[str, float] = {}
     for estimate, exact in pairs:
         found = check.with_latest({ESTIMATE: estimate, TRUTHS[0]: exact})
@@ -35,13 +35,13 @@ def test_a_critic_that_falls_with_the_distance_is_trusted_and_one_that_rises_is_
 def test_few_evaluations_constant_estimates_and_other_variants_say_nothing() -> None:
     assert after([(1.0, 2.0)] * (FEWEST + 2)) == {}
     assert after([(float(step), float(step)) for step in range(FEWEST - 1)]) == {}
-    check = EstimateCheck()
+    check = CriticCorrelation()
     assert check.with_latest({TRUTHS[0]: 1.0}) == {}
     assert check.pairs == []
 
 
 def test_on_digits_the_quality_of_samples_stands_for_the_distance() -> None:
-    check = EstimateCheck()
+    check = CriticCorrelation()
     for step in range(FEWEST):
         found = check.with_latest({ESTIMATE: 1.0 / (1 + step), "fd_digits": 9.0 - step})
     assert found == {NAME: pytest.approx(1)}

@@ -14,13 +14,13 @@ from torch.func import functional_call
 from torch.func import grad as gradient_of
 from worlds import config, quiet_trainer, same, trained, weights
 
-from gan_lightning.batch import Batch, Sample
-from gan_lightning.build import build
+from gan_lightning.core.optim import build_optimizer
+from gan_lightning.core.seeding import derived_seed
 from gan_lightning.gans import UnrolledGAN
 from gan_lightning.gans.regularisation import penalties
 from gan_lightning.losses import OBJECTIVES
-from gan_lightning.optimization import build_optimizer
-from gan_lightning.randomness import derived_seed
+from gan_lightning.training.build import build
+from gan_lightning.types import Batch, Sample
 
 Named = dict[str, Tensor]
 RATE = 0.05
@@ -135,7 +135,7 @@ def by_hand(
 @pytest.mark.parametrize("name", ["sgd", "adam"])
 def test_the_game_is_the_one_written_by_hand(name: str, ahead: int) -> None:
     optimizers = [f"model.{player}_optimizer.name={name}" for player in PLAYERS]
-    words = (*SAME_GAME, *optimizers, f"model.unrolled_steps={ahead}", "trainer.max_steps=4")
+    words = (*SAME_GAME, *optimizers, f"model.unrolled_steps={ahead}", "trainer.max_updates=4")
     learner, data = build(config("unrolled", *words))
     start, _ = build(config("unrolled", *words))
     assert isinstance(learner, UnrolledGAN)

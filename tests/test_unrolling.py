@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import grad, gradcheck
 
-from gan_lightning.gans.unrolling import Weights, unroll
-from gan_lightning.optimization import OptimizerConfig, build_optimizer
+from gan_lightning.core.optim import OptimizerConfig, build_optimizer
+from gan_lightning.gans.differentiable_optim import Weights, unroll
 
 OPTIMIZERS = {
     "adam": OptimizerConfig("adam", 0.05),

@@ -14,9 +14,9 @@ import pytest
 from conftest import Outcome, run_cli
 from run_files import made_up
 
-from gan_lightning.callbacks.interruption import StopOnSignal
-from gan_lightning.results import read_all
-from gan_lightning.run_state import held, read_state, write_state
+from gan_lightning.callbacks.signals import StopOnSignal
+from gan_lightning.results.records import read_all
+from gan_lightning.runs.state import read_state, run_lock, write_state
 
 YAML = """\
 title: A tiny ring
@@ -24,14 +24,14 @@ paper: Nobody 2014
 model: {name: gan, latent_size: 2}
 network: {name: mlp, generator_hidden: [16], discriminator_hidden: [16]}
 data: {name: ring, batch_size: 8, points: 64, standard_deviation: 0.5}
-trainer: {max_steps: 4}
-evaluation: {every: 0, samples: 40}
-pictures: {every: 2}
-checkpoints: {every: 2}
-log: {every: 2, wandb: disabled}
+trainer: {max_updates: 4}
+evaluation: {every_n_updates: 0, samples: 40}
+pictures: {every_n_updates: 2}
+checkpoints: {every_n_updates: 2}
+log: {every_n_updates: 2, wandb: disabled}
 claims:
-  - {metric: modes/covered, at_least: 1, on: every, says: covers a mode, paper: 6.3 ± 0.5}
-  - {metric: modes/covered, above: gan_ring, says: "more | than plain", source: table 2}
+  - {metric: modes/covered, at_least: 1, aggregate: all, statement: covers a mode, paper: 6.3 ± 0.5}
+  - {metric: modes/covered, above: gan_ring, statement: "more | than plain", source: table 2}
 """
 MEASURES = ["modes/covered", "modes/high_quality", "modes/reverse_kl"]
 
@@ -84,7 +84,7 @@ def test_every_seed_is_trained_and_written(once: tuple[Path, Outcome], folder: P
     assert lines[-1] == "wrote results/tiny_ring.json"
     content, runs = written(), run_folders()
     assert content["command"] == "gan-lightning verify tiny_ring --seeds 0 1"
-    assert content["config"]["trainer"]["max_steps"] == 4
+    assert content["config"]["trainer"]["max_updates"] == 4
     assert content["overrides"] == []
     assert [Path(run["run"]).name for run in content["runs"]] == [run.name for run in runs]
     for seed, (run, there) in enumerate(zip(content["runs"], runs, strict=True)):
@@ -104,7 +104,9 @@ def test_every_seed_is_trained_and_written(once: tuple[Path, Outcome], folder: P
 
 def test_finished_runs_are_taken(folder: Path) -> None:
     before = [run["measures"] for run in written()["runs"]]
-    outcome = verify("--seeds", "0", "1", "2", "log.every=1", "pictures.every=0")
+    outcome = verify(
+        "--seeds", "0", "1", "2", "log.every_n_updates=1", "pictures.every_n_updates=0"
+    )
     assert outcome.code == 0, outcome.err
     assert outcome.out.count(": takes runs/tiny_ring/") == 2
     assert len(run_folders()) == 3
@@ -137,17 +139,17 @@ def test_seeds_of_another_config_are_not_added(folder: Path) -> None:
 
 def test_an_override_needs_a_name(folder: Path) -> None:
     before = Path("results/tiny_ring.json").read_bytes()
-    words = ["--seeds", "1", "trainer.max_steps=2"]
+    words = ["--seeds", "1", "trainer.max_updates=2"]
     outcome = verify(*words)
     assert outcome.code == 0, outcome.err
     assert "nothing is written" in outcome.out
     assert "--name NAME" in outcome.out
     assert verify(*words, "--name", "short").out.startswith("seed 1: takes ")
-    assert written("short")["overrides"] == ["trainer.max_steps=2"]
-    assert written("short")["command"].endswith("--seeds 1 trainer.max_steps=2 --name short")
+    assert written("short")["overrides"] == ["trainer.max_updates=2"]
+    assert written("short")["command"].endswith("--seeds 1 trainer.max_updates=2 --name short")
     assert Path("results/tiny_ring.json").read_bytes() == before
     assert run_cli("results", "--folder", "results").code == 0
-    assert "| [tiny_ring, trainer.max_steps=2](#short) |" in Path("results.md").read_text()
+    assert "| [tiny_ring, trainer.max_updates=2](#short) |" in Path("results.md").read_text()
 
 
 def test_an_interrupted_run_is_gone_on_with(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +167,7 @@ def test_an_interrupted_run_is_gone_on_with(folder: Path, monkeypatch: pytest.Mo
     (run,) = run_folders()
     before = read_state(run)
     assert (before.updates, before.measures) == (1, None)
-    with held(run):
+    with run_lock(run):
         assert "is being trained right now" in verify("--seeds", "0").err
         resumed = run_cli("train", "tiny_ring", "--resume")
         assert (resumed.code, "another process" in resumed.err) == (2, True)
@@ -178,8 +180,8 @@ def test_an_interrupted_run_is_gone_on_with(folder: Path, monkeypatch: pytest.Mo
 
 
 def test_a_run_of_two_configs_is_not_taken(folder: Path) -> None:
-    run_cli("train", "tiny_ring", "--resume", str(run_folders()[1]), "trainer.max_steps=6")
-    outcome = verify("--seeds", "1", "trainer.max_steps=6")
+    run_cli("train", "tiny_ring", "--resume", str(run_folders()[1]), "trainer.max_updates=6")
+    outcome = verify("--seeds", "1", "trainer.max_updates=6")
     assert outcome.out.startswith("seed 1: trains"), outcome
     assert len(run_folders()) == 3
 
@@ -242,7 +244,7 @@ def test_a_damaged_file_is_named(content: str, folder: Path) -> None:
         (["seed=1"], "give seeds by --seeds"),
         (["--name", "a/b"], "--name is 'a/b'"),
         (["--name", "gan_ring"], "--name is 'gan_ring', the name of an experiment"),
-        (["--name", "tiny_ring", "trainer.max_steps=2"], "--name is 'tiny_ring', the name of"),
+        (["--name", "tiny_ring", "trainer.max_updates=2"], "--name is 'tiny_ring', the name of"),
         (["trainer.devices=2", "--name", "two"], "verify trains on one device"),
         (["claims=[{metric: m, at_least: 1, above: x}]"], "and one only"),
         (["claims=[{metric: m, at_least: 1, on: all}]"], "on is 'all'; valid are best, every"),

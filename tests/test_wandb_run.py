@@ -18,10 +18,10 @@ from wandb_offline import OfflineRun, read_offline_run
 from wandb_server import StubRun, WandbServer, wandb_environment
 from worlds import one_chunk_of_test_data
 
-from gan_lightning.cli import main
-from gan_lightning.config import load_config
-from gan_lightning.experiment_files import read_yaml
-from gan_lightning.schema import as_plain
+from gan_lightning.cli.main import main
+from gan_lightning.config.experiments import read_yaml
+from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import as_plain
 
 LOSSES = {
     "infogan_mnist": {
@@ -223,7 +223,7 @@ def test_holds_its_claims_as_a_table(experiment: str, way: Callable[[str], Logge
 ALERTS = """
 from pathlib import Path
 from gan_lightning.loggers import WandbRun
-from gan_lightning.schema import LogConfig
+from gan_lightning.config.schema import LogConfig
 run = WandbRun(LogConfig(), "offline", "gan_ring", Path("run"), "identity")
 run.begin({})
 run.alert("the discriminator has won", "try R1", 3)

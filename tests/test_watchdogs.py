@@ -14,16 +14,16 @@ from worlds import ALL_GANS
 
 from gan_lightning.callbacks import checkpoints
 from gan_lightning.callbacks.watchdogs import OPPONENT, WON, CollapseWatch, collapse
+from gan_lightning.core.module import BaseModule
 from gan_lightning.errors import Diverged
 from gan_lightning.gans.base import GAN
-from gan_lightning.learner import Learner
 from gan_lightning.metrics import DuplicateRate
-from gan_lightning.run import train
+from gan_lightning.training.train import train
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, player: str, update: int) -> None:
     """Put a NaN into a player's weights when `update` updates have been made."""
-    play = GAN._play
+    play = GAN._train_round
 
     def poisoned(self: GAN, minibatches: Any) -> None:
         if self.updates == update:
@@ -33,7 +33,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, player: str, update: int) -> None:
                 weights[0][(0,) * weights[0].ndim] = torch.nan
         play(self, minibatches)
 
-    monkeypatch.setattr(GAN, "_play", poisoned)
+    monkeypatch.setattr(GAN, "_train_round", poisoned)
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
@@ -56,10 +56,10 @@ def test_a_nan_in_a_player_is_found_at_that_update(
         assert all(value.isfinite().all() for value in state.values())
 
 
-def bare_learner() -> Learner:
+def bare_learner() -> BaseModule:
     """A learner without networks, of which a test sets what it needs."""
-    abstract = dict.fromkeys(Learner.__abstractmethods__)
-    learner = object.__new__(type("Bare", (Learner,), abstract))
+    abstract = dict.fromkeys(BaseModule.__abstractmethods__)
+    learner = object.__new__(type("Bare", (BaseModule,), abstract))
     torch.nn.Module.__init__(learner)
     return learner
 
@@ -67,13 +67,13 @@ def bare_learner() -> Learner:
 def test_where_looking_would_wait_the_update_is_found_later(monkeypatch: Any) -> None:
     """On a GPU losses are looked at when they are logged; the first bad update is still named."""
     learner = bare_learner()
-    learner.updates, learner.broken = 7, None
+    learner.updates, learner.non_finite = 7, None
     rows = [[1.0, 2.0], [1.0, 2.0], [1.0, float("inf")], [float("nan"), 2.0]]
     learner._unchecked = [list(torch.tensor(row)) for row in rows]
     learner._check(["a", "b"])
-    assert learner.broken is not None
-    assert learner.broken.update == 6
-    assert learner.broken.in_words() == "b is inf (a 1)"
+    assert learner.non_finite is not None
+    assert learner.non_finite.update == 6
+    assert learner.non_finite.describe() == "b is inf (a 1)"
     assert learner._unchecked == []
 
 
@@ -81,7 +81,7 @@ def test_weights_that_are_not_finite_are_not_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step after the last losses broke them: nothing but the weights tells."""
-    play = GAN._play
+    play = GAN._train_round
 
     def poisoned(self: GAN, minibatches: Any) -> None:
         play(self, minibatches)
@@ -89,7 +89,7 @@ def test_weights_that_are_not_finite_are_not_saved(
             with torch.no_grad():
                 next(self.generator.parameters()).view(-1)[0] = torch.inf
 
-    monkeypatch.setattr(GAN, "_play", poisoned)
+    monkeypatch.setattr(GAN, "_train_round", poisoned)
     with pytest.raises(Diverged, match=r"update 6: weights generator\..* are not finite.*0000003"):
         train(small("gan", 10), "test", tmp_path / "run")
     names = [path.name for path in checkpoints(tmp_path / "run" / "checkpoints")]
@@ -177,7 +177,7 @@ def test_a_discriminator_that_has_won_is_told_once(capsys: Any) -> None:
 
 
 def test_a_generator_that_nobody_trains_raises_no_alarm(tmp_path: Path, capsys: Any) -> None:
-    words = [*tiny("cogan_adaptation_none"), "log.wandb=disabled", "log.every=1"]
+    words = [*tiny("cogan_adaptation_none"), "log.wandb=disabled", "log.every_n_updates=1"]
     outcome = run_cli("train", "cogan_adaptation_none", *words, "--output", str(tmp_path / "run"))
     assert outcome.code == 0, outcome.err
     assert "collapsed" not in outcome.err

@@ -10,10 +10,10 @@ from pytorch_lightning import Callback
 from torch import Tensor
 from worlds import config, gan, quiet_trainer
 
-from gan_lightning.batch import Batch, Sample
-from gan_lightning.build import build
 from gan_lightning.gans import GAN, WGAN, WGANGP
 from gan_lightning.gans.regularisation import gradient_norms
+from gan_lightning.training.build import build
+from gan_lightning.types import Batch, Sample
 
 CRITICS = pytest.mark.parametrize("model", ["wgan", "wgan_gp"])
 
@@ -106,7 +106,7 @@ def test_defaults_are_the_papers() -> None:
 @CRITICS
 def test_losses_are_the_critics_difference_and_its_sign(model: str) -> None:
     learner = gan(model)
-    batch, fake = Batch(torch.randn(6, 2)), learner.draw(6)
+    batch, fake = Batch(torch.randn(6, 2)), learner.generate_from_prior(6)
     real_scores, fake_scores = learner.discriminate(batch.data), learner.discriminate(fake.data)
     terms = learner.discriminator_loss(batch, fake.detach())
     torch.testing.assert_close(terms["adversarial"], fake_scores.mean() - real_scores.mean())
@@ -123,7 +123,7 @@ def test_the_penalty_holds_the_critics_slope() -> None:
         words = (
             "model.discriminator_optimizer.learning_rate=0.02",
             f"model.regularisation.gradient_penalty={weight}",
-            "trainer.max_steps=40",
+            "trainer.max_updates=40",
         )
         learner, data = build(config("wgan_gp", *words))
         assert isinstance(learner, GAN)

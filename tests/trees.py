@@ -15,7 +15,7 @@ import lmdb
 import numpy as np
 from PIL import Image
 
-from gan_lightning.store import Recipe, default_store, listings, prepare
+from gan_lightning.store import Recipe, catalog, default_store, prepare
 
 COUNT = 24
 TREES_FOLDER = "GAN_LIGHTNING_TEST_TREES"
@@ -116,7 +116,7 @@ TREES: dict[str, Callable[[Path], Path]] = {
 def prepared(kind: str, root: Path, size: int = 64) -> Path:
     """Make the store of a tree; return its folder."""
     part = "bedroom" if kind == "lsun" else ""
-    listing = listings.lsun(root, part) if part else getattr(listings, kind)(root)
+    listing = catalog.lsun(root, part) if part else getattr(catalog, kind)(root)
     store = default_store(root, size, part)
     prepare(listing, Recipe(kind, size, paired=kind == "pairs"), str(root), store, workers=1)
     return store

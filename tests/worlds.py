@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ from unittest.mock import patch
 import torch
 from pytorch_lightning import Trainer
 
-from gan_lightning.batch import Batch
-from gan_lightning.build import build
-from gan_lightning.config import load_config
-from gan_lightning.evaluation import classified, codes, models
+from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import RunConfig
+from gan_lightning.core.module import BaseModule
+from gan_lightning.evaluation import classification, codes
 from gan_lightning.gans import GAN, GANS
-from gan_lightning.learner import Learner
-from gan_lightning.schema import RunConfig
+from gan_lightning.training.build import build
+from gan_lightning.types import Batch
 
 SMALL_MODELS: dict[str, dict[str, Any]] = {
     "infogan": {"categorical_codes": [3, 4]},
@@ -44,7 +45,7 @@ def config(model: str, *overrides: str, **sections: Any) -> RunConfig:
         "model": {"name": model, "latent_size": 4, **SMALL_MODELS.get(model, {})},
         "network": SMALL_MLP,
         "data": SMALL_RING,
-        "trainer": {"max_steps": 6, "precision": "32-true", "rounds_per_batch": 1},
+        "trainer": {"max_updates": 6, "precision": "32-true", "rounds_per_batch": 1},
         **SMALL_WORLDS.get(model, {}),
         **sections,
     }
@@ -73,7 +74,7 @@ def real_batch(learner: GAN, count: int, seed: int = 0) -> Batch:
     return Batch(data, labels, source, labelled)
 
 
-def trained(run: RunConfig, **trainer: Any) -> Learner:
+def trained(run: RunConfig, **trainer: Any) -> BaseModule:
     """Train for the config's budget, without callbacks or loggers."""
     learner, data = build(run)
     quiet_trainer(precision=run.trainer.precision, **trainer).fit(learner, datamodule=data)
@@ -83,13 +84,14 @@ def trained(run: RunConfig, **trainer: Any) -> Learner:
 @contextmanager
 def one_chunk_of_test_data() -> Iterator[None]:
     """Let what is measured on all test data be measured on their first chunk."""
-    chunks = models.tested
+    evaluate = import_module("gan_lightning.evaluation.evaluate")
+    chunks = evaluate.tested
 
     def first(*args: Any) -> Iterator[Any]:
         yield from islice(chunks(*args), 1)
 
     with ExitStack() as cuts:
-        for module in (classified, codes, models):
+        for module in (classification, codes, evaluate):
             cuts.enter_context(patch.object(module, "tested", first))
         yield
 
@@ -109,7 +111,7 @@ def quiet_trainer(**settings: Any) -> Trainer:
     return Trainer(**{**defaults, **settings})
 
 
-def weights(learner: Learner) -> dict[str, torch.Tensor]:
+def weights(learner: BaseModule) -> dict[str, torch.Tensor]:
     """Copy all weights and buffers."""
     return {name: value.clone() for name, value in learner.state_dict().items()}
 

@@ -76,9 +76,7 @@ class Game(ABC):
                 )
         self.config, self.generator = config, model.generator
         self.size, self.normal = config.latent_size, config.latent_prior == "normal"
-        self.generator_average = (
-            None if model.averaged is None else numbers_of(model.averaged.module)
-        )
+        self.generator_average = None if model.ema is None else numbers_of(model.ema.module)
         self.played = 0
 
     def options(self) -> dict[str, Any]:

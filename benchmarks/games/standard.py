@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy, l1_loss, one_hot, relu, softplus
 
 from games.contract import Game, Given, Real, cross_entropies, uniform
 from gan_lightning.gans.augmentation import affine
-from gan_lightning.gans.unrolling import Weights, unroll
+from gan_lightning.gans.differentiable_optim import Weights, unroll
 from gan_lightning.losses import shared_information
 
 __all__ = ["EBGAN", "InfoGAN", "Pix2Pix", "StandardGAN", "UnrolledGAN"]

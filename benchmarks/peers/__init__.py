@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gan_lightning.config import load_config
+from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import RunConfig
 from gan_lightning.gans import GANS
 from gan_lightning.networks import NETWORKS
-from gan_lightning.schema import RunConfig
 from peers.games import GAMES
 from peers.networks import FAMILIES
 
@@ -54,7 +54,7 @@ class Peer:
             "model": {"latent_size": 100, "latent_prior": "normal", **optimizers, **self.model},
             "network": self.network,
             "data": {"name": "mnist", "size": self.size, "batch_size": self.batch},
-            "trainer": {"max_steps": 1000},
+            "trainer": {"max_updates": 1000},
         }
         return load_config(source, overrides)
 

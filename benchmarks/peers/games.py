@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, normalize, softplus
 
-from gan_lightning.batch import Batch, Condition, Sample
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.losses import discriminator_cross_entropy
 from gan_lightning.networks import NetworkFamily
+from gan_lightning.types import Batch, Condition, Sample
 
 __all__ = ["GAMES", "PeerEBGAN", "PeerSGAN"]
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.networks import Encoder, NetworkFamily, Shape
+from gan_lightning.networks.base import NetworkConfig
 from gan_lightning.networks.dropout import Dropout
-from gan_lightning.networks.family import NetworkConfig
 from gan_lightning.networks.layout import MapsToVector, VectorToMaps
 
 __all__ = ["FAMILIES", "PeerConvolutions", "PeerLinear"]

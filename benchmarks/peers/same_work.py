@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.batch import Batch, Condition, Sample
-from gan_lightning.build import build
 from gan_lightning.gans import InfoGAN, regularisation
 from gan_lightning.gans.base import GAN
+from gan_lightning.training.build import build
+from gan_lightning.types import Batch, Condition, Sample
 from peers import PEERS, Peer, script_of
 from peers.games import PeerSGAN
 from peers.script import Ended, run_script
@@ -117,7 +117,7 @@ def losses(learner: GAN, peer: Peer, theirs: dict[str, Any], seen: Recorded) -> 
     places = torch.zeros(0)
     if seen.places:  # theirs is the share of the real datum, ours of the generated one
         places = 1 - torch.from_numpy(seen.places[0]).float().flatten()
-    with patch.object(regularisation, "positions", lambda count, device: places):
+    with patch.object(regularisation, "shared_uniform", lambda count, device: places):
         terms = [
             learner.discriminator_terms(real, fake.detach()),
             learner.generator_loss(real, fake),

@@ -3,11 +3,11 @@
 A paragraph that is a link with one of these titles is replaced by what it links to. Elsewhere, as
 on the page of a repository, it is that link.
 
-    [`StandardGAN.generator_loss`](../../gan_lightning/gans/gan.py "code")
+    [`StandardGAN.generator_loss`](../../gan_lightning/gans/standard.py "code")
     [the claims of a topic](../results.md "claims")
     [the experiments of a topic](../../experiments "experiments")
-    [the topics](../../gan_lightning/lecture.py "topics")
-    [the commands](../../gan_lightning/cli.py "commands")
+    [the topics](../../gan_lightning/results/topics.py "topics")
+    [the commands](../../gan_lightning/cli/main.py "commands")
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 
-from gan_lightning.cli import cli
-from gan_lightning.commands import COMMANDS
-from gan_lightning.experiment_files import experiment_names, read_yaml
-from gan_lightning.lecture import TOPICS, Topic
-from gan_lightning.results import Results, read_all
-from gan_lightning.results_page import claims_table
-from gan_lightning.tables import markdown_table
+from gan_lightning.cli import COMMANDS
+from gan_lightning.cli.main import cli
+from gan_lightning.config.experiments import experiment_names, read_yaml
+from gan_lightning.results.page import claims_table
+from gan_lightning.results.records import Results, read_all
+from gan_lightning.results.topics import TOPICS, Topic
+from gan_lightning.utils.tables import markdown_table
 
 CHECKOUT = Path(__file__).parents[2]
 TAKEN = re.compile(r'^\[(?P<words>[^\]]+)\]\((?P<path>\S+) "(?P<kind>\w+)"\)$', re.MULTILINE)

@@ -13,10 +13,10 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
-from gan_lightning.callbacks.cadence import Periodic
 from gan_lightning.callbacks.evaluation import Evaluation
+from gan_lightning.callbacks.periodic import Periodic
+from gan_lightning.core.module import BaseModule
 from gan_lightning.errors import UserError, storage_error, storage_fix
-from gan_lightning.learner import Learner
 
 __all__ = ["BEST", "AtomicCheckpointIO", "Checkpoints", "checkpoints"]
 
@@ -115,7 +115,7 @@ class Checkpoints(Periodic, Checkpoint):
         self.best: float | None = None
         self._evaluation = evaluation
 
-    def act(self, trainer: Trainer, learner: Learner) -> None:
+    def act(self, trainer: Trainer, learner: BaseModule) -> None:
         """Save, then delete what is older than the latest `keep`."""
         for logger in trainer.loggers:
             logger.save()  # what a resumed run does not say again
@@ -142,7 +142,7 @@ class Checkpoints(Periodic, Checkpoint):
         super().on_train_end(trainer, pl_module)
 
     def _save_if_best(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, Learner)
+        assert isinstance(pl_module, BaseModule)
         if self._evaluation is None or self._evaluation.measured != pl_module.updates:
             return
         measures = self._evaluation.measures
@@ -166,7 +166,7 @@ class Checkpoints(Periodic, Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Add the run's id; leave Lightning's loop counters out; its step becomes the update."""
-        assert isinstance(pl_module, Learner)
+        assert isinstance(pl_module, BaseModule)
         checkpoint.pop("loops", None)
         checkpoint["global_step"] = pl_module.updates
         checkpoint["run"] = self.run

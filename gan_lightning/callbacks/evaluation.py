@@ -7,9 +7,12 @@ from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 
-from gan_lightning.callbacks.cadence import Periodic
-from gan_lightning.callbacks.interruption import break_off_if_told
+from gan_lightning.callbacks.periodic import Periodic
+from gan_lightning.callbacks.signals import raise_if_stopping
+from gan_lightning.config.schema import EvaluationConfig
+from gan_lightning.core.module import BaseModule
 from gan_lightning.data import IndexedData
+from gan_lightning.distributed.sharding import Shard
 from gan_lightning.errors import warn
 from gan_lightning.evaluation import (
     Inception,
@@ -18,10 +21,7 @@ from gan_lightning.evaluation import (
     inception_network,
     looks_through_inception,
 )
-from gan_lightning.evaluation.trust import EstimateCheck
-from gan_lightning.learner import Learner
-from gan_lightning.schema import EvaluationConfig
-from gan_lightning.share import Share
+from gan_lightning.evaluation.rank_correlation import CriticCorrelation
 
 __all__ = ["Evaluation"]
 
@@ -39,13 +39,13 @@ class Evaluation(Periodic):
     """
 
     def __init__(self, data: IndexedData, what: EvaluationConfig) -> None:
-        super().__init__(what.every)
+        super().__init__(what.every_n_updates)
         self.data = data
         self.what = what
         self._inception: Inception | None = None
         self.measures: dict[str, float] = {}
         self.measured: int | None = None
-        self._estimates = EstimateCheck()
+        self._estimates = CriticCorrelation()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Find the Inception weights, on every process or on none, or say what to fetch."""
@@ -59,13 +59,13 @@ class Evaluation(Periodic):
         elif trainer.is_global_zero:
             warn(network if isinstance(network, str) else "another node lacks Inception's weights")
 
-    def act(self, trainer: Trainer, learner: Learner) -> None:
+    def act(self, trainer: Trainer, learner: BaseModule) -> None:
         """Measure, on every process its share, and log; stop between two chunks if told to."""
-        share = Share(
+        share = Shard(
             trainer.global_rank,
             trainer.world_size,
-            pause=partial(break_off_if_told, trainer),
-            pause_apart=partial(break_off_if_told, trainer, apart=True),
+            pause=partial(raise_if_stopping, trainer),
+            pause_apart=partial(raise_if_stopping, trainer, apart=True),
         )
         what = self.what
         self.measures = evaluate(

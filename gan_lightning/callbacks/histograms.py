@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 from pytorch_lightning import Trainer
 
-from gan_lightning.callbacks.drawing import Array, Drawn, rendered, show
+from gan_lightning.callbacks.figures import Array, ImageCallback, rendered, show
+from gan_lightning.core.module import BaseModule
 from gan_lightning.evaluation import discriminator_weights
 from gan_lightning.gans import GAN
-from gan_lightning.learner import Learner
 
 __all__ = ["WeightHistogram", "draw_histogram"]
 
 BINS = 101
 
 
-class WeightHistogram(Drawn):
+class WeightHistogram(ImageCallback):
     """Draws the histogram of the weights of the discriminator's matrices and convolutions.
 
     Args:
@@ -23,7 +23,7 @@ class WeightHistogram(Drawn):
         every: updates between two pictures.
     """
 
-    def act(self, trainer: Trainer, learner: Learner) -> None:
+    def act(self, trainer: Trainer, learner: BaseModule) -> None:
         """Draw the histogram."""
         if isinstance(learner, GAN) and trainer.is_global_zero:
             weights = discriminator_weights(learner).float().cpu().numpy()

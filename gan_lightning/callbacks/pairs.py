@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from pytorch_lightning import Trainer
 
-from gan_lightning.batch import Batch, Condition
-from gan_lightning.callbacks.drawing import Array, Drawn, show
-from gan_lightning.callbacks.pictures import tile
+from gan_lightning.callbacks.figures import Array, ImageCallback, show
+from gan_lightning.callbacks.sample_grids import tile
+from gan_lightning.core.module import BaseModule
+from gan_lightning.core.seeding import derived_seed
 from gan_lightning.gans import GAN, LabelledGAN
-from gan_lightning.learner import Learner
-from gan_lightning.randomness import derived_seed
+from gan_lightning.types import Batch, Condition
 
 __all__ = ["PairGrid", "TranslationGrid", "draw_pairs", "draw_translations"]
 
@@ -21,17 +21,17 @@ COLUMNS = 16
 TRANSLATIONS = 10
 
 
-class PairGrid(Drawn):
+class PairGrid(ImageCallback):
     """Draws what some fixed latents become in each domain, side by side."""
 
-    def act(self, trainer: Trainer, learner: Learner) -> None:
+    def act(self, trainer: Trainer, learner: BaseModule) -> None:
         """Draw the grid."""
         if isinstance(learner, LabelledGAN) and trainer.is_global_zero:
             picture = draw_pairs(learner, derived_seed(learner.seed, "pairs"))
             show(trainer, learner, self.folder, "pairs", picture)
 
 
-class TranslationGrid(Drawn):
+class TranslationGrid(ImageCallback):
     """Draws test sources, what they are translated into, and what they are of.
 
     Args:
@@ -44,7 +44,7 @@ class TranslationGrid(Drawn):
         super().__init__(folder, every)
         self.test = test
 
-    def act(self, trainer: Trainer, learner: Learner) -> None:
+    def act(self, trainer: Trainer, learner: BaseModule) -> None:
         """Draw the grid."""
         if isinstance(learner, GAN) and trainer.is_global_zero:
             picture = draw_translations(learner, self.test, derived_seed(learner.seed, "pairs"))

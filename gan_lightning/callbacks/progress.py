@@ -9,7 +9,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ProgressBar
 from tqdm import tqdm
 
-from gan_lightning.learner import Learner
+from gan_lightning.core.module import BaseModule
 
 __all__ = ["UpdatesBar"]
 
@@ -38,7 +38,7 @@ class UpdatesBar(ProgressBar):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the bar where the model stands."""
-        assert isinstance(pl_module, Learner)
+        assert isinstance(pl_module, BaseModule)
         self._bar = tqdm(
             total=self._updates,
             initial=pl_module.updates,
@@ -52,7 +52,7 @@ class UpdatesBar(ProgressBar):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move the bar on."""
-        assert isinstance(pl_module, Learner)
+        assert isinstance(pl_module, BaseModule)
         if self._bar is None:
             return
         if pl_module.losses is not self._shown:

@@ -10,8 +10,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from gan_lightning.callbacks.checkpoints import checkpoints
 from gan_lightning.callbacks.evaluation import Evaluation
+from gan_lightning.core.module import BaseModule, NonFiniteReport
 from gan_lightning.errors import Diverged, warn
-from gan_lightning.learner import Broken, Learner
 from gan_lightning.loggers import WandbRun
 
 __all__ = ["CollapseWatch", "FiniteWatch"]
@@ -47,8 +47,8 @@ class FiniteWatch(Callback):
         Raises:
             Diverged: there is one, on any process.
         """
-        assert isinstance(pl_module, Learner)
-        broken = pl_module.broken
+        assert isinstance(pl_module, BaseModule)
+        broken = pl_module.non_finite
         stop = broken is not None
         if trainer.world_size > 1:
             stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
@@ -63,21 +63,21 @@ class FiniteWatch(Callback):
         Raises:
             Diverged: there are some, which are the same on every process.
         """
-        assert isinstance(pl_module, Learner)
+        assert isinstance(pl_module, BaseModule)
         wrong = [
             name
             for name, value in pl_module.state_dict().items()
             if value.is_floating_point() and not value.isfinite().all()
         ]
         if wrong:
-            self._stop(trainer, pl_module, Broken(pl_module.updates, {}, tuple(wrong)))
+            self._stop(trainer, pl_module, NonFiniteReport(pl_module.updates, {}, tuple(wrong)))
 
-    def _stop(self, trainer: Trainer, learner: Learner, broken: Broken | None) -> None:
-        where = broken or Broken(learner.updates, {}, ())
+    def _stop(self, trainer: Trainer, learner: BaseModule, broken: NonFiniteReport | None) -> None:
+        where = broken or NonFiniteReport(learner.updates, {}, ())
         before = checkpoints(self._folder)
         last = f"the last good checkpoint is {before[-1]}" if before else "no checkpoint is there"
         said = (
-            f"update {where.update:,}: {where.in_words()}; {last}. Try a smaller learning rate, "
+            f"update {where.update:,}: {where.describe()}; {last}. Try a smaller learning rate, "
             f"trainer.precision=32-true, or model.regularisation.r1"
         )
         _alert(trainer, "training diverged", said, learner.updates)
@@ -96,9 +96,9 @@ class CollapseWatch(Callback):
         kinds: modes or classes of the data, or None where they have none.
     """
 
-    def __init__(self, evaluation: Evaluation, kinds: int | None) -> None:
+    def __init__(self, evaluation: Evaluation, num_modes: int | None) -> None:
         self._evaluation = evaluation
-        self._kinds = kinds
+        self._kinds = num_modes
         self._won_since: int | None = None
         self._seen: int | None = None
         self._told: set[str] = set()
@@ -107,16 +107,16 @@ class CollapseWatch(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Look at the latest losses, and at the latest measures."""
-        assert isinstance(pl_module, Learner)
+        assert isinstance(pl_module, BaseModule)
         self._watch_discriminator(trainer, pl_module)
         self._watch_generator(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the last measures."""
-        assert isinstance(pl_module, Learner)
+        assert isinstance(pl_module, BaseModule)
         self._watch_generator(trainer, pl_module)
 
-    def _watch_discriminator(self, trainer: Trainer, learner: Learner) -> None:
+    def _watch_discriminator(self, trainer: Trainer, learner: BaseModule) -> None:
         plays = learner.losses.get(OPPONENT, 0.0) != 0
         if not plays or learner.losses.get(WON, WON_BELOW) >= WON_BELOW:
             self._won_since = None
@@ -133,7 +133,7 @@ class CollapseWatch(Callback):
                 learner.updates,
             )
 
-    def _watch_generator(self, trainer: Trainer, learner: Learner) -> None:
+    def _watch_generator(self, trainer: Trainer, learner: BaseModule) -> None:
         if self._evaluation.measured in (None, self._seen):
             return
         losses = [value for name, value in learner.losses.items() if "/generator/" in name]
@@ -158,7 +158,7 @@ class CollapseWatch(Callback):
             _alert(trainer, what, said, update)
 
 
-def collapse(measures: Mapping[str, float], kinds: int | None) -> str:
+def collapse(measures: Mapping[str, float], num_modes: int | None) -> str:
     """Say how a generator has collapsed by what was measured, or nothing.
 
     Args:
@@ -170,8 +170,8 @@ def collapse(measures: Mapping[str, float], kinds: int | None) -> str:
         return f"{duplicates:.0%} of its samples are near-copies of others"
     covered = measures.get("modes/covered", measures.get("classes/covered"))
     on_modes = measures.get("modes/high_quality", 1.0) >= ON_MODES
-    if kinds is not None and covered is not None and on_modes and covered <= kinds / 2:
-        return f"its samples cover {covered:.0f} of {kinds:,} modes"
+    if num_modes is not None and covered is not None and on_modes and covered <= num_modes / 2:
+        return f"its samples cover {covered:.0f} of {num_modes:,} modes"
     return ""
 
 

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from gan_lightning.attacks import AttackConfig, perturbed
-from gan_lightning.batch import DataSpec
+from gan_lightning.classifiers.attacks import AttackConfig, perturbed
 from gan_lightning.classifiers.base import Classifier
+from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.networks.madry_net import MadryNet
-from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.types import DataSpec
 
 __all__ = ["AdversarialClassifier", "AdversarialClassifierConfig"]
 

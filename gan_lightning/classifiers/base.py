@@ -10,15 +10,15 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.learner import Learner
-from gan_lightning.optimization import build_optimizer
-from gan_lightning.randomness import derived_seed, seed_generators
+from gan_lightning.core.module import BaseModule
+from gan_lightning.core.optim import build_optimizer
+from gan_lightning.core.seeding import derived_seed, seed_generators
+from gan_lightning.types import Batch, DataSpec
 
 __all__ = ["Classifier"]
 
 
-class Classifier(Learner):
+class Classifier(BaseModule):
     """Digits to classes; an update is one optimizer step.
 
     Args:
@@ -57,7 +57,7 @@ class Classifier(Learner):
         rate: float = self.config.optimizer.learning_rate
         return rate
 
-    def network_to_ship(self) -> nn.Module:
+    def inference_network(self) -> nn.Module:
         """Return the network."""
         return self.network
 
@@ -83,9 +83,9 @@ class Classifier(Learner):
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate()
         terms = self.losses_of(batch.data, batch.labels)
-        self.descend(optimizer, terms)
+        self.backward_and_step(optimizer, terms)
         named = {f"loss/classifier/{name}": value for name, value in terms.items()}
-        self.finish_update(len(batch.data), named)
+        self.log_update(len(batch.data), named)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Build the optimizer."""

@@ -14,11 +14,11 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
-from gan_lightning.batch import DataSpec
+from gan_lightning.assets.loader import read_classifier
 from gan_lightning.classifiers.base import Classifier
-from gan_lightning.embedded import read_classifier
+from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.networks.digit_net import DigitNet
-from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.types import DataSpec
 
 __all__ = [
     "DigitClassifier",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gan_lightning.dashboard.drawn import drawn
+from gan_lightning.config.experiments import experiment_names, read_yaml
 from gan_lightning.dashboard.panels import Panel, all_panels, panel_of
+from gan_lightning.dashboard.wandb_panels import drawn
 from gan_lightning.errors import UserError
-from gan_lightning.experiment_files import experiment_names, read_yaml
-from gan_lightning.lecture import TOPICS, Topic
-from gan_lightning.results import Results, read_all, results_folder
-from gan_lightning.results_page import claims_table
+from gan_lightning.results.page import claims_table
+from gan_lightning.results.records import Results, read_all, results_folder
+from gan_lightning.results.topics import TOPICS, Topic
 
 if TYPE_CHECKING:
     import wandb

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from gan_lightning.config.wandb_mode import has_login
 from gan_lightning.errors import UserError
-from gan_lightning.wandb_login import has_login
 
 if TYPE_CHECKING:
     import wandb

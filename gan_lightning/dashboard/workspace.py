@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gan_lightning.dashboard.drawn import drawn
 from gan_lightning.dashboard.panels import SECTIONS
-from gan_lightning.run_folder import STEP
+from gan_lightning.dashboard.wandb_panels import drawn
+from gan_lightning.runs.directory import STEP
 
 if TYPE_CHECKING:
     import wandb

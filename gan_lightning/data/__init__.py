@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from gan_lightning.data.base import DataConfig, IndexedData
 from gan_lightning.data.dirac import Dirac
+from gan_lightning.data.image_datasets import LSUN, CelebA, PictureFolder, PicturePairs
+from gan_lightning.data.image_store import StoredImages, StoredRows
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitPairs, StackedMNIST
-from gan_lightning.data.pictures import LSUN, CelebA, PictureFolder, PicturePairs
-from gan_lightning.data.rounds import RoundStream, Rows, Schedule
-from gan_lightning.data.stored import StoredImages, StoredRows
-from gan_lightning.data.toys import Grid, Ring, SwissRoll
+from gan_lightning.data.round_loader import IndexableData, RoundLoader, Schedule
+from gan_lightning.data.toy2d import Grid, Ring, SwissRoll
 
 DATASETS: dict[str, type[IndexedData]] = {
     "mnist": MNIST,
@@ -35,12 +35,12 @@ __all__ = [
     "DigitPairs",
     "Dirac",
     "Grid",
+    "IndexableData",
     "IndexedData",
     "PictureFolder",
     "PicturePairs",
     "Ring",
-    "RoundStream",
-    "Rows",
+    "RoundLoader",
     "Schedule",
     "StackedMNIST",
     "StoredImages",

@@ -10,9 +10,9 @@ import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
-from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.data.rounds import RoundStream, Rows, Schedule
-from gan_lightning.randomness import derived_seed
+from gan_lightning.core.seeding import derived_seed
+from gan_lightning.data.round_loader import IndexableData, RoundLoader, Schedule
+from gan_lightning.types import Batch, DataSpec
 
 __all__ = ["DataConfig", "IndexedData"]
 
@@ -26,7 +26,7 @@ class DataConfig:
     # data whose class a model is told, evenly of each class; 0 tells it the class of every datum
     labelled: int = 0
     # seed of the choice of those; null for the run's
-    labelled_draw: int | None = None
+    labelled_seed: int | None = None
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
@@ -63,7 +63,7 @@ class IndexedData(LightningDataModule, ABC):
         self.schedule: Schedule | None = None
 
     @property
-    def kinds(self) -> int | None:
+    def num_modes(self) -> int | None:
         """Modes or classes that a generator should cover; None where there are none."""
         return self.spec.classes
 
@@ -78,25 +78,25 @@ class IndexedData(LightningDataModule, ABC):
         return False
 
     @property
-    def seen(self) -> DataSpec:
+    def model_spec(self) -> DataSpec:
         """What a model is told of the data: with few labelled ones, no class of the others."""
         if not self.config.labelled:
             return self.spec
         return replace(self.spec, classes=None, labelled_classes=self.spec.classes)
 
     @abstractmethod
-    def training_data(self) -> tuple[Rows, Tensor | None]:
+    def training_data(self) -> tuple[IndexableData, Tensor | None]:
         """Return all training data as held in memory, and its labels (M,) where it has any."""
 
     @abstractmethod
     def test_data(self) -> Batch:
         """Return real data that no model is trained on, as the networks see it."""
 
-    def source_data(self) -> Rows | None:
+    def source_data(self) -> IndexableData | None:
         """Return what each training datum is the translation of, or None."""
         return None
 
-    def labelled_data(self) -> tuple[Rows, Tensor] | None:
+    def labelled_data(self) -> tuple[IndexableData, Tensor] | None:
         """Return the few labelled training data and their classes, or None where all are labelled.
 
         Raises:
@@ -109,17 +109,17 @@ class IndexedData(LightningDataModule, ABC):
             raise ValueError(
                 f"labelled is {self.config.labelled}, and these data have no classes; set it to 0"
             )
-        rows = evenly_chosen(labels, self.config.labelled, self._draw_of_labels)
+        rows = stratified_subset(labels, self.config.labelled, self._draw_of_labels)
         return data[rows], labels[rows]
 
     @property
     def _draw_of_labels(self) -> int:
-        given = self.config.labelled_draw
+        given = self.config.labelled_seed
         if given is not None:
             return given
         return 0 if self.schedule is None else self.schedule.seed
 
-    def train_dataloader(self) -> RoundStream:
+    def train_dataloader(self) -> RoundLoader:
         """Return the rounds that the model has not played yet.
 
         Raises:
@@ -132,9 +132,9 @@ class IndexedData(LightningDataModule, ABC):
         learner = None if trainer is None else trainer.lightning_module
         data, labels = self.training_data()
         labelled = self.labelled_data()
-        return RoundStream(
+        return RoundLoader(
             data,
-            labels if self.seen.classes is not None else None,
+            labels if self.model_spec.classes is not None else None,
             source=self.source_data(),
             labelled=labelled,
             mirrors=self.mirrors,
@@ -149,20 +149,20 @@ class IndexedData(LightningDataModule, ABC):
         """Scale a batch of images to [-1, 1], and mirror what is to be mirrored, on the device."""
         source, beside = batch.source, batch.labelled
         if source is not None:
-            source = as_networks_see(mirrored(source, batch.mirrored))
+            source = to_float_nchw(mirrored(source, batch.mirrored))
         if beside is not None:
-            beside = Batch(as_networks_see(beside.data), beside.labels)
-        data = as_networks_see(mirrored(batch.data, batch.mirrored))
+            beside = Batch(to_float_nchw(beside.data), beside.labels)
+        data = to_float_nchw(mirrored(batch.data, batch.mirrored))
         return Batch(data, batch.labels, source, beside)
 
 
-def as_held(images: Tensor) -> Tensor:
+def to_uint8_nhwc(images: Tensor) -> Tensor:
     """Turn floats (N, C, H, W) in [-1, 1] into uint8 images (N, H, W, C), as data are held."""
     scaled = images.detach().float().add(1).mul(127.5).round().clamp(0, 255)
     return scaled.to(torch.uint8).movedim(1, -1)
 
 
-def evenly_chosen(labels: Tensor, count: int, draw: int) -> Tensor:
+def stratified_subset(labels: Tensor, count: int, draw: int) -> Tensor:
     """Choose data at random, as many of each class.
 
     Args:
@@ -199,7 +199,7 @@ def mirrored(images: Tensor, which: Tensor | None) -> Tensor:
     return torch.cat([flat, flat.flip(2)]).index_select(0, rows).view_as(images)
 
 
-def as_networks_see(data: Tensor) -> Tensor:
+def to_float_nchw(data: Tensor) -> Tensor:
     """Turn uint8 images (..., H, W, C) into floats (..., C, H, W) in [-1, 1], without a copy more.
 
     Points pass unchanged.

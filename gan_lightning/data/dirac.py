@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gan_lightning.batch import Batch, DataSpec
 from gan_lightning.data.base import DataConfig, IndexedData
+from gan_lightning.types import Batch, DataSpec
 
 __all__ = ["Dirac", "DiracConfig"]
 

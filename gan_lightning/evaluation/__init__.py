@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from gan_lightning.evaluation.choosing import judges_for, looks_through_inception, measurable
-from gan_lightning.evaluation.digits import DigitJudge, StackedDigitJudge
+from gan_lightning.evaluation.base import SampleEvaluator
+from gan_lightning.evaluation.digits import DigitEvaluator, StackedDigitEvaluator
+from gan_lightning.evaluation.discriminator import discriminator_weights
+from gan_lightning.evaluation.evaluate import evaluate
 from gan_lightning.evaluation.inception import (
     RESIZERS,
     Inception,
     InceptionNetwork,
     inception_network,
 )
-from gan_lightning.evaluation.inception_judge import InceptionJudge, RealImages
-from gan_lightning.evaluation.judges import SampleJudge
-from gan_lightning.evaluation.models import evaluate
-from gan_lightning.evaluation.players import discriminator_weights
-from gan_lightning.evaluation.points import ModeJudge, TransportJudge
-from gan_lightning.evaluation.translated import PairJudge, TargetJudge, TranslationJudge
+from gan_lightning.evaluation.pictures import InceptionEvaluator, RealImages
+from gan_lightning.evaluation.points import ModeEvaluator, TransportEvaluator
+from gan_lightning.evaluation.registry import evaluators_for, looks_through_inception, measurable
+from gan_lightning.evaluation.translation import (
+    PairEvaluator,
+    TargetEvaluator,
+    TranslationEvaluator,
+)
 
 __all__ = [
     "RESIZERS",
-    "DigitJudge",
+    "DigitEvaluator",
     "Inception",
-    "InceptionJudge",
+    "InceptionEvaluator",
     "InceptionNetwork",
-    "ModeJudge",
-    "PairJudge",
+    "ModeEvaluator",
+    "PairEvaluator",
     "RealImages",
-    "SampleJudge",
-    "StackedDigitJudge",
-    "TargetJudge",
-    "TranslationJudge",
-    "TransportJudge",
+    "SampleEvaluator",
+    "StackedDigitEvaluator",
+    "TargetEvaluator",
+    "TranslationEvaluator",
+    "TransportEvaluator",
     "discriminator_weights",
     "evaluate",
+    "evaluators_for",
     "inception_network",
-    "judges_for",
     "looks_through_inception",
     "measurable",
 ]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from gan_lightning.batch import Sample
 from gan_lightning.data import MNIST, IndexedData
-from gan_lightning.evaluation.chunks import tested
-from gan_lightning.evaluation.judges import floats
+from gan_lightning.distributed.sharding import Shard
+from gan_lightning.evaluation.base import floats
+from gan_lightning.evaluation.batching import tested
 from gan_lightning.gans import InfoGAN
 from gan_lightning.metrics import CodeAccuracy, CodeCorrelation, MutualInformationBound
-from gan_lightning.share import Share
+from gan_lightning.types import Sample
 
-__all__ = ["CodeJudge"]
+__all__ = ["CodeEvaluator"]
 
 
-class CodeJudge:
+class CodeEvaluator:
     """Measures how much of each code Q reads from generated data, and what the codes stand for.
 
     Args:
@@ -45,14 +45,14 @@ class CodeJudge:
                 groups = codes.categorical[:, 0]
             self._strokes.update(codes.continuous, groups, sample.data)
 
-    def compute(self, share: Share) -> dict[str, float]:
+    def compute(self, share: Shard) -> dict[str, float]:
         """Return the bounds in nats, the accuracies on test data, and the correlations."""
         bounds = [bound.compute().item() for bound in self._information]
         found = {_name("mutual_information", i, len(bounds)): b for i, b in enumerate(bounds)}
         found |= self._accuracies(share)
         return {**found, **(floats(self._strokes) if self._strokes else {})}
 
-    def _accuracies(self, share: Share) -> dict[str, float]:
+    def _accuracies(self, share: Shard) -> dict[str, float]:
         sizes, classes = self._gan.config.categorical_codes, self._data.spec.classes
         if classes is None or not sizes:
             return {}

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from gan_lightning.classifiers.digits import digit_network_fingerprint, shipped_digit_network
 from gan_lightning.data import MNIST
-from gan_lightning.data.base import as_networks_see
-from gan_lightning.evaluation.judges import CHUNK, SampleJudge, floats
+from gan_lightning.data.base import to_float_nchw
+from gan_lightning.distributed.sharding import WHOLE, Shard
+from gan_lightning.evaluation.base import CHUNK, SampleEvaluator, floats
 from gan_lightning.metrics import (
-    AskedClassAccuracy,
+    ClassConditionalAccuracy,
     ClassCoverage,
     FeatureStatistics,
     FrechetDistance,
@@ -24,9 +25,8 @@ from gan_lightning.metrics import (
     cached_statistics,
 )
 from gan_lightning.networks.digit_net import StackedDigitNet
-from gan_lightning.share import WHOLE, Share
 
-__all__ = ["DigitJudge", "PixelJudge", "StackedDigitJudge"]
+__all__ = ["DigitEvaluator", "PixelEvaluator", "StackedDigitEvaluator"]
 
 PIXEL_SAMPLES = 10_000
 """Generated digits that stand for a model in pixels, as in the papers."""
@@ -38,14 +38,14 @@ ALIKE = 2_000
 """Generated digits among which pairs of a class are compared, and as many real ones."""
 
 
-class DigitJudge(SampleJudge):
+class DigitEvaluator(SampleEvaluator):
     """Measures digits in the features of the shipped classifier, against the test set."""
 
     def __init__(
         self,
         data: MNIST,
         device: torch.device,
-        share: Share = WHOLE,
+        share: Shard = WHOLE,
         asks: bool = False,
         compares: bool = False,
     ) -> None:
@@ -61,7 +61,7 @@ class DigitJudge(SampleJudge):
         )
         self._coverage = ClassCoverage(self._network.head, self._network.classes).to(device)
         self._scores = InceptionScore(self._network.classes).to(device)
-        self._asked = AskedClassAccuracy().to(device) if asks else None
+        self._asked = ClassConditionalAccuracy().to(device) if asks else None
         self._similarity = deepcopy(_similarity(data)).to(device) if compares else None
 
     @torch.no_grad()
@@ -99,12 +99,12 @@ class DigitJudge(SampleJudge):
         parts = images.float().split(AT_ONCE)
         return torch.cat([self._network.features(part) for part in parts])
 
-    def _reference(self, data: MNIST, device: torch.device, share: Share) -> FeatureStatistics:
+    def _reference(self, data: MNIST, device: torch.device, share: Shard) -> FeatureStatistics:
         chunks = share.apart().of(data.test_data().data.to(device).split(CHUNK))
         return FeatureStatistics.from_features(torch.cat([self._features(c) for c in chunks]))
 
 
-class PixelJudge(SampleJudge):
+class PixelEvaluator(SampleEvaluator):
     """Measures digits in their 784 pixels in [0, 1], as the early papers do; takes half a minute.
 
     The Parzen window's width is chosen on the last 10,000 training digits. Where classes were asked
@@ -117,7 +117,7 @@ class PixelJudge(SampleJudge):
         assert test.labels is not None
         held_out, first = slice(-PIXEL_SAMPLES, None), slice(PIXEL_SAMPLES)
         pixels = _pixels(test.data)
-        validation, real = (_pixels(as_networks_see(images[part])) for part in (held_out, first))
+        validation, real = (_pixels(to_float_nchw(images[part])) for part in (held_out, first))
         self._likelihood = ParzenLikelihood(validation, pixels, PIXEL_SAMPLES).to(device)
         neighbours = NearestNeighbourError(real, labels[first], pixels, test.labels)
         self._neighbours = neighbours.to(device)
@@ -142,7 +142,7 @@ def _pixels(images: Tensor) -> Tensor:
     return images[..., inner, inner].detach().float().add(1).div(2).flatten(1)
 
 
-class StackedDigitJudge(SampleJudge):
+class StackedDigitEvaluator(SampleEvaluator):
     """Counts the thousand classes of stacked digits; each channel is read by the classifier.
 
     The divergence is from the uniform distribution, as PacGAN's published code computes it. VEEGAN

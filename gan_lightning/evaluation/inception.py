@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from gan_lightning.errors import UserError, check_word
-from gan_lightning.randomness import isolated_randomness
+from gan_lightning.core.seeding import isolated_randomness
+from gan_lightning.errors import UserError, check_choice
 
 __all__ = ["RESIZERS", "Inception", "InceptionNetwork", "inception_network"]
 
@@ -108,7 +108,7 @@ class InceptionNetwork:
         Raises:
             ValueError: images are of another shape or type, or there is no such resizer.
         """
-        check_word("resizer", resizer, RESIZERS)
+        check_choice("resizer", resizer, RESIZERS)
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[-1] != 3:
             raise ValueError(
                 f"images are {images.dtype} of shape {tuple(images.shape)}; they must be uint8 "

@@ -5,17 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gan_lightning.data.toys import GaussianMixture, Points
-from gan_lightning.evaluation.judges import SampleJudge, floats
-from gan_lightning.metrics import AskedClassAccuracy, ExactWasserstein, ModeCoverage
+from gan_lightning.data.toy2d import GaussianMixture, Points
+from gan_lightning.evaluation.base import SampleEvaluator, floats
+from gan_lightning.metrics import ClassConditionalAccuracy, ExactWasserstein, ModeCoverage
 
-__all__ = ["ModeJudge", "TransportJudge"]
+__all__ = ["ModeEvaluator", "TransportEvaluator"]
 
 TRANSPORT_POINTS = 2000
 """Of each side in an exact transport: about half a second on a processor core (measured)."""
 
 
-class TransportJudge(SampleJudge):
+class TransportEvaluator(SampleEvaluator):
     """Measures how far the first 2,000 points lie from as many real ones."""
 
     def __init__(self, data: Points, device: torch.device) -> None:
@@ -32,13 +32,13 @@ class TransportJudge(SampleJudge):
         return {"wasserstein/exact": distance.item()}
 
 
-class ModeJudge(SampleJudge):
+class ModeEvaluator(SampleEvaluator):
     """Counts the modes of a Gaussian mixture that points cover, and measures their transport."""
 
     def __init__(self, data: GaussianMixture, device: torch.device, asks: bool = False) -> None:
         self._coverage = ModeCoverage(data.centres, data.standard_deviation).to(device)
-        self._transport = TransportJudge(data, device)
-        self._asked = AskedClassAccuracy().to(device) if asks else None
+        self._transport = TransportEvaluator(data, device)
+        self._asked = ClassConditionalAccuracy().to(device) if asks else None
 
     def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
         """Take in points (N, 2)."""

@@ -11,15 +11,15 @@ from typing import Any
 
 import yaml
 
-from gan_lightning.claims import bound_in_short, judge
-from gan_lightning.config import to_yaml
+from gan_lightning.config.load import to_yaml
+from gan_lightning.config.schema import RunConfig
 from gan_lightning.export.formats import Format
 from gan_lightning.export.function import GeneratorFunction
 from gan_lightning.export.licences import DataCard
-from gan_lightning.machine import machine_in_words
-from gan_lightning.run_folder import RunFolder
-from gan_lightning.schema import RunConfig
-from gan_lightning.tables import markdown_table
+from gan_lightning.results.claims import bound_in_short, judge
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.utils.hardware import machine_in_words
+from gan_lightning.utils.tables import markdown_table
 
 __all__ = ["Exported", "model_card"]
 
@@ -160,8 +160,8 @@ def _claimed(made: Exported, measures: Mapping[str, float]) -> str:
     for claim in made.config.claims:
         value = measures.get(claim.metric, math.nan)
         other = f"compared by `gan-lightning verify` with {claim.above or claim.below}"
-        said = "not measured" if math.isnan(value) else judge(claim, [value], other).said
-        words = claim.says.strip() or claim.metric
+        said = "not measured" if math.isnan(value) else judge(claim, [value], other).text
+        words = claim.statement.strip() or claim.metric
         source = f" ({claim.source.strip()})" if claim.source.strip() else ""
         here = "-" if math.isnan(value) else f"{value:.4g}"
         rows.append(

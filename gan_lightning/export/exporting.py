@@ -10,7 +10,7 @@ from shutil import rmtree
 import torch
 from PIL import Image
 
-from gan_lightning.callbacks.pictures import draw_scatter, tile
+from gan_lightning.callbacks.sample_grids import draw_scatter, tile
 from gan_lightning.data import IndexedData
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.export.card import Exported, model_card
@@ -18,8 +18,8 @@ from gan_lightning.export.formats import FORMATS, Format, rebuilding
 from gan_lightning.export.function import GeneratorFunction
 from gan_lightning.export.licences import data_card
 from gan_lightning.gans import GAN
-from gan_lightning.restore import load_learner
-from gan_lightning.run_folder import RunFolder
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.training.restore import load_learner
 
 __all__ = ["TOLERANCE", "export_run"]
 

@@ -14,14 +14,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from gan_lightning.batch import DataSpec
-from gan_lightning.config import load_config
+from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import RunConfig, as_plain
 from gan_lightning.errors import UserError
 from gan_lightning.export.function import GeneratorFunction
-from gan_lightning.extras import require
 from gan_lightning.gans import GANS
 from gan_lightning.networks import NETWORKS
-from gan_lightning.schema import RunConfig, as_plain
+from gan_lightning.types import DataSpec
+from gan_lightning.utils.optional import require
 
 __all__ = ["FORMATS", "Format", "load_generator"]
 

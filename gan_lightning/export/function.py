@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.batch import Condition
+from gan_lightning.core.seeding import isolated_randomness
 from gan_lightning.gans import GAN, InfoGAN
 from gan_lightning.networks.pix2pix import DropoutNoise
-from gan_lightning.randomness import isolated_randomness
+from gan_lightning.types import Condition
 
 __all__ = ["GeneratorFunction"]
 
@@ -31,8 +31,8 @@ class GeneratorFunction(nn.Module):
     def __init__(self, gan: GAN) -> None:
         super().__init__()
         self.is_image = gan.data.is_image
-        self.generator = gan.network_to_ship().to(memory_format=torch.contiguous_format)
-        gan.generator, gan.averaged = self.generator, None
+        self.generator = gan.inference_network().to(memory_format=torch.contiguous_format)
+        gan.generator, gan.ema = self.generator, None
         if gan.data.source_shape is not None:
             gan.examples = torch.zeros(1, *gan.data.source_shape)
         gan.eval().requires_grad_(False)

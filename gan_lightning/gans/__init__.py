@@ -8,11 +8,11 @@ from gan_lightning.gans.cgan import ConditionalGAN
 from gan_lightning.gans.cogan import CoupledGAN
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.ebgan import EBGAN
-from gan_lightning.gans.gan import StandardGAN
 from gan_lightning.gans.infogan import InfoGAN
-from gan_lightning.gans.labels import LabelledGAN
+from gan_lightning.gans.labelled import LabelledGAN
 from gan_lightning.gans.pix2pix import Pix2Pix
 from gan_lightning.gans.semi_supervised import SemiSupervisedGAN
+from gan_lightning.gans.standard import StandardGAN
 from gan_lightning.gans.unrolled import UnrolledGAN
 from gan_lightning.gans.wgan import WGAN
 from gan_lightning.gans.wgan_gp import WGANGP

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from gan_lightning.batch import Batch, Condition, Sample
-from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
 from gan_lightning.gans.base import LossTerms
-from gan_lightning.gans.labels import LabelledGAN
-from gan_lightning.gans.players import refuse_packs
+from gan_lightning.gans.labelled import LabelledGAN
+from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.parameters import refuse_packs
 from gan_lightning.networks import NetworkFamily
+from gan_lightning.types import Batch, Condition, Sample
 
 __all__ = ["AuxiliaryClassifierGAN", "AuxiliaryClassifierGANConfig"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from gan_lightning.collective import positions
+from gan_lightning.distributed.collectives import shared_uniform
 
 __all__ = ["AUGMENTATIONS", "affine", "augmented"]
 
@@ -111,5 +111,5 @@ AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 def _uniform(images: Tensor, low: float, high: float) -> Tensor:
     """Draw a number for each image, (N, 1, 1, 1), the same however many processes share them."""
-    numbers = positions(len(images), images.device).to(images.dtype).view(-1, 1, 1, 1)
+    numbers = shared_uniform(len(images), images.device).to(images.dtype).view(-1, 1, 1, 1)
     return low + (high - low) * numbers

@@ -12,17 +12,17 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from gan_lightning.batch import Batch, Condition, DataSpec, Sample
-from gan_lightning.collective import update_of_all
-from gan_lightning.gans.averaging import RunningAverage, grown
+from gan_lightning.core.module import BaseModule, evaluation_mode
+from gan_lightning.core.optim import build_optimizer, optimizer_parameters
+from gan_lightning.core.seeding import derived_seed, isolated_randomness
+from gan_lightning.distributed.collectives import synchronized_rng
 from gan_lightning.gans.config import GANConfig
-from gan_lightning.gans.players import frozen, parameters
-from gan_lightning.gans.regularisation import disturbed, penalties
-from gan_lightning.gans.unrolling import Weights, unroll
-from gan_lightning.learner import Learner, evaluation_mode
+from gan_lightning.gans.differentiable_optim import Weights, unroll
+from gan_lightning.gans.ema import RunningAverage, ema_decay_schedule
+from gan_lightning.gans.parameters import frozen, parameters
+from gan_lightning.gans.regularisation import augment_and_add_noise, penalties
 from gan_lightning.networks import NetworkFamily
-from gan_lightning.optimization import build_optimizer, moved_by
-from gan_lightning.randomness import derived_seed, isolated_randomness
+from gan_lightning.types import Batch, Condition, DataSpec, Sample
 
 __all__ = ["GAN", "LossTerms"]
 
@@ -30,7 +30,7 @@ LossTerms = Mapping[str, Tensor]
 """Weighted, named parts of one player's loss: scalars that the base sums."""
 
 
-class GAN(Learner):
+class GAN(BaseModule):
     """Two players, stepped in turn by manual optimisation.
 
     A Lightning batch holds rounds of the game, data of shape (rounds, minibatches, N, *shape). In
@@ -58,9 +58,9 @@ class GAN(Learner):
     """
 
     Config: ClassVar[type[Any]] = GANConfig
-    watches_weights: ClassVar[bool] = False
+    log_weight_histogram: ClassVar[bool] = False
     """Whether a run draws the histogram of the discriminator's weights."""
-    learns_from_labelled: ClassVar[bool] = False
+    supports_partial_labels: ClassVar[bool] = False
     """Whether it makes use of few labelled data beside the others."""
     generator: nn.Module
     discriminator: nn.Module
@@ -70,7 +70,7 @@ class GAN(Learner):
     ) -> None:
         super().__init__(data, seed)
         config.validate()
-        if data.labelled_classes is not None and not self.learns_from_labelled:
+        if data.labelled_classes is not None and not self.supports_partial_labels:
             raise ValueError(
                 "this GAN learns nothing from a few labelled data; set data.labelled to 0"
             )
@@ -78,7 +78,8 @@ class GAN(Learner):
             raise ValueError("augmentation is of images, and these data are points; leave it out")
         self.config = config
         self.build(networks)
-        self.averaged = self._running_average()
+        self.ema = self._build_ema()
+        self.register_load_state_dict_pre_hook(_rename_old_keys)  # type: ignore[no-untyped-call]
 
     def build(self, networks: NetworkFamily[Any]) -> None:
         """Make the players: here a generator of noise, and a discriminator with one score."""
@@ -128,9 +129,9 @@ class GAN(Learner):
         return {}
 
     @final
-    def as_seen(self, real: Batch, fake: Sample) -> tuple[Batch, Sample]:
+    def preprocess_for_discriminator(self, real: Batch, fake: Sample) -> tuple[Batch, Sample]:
         """Augment what the discriminator is to be given, and add this update's instance noise."""
-        data = disturbed(self.config.regularisation, self.updates, real.data, fake.data)
+        data = augment_and_add_noise(self.config.regularisation, self.updates, real.data, fake.data)
         if data[0] is real.data and data[1] is fake.data:
             return real, fake
         return real._replace(data=data[0]), replace(fake, data=data[1])
@@ -146,7 +147,7 @@ class GAN(Learner):
         )
         return {**self.discriminator_loss(real, fake), **regularisers}
 
-    def discriminator_after(self, steps: int, loss_of: Callable[[Weights], Tensor]) -> Weights:
+    def unrolled_weights(self, steps: int, loss_of: Callable[[Weights], Tensor]) -> Weights:
         """Return the weights of `self.discriminator` after more of its optimizer's steps.
 
         Args:
@@ -174,7 +175,7 @@ class GAN(Learner):
             latent = torch.rand(size, generator=rng, device=self.device).mul_(2).sub_(1)
         return Condition(latent=latent)
 
-    def condition_beside(self, real: Batch, rng: torch.Generator) -> Condition:
+    def training_condition(self, real: Batch, rng: torch.Generator) -> Condition:
         """Choose what to generate from beside a minibatch of this process in training.
 
         Here its part of what the prior draws for the global minibatch.
@@ -191,7 +192,7 @@ class GAN(Learner):
         data: Tensor = self.generator(condition.latent)
         return data
 
-    def draw(self, count: int, condition: Condition | None = None) -> Sample:
+    def generate_from_prior(self, count: int, condition: Condition | None = None) -> Sample:
         """Generate data from the prior, with what `condition` fixes held fixed.
 
         Returns:
@@ -207,8 +208,8 @@ class GAN(Learner):
 
         Leaves random states, modes and weights as they were. The same seed gives the same data.
         """
-        with isolated_randomness(seed), self._averaged_generator(), evaluation_mode(self):
-            return self.draw(count, condition)
+        with isolated_randomness(seed), self._ema_generator(), evaluation_mode(self):
+            return self.generate_from_prior(count, condition)
 
     @final
     def training_step(self, batch: Batch, batch_idx: int) -> None:
@@ -216,27 +217,27 @@ class GAN(Learner):
         torch.set_autocast_cache_enabled(True)  # Lightning turns it off; a step clears it
         rank, world_size = self.global_rank, self.trainer.world_size
         for game_round in batch.unbind():
-            with update_of_all(self.seed, self.updates, rank, world_size, self.device):
-                self._play(game_round.unbind())
+            with synchronized_rng(self.seed, self.updates, rank, world_size, self.device):
+                self._train_round(game_round.unbind())
 
-    def _play(self, minibatches: list[Batch]) -> None:
+    def _train_round(self, minibatches: list[Batch]) -> None:
         rng = torch.Generator(self.device)
         rng.manual_seed(derived_seed(self.seed, "prior", self.updates))
         discriminator, generator = self._optimizers()
         for real in minibatches[:-1]:
             with torch.no_grad():
-                fake = self._draw_share(real, rng)
-            self._discriminator_step(discriminator, *self.as_seen(real, fake))
+                fake = self._generate_local_batch(real, rng)
+            self._discriminator_step(discriminator, *self.preprocess_for_discriminator(real, fake))
         real = minibatches[-1]
-        real, fake = self.as_seen(real, self._draw_share(real, rng))
+        real, fake = self.preprocess_for_discriminator(real, self._generate_local_batch(real, rng))
         discriminator_terms = self._discriminator_step(discriminator, real, fake.detach())
-        with frozen(moved_by(discriminator.optimizer)):
+        with frozen(optimizer_parameters(discriminator.optimizer)):
             generator_terms = self.generator_loss(real, fake)
             self._step(generator, generator_terms)
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.generator)
+        if self.ema is not None:
+            self.ema.update_parameters(self.generator)
         terms = {"discriminator": discriminator_terms, "generator": generator_terms}
-        self.finish_update(
+        self.log_update(
             images=len(minibatches) * len(real.data),
             terms={
                 f"loss/{player}/{name}": value
@@ -245,9 +246,9 @@ class GAN(Learner):
             },
         )
 
-    def _draw_share(self, real: Batch, rng: torch.Generator) -> Sample:
+    def _generate_local_batch(self, real: Batch, rng: torch.Generator) -> Sample:
         """Draw this process's part of the global minibatch."""
-        condition = self.condition_beside(real, rng)
+        condition = self.training_condition(real, rng)
         return Sample(self.generate(condition), condition)
 
     def _discriminator_step(
@@ -259,7 +260,7 @@ class GAN(Learner):
         return terms
 
     def _step(self, optimizer: LightningOptimizer, terms: LossTerms) -> None:
-        self.descend(optimizer, terms)
+        self.backward_and_step(optimizer, terms)
         torch.clear_autocast_cache()  # of the weights as they were before the step
 
     def _optimizers(self) -> tuple[LightningOptimizer, LightningOptimizer]:
@@ -279,9 +280,9 @@ class GAN(Learner):
             build_optimizer(generator, config.generator_optimizer),
         ]
 
-    def network_to_ship(self) -> nn.Module:
+    def inference_network(self) -> nn.Module:
         """Return the generator, its running average where there is one."""
-        with self._averaged_generator():
+        with self._ema_generator():
             return self.generator
 
     def networks_in_training(self) -> list[nn.Module]:
@@ -289,18 +290,24 @@ class GAN(Learner):
         players = {**self.discriminator_players(), **self.generator_players()}
         return list(dict.fromkeys(players.values()))
 
-    def _running_average(self) -> RunningAverage | None:
+    def _build_ema(self) -> RunningAverage | None:
         decay = self.config.ema_decay
         if decay is None:
             return None
-        return RunningAverage(self.generator, lambda: grown(decay, self.updates))
+        return RunningAverage(self.generator, lambda: ema_decay_schedule(decay, self.updates))
 
     @contextmanager
-    def _averaged_generator(self) -> Iterator[None]:
+    def _ema_generator(self) -> Iterator[None]:
         playing = self.generator
-        if self.averaged is not None and self.updates > 0:
-            self.generator = self.averaged.module
+        if self.ema is not None and self.updates > 0:
+            self.generator = self.ema.module
         try:
             yield
         finally:
             self.generator = playing
+
+
+def _rename_old_keys(gan: GAN, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Load a checkpoint of an earlier version, in which the attribute `ema` was `averaged`."""
+    for name in [name for name in state if name.startswith(f"{prefix}averaged.")]:
+        state[name.replace("averaged.", "ema.", 1)] = state.pop(name)

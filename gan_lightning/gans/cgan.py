@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gan_lightning.batch import Batch, Condition, Sample
-from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
 from gan_lightning.gans.base import LossTerms
-from gan_lightning.gans.labels import LabelledGAN
+from gan_lightning.gans.labelled import LabelledGAN
+from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
 from gan_lightning.networks import NetworkFamily
+from gan_lightning.types import Batch, Condition, Sample
 
 __all__ = ["ConditionalGAN", "ConditionalGANConfig"]
 
@@ -56,7 +56,7 @@ class ConditionalGAN(LabelledGAN):
         Raises:
             ValueError: there are no labels.
         """
-        logits: Tensor = self.score(self.encoder(data, self.told(given)))
+        logits: Tensor = self.score(self.encoder(data, self.require_labels(given)))
         return logits
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:

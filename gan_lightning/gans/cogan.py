@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gan_lightning.batch import Batch, Condition, Sample
-from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
+from gan_lightning.core.module import evaluation_mode
+from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.gans.base import LossTerms
-from gan_lightning.gans.labels import LabelledGAN
-from gan_lightning.learner import evaluation_mode
+from gan_lightning.gans.labelled import LabelledGAN
+from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.networks.coupled import SharedFirst, SharedLast
-from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.types import Batch, Condition, Sample
 
 __all__ = ["CoupledGAN", "CoupledGANConfig"]
 
@@ -56,7 +56,7 @@ class CoupledGAN(LabelledGAN):
     """
 
     Config: ClassVar[type[Any]] = CoupledGANConfig
-    learns_from_labelled: ClassVar[bool] = True
+    supports_partial_labels: ClassVar[bool] = True
     config: CoupledGANConfig
 
     def build(self, networks: NetworkFamily[Any]) -> None:
@@ -92,7 +92,7 @@ class CoupledGAN(LabelledGAN):
         Raises:
             ValueError: there are no labels.
         """
-        logits: Tensor = self.score(self.encoder(data, self.told(given)))
+        logits: Tensor = self.score(self.encoder(data, self.require_labels(given)))
         return logits
 
     @torch.no_grad()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gan_lightning.errors import check_word
+from gan_lightning.core.optim import OptimizerConfig
+from gan_lightning.errors import check_choice
 from gan_lightning.gans.regularisation import RegularisationConfig
-from gan_lightning.optimization import OptimizerConfig
 
 __all__ = ["GANConfig"]
 
@@ -32,7 +32,7 @@ class GANConfig:
         """Raise a ValueError that names the first value out of range."""
         if self.latent_size < 1:
             raise ValueError(f"latent_size is {self.latent_size}; it must be at least 1")
-        check_word("latent_prior", self.latent_prior, ("uniform", "normal"))
+        check_choice("latent_prior", self.latent_prior, ("uniform", "normal"))
         if self.discriminator_steps < 1:
             raise ValueError(
                 f"discriminator_steps is {self.discriminator_steps}; it must be at least 1"

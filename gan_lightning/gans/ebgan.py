@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from gan_lightning.batch import Batch, Condition, Sample
-from gan_lightning.collective import gathered
+from gan_lightning.core.optim import OptimizerConfig
+from gan_lightning.distributed.collectives import all_gather
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
-from gan_lightning.gans.players import refuse_packs
+from gan_lightning.gans.parameters import refuse_packs
 from gan_lightning.losses import margin_discriminator, pulling_away
 from gan_lightning.networks import NetworkFamily
-from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.types import Batch, Condition, Sample
 
 __all__ = ["EBGAN", "EBGANConfig"]
 
@@ -102,6 +102,6 @@ class EBGAN(GAN):
         code = self.encoder(fake.data)
         terms = {"energy": self.energy(fake.data, code).mean()}
         if self.config.pulling_away_weight:
-            away = pulling_away(gathered(code))
+            away = pulling_away(all_gather(code))
             terms["pulling_away"] = self.config.pulling_away_weight * away
         return terms

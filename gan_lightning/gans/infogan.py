@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from gan_lightning import losses
-from gan_lightning.batch import Batch, Condition, Sample
-from gan_lightning.collective import gathered
-from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
+from gan_lightning.core.module import evaluation_mode
+from gan_lightning.core.optim import OptimizerConfig
+from gan_lightning.distributed.collectives import all_gather
 from gan_lightning.gans.augmentation import affine
 from gan_lightning.gans.base import GAN, LossTerms
-from gan_lightning.gans.players import refuse_packs
-from gan_lightning.learner import evaluation_mode
+from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.parameters import refuse_packs
 from gan_lightning.networks import NetworkFamily
-from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.types import Batch, Condition, Sample
 
 __all__ = ["InfoGAN", "InfoGANConfig", "Recognition"]
 
@@ -215,7 +215,7 @@ class InfoGAN(GAN):
             changed: the same images changed, (N, *shape).
         """
         sides = self.recognition(features), self.recognition(self.encoder(changed))
-        kept, after = (self._split(gathered(side)).categorical for side in sides)
+        kept, after = (self._split(all_gather(side)).categorical for side in sides)
         shared = [losses.shared_information(*pair) for pair in zip(kept, after, strict=True)]
         return -self.config.consistency_weight * torch.stack(shared).sum()
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
-from gan_lightning.batch import Batch, Condition, Sample
-from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
 from gan_lightning.gans.base import GAN, LossTerms
+from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
 from gan_lightning.networks import NetworkFamily
+from gan_lightning.types import Batch, Condition, Sample
 
 __all__ = ["Pix2Pix", "Pix2PixConfig"]
 
@@ -76,7 +76,7 @@ class Pix2Pix(GAN):
         joint = (source[0] + self.data.shape[0], *self.data.shape[1:])
         self.discriminator = networks.discriminator(joint)
 
-    def condition_beside(self, real: Batch, rng: torch.Generator) -> Condition:
+    def training_condition(self, real: Batch, rng: torch.Generator) -> Condition:
         """Translate the sources of the minibatch."""
         return Condition(source=real.source)
 

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
-from gan_lightning.collective import positions
-from gan_lightning.compiling import as_written
-from gan_lightning.errors import check_word
+from gan_lightning.core.compile import eager_mode
+from gan_lightning.distributed.collectives import shared_uniform
+from gan_lightning.errors import check_choice
 from gan_lightning.gans.augmentation import AUGMENTATIONS, augmented
 
 __all__ = [
     "RegularisationConfig",
-    "disturbed",
+    "augment_and_add_noise",
     "gradient_norms",
     "gradient_penalty",
     "penalties",
@@ -47,7 +47,7 @@ class RegularisationConfig:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
         for name in self.augmentation:
-            check_word("augmentation: one", name, AUGMENTATIONS)
+            check_choice("augmentation: one", name, AUGMENTATIONS)
 
     def noise_at(self, update: int) -> float:
         """Return the standard deviation of the instance noise at a generator update."""
@@ -56,7 +56,7 @@ class RegularisationConfig:
         return self.instance_noise * max(0.0, 1 - update / self.instance_noise_updates)
 
 
-def disturbed(
+def augment_and_add_noise(
     config: RegularisationConfig, update: int, real: Tensor, fake: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Augment real and generated data (N, *shape), and add an update's instance noise to both."""
@@ -134,7 +134,7 @@ def gradient_penalty(
 
 def interpolated(real: Tensor, fake: Tensor) -> Tensor:
     """Return a point of each line from a real to a generated datum, uniform on the line."""
-    position = positions(len(real), real.device).view(-1, *[1] * (real.ndim - 1))
+    position = shared_uniform(len(real), real.device).view(-1, *[1] * (real.ndim - 1))
     return torch.lerp(real.float(), fake.float(), position)
 
 
@@ -152,7 +152,7 @@ def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Te
     data = data.float()
     if not data.requires_grad:
         data = data.detach().requires_grad_(True)
-    with as_written(), torch.autocast(data.device.type, enabled=False), torch.enable_grad():
+    with eager_mode(), torch.autocast(data.device.type, enabled=False), torch.enable_grad():
         scores = discriminate(data)
         (gradient,) = grad(scores.sum(), data, create_graph=True)
     norms: Tensor = gradient.reshape(min(len(scores), len(data)), -1).norm(dim=1)

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gan_lightning.batch import Batch, Condition, Sample
-from gan_lightning.collective import averaged
-from gan_lightning.gans.averaging import RunningAverage
+from gan_lightning.core.module import evaluation_mode
+from gan_lightning.core.optim import OptimizerConfig
+from gan_lightning.distributed.collectives import all_reduce_mean
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
-from gan_lightning.gans.players import refuse_packs
-from gan_lightning.learner import evaluation_mode
+from gan_lightning.gans.ema import RunningAverage
+from gan_lightning.gans.parameters import refuse_packs
 from gan_lightning.losses import discriminator_cross_entropy, feature_matching
 from gan_lightning.networks import NetworkFamily
-from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.types import Batch, Condition, Sample
 
 __all__ = ["SemiSupervisedGAN", "SemiSupervisedGANConfig"]
 
@@ -71,7 +71,7 @@ class SemiSupervisedGAN(GAN):
     """
 
     Config: ClassVar[type[Any]] = SemiSupervisedGANConfig
-    learns_from_labelled: ClassVar[bool] = True
+    supports_partial_labels: ClassVar[bool] = True
     config: SemiSupervisedGANConfig
 
     def build(self, networks: NetworkFamily[Any]) -> None:
@@ -133,5 +133,5 @@ class SemiSupervisedGAN(GAN):
         """Return how far the mean features of generated data are from those of real data."""
         together = [real.data, fake.data]
         features = self.encoder(torch.cat(together)).split([len(data) for data in together])
-        means = [averaged(side.float().mean(0, keepdim=True)) for side in features]
+        means = [all_reduce_mean(side.float().mean(0, keepdim=True)) for side in features]
         return {"features": feature_matching(*means)}

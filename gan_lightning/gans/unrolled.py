@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from gan_lightning.batch import Batch, Sample
-from gan_lightning.gans.adversarial import AdversarialConfig, adversarial_objective
+from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.gans.base import GAN, LossTerms
+from gan_lightning.gans.differentiable_optim import Weights, called_with
+from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
 from gan_lightning.gans.regularisation import penalties
-from gan_lightning.gans.unrolling import Weights, called_with
 from gan_lightning.networks import NetworkFamily
-from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.types import Batch, Sample
 
 __all__ = ["UnrolledGAN", "UnrolledGANConfig"]
 
@@ -86,7 +86,7 @@ class UnrolledGAN(GAN):
             terms = penalties(self.config.regularisation, score, real.data, fake.data)
             return value(weights) + sum(terms.values())
 
-        weights = self.discriminator_after(self.config.unrolled_steps, penalised)
+        weights = self.unrolled_weights(self.config.unrolled_steps, penalised)
         if self.config.objective == "minimax":
             return {"adversarial": -value(weights)}
         fake_logits = called_with(self.discriminator, weights, fake.data)

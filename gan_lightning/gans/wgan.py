@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gan_lightning.batch import Batch, Sample
+from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.losses import wasserstein_critic, wasserstein_generator
-from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.types import Batch, Sample
 
 __all__ = ["WGAN", "WGANConfig"]
 
@@ -49,7 +49,7 @@ class WGAN(GAN):
 
     Config: ClassVar[type[Any]] = WGANConfig
     config: WGANConfig
-    watches_weights: ClassVar[bool] = True
+    log_weight_histogram: ClassVar[bool] = True
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return minus the estimated distance, up to the Lipschitz constant."""

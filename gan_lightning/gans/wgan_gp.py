@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from gan_lightning.batch import Batch, Sample
+from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.gans.base import GAN, LossTerms
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.regularisation import RegularisationConfig
 from gan_lightning.losses import wasserstein_critic, wasserstein_generator
-from gan_lightning.optimization import OptimizerConfig
+from gan_lightning.types import Batch, Sample
 
 __all__ = ["WGANGP", "WGANGPConfig"]
 
@@ -46,7 +46,7 @@ class WGANGP(GAN):
 
     Config: ClassVar[type[Any]] = WGANGPConfig
     config: WGANGPConfig
-    watches_weights: ClassVar[bool] = True
+    log_weight_histogram: ClassVar[bool] = True
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return minus the estimated distance."""

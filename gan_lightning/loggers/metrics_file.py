@@ -11,7 +11,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from gan_lightning.run_folder import STEP
+from gan_lightning.runs.directory import STEP
 
 __all__ = ["MetricsFile"]
 

@@ -13,9 +13,9 @@ import numpy as np
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from gan_lightning.config.schema import LogConfig
 from gan_lightning.loggers.sent_rows import SentRows
-from gan_lightning.run_folder import STEP
-from gan_lightning.schema import LogConfig
+from gan_lightning.runs.directory import STEP
 
 __all__ = ["WandbRun"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from gan_lightning.metrics.frozen import FrozenNetwork
+from gan_lightning.metrics.feature_extractor import FrozenNetwork
 
 __all__ = ["FeatureStatistics", "FrechetDistance", "frechet_distance"]
 

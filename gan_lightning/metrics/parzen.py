@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from gan_lightning.metrics.held import HoldsSamples
+from gan_lightning.metrics.sample_buffer import SampleBuffer
 
 __all__ = ["BANDWIDTHS", "ParzenLikelihood", "parzen_log_likelihood"]
 
@@ -17,7 +17,7 @@ BANDWIDTHS = torch.logspace(-1, 0, 10)
 ROWS = 500
 
 
-class ParzenLikelihood(HoldsSamples):
+class ParzenLikelihood(SampleBuffer):
     """Mean log-likelihood of test data under Gaussians around generated data.
 
     The Gaussians' width is the one of `BANDWIDTHS` under which validation data are likeliest. It

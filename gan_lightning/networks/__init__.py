@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from gan_lightning.networks.base import Encoder, NetworkFamily, Shape
 from gan_lightning.networks.dcgan import DCGAN, DCGANConfig
 from gan_lightning.networks.dirac import DiracNetworks, DiracNetworksConfig
-from gan_lightning.networks.family import Encoder, NetworkFamily, Shape
 from gan_lightning.networks.heads import ScoreHead
 from gan_lightning.networks.infogan import InfoGANNetworks, InfoGANNetworksConfig
 from gan_lightning.networks.mlp import MLP, MLPConfig

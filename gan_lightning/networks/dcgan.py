@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from gan_lightning.errors import check_word
-from gan_lightning.networks.family import (
+from gan_lightning.errors import check_choice
+from gan_lightning.networks.base import (
     Encoder,
     NetworkConfig,
     NetworkFamily,
@@ -45,22 +45,22 @@ class DCGANConfig(NetworkConfig):
     # batch, layer (over channels, height and width) or none; gradient penalties need no batch norm
     discriminator_norm: str = "batch"
     # slope of the discriminator's leaky ReLU below zero
-    leakiness: float = 0.2
+    negative_slope: float = 0.2
     initialisation: str = "normal_0.02"
 
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
         super().validate()
-        check_word("generator_norm", self.generator_norm, GENERATOR_NORMS)
-        check_word("discriminator_norm", self.discriminator_norm, DISCRIMINATOR_NORMS)
+        check_choice("generator_norm", self.generator_norm, GENERATOR_NORMS)
+        check_choice("discriminator_norm", self.discriminator_norm, DISCRIMINATOR_NORMS)
         if self.width < 1:
             raise ValueError(f"width is {self.width}; it must be at least 1")
         if self.discriminator_width < 0:
             raise ValueError(
                 f"discriminator_width is {self.discriminator_width}; it must be at least 0"
             )
-        if self.leakiness < 0:
-            raise ValueError(f"leakiness is {self.leakiness}; it must be at least 0")
+        if self.negative_slope < 0:
+            raise ValueError(f"negative_slope is {self.negative_slope}; it must be at least 0")
 
 
 class DCGAN(NetworkFamily[DCGANConfig]):
@@ -107,10 +107,10 @@ class DCGAN(NetworkFamily[DCGANConfig]):
         widths = [width * 2**level for level in range(halvings)]
         bias = self.config.discriminator_norm != "batch"
         layers: list[nn.Module] = [nn.Conv2d(shape[0], widths[0], 4, 2, 1)]
-        layers.append(nn.LeakyReLU(self.config.leakiness))
+        layers.append(nn.LeakyReLU(self.config.negative_slope))
         for before, after in pairwise(widths):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=bias))
-            layers += [self._discriminator_norm(after), nn.LeakyReLU(self.config.leakiness)]
+            layers += [self._discriminator_norm(after), nn.LeakyReLU(self.config.negative_slope)]
         layers.append(MapsToVector())
         encoder = Encoder(nn.Sequential(*layers), widths[-1] * start * start)
         self.initialised(encoder)

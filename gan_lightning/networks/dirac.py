@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.networks.family import (
+from gan_lightning.networks.base import (
     Encoder,
     NetworkConfig,
     NetworkFamily,

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from gan_lightning.networks.family import (
+from gan_lightning.networks.base import (
     Encoder,
     NetworkConfig,
     NetworkFamily,
@@ -22,7 +22,7 @@ class InfoGANNetworksConfig(NetworkConfig):
     """What the paper and its reference implementation leave open."""
 
     # slope of the discriminator's leaky ReLU below zero (reference implementation: 0.01)
-    leakiness: float = 0.1
+    negative_slope: float = 0.1
     # channels beside the image; twice as many further in, sixteen times as many dense units
     width: int = 64
     initialisation: str = "normal_0.02"
@@ -30,8 +30,8 @@ class InfoGANNetworksConfig(NetworkConfig):
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
         super().validate()
-        if self.leakiness < 0:
-            raise ValueError(f"leakiness is {self.leakiness}; it must be at least 0")
+        if self.negative_slope < 0:
+            raise ValueError(f"negative_slope is {self.negative_slope}; it must be at least 0")
         if self.width < 1:
             raise ValueError(f"width is {self.width}; it must be at least 1")
 
@@ -87,14 +87,14 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
         outer, inner, units = self._widths()
         layers = nn.Sequential(
             nn.Conv2d(channels, outer, 4, 2, 1),
-            nn.LeakyReLU(self.config.leakiness),
+            nn.LeakyReLU(self.config.negative_slope),
             nn.Conv2d(outer, inner, 4, 2, 1, bias=False),
             nn.BatchNorm2d(inner),
-            nn.LeakyReLU(self.config.leakiness),
+            nn.LeakyReLU(self.config.negative_slope),
             MapsToVector(),
             nn.Linear(inner * height * width, units, bias=False),
             nn.BatchNorm1d(units),
-            nn.LeakyReLU(self.config.leakiness),
+            nn.LeakyReLU(self.config.negative_slope),
         )
         encoder = Encoder(layers, units)
         self.initialised(encoder)
@@ -106,7 +106,7 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
             nn.Sequential(
                 nn.Linear(features, 128, bias=False),
                 nn.BatchNorm1d(128),
-                nn.LeakyReLU(self.config.leakiness),
+                nn.LeakyReLU(self.config.negative_slope),
                 nn.Linear(128, outputs),
             )
         )

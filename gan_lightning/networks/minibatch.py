@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.collective import gathered
+from gan_lightning.distributed.collectives import all_gather
 
 __all__ = ["MinibatchDiscrimination", "Pack"]
 
@@ -73,7 +73,7 @@ class MinibatchDiscrimination(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, A) to (N, A + B); the closeness lies in [0, 1]."""
         vectors = self.projection(features).unflatten(1, (-1, self.dimensions)).float()
-        others = gathered(vectors) if self.of_all else vectors
+        others = all_gather(vectors) if self.of_all else vectors
         # (N, M, B): one dimension at a time, since all at once needs C times the memory
         columns = zip(vectors.unbind(dim=2), others.unbind(dim=2), strict=True)
         distances = sum((own[:, None] - other[None]).abs() for own, other in columns)

@@ -10,15 +10,15 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from gan_lightning.errors import check_word
-from gan_lightning.networks.dropout import Dropout
-from gan_lightning.networks.family import (
+from gan_lightning.errors import check_choice
+from gan_lightning.networks.base import (
     Encoder,
     NetworkConfig,
     NetworkFamily,
     Shape,
     unsupported_shape,
 )
+from gan_lightning.networks.dropout import Dropout
 from gan_lightning.networks.labels import LabelVector
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -48,7 +48,7 @@ class MLPConfig(NetworkConfig):
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
         super().validate()
-        check_word("activation", self.activation, ACTIVATIONS)
+        check_choice("activation", self.activation, ACTIVATIONS)
         for name in ("generator_hidden", "discriminator_hidden"):
             widths = list(getattr(self, name))
             if not widths or min(widths) < 1:

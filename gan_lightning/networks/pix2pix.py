@@ -10,15 +10,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.errors import check_word
-from gan_lightning.networks.dropout import dropout
-from gan_lightning.networks.family import (
+from gan_lightning.errors import check_choice
+from gan_lightning.networks.base import (
     Encoder,
     NetworkConfig,
     NetworkFamily,
     Shape,
     unsupported_shape,
 )
+from gan_lightning.networks.dropout import dropout
 
 __all__ = ["DropoutNoise", "Pix2PixNetworks", "Pix2PixNetworksConfig", "UNet"]
 
@@ -52,7 +52,7 @@ class Pix2PixNetworksConfig(NetworkConfig):
     def validate(self) -> None:
         """Raise a ValueError that names the first value out of range."""
         super().validate()
-        check_word("norm", self.norm, NORMS)
+        check_choice("norm", self.norm, NORMS)
         if self.width < 1:
             raise ValueError(f"width is {self.width}; it must be at least 1")
         if self.patch not in HALVINGS:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from gan_lightning.networks.family import Encoder, NetworkConfig, NetworkFamily, Shape
+from gan_lightning.networks.base import Encoder, NetworkConfig, NetworkFamily, Shape
 
 __all__ = ["Noise", "NormedLinear", "SalimansNetworks", "SalimansNetworksConfig"]
 

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.batch import Condition
+from gan_lightning.core.seeding import derived_seed
 from gan_lightning.gans import GAN
-from gan_lightning.randomness import derived_seed
+from gan_lightning.types import Condition
 
 __all__ = ["interpolated", "latent_deviation", "principal_directions"]
 
@@ -91,7 +91,7 @@ class _SeenError(Exception):
 
 def _first_features(gan: GAN, condition: Condition, seed: int) -> Tensor:
     """Return what enters the generator's second layer with weights, (N, features)."""
-    layers = [layer for layer in gan.network_to_ship().modules() if _has_weights(layer)]
+    layers = [layer for layer in gan.inference_network().modules() if _has_weights(layer)]
     seen: list[Tensor] = []
 
     def look(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:

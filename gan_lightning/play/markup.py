@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from gan_lightning.callbacks.drawing import Array
+from gan_lightning.callbacks.figures import Array
 
 __all__ = ["data_url", "figure", "image", "pixels_of"]
 

@@ -9,15 +9,15 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from gan_lightning.batch import Condition
-from gan_lightning.callbacks.drawing import Array
-from gan_lightning.callbacks.pictures import to_uint8
+from gan_lightning.callbacks.figures import Array
+from gan_lightning.callbacks.sample_grids import to_uint8
+from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import IndexedData
 from gan_lightning.gans import GAN, CoupledGAN
 from gan_lightning.play.controls import Choice, Slider, controls_of
 from gan_lightning.play.latents import interpolated, latent_deviation, principal_directions
 from gan_lightning.play.scatter import PointCloud
-from gan_lightning.randomness import derived_seed
+from gan_lightning.types import Condition
 
 __all__ = ["Playground", "Shown"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from gan_lightning.callbacks.drawing import Array
+from gan_lightning.callbacks.figures import Array
 
 __all__ = ["PointCloud"]
 

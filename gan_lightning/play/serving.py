@@ -15,8 +15,8 @@ import click
 
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN, GANS, Pix2Pix
-from gan_lightning.restore import load_learner
-from gan_lightning.run_folder import RunFolder
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.training.restore import load_learner
 
 if TYPE_CHECKING:
     import gradio

@@ -6,13 +6,13 @@ from threading import Lock
 
 import torch
 
-from gan_lightning.batch import Batch, Condition
-from gan_lightning.callbacks.drawing import Array
-from gan_lightning.callbacks.pictures import to_uint8
+from gan_lightning.callbacks.figures import Array
+from gan_lightning.callbacks.sample_grids import to_uint8
 from gan_lightning.data import DigitPairs, IndexedData
-from gan_lightning.data.base import as_networks_see
+from gan_lightning.data.base import to_float_nchw
 from gan_lightning.data.mnist.translated import edges
 from gan_lightning.gans import Pix2Pix
+from gan_lightning.types import Batch, Condition
 
 __all__ = ["Translator"]
 
@@ -63,7 +63,7 @@ class Translator:
         held = torch.from_numpy(drawn.copy())[None]
         if strokes and self.finds_edges:
             held = edges(held)
-        source = as_networks_see(held).to(self._gan.device)
+        source = to_float_nchw(held).to(self._gan.device)
         with self._lock:
             made = self._gan.sample(1, Condition(source=source), seed=noise).data
         seen: Array = held[0].numpy()

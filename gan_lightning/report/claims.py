@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gan_lightning.claims import Verdict, judge, mean
+from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
-from gan_lightning.report.facts import RunFacts
-from gan_lightning.schema import Claim
-from gan_lightning.startup import quick_imports
+from gan_lightning.report.run_data import RunSummary
+from gan_lightning.results.claims import Verdict, judge, mean
+from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["judged"]
 
 
-def judged(run: RunFacts, claim: Claim, runs: Sequence[RunFacts]) -> Verdict:
+def judged(run: RunSummary, claim: Claim, runs: Sequence[RunSummary]) -> Verdict:
     """Hold one run's final measure against a claim.
 
     Args:
@@ -31,7 +31,7 @@ def judged(run: RunFacts, claim: Claim, runs: Sequence[RunFacts]) -> Verdict:
     return judge(claim, [run.measures[claim.metric]], _reference(run, claim, runs))
 
 
-def _reference(run: RunFacts, claim: Claim, runs: Sequence[RunFacts]) -> float | str:
+def _reference(run: RunSummary, claim: Claim, runs: Sequence[RunSummary]) -> float | str:
     """Find the mean of the compared experiment's runs, or say why there is none."""
     name = claim.above or claim.below
     if name is None:
@@ -47,17 +47,17 @@ def _reference(run: RunFacts, claim: Claim, runs: Sequence[RunFacts]) -> float |
     return mean(found) if found else f"not compared: needs a run of {name}, as long, beside it"
 
 
-def _is_of(run: RunFacts, experiment: str) -> bool:
+def _is_of(run: RunSummary, experiment: str) -> bool:
     """Tell whether a run is of an experiment as it is shipped, whatever the seed and budget."""
-    from gan_lightning.experiment_files import experiment_path, read_yaml
+    from gan_lightning.config.experiments import experiment_path, read_yaml
 
     try:
         shipped = read_yaml(experiment_path(experiment))
         if shipped.get("title") != run.title:  # the usual case, without torch
             return False
-        with quick_imports():
-            from gan_lightning.config import load_config
-            from gan_lightning.same_run import differences
+        with gc_paused_imports():
+            from gan_lightning.config.fingerprint import differences
+            from gan_lightning.config.load import load_config
 
         ours = load_config(run.config)
         return not differences(load_config(shipped, [f"seed={ours.seed}"]), ours)

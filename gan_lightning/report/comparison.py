@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gan_lightning.errors import UserError
-from gan_lightning.report.facts import RunFacts, read_runs
+from gan_lightning.report.run_data import RunSummary, read_runs
 from gan_lightning.report.tables import NOTHING, claims_of, differing, measured
-from gan_lightning.results_page import number
-from gan_lightning.tables import text_table
+from gan_lightning.results.page import number
+from gan_lightning.utils.tables import text_table
 
 __all__ = ["compare"]
 
@@ -40,7 +40,7 @@ def compare(names: Sequence[str]) -> str:
     return "\n\n".join(parts)
 
 
-def _progress(runs: Sequence[RunFacts]) -> list[tuple[str, ...]]:
+def _progress(runs: Sequence[RunSummary]) -> list[tuple[str, ...]]:
     of = [f" of {run.budget:,}" if run.budget and not run.finished else "" for run in runs]
     return [
         ("updates", *(f"{run.updates:,}{part}" for run, part in zip(runs, of, strict=True))),
@@ -48,7 +48,7 @@ def _progress(runs: Sequence[RunFacts]) -> list[tuple[str, ...]]:
     ]
 
 
-def _marked(runs: Sequence[RunFacts]) -> list[tuple[str, ...]]:
+def _marked(runs: Sequence[RunSummary]) -> list[tuple[str, ...]]:
     """List the measures, those of a run that has not ended with a star."""
     stars = ["" if run.finished else "*" for run in runs]
     return [

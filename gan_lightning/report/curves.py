@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
 
-from gan_lightning.run_folder import STEP
+from gan_lightning.runs.directory import STEP
 
 __all__ = ["Curve", "read_curves", "summed", "thinned"]
 

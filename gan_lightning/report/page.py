@@ -13,11 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from gan_lightning.output_file import write_file
-from gan_lightning.report.facts import RunFacts, read_runs
-from gan_lightning.report.figures import colour, loss_charts, measure_charts
-from gan_lightning.report.films import films
+from gan_lightning.report.charts import colour, loss_charts, measure_charts
+from gan_lightning.report.image_sliders import films
 from gan_lightning.report.points import POINTS, point_film
+from gan_lightning.report.run_data import RunSummary, read_runs
 from gan_lightning.report.tables import (
     claims_of,
     differing,
@@ -25,7 +24,8 @@ from gan_lightning.report.tables import (
     measured,
     whole_config,
 )
-from gan_lightning.results_page import number
+from gan_lightning.results.page import number
+from gan_lightning.utils.files import write_file
 
 __all__ = ["render", "write_report"]
 
@@ -49,7 +49,7 @@ def write_report(names: Sequence[str], output: Path) -> int:
     return len(content)
 
 
-def render(runs: Sequence[RunFacts]) -> str:
+def render(runs: Sequence[RunSummary]) -> str:
     """Make the page's text.
 
     Raises:

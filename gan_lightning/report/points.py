@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from gan_lightning.report.facts import RunFacts
-from gan_lightning.report.figures import colour, plain
-from gan_lightning.report.films import spread_evenly
+from gan_lightning.report.charts import colour, plain
+from gan_lightning.report.image_sliders import spread_evenly
+from gan_lightning.report.run_data import RunSummary
 
 __all__ = ["PointFilm", "point_film"]
 
@@ -42,7 +42,7 @@ class PointFilm:
         return sorted({update for frames in self.frames.values() for update in frames})
 
 
-def point_film(runs: Sequence[RunFacts]) -> PointFilm | None:
+def point_film(runs: Sequence[RunSummary]) -> PointFilm | None:
     """Take the points of the runs that kept theirs; None where none did."""
     film = PointFilm({}, {})
     for place, run in enumerate(runs):

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gan_lightning.claims import bound_in_short
-from gan_lightning.machine import machine_in_words
+from gan_lightning.config.fingerprint import flat
 from gan_lightning.report.claims import judged
-from gan_lightning.report.facts import RunFacts
-from gan_lightning.results_page import number
-from gan_lightning.same_run import flat
+from gan_lightning.report.run_data import RunSummary
+from gan_lightning.results.claims import bound_in_short
+from gan_lightning.results.page import number
+from gan_lightning.utils.hardware import machine_in_words
 
 __all__ = ["Judged", "claims_of", "differing", "environments", "measured", "whole_config"]
 
@@ -49,7 +49,7 @@ class Judged:
     source: str
 
 
-def claims_of(runs: Sequence[RunFacts]) -> list[Judged]:
+def claims_of(runs: Sequence[RunSummary]) -> list[Judged]:
     """Judge every claim of every run."""
     found = []
     for run in runs:
@@ -59,19 +59,19 @@ def claims_of(runs: Sequence[RunFacts]) -> list[Judged]:
             found.append(
                 Judged(
                     run.label,
-                    claim.says.strip() or claim.metric,
+                    claim.statement.strip() or claim.metric,
                     bound_in_short(claim),
                     claim.paper.strip() or NOTHING,
                     ours,
                     verdict.holds,
-                    verdict.said,
+                    verdict.text,
                     claim.source.strip(),
                 )
             )
     return found
 
 
-def measured(runs: Sequence[RunFacts]) -> list[Row]:
+def measured(runs: Sequence[RunSummary]) -> list[Row]:
     """List the measures of all runs; a dash where a run does not have one."""
     names = dict.fromkeys(name for run in runs for name in run.measures)
     return [
@@ -80,7 +80,7 @@ def measured(runs: Sequence[RunFacts]) -> list[Row]:
     ]
 
 
-def differing(runs: Sequence[RunFacts]) -> list[Row]:
+def differing(runs: Sequence[RunSummary]) -> list[Row]:
     """List the keys of the runs' configs whose values are not the same in all of them."""
     configs = [whole_config(run) for run in runs]
     names = list(dict.fromkeys(name for config in configs for name in config))
@@ -90,13 +90,13 @@ def differing(runs: Sequence[RunFacts]) -> list[Row]:
     return [row for row in rows if len(set(row[1:])) > 1]
 
 
-def whole_config(run: RunFacts) -> dict[str, str]:
+def whole_config(run: RunSummary) -> dict[str, str]:
     """Write every value of a run's config by its key with dots."""
     kept = {name: part for name, part in run.config.items() if name not in SAID_ELSEWHERE}
     return {key: _word(value) for key, value in flat(kept)}
 
 
-def environments(runs: Sequence[RunFacts]) -> list[Row]:
+def environments(runs: Sequence[RunSummary]) -> list[Row]:
     """List what the runs were made on and with."""
     found = [_environment(run.environment) for run in runs]
     names = dict.fromkeys(name for parts in found for name in parts)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gan_lightning.store.layout import default_store
 from gan_lightning.store.manifest import Manifest, open_store
-from gan_lightning.store.preparing import prepare
-from gan_lightning.store.recipe import Recipe
+from gan_lightning.store.prepare import prepare
+from gan_lightning.store.transform import Recipe
 
 __all__ = ["Manifest", "Recipe", "default_store", "open_store", "prepare"]

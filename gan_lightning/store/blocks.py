@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gan_lightning.store.catalog import Listing
 from gan_lightning.store.layout import BLOCK, SHARD, shard_file
-from gan_lightning.store.listings import Listing
-from gan_lightning.store.recipe import Recipe, Unusable
 from gan_lightning.store.sources import Source
+from gan_lightning.store.transform import Recipe, Unusable
 
 __all__ = ["Block", "Decoded", "blocks", "decode", "read_journal"]
 

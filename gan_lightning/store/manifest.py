@@ -10,7 +10,7 @@ from typing import Any
 
 from gan_lightning.errors import UserError
 from gan_lightning.store.layout import MANIFEST
-from gan_lightning.store.recipe import Recipe
+from gan_lightning.store.transform import Recipe
 
 __all__ = ["FileSum", "Manifest", "open_store"]
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from zipfile import BadZipFile, ZipFile
 
 from gan_lightning.errors import UserError
-from gan_lightning.store.recipe import Unusable
+from gan_lightning.store.transform import Unusable
 
 __all__ = ["LMDB", "Folder", "Source", "Zip"]
 

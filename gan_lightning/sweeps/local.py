@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_lightning.config import load_config
+from gan_lightning.config.load import load_config
 from gan_lightning.errors import Diverged, UserError, nearest_first
-from gan_lightning.seed_runs import Interrupted, seed_run
 from gan_lightning.sweeps.space import Sweep, Values, candidates, words
 from gan_lightning.sweeps.trials import Trial
+from gan_lightning.verification.runs import Interrupted, seed_run
 
 __all__ = ["run_here"]
 

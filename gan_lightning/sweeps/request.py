@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gan_lightning.config import load_config
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config
+from gan_lightning.config.wandb_mode import wandb_mode
 from gan_lightning.errors import UserError
-from gan_lightning.experiment_files import experiment_path, read_yaml
 from gan_lightning.sweeps import agents
 from gan_lightning.sweeps.local import run_here
 from gan_lightning.sweeps.space import read_sweep
 from gan_lightning.sweeps.trials import ranking, trials_in
-from gan_lightning.wandb_login import wandb_mode
 
 __all__ = ["Request", "sweep"]
 

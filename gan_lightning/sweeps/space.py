@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gan_lightning.config import load_config
+from gan_lightning.config.load import load_config
 from gan_lightning.dashboard.panels import all_panels
-from gan_lightning.errors import UserError, check_word, nearest_first
+from gan_lightning.errors import UserError, check_choice, nearest_first
 
 __all__ = ["Parameter", "Sweep", "Values", "candidates", "read_sweep", "words"]
 
@@ -176,8 +176,8 @@ def _check_keys(where: str, given: dict[str, Any], valid: Sequence[str]) -> None
 
 def _check_words(sweep: Sweep, claimed: Sequence[str]) -> None:
     try:
-        check_word("sweep.goal", sweep.goal, GOALS)
-        check_word("sweep.method", sweep.method, METHODS)
+        check_choice("sweep.goal", sweep.goal, GOALS)
+        check_choice("sweep.method", sweep.method, METHODS)
     except ValueError as error:
         raise UserError(str(error)) from error
     measured = [panel for panel in all_panels() if not panel.shows("loss/generator/adversarial")]

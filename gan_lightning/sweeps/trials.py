@@ -9,12 +9,12 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
+from gan_lightning.config.schema import as_plain
 from gan_lightning.errors import UserError
-from gan_lightning.run_folder import RunFolder
-from gan_lightning.run_state import read_state
-from gan_lightning.schema import as_plain
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.runs.state import read_state
 from gan_lightning.sweeps.space import Sweep, Values, words
-from gan_lightning.tables import text_table
+from gan_lightning.utils.tables import text_table
 
 __all__ = ["Trial", "ranked", "ranking", "trials_in"]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan_lightning.data.mnist import MNIST, MNISTConfig
 from gan_lightning.metrics import WithinClassSimilarity
-from gan_lightning.metrics.diversity import PAIRS, class_pairs, within_class_similarity
+from gan_lightning.metrics.ms_ssim import PAIRS, class_pairs, within_class_similarity
 
 RNG = torch.Generator().manual_seed(0)
 CLASSES = 4

@@ -17,7 +17,7 @@ from gan_lightning.metrics import (
     InceptionScore,
     KernelDistance,
 )
-from gan_lightning.metrics.kernel import squared_discrepancy
+from gan_lightning.metrics.kernel_distance import squared_discrepancy
 
 SIZE = 64
 

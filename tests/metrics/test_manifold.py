@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from gan_lightning.metrics import PrecisionRecall, manifold
-from gan_lightning.metrics.manifold import neighbour_distances
+from gan_lightning.metrics import PrecisionRecall, precision_recall
+from gan_lightning.metrics.precision_recall import neighbour_distances
 
 SIZE = 8
 
@@ -63,7 +63,7 @@ def test_all_four_are_the_papers(
     near: int, wide: int, spread: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # chunks that neither set is a multiple of
-    monkeypatch.setattr(manifold, "ROWS", 17)
+    monkeypatch.setattr(precision_recall, "ROWS", 17)
     fake, real = normal(50, 1, spread), normal(60, 2)
     expected = by_the_formulas(fake, real, near, wide)
     assert measured(fake, real, near, wide) == pytest.approx(expected, rel=1e-9)

@@ -15,7 +15,7 @@ from torchmetrics import Metric
 
 from gan_lightning import metrics
 from gan_lightning.metrics import (
-    AskedClassAccuracy,
+    ClassConditionalAccuracy,
     ClassCoverage,
     CodeAccuracy,
     CodeCorrelation,
@@ -79,7 +79,7 @@ CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
     "classes": (lambda: ClassCoverage(Linear(), 5), in_parts(IMAGES)),
     "codes": (lambda: CodeAccuracy(5, 5), in_parts(LOG_PROBABILITIES.argmax(1), LABELS)),
     "information": (lambda: MutualInformationBound(5), in_parts(LOG_PROBABILITIES, LABELS)),
-    "asked": (AskedClassAccuracy, in_parts(LOG_PROBABILITIES.argmax(1), LABELS)),
+    "asked": (ClassConditionalAccuracy, in_parts(LOG_PROBABILITIES.argmax(1), LABELS)),
     "agreement": (PixelAgreement, in_parts(IMAGES, IMAGES.flip(0))),
     "parzen": (lambda: ParzenLikelihood(POINTS[:20], POINTS[20:40], 60), NUMBERED),
     "neighbours": (

@@ -12,7 +12,7 @@ from scipy.stats import entropy
 from torch import Tensor, nn
 
 from gan_lightning.metrics import ClassCoverage, ModeCoverage
-from gan_lightning.metrics.modes import divergence_of_counts
+from gan_lightning.metrics.mode_coverage import divergence_of_counts
 
 ANGLES = torch.arange(8) * (2 * math.pi / 8)
 RING = torch.stack([ANGLES.cos(), ANGLES.sin()], dim=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.evaluation.digits import AT_ONCE, DigitJudge
+from gan_lightning.evaluation.digits import AT_ONCE, DigitEvaluator
 from gan_lightning.networks.digit_net import DigitNet
 
 
@@ -39,7 +39,7 @@ def test_digits_are_judged_a_cacheful_at_a_time() -> None:
             return images.mean((2, 3)).expand(-1, self.features_size)
 
     seen: list[int] = []
-    judge = DigitJudge.__new__(DigitJudge)
+    judge = DigitEvaluator.__new__(DigitEvaluator)
     judge._network = Noting()
     images = torch.rand(2 * AT_ONCE + 7, 1, 28, 28)
     features = judge._features(images)

@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from worlds import ALL_GANS, config, gan, quiet_trainer
 
-from gan_lightning.build import build
 from gan_lightning.gans import GAN
+from gan_lightning.training.build import build
 
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
@@ -50,10 +50,10 @@ def test_all_layers_have_norm_1_and_without_the_option_none_has(name: str, kerne
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_it_holds_while_every_variant_plays_and_leaves_the_generator_alone(model: str) -> None:
     words = ("network.spectral_norm=true", "model.discriminator_optimizer.learning_rate=0.01")
-    learner, data = build(config(model, *words, "trainer.max_steps=30"))
+    learner, data = build(config(model, *words, "trainer.max_updates=30"))
     assert isinstance(learner, GAN)
     quiet_trainer().fit(learner, datamodule=data)
-    playing = {name: part for name, part in layers(learner).items() if "averaged" not in name}
+    playing = {name: part for name, part in layers(learner).items() if "ema." not in name}
     normalised = [layer for layer in playing.values() if is_parametrized(layer)]
     assert len(normalised) >= 2 or model == "ebgan"
     # one power iteration a step lags behind weights that move fast

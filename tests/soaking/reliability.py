@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 import torch
 from conftest import CHECKOUT
 
-from gan_lightning.machine import machine, machine_in_words
+from gan_lightning.utils.hardware import machine, machine_in_words
 
 PAGE = CHECKOUT / "docs" / "reliability.md"
 FIGURES = CHECKOUT / "docs" / "reliability.json"

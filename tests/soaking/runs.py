@@ -18,8 +18,19 @@ def ring(updates: int, *more: str) -> list[str]:
     """Return the words of a small run of gan_ring that saves and logs often."""
     words = [word for word in tiny("gan_ring") if not word.startswith(("trainer.", "pictures.ev"))]
     return [
-        *["train", "gan_ring", *words, f"trainer.max_steps={updates}", "pictures.every=0"],
-        *[f"checkpoints.every={EVERY}", "log.every=1", "trainer.rounds_per_batch=1", *more],
+        *[
+            "train",
+            "gan_ring",
+            *words,
+            f"trainer.max_updates={updates}",
+            "pictures.every_n_updates=0",
+        ],
+        *[
+            f"checkpoints.every_n_updates={EVERY}",
+            "log.every_n_updates=1",
+            "trainer.rounds_per_batch=1",
+            *more,
+        ],
     ]
 
 

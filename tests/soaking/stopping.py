@@ -17,8 +17,8 @@ from interrupted import compare, compare_on_two
 from test_resume import assert_equal
 
 from gan_lightning.callbacks import checkpoints
-from gan_lightning.restore import last_saved, read
-from gan_lightning.run_folder import RunFolder
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.training.restore import last_saved, read
 from soaking.reliability import Part
 from soaking.runs import EVERY, ring, rows, start
 

@@ -14,7 +14,7 @@ from statistics import median
 from typing import NamedTuple
 
 from gan_lightning.callbacks import checkpoints
-from gan_lightning.restore import read
+from gan_lightning.training.restore import read
 from soaking.reliability import Part
 from soaking.runs import ring, rows, start
 
@@ -33,11 +33,15 @@ def long_run(folder: Path) -> Part:
     part = Part(
         "2,000 updates", "`gan_ring`, evaluated, drawn and saved every 50 updates, by quarter"
     )
-    ours = ("evaluation.", "pictures.ev", "checkpoints.every")
+    ours = ("evaluation.", "pictures.ev", "checkpoints.every_n_updates")
     words = [word for word in ring(2000) if not word.startswith(ours)]
-    words += ["evaluation.every=50", "evaluation.samples=500", "pictures.every=50"]
+    words += [
+        "evaluation.every_n_updates=50",
+        "evaluation.samples=500",
+        "pictures.every_n_updates=50",
+    ]
     run = folder / "run"
-    process = start([*words, "checkpoints.every=50", "--output", str(run)], folder)
+    process = start([*words, "checkpoints.every_n_updates=50", "--output", str(run)], folder)
     uses = watch(process, run)
     said = process.communicate()[0]
     if process.returncode != 0:

@@ -6,6 +6,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from trees import celeba, folder, lsun, prepared
 
 from gan_lightning.data import PictureFolder
 from gan_lightning.errors import UserError
-from gan_lightning.store import Recipe, listings, open_store, prepare, preparing
+from gan_lightning.store import Recipe, catalog, open_store, prepare
+
+preparing = import_module("gan_lightning.store.prepare")
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -184,7 +187,7 @@ def test_other_settings_of_what_was_begun() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         prepare(
-            listings.folder(Path("flowers")),
+            catalog.folder(Path("flowers")),
             Recipe("folder"),
             "flowers",
             Path("flowers-64.store"),

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,10 @@ from trees import (
     prepared,
 )
 
-from gan_lightning.store import Recipe, blocks, listings, open_store, prepare, preparing
+from gan_lightning.store import Recipe, blocks, catalog, open_store, prepare
 from gan_lightning.store.layout import shard_file
+
+preparing = import_module("gan_lightning.store.prepare")
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -182,7 +185,7 @@ def test_an_interrupt_and_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
         if done >= 10:
             raise KeyboardInterrupt
 
-    listing = listings.folder(Path("flowers"))
+    listing = catalog.folder(Path("flowers"))
     arguments = (listing, Recipe("folder"), "flowers", whole, 1)
     with pytest.raises(KeyboardInterrupt):
         prepare(*arguments, interrupted)
@@ -206,7 +209,7 @@ def test_bytes_that_are_not_what_the_journal_says_are_made_again(
     def interrupted(done: int, of: int) -> None:
         raise KeyboardInterrupt
 
-    arguments = (listings.folder(Path("flowers")), Recipe("folder"), "flowers", whole, 1)
+    arguments = (catalog.folder(Path("flowers")), Recipe("folder"), "flowers", whole, 1)
     with pytest.raises(KeyboardInterrupt):
         prepare(*arguments, interrupted)
     unfinished = Path("flowers-64.store.partial")

@@ -13,7 +13,7 @@ from PIL import Image
 from trees import encoded, picture
 
 from gan_lightning.errors import UserError
-from gan_lightning.store.recipe import Recipe, Unusable
+from gan_lightning.store.transform import Recipe, Unusable
 
 RECIPE = Recipe("folder", 32)
 

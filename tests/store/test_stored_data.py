@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ import pytest
 import torch
 from trees import COUNT, TREES, attributes, celeba, encoded, picture, prepared, prepared_root
 
-from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.data import DATASETS, RoundStream, Schedule, StoredImages, StoredRows
-from gan_lightning.data import stored as stored_module
-from gan_lightning.data.base import as_networks_see, mirrored
+from gan_lightning.data import DATASETS, RoundLoader, Schedule, StoredImages, StoredRows
+from gan_lightning.data import image_store as stored_module
+from gan_lightning.data.base import mirrored, to_float_nchw
 from gan_lightning.gans.cgan import ConditionalGAN, ConditionalGANConfig
 from gan_lightning.networks import DCGAN, DCGANConfig
 from gan_lightning.store import Recipe
+from gan_lightning.types import Batch, DataSpec
 
 
 def data_of(kind: str, **settings: Any) -> StoredImages:
@@ -30,7 +31,7 @@ def played(data: StoredImages, updates: int, **parts: Any) -> list[Batch]:
     """Return the rounds of a run as the networks see them."""
     data.schedule = Schedule(updates, seed=parts.pop("seed", 0))
     rows, labels = data.training_data()
-    stream = RoundStream(
+    stream = RoundLoader(
         rows,
         labels,
         source=data.source_data(),
@@ -46,7 +47,7 @@ def played(data: StoredImages, updates: int, **parts: Any) -> list[Batch]:
 def test_training_and_test_parts_share_nothing(kind: str) -> None:
     data = data_of(kind)
     rows, _ = data.training_data()
-    training = as_networks_see(rows[torch.arange(len(rows))]).flatten(1)
+    training = to_float_nchw(rows[torch.arange(len(rows))]).flatten(1)
     test = data.test_data()
     assert test.data.shape[1:] == data.spec.shape == (3, 64, 64)
     assert -1 <= test.data.min() < test.data.max() <= 1
@@ -176,7 +177,9 @@ def test_mirrored() -> None:
 
 
 def test_rows_over_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gan_lightning.store import blocks, layout, preparing
+    from gan_lightning.store import blocks, layout
+
+    preparing = import_module("gan_lightning.store.prepare")
 
     for module in (layout, blocks, preparing, stored_module):
         if hasattr(module, "SHARD"):

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from gan_lightning.batch import Batch, DataSpec
-from gan_lightning.data.base import DataConfig, IndexedData, as_networks_see
-from gan_lightning.embedded import read_idx
+from gan_lightning.assets.loader import read_idx
+from gan_lightning.data.base import DataConfig, IndexedData, to_float_nchw
+from gan_lightning.types import Batch, DataSpec
 
 __all__ = ["MNIST", "MNISTConfig"]
 
@@ -55,7 +55,7 @@ class MNIST(IndexedData):
     def test_data(self) -> Batch:
         """Return images (10000, 1, H, W) in [-1, 1] and their digits (10000,)."""
         images = self._images("t10k-images-idx3-ubyte")
-        return Batch(as_networks_see(images), _labels("t10k-labels-idx1-ubyte"))
+        return Batch(to_float_nchw(images), _labels("t10k-labels-idx1-ubyte"))
 
     def _images(self, name: str) -> Tensor:
         images = torch.from_numpy(read_idx(name)).view(-1, 28, 28, 1)

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gan_lightning.batch import Batch, DataSpec
+from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data.base import DataConfig, IndexedData
 from gan_lightning.data.mnist.datamodule import MNIST, MNISTConfig
-from gan_lightning.randomness import derived_seed
+from gan_lightning.types import Batch, DataSpec
 
 __all__ = ["StackedMNIST", "StackedMNISTConfig", "Stacks"]
 

@@ -10,17 +10,17 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gan_lightning.batch import Batch, DataSpec
 from gan_lightning.data.base import (
     DataConfig,
     IndexedData,
-    as_held,
-    as_networks_see,
-    evenly_chosen,
+    stratified_subset,
+    to_float_nchw,
+    to_uint8_nhwc,
 )
 from gan_lightning.data.mnist.datamodule import MNIST, MNISTConfig
 from gan_lightning.data.mnist.usps import read_usps
-from gan_lightning.errors import check_word
+from gan_lightning.errors import check_choice
+from gan_lightning.types import Batch, DataSpec
 
 __all__ = [
     "TRANSLATIONS",
@@ -80,7 +80,7 @@ class DigitDomainsConfig(DataConfig):
         """Raise a ValueError that names the first value out of range."""
         super().validate()
         MNISTConfig(size=self.size).validate()
-        check_word("second", self.second, [*TRANSLATIONS, "usps"])
+        check_choice("second", self.second, [*TRANSLATIONS, "usps"])
         if self.labelled_domain not in (0, 1):
             raise ValueError(f"labelled_domain is {self.labelled_domain}; it must be 0 or 1")
         if self.labelled and self.labelled % 10:
@@ -109,7 +109,7 @@ class DigitDomains(IndexedData):
         self.digits = MNIST(MNISTConfig(size=config.size))
 
     @property
-    def kinds(self) -> int:
+    def num_modes(self) -> int:
         """Digits that the first domain should cover."""
         return 10
 
@@ -119,7 +119,7 @@ class DigitDomains(IndexedData):
         return ("digits", self.config.second)
 
     @property
-    def seen(self) -> DataSpec:
+    def model_spec(self) -> DataSpec:
         """What a model is told: always the domain, and of a few data in one domain the digit."""
         if not self.config.labelled:
             return self.spec
@@ -147,7 +147,7 @@ class DigitDomains(IndexedData):
         if not config.labelled:
             return None
         images, digits = self._training[config.labelled_domain]
-        rows = evenly_chosen(digits, config.labelled, self._draw_of_labels)
+        rows = stratified_subset(digits, config.labelled, self._draw_of_labels)
         return images[rows], digits[rows]
 
     def target_test(self) -> Batch:
@@ -159,7 +159,7 @@ class DigitDomains(IndexedData):
         known = TRANSLATIONS.get(self.config.second)
         if known is None:
             return None
-        return as_networks_see(known(as_held(images)))
+        return to_float_nchw(known(to_uint8_nhwc(images)))
 
     @cached_property
     def _training(self) -> list[tuple[Tensor, Tensor]]:
@@ -186,7 +186,7 @@ class DigitDomains(IndexedData):
         test = self.digits.test_data()
         if self.config.second == "usps":
             images, labels = read_usps(self.config.root, "test", self.config.size)
-            return [test, Batch(as_networks_see(images), labels)]
+            return [test, Batch(to_float_nchw(images), labels)]
         translated = self.translate(test.data)
         assert translated is not None
         return [test, Batch(translated, test.labels)]
@@ -239,7 +239,7 @@ class DigitPairs(IndexedData):
     @cached_property
     def _test(self) -> Batch:
         test = self.digits.test_data()
-        return test._replace(source=as_networks_see(edges(as_held(test.data))))
+        return test._replace(source=to_float_nchw(edges(to_uint8_nhwc(test.data))))
 
 
 @lru_cache(maxsize=1)

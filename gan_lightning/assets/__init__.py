@@ -1,0 +1,1 @@
+"""Embedded files: MNIST and the weights of the digit classifier."""

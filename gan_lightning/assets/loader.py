@@ -1,0 +1,87 @@
+"""Files that the package holds: MNIST, the digit classifier's weights.
+
+Imports no torch, so that reading may begin before it.
+"""
+
+from __future__ import annotations
+
+import lzma
+from functools import cache
+from hashlib import md5, sha256
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from gan_lightning.errors import UserError
+
+__all__ = ["CLASSIFIER", "FOLDER", "MD5", "read_classifier", "read_idx"]
+
+FOLDER = Path(__file__).parent / "mnist"
+MD5 = {
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+}
+CLASSIFIER = Path(__file__).parent / "digit_classifier.safetensors"
+CLASSIFIER_SHA256 = "18ff844b11de540541d6973a66052a01083c082f2087ea3b43a49f6df6773ccd"
+HEADER_BYTES = {"idx3": 16, "idx1": 8}
+
+_reading = Lock()
+
+
+def read_idx(name: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Read one embedded IDX file, checked against its published MD5 sum.
+
+    A thread that asks for what another is reading waits for it.
+
+    Args:
+        name: one of the four canonical file names, without suffix.
+
+    Returns:
+        All bytes after the header, uint8, flat; one copy for all callers.
+
+    Raises:
+        UserError: the file is missing, cannot be decompressed, or has another MD5 sum.
+    """
+    with _reading:
+        return _read(FOLDER / f"{name}.xz")
+
+
+@cache
+def _read(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    fix = "reinstall gan-lightning, or run `git checkout` on this file"
+    try:
+        content = bytearray(lzma.decompress(path.read_bytes()))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; {fix}") from error
+    except lzma.LZMAError as error:
+        raise UserError(f"{path} is damaged ({error}); {fix}") from error
+    found, published = md5(content, usedforsecurity=False).hexdigest(), MD5[path.stem]
+    if found != published:
+        raise UserError(f"{path} has MD5 sum {found}, the published one is {published}; {fix}")
+    return np.frombuffer(content, np.uint8, offset=HEADER_BYTES[path.stem.split("-")[2]])
+
+
+def read_classifier() -> bytes:
+    """Read the weights of the shipped digit classifier, checked against their SHA-256 sum.
+
+    Raises:
+        UserError: the file is missing, or is not the one that was shipped.
+    """
+    fix = "reinstall gan-lightning, or run `git checkout` on this file"
+    try:
+        content = CLASSIFIER.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"cannot read the digit classifier's weights {CLASSIFIER}: {error.strerror}; {fix}"
+        ) from error
+    found = sha256(content).hexdigest()
+    if found != CLASSIFIER_SHA256:
+        raise UserError(
+            f"the digit classifier's weights {CLASSIFIER} are not those that were shipped (their "
+            f"SHA-256 begins with {found[:8]}, not {CLASSIFIER_SHA256[:8]}); {fix}"
+        )
+    return content

@@ -1,0 +1,43 @@
+"""The commands that a person types; heavy imports happen only where a command needs them."""
+
+from __future__ import annotations
+
+import click
+
+from gan_lightning.cli.completion import completion
+from gan_lightning.cli.dashboard import dashboard
+from gan_lightning.cli.doctor import doctor
+from gan_lightning.cli.experiments import list_experiments, show
+from gan_lightning.cli.export import export
+from gan_lightning.cli.inference import evaluate, sample, traverse
+from gan_lightning.cli.pictures import neighbours, timelapse
+from gan_lightning.cli.play import play
+from gan_lightning.cli.prepare import prepare
+from gan_lightning.cli.report import compare, report
+from gan_lightning.cli.sweep import sweep
+from gan_lightning.cli.train import train
+from gan_lightning.cli.verify import results, verify
+
+__all__ = ["COMMANDS"]
+
+COMMANDS: tuple[click.Command, ...] = (
+    train,
+    list_experiments,
+    show,
+    evaluate,
+    sample,
+    traverse,
+    verify,
+    results,
+    report,
+    compare,
+    prepare,
+    play,
+    dashboard,
+    sweep,
+    export,
+    neighbours,
+    timelapse,
+    doctor,
+    completion,
+)

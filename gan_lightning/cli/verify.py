@@ -1,0 +1,108 @@
+"""`verify` and `results`: papers' claims against runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from gan_lightning.cli.errors import handle_errors
+from gan_lightning.cli.overrides import overrides_argument
+from gan_lightning.utils.imports import gc_paused_imports
+
+__all__ = ["results", "verify"]
+
+
+@click.command()
+@click.argument("experiment", metavar="EXP")
+@click.option(
+    "--seeds",
+    type=int,
+    multiple=True,
+    default=(0, 1, 2),
+    metavar="N N …",
+    help="One run each; by default 0 1 2.",
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    metavar="DIR",
+    help="Where runs of EXP are looked for, and made.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the results; by default docs/results of the checkout.",
+)
+@click.option(
+    "--name",
+    help="Of the results, a row of its own; needed to write them where overrides change what is "
+    "measured. By default EXP.",
+)
+@click.option(
+    "--add",
+    is_flag=True,
+    help="Keep the seeds that DIR/NAME.json holds already, where its config is the same.",
+)
+@overrides_argument
+@handle_errors
+def verify(
+    experiment: str,
+    seeds: Sequence[int],
+    runs: Path,
+    output: Path | None,
+    name: str | None,
+    add: bool,
+    overrides: Sequence[str],
+) -> None:
+    """Train EXP on several seeds and hold its paper's claims against the result.
+
+    A finished run of the same config and seed is taken as it is, an interrupted one gone on with.
+    Writes DIR/NAME.json and the first seed's pictures beside it; `gan-lightning results` makes a
+    page of them.
+
+    Exit code: 0 where every claim holds or has nothing to compare with, 1 where one does not hold,
+    2 for a user's mistake, 128 + signal where a signal ended a run.
+
+    \b
+    Examples:
+      gan-lightning verify gan_ring
+      gan-lightning verify gan_ring --seeds 0 1 2 3 4
+      gan-lightning verify gan_ring --seeds 5 6 --add
+      gan-lightning verify gan_ring trainer.max_updates=400000 --name gan_ring_long
+    """
+    with gc_paused_imports():
+        from gan_lightning.verification.verify import Request
+        from gan_lightning.verification.verify import verify as run
+
+    request = Request(experiment, seeds, overrides, runs, output, name, add)
+    sys.exit(run(request, click.echo))
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Of the JSON files, by default docs/results of the checkout; the page is DIR.md.",
+)
+@handle_errors
+def results(folder: Path | None) -> None:
+    """Make docs/results.md of what `verify` wrote into docs/results.
+
+    Claims are judged anew, so that one which compares two experiments sees the latest of both. A
+    file NAME.note.md beside NAME.json goes into its section.
+
+    \b
+    Example:
+      gan-lightning results --folder docs/results
+    """
+    from gan_lightning.results.page import write_page
+    from gan_lightning.results.records import results_folder
+
+    click.echo(write_page(folder or results_folder()))

@@ -1,0 +1,1 @@
+"""Claims, the records of measured results, and the page made of them."""

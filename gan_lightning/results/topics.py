@@ -1,0 +1,247 @@
+"""The topics of the lecture, in its order: what each is about, and the experiments that show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["TOPICS", "Topic"]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of the lecture.
+
+    Args:
+        slug: short name, for files and addresses.
+        title: as a heading.
+        idea: one or two sentences.
+        equations: LaTeX in display mode, without delimiters; KaTeX and MathJax both take it.
+        gans: names in `GANS` that the topic introduces; each is introduced once.
+        experiments: names in experiments/; each belongs to one topic.
+    """
+
+    slug: str
+    title: str
+    idea: str
+    equations: str
+    gans: tuple[str, ...]
+    experiments: tuple[str, ...]
+
+
+TOPICS: tuple[Topic, ...] = (
+    Topic(
+        slug="two-player-game",
+        title="The two-player game",
+        idea="A generator turns noise into data, and a discriminator tells them from real data. "
+        "Where both play as well as they can, the generator's distribution is that of the data.",
+        equations=r"\min_G \max_D \; \mathbb{E}_{x \sim p_\text{data}}[\log D(x)]"
+        r" + \mathbb{E}_{z \sim p_z}[\log(1 - D(G(z)))]",
+        gans=("gan",),
+        experiments=("gan_mnist",),
+    ),
+    Topic(
+        slug="non-convergence",
+        title="The game need not converge",
+        idea="Each player follows its own gradient, and together they may circle the equilibrium "
+        "for ever, as two numbers show. Noise on the data, or a penalty on the discriminator's "
+        "gradient, turns them inwards.",
+        equations=r"\min_x \max_y \; xy: \qquad \dot x = -y, \quad \dot y = x"
+        r" \quad\Rightarrow\quad \tfrac{d}{dt}(x^2 + y^2) = 0",
+        gans=(),
+        experiments=(
+            "dirac_vanilla",
+            "dirac_nonsaturating",
+            "dirac_wgan",
+            "dirac_wgan_gp",
+            "dirac_instance_noise",
+            "dirac_r1",
+        ),
+    ),
+    Topic(
+        slug="mode-collapse",
+        title="Mode collapse",
+        idea="A generator that moves against a discriminator standing still does best to make the "
+        "one datum that looks most real. On rings, grids and stacked digits one can count what "
+        "it forgets.",
+        equations=r"\min_G \max_D V(G, D) \;\neq\; \max_D \min_G V(G, D), \qquad"
+        r" G^*(z) = \operatorname{arg\,max}_x D(x) \;\; \text{for every } z",
+        gans=(),
+        experiments=(
+            "gan_ring",
+            "gan_grid",
+            "gan_ring_paper",
+            "gan_grid_paper",
+            "gan_stacked_mnist",
+        ),
+    ),
+    Topic(
+        slug="minibatches",
+        title="More than one sample at a time",
+        idea="A discriminator that is told how close a sample lies to the others of its minibatch, "
+        "or that sees several as one pack, notices when they are all alike.",
+        equations=r"o(x_i)_b = \sum_{j \neq i} \exp(-\lVert M_{i,b} - M_{j,b} \rVert_1),"
+        r" \qquad D(x_1, \ldots, x_m)",
+        gans=(),
+        experiments=(
+            "minibatch_ring",
+            "minibatch_ring_paper",
+            "minibatch_grid_paper",
+            "minibatch_mnist",
+            "packed_ring",
+            "packed_grid",
+            "packed_ring_paper",
+            "packed_grid_paper",
+            "packed_stacked_mnist",
+        ),
+    ),
+    Topic(
+        slug="labels",
+        title="Labels, many or few",
+        idea="A discriminator that also names classes learns more from the same data: with few "
+        "labels it becomes a good classifier, with all of them it teaches the generator to draw "
+        "each class.",
+        equations=r"p(y = k \mid x) = \frac{e^{l_k(x)}}{\sum_{j=1}^{K+1} e^{l_j(x)}}, \qquad"
+        r" D(x) = 1 - p(y = K + 1 \mid x)",
+        gans=("semi_supervised", "acgan"),
+        experiments=("semi_supervised_mnist", "acgan_mnist"),
+    ),
+    Topic(
+        slug="unrolled",
+        title="Unrolled GAN",
+        idea="The generator plays against what the discriminator will have become after a few more "
+        "steps, and so gains nothing by a collapse that it would answer.",
+        equations=r"\theta_D^{k+1} = \theta_D^k + \eta\,"
+        r"\frac{\partial V(\theta_G, \theta_D^k)}{\partial \theta_D^k}, \qquad"
+        r" \min_{\theta_G} V(\theta_G, \theta_D^K(\theta_G, \theta_D))",
+        gans=("unrolled",),
+        experiments=(
+            "unrolled_ring",
+            "gan_ring_unrolled_baseline",
+            "unrolled_ring_paper",
+            "gan_ring_unrolled_baseline_paper",
+            "unrolled_stacked_mnist",
+            "gan_stacked_mnist_unrolled_baseline",
+        ),
+    ),
+    Topic(
+        slug="wasserstein",
+        title="Wasserstein GAN",
+        idea="A critic of bounded slope measures how far the generated data have to be moved to "
+        "become the real ones: a loss that falls as samples get better. The slope is bounded by "
+        "clipped weights, or better by a penalty on its gradient.",
+        equations=r"\min_G \max_{\lVert f \rVert_L \leq 1} \; \mathbb{E}_{x}[f(x)] -"
+        r" \mathbb{E}_{z}[f(G(z))], \qquad"
+        r" \lambda\, \mathbb{E}_{\hat x}"
+        r"\big[(\lVert \nabla_{\hat x} f(\hat x) \rVert_2 - 1)^2\big]",
+        gans=("wgan", "wgan_gp"),
+        experiments=(
+            "wgan_ring",
+            "wgan_grid",
+            "wgan_mnist",
+            "wgan_gp_ring",
+            "wgan_gp_grid",
+            "wgan_gp_swissroll",
+            "wgan_gp_mnist",
+            "wgan_gp_stacked_mnist",
+            "wgan_gp_celeba",
+            "wgan_gp_lsun_bedroom",
+        ),
+    ),
+    Topic(
+        slug="energy-based",
+        title="Energy-based GAN",
+        idea="The discriminator is an autoencoder whose error is an energy: low on real data, and "
+        "pushed up on generated data as far as a margin. A pulling-away term keeps samples apart.",
+        equations=r"\mathcal{L}_D = E(x) + [m - E(G(z))]^+, \qquad"
+        r" \mathcal{L}_G = E(G(z)), \qquad E(x) = \lVert \mathrm{Dec}(\mathrm{Enc}(x)) - x \rVert",
+        gans=("ebgan",),
+        experiments=("ebgan_mnist", "ebgan_pt_mnist"),
+    ),
+    Topic(
+        slug="infogan",
+        title="InfoGAN",
+        idea="Part of the noise is a code that a second head must be able to read back from the "
+        "image. Without a label the codes come to mean the digit, its slant and its width.",
+        equations=r"\min_{G,Q} \max_D \; V(D, G) - \lambda L_I(G, Q), \qquad"
+        r" L_I(G, Q) = \mathbb{E}_{c,\, x \sim G(z, c)}[\log Q(c \mid x)] + H(c)"
+        r" \leq I(c; G(z, c))",
+        gans=("infogan",),
+        experiments=(
+            "infogan_mnist",
+            "infogan_mnist_paper",
+            "infogan_control_mnist",
+            "infogan_celeba",
+        ),
+    ),
+    Topic(
+        slug="conditional",
+        title="Conditional GAN",
+        idea="Both players are told the class, so that one can ask for what is to be drawn.",
+        equations=r"\min_G \max_D \; \mathbb{E}_{x}[\log D(x \mid y)]"
+        r" + \mathbb{E}_{z}[\log(1 - D(G(z \mid y) \mid y))]",
+        gans=("cgan",),
+        experiments=("cgan_mnist", "dcgan_conditional_mnist", "cgan_celeba"),
+    ),
+    Topic(
+        slug="coupled",
+        title="Coupled GAN",
+        idea="Two GANs that share the layers of what an image means draw pairs from two domains, "
+        "though no pair was ever shown; and a classifier taught in one domain reads the other.",
+        equations=r"\min_{G_1, G_2} \max_{D_1, D_2} \; V(D_1, G_1) + V(D_2, G_2) \quad"
+        r" \text{subject to} \quad \theta_{G_1}^{(i)} = \theta_{G_2}^{(i)}, \;"
+        r" \theta_{D_1}^{(j)} = \theta_{D_2}^{(j)} \;\; \text{for shared layers } i, j",
+        gans=("cogan",),
+        experiments=(
+            "cogan_edges",
+            "cgan_edges",
+            "cogan_negative",
+            "cgan_negative",
+            "cogan_adaptation",
+            "cogan_adaptation_none",
+        ),
+    ),
+    Topic(
+        slug="dcgan",
+        title="DCGAN: convolutional players",
+        idea="Strided convolutions, batch normalisation and no hidden perceptrons let the game be "
+        "played on pictures, and walks through the latent space change them smoothly.",
+        equations=r"G(z):\; 100 \to 4 \times 4 \to 8 \times 8 \to 16 \times 16 \to 32 \times 32"
+        r" \to 64 \times 64, \qquad G\big((1 - t) z_0 + t z_1\big), \;\; t \in [0, 1]",
+        gans=(),
+        experiments=("dcgan_mnist", "dcgan_celeba", "dcgan_lsun_bedroom"),
+    ),
+    Topic(
+        slug="pix2pix",
+        title="pix2pix: an image into an image",
+        idea="A conditional GAN whose condition is an image. L1 gets the layout right, a "
+        "discriminator of patches makes it sharp.",
+        equations=r"\min_G \max_D \; \mathbb{E}_{x,y}[\log D(x, y)]"
+        r" + \mathbb{E}_{x}[\log(1 - D(x, G(x)))]"
+        r" + \lambda\, \mathbb{E}_{x,y}\big[\lVert y - G(x) \rVert_1\big]",
+        gans=("pix2pix",),
+        experiments=(
+            "pix2pix_edges_mnist",
+            "pix2pix_edges_mnist_l1",
+            "pix2pix_edges_mnist_cgan",
+            "pix2pix_facades",
+        ),
+    ),
+    Topic(
+        slug="adversarial-examples",
+        title="Adversarial examples and training",
+        idea="A small step along the gradient's sign fools a classifier that errs nowhere else; "
+        "training on such steps, a game against its own inputs, makes it withstand them.",
+        equations=r"x' = x + \epsilon\, \operatorname{sign}(\nabla_x J(\theta, x, y)), \qquad"
+        r" \min_\theta \mathbb{E}_{x,y}\Big[\max_{\lVert \delta \rVert_\infty \leq \epsilon}"
+        r" J(\theta, x + \delta, y)\Big]",
+        gans=(),
+        experiments=(
+            "classifier_mnist",
+            "adversarial_plain_mnist",
+            "adversarial_fgsm_mnist",
+            "adversarial_mnist",
+            "adversarial_mnist_paper",
+        ),
+    ),
+)
+"""In the lecture's order."""

@@ -1,0 +1,66 @@
+"""Where a run begins: in a new folder, or at the latest checkpoint of one that is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gan_lightning.config.schema import RunConfig
+from gan_lightning.errors import UserError
+from gan_lightning.runs.directory import RunFolder
+from gan_lightning.runs.state import read_state
+from gan_lightning.training.restore import last_saved
+
+__all__ = ["StartPoint", "resume_point"]
+
+
+@dataclass(frozen=True)
+class StartPoint:
+    """What the first process of a run decides and the others are told.
+
+    Args:
+        folder: of the run.
+        checkpoint: that it goes on from, or None.
+        updates: behind that checkpoint.
+        identity: by which that checkpoint knows the run, or None.
+    """
+
+    folder: RunFolder
+    checkpoint: Path | None = None
+    updates: int = 0
+    identity: str | None = None
+
+    def from_anywhere(self) -> StartPoint:
+        """Return the same for processes that may stand in another folder."""
+        checkpoint = None if self.checkpoint is None else self.checkpoint.resolve()
+        return replace(self, folder=RunFolder(self.folder.path.resolve()), checkpoint=checkpoint)
+
+    def check_seen(self, rank: int) -> None:
+        """Check that a process sees the checkpoint.
+
+        Raises:
+            UserError: it does not.
+        """
+        if self.checkpoint is not None and not self.checkpoint.exists():
+            raise UserError(
+                f"process {rank} does not see checkpoint {self.checkpoint}; a run on several nodes "
+                f"is resumed from a folder that all of them share"
+            )
+
+
+def resume_point(config: RunConfig, folder: RunFolder) -> StartPoint:
+    """Go on from a run's latest whole checkpoint, or from its beginning where there is none.
+
+    Raises:
+        UserError: no checkpoint can be read, or the run has made all its updates.
+    """
+    saved = last_saved(folder, put_aside=True)
+    if saved is None:
+        return StartPoint(folder)
+    left = config.trainer.max_updates - saved.updates
+    if left < 0 or (left == 0 and read_state(folder.path).measures is not None):
+        raise UserError(
+            f"run {folder.path} has made all its {saved.updates:,} updates; "
+            f"to go on, give a larger trainer.max_updates"
+        )
+    return StartPoint(folder, saved.path, saved.updates, saved.content.get("run"))

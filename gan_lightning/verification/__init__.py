@@ -1,0 +1,1 @@
+"""Verify the claims of an experiment over several seeds."""

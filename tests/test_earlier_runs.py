@@ -1,0 +1,97 @@
+"""A run that was trained before config keys and attributes were renamed still works."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import run_cli
+
+from gan_lightning.config.renamed import RENAMED
+from gan_lightning.runs.directory import RunFolder
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a run of 8 updates that version 0.1 stopped after 4; its generator has an EMA."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(FIXTURES / "run_of_0_1", tmp_path / "run"))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_its_config_is_read_under_the_new_keys(earlier: Path) -> None:
+    config = RunFolder(earlier).config()
+    assert (config.trainer.max_updates, config.evaluation.every_n_updates) == (8, 2)
+    assert [claim.aggregate for claim in config.claims] == ["mean"]
+    assert config.claims[0].statement
+
+
+def test_it_resumes_as_the_version_that_began_it_would_have(earlier: Path) -> None:
+    outcome = run_cli("train", "gan_ring", "--resume", str(earlier))
+    assert outcome.code == 0, outcome.err
+    finished, expected = rows(earlier / "metrics.csv"), rows(FIXTURES / "run_of_0_1_finished.csv")
+    assert len(finished) == len(expected) == 8
+    for row, other in zip(finished, expected, strict=True):
+        assert row.keys() == other.keys()
+        for name, value in row.items():
+            assert (value == "") == (other[name] == "")
+            if value:
+                assert math.isclose(float(value), float(other[name]), rel_tol=1e-3, abs_tol=1e-3)
+
+
+def test_it_evaluates_and_samples(earlier: Path) -> None:
+    outcome = run_cli("evaluate", str(earlier))
+    assert outcome.code == 0, outcome.err
+    assert "modes/covered" in outcome.out
+    sampled = run_cli("sample", str(earlier), "--count", "5", "--output", "points.npz")
+    assert sampled.code == 0, sampled.err
+
+
+def test_an_old_measures_file_is_still_read(earlier: Path) -> None:
+    measures = json.loads((FIXTURES / "run_of_0_1_measures.json").read_text())
+    content = {"updates": 8, "seconds": 1.0, "measures": measures}
+    (earlier / "outcome.json").write_text(json.dumps(content))
+    shutil.copytree(earlier, "other")
+    outcome = run_cli("compare", str(earlier), "other")
+    assert outcome.code == 0, outcome.err
+    assert f"{measures['wasserstein/exact']:.4f}"[:5] in outcome.out
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_key_of_the_command_line_is_told_the_new_one(old: str, new: str) -> None:
+    outcome = run_cli("train", "gan_ring", f"{old}=1")
+    assert outcome.code == 2
+    assert outcome.err.splitlines() == [
+        f"gan-lightning: key {old!r} has been renamed; write {new!r}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new"),
+    [
+        ("trainer: {max_steps: 4}", "trainer.max_steps", "trainer.max_updates"),
+        ("log: {every: 4}", "log.every", "log.every_n_updates"),
+        ("claims: [{metric: m, at_least: 1, on: every}]", "on", "aggregate"),
+        ("claims: [{metric: m, at_least: 1, says: it works}]", "says", "statement"),
+    ],
+)
+def test_an_old_key_of_a_file_is_told_the_new_one(
+    line: str, old: str, new: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"model: {{name: gan}}\ndata: {{name: ring}}\n{line}\n")
+    outcome = run_cli("train", str(path))
+    assert outcome.code == 2
+    (said,) = outcome.err.splitlines()
+    assert repr(old) in said
+    assert repr(new) in said
