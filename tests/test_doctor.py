@@ -147,7 +147,7 @@ def test_without_torch(error: str, tmp_path: Path) -> None:
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "__init__.py").write_text(f"raise {error}")
     code = "from gan_lightning.cli.main import main; main(['doctor', '--json'])"
-    package = str(Path(machine_checks.__file__).parents[1])
+    package = str(Path(machine_checks.__file__).parents[2])
     process = subprocess.run(
         [
             sys.executable,

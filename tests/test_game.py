@@ -19,7 +19,8 @@ from gan_lightning.types import Batch, Condition
 
 def playing(learner: LightningModule) -> list[tuple[str, torch.nn.Parameter]]:
     """List the weights, without running averages, which no optimizer moves."""
-    return [pair for pair in learner.named_parameters() if not pair[0].startswith("ema.")]
+    averages = ("ema.", "averaged_classifier.")
+    return [pair for pair in learner.named_parameters() if not pair[0].startswith(averages)]
 
 
 class StepWatch(Callback):

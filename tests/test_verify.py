@@ -247,7 +247,7 @@ def test_a_damaged_file_is_named(content: str, folder: Path) -> None:
         (["--name", "tiny_ring", "trainer.max_updates=2"], "--name is 'tiny_ring', the name of"),
         (["trainer.devices=2", "--name", "two"], "verify trains on one device"),
         (["claims=[{metric: m, at_least: 1, above: x}]"], "and one only"),
-        (["claims=[{metric: m, at_least: 1, on: all}]"], "on is 'all'; valid are best, every"),
+        (["claims=[{metric: m, at_least: 1, aggregate: best}]"], "aggregate is 'best'; valid are all, any"),
         (["--output", "experiments/tiny_ring.yaml"], "cannot write to experiments/tiny_ring.yaml"),
     ],
 )

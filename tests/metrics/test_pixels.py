@@ -75,4 +75,4 @@ def test_more_than_it_holds_is_left_out_and_numbers_are_of_one_process() -> None
     one.update(data[:3], 0)
     together = torch.cat([one.generated + other.generated])
     assert torch.equal(together, whole.generated)
-    assert int((one.samples + other.samples).max()) == 1
+    assert int((one.filled + other.filled).max()) == 1
