@@ -14,6 +14,7 @@ from gan_lightning.core.module import BaseModule
 from gan_lightning.core.optim import build_optimizer
 from gan_lightning.core.seeding import derived_seed, seed_generators
 from gan_lightning.types import Batch, DataSpec
+from gan_lightning.utils.settings import check_settings
 
 __all__ = ["Classifier"]
 
@@ -39,7 +40,7 @@ class Classifier(BaseModule):
 
     def __init__(self, config: Any, data: DataSpec, updates: int, seed: int = 0) -> None:
         super().__init__(data, seed)
-        config.validate()
+        check_settings(config)
         if data.shape[0] != 1 or (data.labelled_classes or data.classes) != self.classes:
             raise ValueError(
                 f"the digit classifier needs one-channel images of ten classes, not shape "

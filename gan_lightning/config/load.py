@@ -14,8 +14,9 @@ from yaml import YAMLError
 
 from gan_lightning.config.experiments import one_line, plain_mapping
 from gan_lightning.config.renamed import check_old_keys
-from gan_lightning.config.schema import Claim, RunConfig, as_plain, check_ranges
+from gan_lightning.config.schema import Claim, RunConfig, as_plain
 from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.utils.settings import check_settings
 
 __all__ = ["load_config", "to_yaml"]
 
@@ -53,7 +54,10 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
         merged[section] = {key: value for key, value in given.items() if key != "name"}
         merged[section]["name"] = name
     config = _checked_merge(_base(**names), merged)
-    check_ranges(config)
+    try:
+        check_settings(config)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     return config
 
 

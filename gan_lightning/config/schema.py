@@ -1,240 +1,180 @@
-"""The keys of a run, with their defaults, units and ranges."""
+"""The config of a run: its keys with their types, defaults and ranges.
+
+The keys of `model`, `network` and `data` are declared next to the classes that they configure.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from omegaconf import MISSING
 
-from gan_lightning.errors import UserError, check_choice
+from gan_lightning.utils.settings import setting
 
 __all__ = [
     "CLAIM_BOUNDS",
+    "CheckpointsConfig",
     "Claim",
     "EvaluationConfig",
     "LogConfig",
+    "PicturesConfig",
     "RunConfig",
+    "TrainerConfig",
     "as_plain",
-    "check_ranges",
 ]
 
-PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
-ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
-RESIZERS = ("tf_bilinear", "antialias")
-WANDB_MODES = ("auto", "online", "offline", "disabled")
-
-
 CLAIM_BOUNDS = ("at_least", "at_most", "above", "below")
-CLAIM_AGGREGATES = ("mean", "all", "any")
 
 
 @dataclass
 class Claim:
-    """What a paper claims, and what must be measured to agree: one of four bounds."""
+    """A statement of a paper about a metric, with the one bound that the metric must satisfy."""
 
-    # key of an evaluated metric
-    metric: str = MISSING
-    at_least: float | None = None
-    at_most: float | None = None
-    # an experiment whose mean over seeds, measured under the same budget, must be passed
-    above: str | None = None
-    # an experiment whose mean must be stayed under
-    below: str | None = None
-    # what must keep the bound: the mean over seeds, every seed, or the best seed
-    aggregate: str = "mean"
-    # the claim in words, on one line
-    statement: str = ""
-    # the paper's number as printed, as "6.3 ± 0.5"
-    paper: str = ""
-    # section, table or figure
-    source: str = ""
+    metric: str = setting(MISSING, "Key of an evaluated metric.")
+    at_least: float | None = setting(None, "Smallest value that satisfies the claim.")
+    at_most: float | None = setting(None, "Largest value that satisfies the claim.")
+    above: str | None = setting(
+        None, "Experiment whose mean over seeds, under the same budget, must be exceeded."
+    )
+    below: str | None = setting(
+        None, "Experiment whose mean over seeds, under the same budget, must not be reached."
+    )
+    aggregate: str = setting(
+        "mean",
+        "What must satisfy the bound: the mean over seeds, all seeds, or any seed.",
+        choices=("mean", "all", "any"),
+    )
+    statement: str = setting("", "The claim as one sentence.")
+    paper: str = setting("", "The paper's number as printed, for example `6.3 ± 0.5`.")
+    source: str = setting("", "Section, table or figure of the paper.")
 
     def validate(self) -> None:
-        """Check that there is one bound, and that words fit on their line.
+        """Check that exactly one bound is set and that each text is a single line.
 
         Raises:
             ValueError: naming the metric and the fix.
         """
-        what = f"claim on {self.metric!r}"
         if sum(getattr(self, bound) is not None for bound in CLAIM_BOUNDS) != 1:
-            raise ValueError(f"{what} needs one of {', '.join(CLAIM_BOUNDS)}, and one only")
-        check_choice(f"{what}: aggregate", self.aggregate, CLAIM_AGGREGATES)
+            raise ValueError(
+                f"the claim on {self.metric!r} needs exactly one of {', '.join(CLAIM_BOUNDS)}"
+            )
         for key in ("statement", "paper", "source"):
             if "\n" in getattr(self, key).strip():
-                raise ValueError(f"{what}: {key} has several lines; it must be one")
+                raise ValueError(f"{key} of the claim on {self.metric!r} must be a single line")
 
 
 @dataclass
 class TrainerConfig:
-    """How long and on what a run trains."""
+    """Length of training, devices and precision."""
 
-    # generator updates
-    max_updates: int = 5000
-    # auto, 32-true, bf16-mixed or 16-mixed; auto is bf16-mixed for images where it is fast
-    precision: str = "auto"
-    # auto, cpu, gpu, cuda or mps
-    accelerator: str = "auto"
-    # processes a node, each with a device of its own
-    devices: int = 1
-    nodes: int = 1
-    # normalise by the global minibatch, not by each process's part of it; on GPUs only
-    sync_batch_norm: bool = False
-    # processor threads; 0 chooses: one for points, as many as PyTorch takes for images
-    threads: int = 0
-    # rounds of the game in one Lightning batch; 0 chooses: 1 for images, up to 20 for points
-    rounds_per_batch: int = 0
-    # let NVIDIA GPUs multiply float32 numbers in TF32, with 10 of their 23 bits; never in a measure
-    tf32: bool = True
-    # torch.compile the players: worth its minute on GPUs, seldom on processors
-    compile: bool = False
-    # memory layout of the networks' convolutions: channels last
-    channels_last: bool = True
+    max_updates: int = setting(5000, "Generator updates of the run.", minimum=1)
+    precision: str = setting(
+        "auto",
+        "Floating-point precision; auto is bf16-mixed for images where the hardware computes it, "
+        "else 32-true.",
+        choices=("auto", "32-true", "bf16-mixed", "16-mixed"),
+    )
+    accelerator: str = setting(
+        "auto", "Kind of device.", choices=("auto", "cpu", "gpu", "cuda", "mps")
+    )
+    devices: int = setting(1, "Processes per node, each with its own device.", minimum=1)
+    nodes: int = setting(1, "Machines that train together.", minimum=1)
+    sync_batch_norm: bool = setting(
+        False, "Compute batch norm statistics over all processes; needs GPUs."
+    )
+    threads: int = setting(
+        0, "CPU threads; 0 means 1 for points and PyTorch's default for images.", minimum=0
+    )
+    rounds_per_batch: int = setting(
+        0, "Rounds in one Lightning batch; 0 means 1 for images and up to 20 for points.", minimum=0
+    )
+    tf32: bool = setting(
+        True, "Allow TF32 in float32 matrix products on NVIDIA GPUs; evaluation never uses it."
+    )
+    compile: bool = setting(
+        False, "Compile both players by torch.compile, which takes about a minute."
+    )
+    channels_last: bool = setting(True, "Use the channels_last memory format for convolutions.")
 
 
 @dataclass
 class EvaluationConfig:
     """What is measured, and how often."""
 
-    # generator updates between evaluations; 0 evaluates at the end only
-    every_n_updates: int = 1000
-    # generated data to measure
-    samples: int = 10_000
-    # measure digits in pixels too: Parzen likelihood, nearest neighbours of asked-for classes
-    pixels: bool = False
-    # file of the Inception weights, for colour pictures; null for where torch keeps downloads
-    inception: str | None = None
-    # how pictures become the network's 299 pixels: tf_bilinear (the papers') or antialias
-    resizer: str = "tf_bilinear"
+    every_n_updates: int = setting(
+        1000, "Generator updates between evaluations; 0 evaluates at the end only.", minimum=0
+    )
+    samples: int = setting(10_000, "Generated samples of an evaluation.", minimum=2)
+    pixels: bool = setting(
+        False,
+        "Measure digits in pixel space too: Parzen log-likelihood, nearest neighbours by class.",
+    )
+    inception: str | None = setting(
+        None, "File of the Inception weights for colour images; null means torch.hub's folder."
+    )
+    resizer: str = setting(
+        "tf_bilinear",
+        "How images are resized to the 299 pixels of Inception; papers use tf_bilinear.",
+        choices=("tf_bilinear", "antialias"),
+    )
 
 
 @dataclass
 class PicturesConfig:
     """What is drawn, and how often."""
 
-    # generator updates between pictures; 0 draws at the end only
-    every_n_updates: int = 500
-    # images in the sample grid; points in the scatter plot are 2500
-    samples: int = 64
+    every_n_updates: int = setting(
+        500, "Generator updates between pictures; 0 draws at the end only.", minimum=0
+    )
+    samples: int = setting(64, "Images in the sample grid.", minimum=1)
 
 
 @dataclass
 class CheckpointsConfig:
-    """What is saved."""
+    """What is saved, and how often."""
 
-    # generator updates between checkpoints; one is always saved at the end
-    every_n_updates: int = 500
-    # how many are kept
-    keep: int = 2
+    every_n_updates: int = setting(
+        500, "Generator updates between checkpoints; 0 saves at the end only.", minimum=0
+    )
+    keep: int = setting(2, "Latest checkpoints that are kept.", minimum=1)
 
 
 @dataclass
 class LogConfig:
-    """Where losses and metrics go."""
+    """Where losses and metrics are logged."""
 
-    # generator updates between logged losses
-    every_n_updates: int = 50
-    # Weights & Biases: online, offline, disabled; auto is online with a login, else offline
-    wandb: str = "auto"
-    project: str = "gan-lightning"
-    entity: str | None = None
-    tags: list[str] = field(default_factory=list)
+    every_n_updates: int = setting(50, "Generator updates between logged losses.", minimum=1)
+    wandb: str = setting(
+        "auto",
+        "Mode of Weights & Biases; auto is online with a login, else offline.",
+        choices=("auto", "online", "offline", "disabled"),
+    )
+    project: str = setting("gan-lightning", "W&B project.")
+    entity: str | None = setting(None, "W&B user or team; null means the login's default.")
+    tags: list[str] = setting([], "W&B tags of the run.")
 
 
 @dataclass
 class RunConfig:
-    """A run, whole: nothing outside it decides what is trained."""
+    """The complete config of a run; nothing outside it affects what is trained."""
 
-    title: str = ""
-    # authors, year, arXiv number
-    paper: str = ""
-    # of weights, order of the data and all random draws
-    seed: int = 0
-    model: Any = MISSING
-    network: Any = MISSING
-    data: Any = MISSING
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    pictures: PicturesConfig = field(default_factory=PicturesConfig)
-    checkpoints: CheckpointsConfig = field(default_factory=CheckpointsConfig)
-    log: LogConfig = field(default_factory=LogConfig)
-    claims: list[Claim] = field(default_factory=list)
-
-
-def check_ranges(config: RunConfig) -> None:
-    """Check ranges; networks and data check theirs when they are built.
-
-    Raises:
-        UserError: the first value out of range.
-    """
-    trainer = config.trainer
-    at_least_one = {
-        "trainer.max_updates": trainer.max_updates,
-        "trainer.devices": trainer.devices,
-        "trainer.nodes": trainer.nodes,
-        "pictures.samples": config.pictures.samples,
-        "checkpoints.keep": config.checkpoints.keep,
-        "log.every_n_updates": config.log.every_n_updates,
-    }
-    at_least_zero = {
-        "seed": config.seed,
-        "trainer.threads": trainer.threads,
-        "trainer.rounds_per_batch": trainer.rounds_per_batch,
-        "evaluation.every_n_updates": config.evaluation.every_n_updates,
-        "pictures.every_n_updates": config.pictures.every_n_updates,
-        "checkpoints.every_n_updates": config.checkpoints.every_n_updates,
-    }
-    for key, number in _numbers(as_plain(config)):
-        if not math.isfinite(number):
-            raise UserError(f"{key} is {number}; it must be finite")
-    if config.evaluation.samples < 2:
-        raise UserError(f"evaluation.samples is {config.evaluation.samples}; it must be at least 2")
-    for key, value in at_least_one.items():
-        if value < 1:
-            raise UserError(f"{key} is {value}; it must be at least 1")
-    for key, value in at_least_zero.items():
-        if value < 0:
-            raise UserError(f"{key} is {value}; it must be at least 0")
-    try:
-        check_choice("trainer.precision", trainer.precision, PRECISIONS)
-        check_choice("trainer.accelerator", trainer.accelerator, ACCELERATORS)
-        check_choice("evaluation.resizer", config.evaluation.resizer, RESIZERS)
-        check_choice("log.wandb", config.log.wandb, WANDB_MODES)
-        for claim in config.claims:
-            claim.validate()
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    _validate_parts(config)
-
-
-def _validate_parts(part: Any, key: str = "") -> None:
-    """Let every section check its own ranges, and put its key before what it says."""
-    for name in (entry.name for entry in fields(part)):
-        value = getattr(part, name)
-        if is_dataclass(value):
-            path = f"{key}{name}."
-            if hasattr(value, "validate"):
-                try:
-                    value.validate()
-                except ValueError as error:
-                    raise UserError(f"{path}{error}") from error
-            _validate_parts(value, path)
-
-
-def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
-    """Yield every number of nested plain values, with its key."""
-    if isinstance(value, dict):
-        for name, part in value.items():
-            yield from _numbers(part, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, list):
-        for index, part in enumerate(value):
-            yield from _numbers(part, f"{key}[{index}]")
-    elif isinstance(value, int | float):
-        yield key, value
+    title: str = setting("", "Title of the experiment, one sentence.")
+    paper: str = setting("", "Authors, year and arXiv number of the paper.")
+    seed: int = setting(
+        0, "Seed of initial weights, order of the data and all random draws.", minimum=0
+    )
+    model: Any = setting(MISSING, "GAN or classifier: its name and its keys.")
+    network: Any = setting(MISSING, "Network family: its name and its keys.")
+    data: Any = setting(MISSING, "Dataset: its name and its keys.")
+    trainer: TrainerConfig = setting(TrainerConfig(), "Length of training, devices, precision.")
+    evaluation: EvaluationConfig = setting(EvaluationConfig(), "What is measured, and how often.")
+    pictures: PicturesConfig = setting(PicturesConfig(), "What is drawn, and how often.")
+    checkpoints: CheckpointsConfig = setting(CheckpointsConfig(), "What is saved, and how often.")
+    log: LogConfig = setting(LogConfig(), "Where losses and metrics are logged.")
+    claims: list[Claim] = setting([], "The paper's claims that the results are checked against.")
 
 
 def as_plain(config: RunConfig) -> dict[str, Any]:
-    """Turn a config into plain dictionaries, lists, words and numbers, for YAML and W&B."""
+    """Convert a config to nested dictionaries, lists, strings and numbers, for YAML and W&B."""
     return asdict(config)

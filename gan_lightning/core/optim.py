@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from gan_lightning.errors import check_choice
+from gan_lightning.utils.settings import check_settings
 
 __all__ = ["OPTIMIZERS", "OptimizerConfig", "build_optimizer", "optimizer_parameters"]
 
@@ -62,7 +63,7 @@ def build_optimizer(parameters: Parameters, config: OptimizerConfig) -> torch.op
     Raises:
         ValueError: a value of the config is out of range.
     """
-    config.validate()
+    check_settings(config)
     return OPTIMIZERS[config.name](parameters, config)
 
 

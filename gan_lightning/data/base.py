@@ -13,6 +13,7 @@ from torch import Tensor
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data.round_loader import IndexableData, RoundLoader, Schedule
 from gan_lightning.types import Batch, DataSpec
+from gan_lightning.utils.settings import check_settings
 
 __all__ = ["DataConfig", "IndexedData"]
 
@@ -58,7 +59,7 @@ class IndexedData(LightningDataModule, ABC):
 
     def __init__(self, config: DataConfig) -> None:
         super().__init__()
-        config.validate()
+        check_settings(config)
         self.config = config
         self.schedule: Schedule | None = None
 

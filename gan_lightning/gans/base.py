@@ -23,6 +23,7 @@ from gan_lightning.gans.parameters import frozen, parameters
 from gan_lightning.gans.regularisation import augment_and_add_noise, penalties
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, DataSpec, Sample
+from gan_lightning.utils.settings import check_settings
 
 __all__ = ["GAN", "LossTerms"]
 
@@ -69,7 +70,7 @@ class GAN(BaseModule):
         self, config: GANConfig, networks: NetworkFamily[Any], data: DataSpec, seed: int = 0
     ) -> None:
         super().__init__(data, seed)
-        config.validate()
+        check_settings(config)
         if data.labelled_classes is not None and not self.supports_partial_labels:
             raise ValueError(
                 "this GAN learns nothing from a few labelled data; set data.labelled to 0"

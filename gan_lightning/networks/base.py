@@ -15,6 +15,7 @@ from gan_lightning.errors import check_choice
 from gan_lightning.networks.heads import ScoreHead
 from gan_lightning.networks.labels import ConditionalEncoder, LabelMaps, LabelVector
 from gan_lightning.networks.minibatch import MinibatchDiscrimination, Pack
+from gan_lightning.utils.settings import check_settings
 
 Shape = tuple[int, ...]
 """Shape of one datum without the batch: (2,) for points, (C, H, W) for images."""
@@ -89,7 +90,7 @@ class NetworkFamily(ABC, Generic[ConfigT]):
     Config: ClassVar[type[Any]]
 
     def __init__(self, config: ConfigT) -> None:
-        config.validate()
+        check_settings(config)
         self.config = config
         self._initialise = INITIALISATIONS[config.initialisation]
 

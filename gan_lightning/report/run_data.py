@@ -12,12 +12,13 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_lightning.config.experiments import one_line, read_yaml
+from gan_lightning.config.experiments import one_line
 from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.report.curves import Curve, read_curves
 from gan_lightning.runs.directory import RunFolder
 from gan_lightning.runs.state import is_locked, read_state
+from gan_lightning.utils.settings import check_settings
 
 __all__ = ["RunSummary", "read_runs"]
 
@@ -181,5 +182,5 @@ def _last(path: Path, depth: int) -> str:
 def _claim(content: Any) -> Claim:
     claim = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Claim), content))
     assert isinstance(claim, Claim)
-    claim.validate()
+    check_settings(claim)
     return claim

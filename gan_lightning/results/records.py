@@ -19,6 +19,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.results.claims import Verdict, judge, mean, standard_deviation
 from gan_lightning.runs.directory import write_whole
 from gan_lightning.utils.hardware import machine_in_words
+from gan_lightning.utils.settings import check_settings
 
 __all__ = ["Results", "SeedRun", "read_all", "results_folder"]
 
@@ -175,7 +176,7 @@ def read(path: Path) -> Results:
         results = OmegaConf.to_object(merged)
         assert isinstance(results, Results)
         for claim in results.claims:
-            claim.validate()
+            check_settings(claim)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, TypeError, AttributeError, OmegaConfBaseException) as error:
