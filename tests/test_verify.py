@@ -246,7 +246,7 @@ def test_a_damaged_file_is_named(content: str, folder: Path) -> None:
         (["--name", "gan_ring"], "--name is 'gan_ring', the name of an experiment"),
         (["--name", "tiny_ring", "trainer.max_updates=2"], "--name is 'tiny_ring', the name of"),
         (["trainer.devices=2", "--name", "two"], "verify trains on one device"),
-        (["claims=[{metric: m, at_least: 1, above: x}]"], "and one only"),
+        (["claims=[{metric: m, at_least: 1, above: x}]"], "needs exactly one of at_least"),
         (["claims=[{metric: m, at_least: 1, aggregate: best}]"], "aggregate is 'best'; valid are all, any"),
         (["--output", "experiments/tiny_ring.yaml"], "cannot write to experiments/tiny_ring.yaml"),
     ],
