@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import pytest
 from browser import browser as browser
-from forked import PATIENCE, Forked
+from filelock import FileLock
+from process_pool import PATIENCE, Forked
 
 from gan_lightning.cli.main import main
 
@@ -199,8 +199,7 @@ def once(shared: Path) -> Once:
         folder = shared / "once" / name
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / "made.pickle"
-        with (folder / "lock").open("w") as lock:
-            flock(lock, LOCK_EX)
+        with FileLock(folder / "lock"):
             if not kept.exists():
                 kept.write_bytes(pickle.dumps(make(folder)))
         made: Made = pickle.loads(kept.read_bytes())
@@ -212,7 +211,7 @@ def once(shared: Path) -> Once:
 @pytest.fixture(scope="session")
 def trained(once: Once) -> Callable[[str], TinyRun]:
     """Give the tiny run of an experiment, made when it is first asked for."""
-    from worlds import one_chunk_of_test_data
+    from factories import one_chunk_of_test_data
 
     def run_of(experiment: str) -> TinyRun:
         def make(folder: Path) -> TinyRun:

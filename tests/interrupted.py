@@ -13,8 +13,8 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from conftest import tiny
-from forked import PATIENCE, end_well, two_ranks
-from worlds import one_chunk_of_test_data
+from factories import one_chunk_of_test_data
+from process_pool import PATIENCE, end_well, two_ranks
 
 EPOCH = 5
 """Updates of an epoch; a run makes more."""
@@ -35,7 +35,7 @@ def short_epochs() -> Iterator[None]:
     make = RoundLoader.__init__
 
     def cut(self: RoundLoader, data: Any, labels: Any, **given: Any) -> None:
-        wanted = EPOCH * given["batch_size"] * given["schedule"].discriminator_steps
+        wanted = EPOCH * given["batch_size"] * given["loader_config"].discriminator_steps
         rows = torch.arange(min(wanted, len(data)))
         if given.get("source") is not None:
             given["source"] = given["source"][rows]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import CHECKOUT, tiny
-from forked import PATIENCE
+from process_pool import PATIENCE
 
 LOOPBACK = "127.0.0.1"
 TWO_HOSTS = CHECKOUT / "tests" / "two_hosts.sh"

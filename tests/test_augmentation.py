@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import factories
 import pytest
 import torch
-import worlds
 from torch import Tensor
 
 from gan_lightning.errors import UserError
@@ -155,7 +155,7 @@ def test_a_square_is_cut_out() -> None:
 
 def test_both_players_see_what_is_augmented() -> None:
     words = ("model.regularisation.augmentation=[colour,translation,cutout]",)
-    learner, _ = build(worlds.config("gan", *words, **DIGITS))
+    learner, _ = build(factories.config("gan", *words, **DIGITS))
     assert isinstance(learner, GAN)
     real = Batch(torch.rand(8, 1, 32, 32))
     fake = Sample(torch.rand(8, 1, 32, 32).requires_grad_(True), Condition())
@@ -167,10 +167,10 @@ def test_both_players_see_what_is_augmented() -> None:
 
 def test_the_game_is_played_with_it() -> None:
     words = ("model.regularisation.augmentation=[colour]",)
-    plain, changed = (worlds.trained(worlds.config("gan", *w, **DIGITS)) for w in ((), words))
-    again = worlds.trained(worlds.config("gan", *words, **DIGITS))
-    assert worlds.same(worlds.weights(changed), worlds.weights(again))
-    assert not worlds.same(worlds.weights(plain), worlds.weights(changed))
+    plain, changed = (factories.trained(factories.config("gan", *w, **DIGITS)) for w in ((), words))
+    again = factories.trained(factories.config("gan", *words, **DIGITS))
+    assert factories.same(factories.weights(changed), factories.weights(again))
+    assert not factories.same(factories.weights(plain), factories.weights(changed))
 
 
 @pytest.mark.parametrize(
@@ -196,4 +196,4 @@ def test_mistakes(
     model: str, words: tuple[str, ...], sections: dict[str, object], said: str
 ) -> None:
     with pytest.raises((UserError, ValueError), match=said):
-        build(worlds.config(model, *words, **sections))
+        build(factories.config(model, *words, **sections))

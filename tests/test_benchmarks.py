@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import CHECKOUT
-from forked import PATIENCE
+from process_pool import PATIENCE
 
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import TinyRun
+from factories import config, real_batch
 from PIL import Image
 from scipy.ndimage import grey_dilation
 from torch import nn
-from worlds import config, real_batch
 
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitDomainsConfig, MNISTConfig
 from gan_lightning.data.mnist.translated import edges, negative
@@ -145,7 +145,7 @@ def test_edges_are_the_dilation_less_the_digit() -> None:
 @pytest.mark.parametrize("second", ["edges", "negative"])
 def test_what_the_world_translates_is_its_second_domain(second: str) -> None:
     world = DigitDomains(DigitDomainsConfig(second=second, size=32))
-    first, other = MNIST(MNISTConfig(size=32)).test_data(), world.target_test()
+    first, other = MNIST(MNISTConfig(size=32)).test_data(), world.target_test_data()
     assert first.labels is not None
     assert other.labels is not None
     assert torch.equal(first.labels, other.labels)
@@ -187,8 +187,8 @@ def test_usps_is_read_from_the_users_copy(tmp_path: Path) -> None:
     frame = images[domains == 1][0, ..., 0]
     assert frame[4:24, 4:24].min() == 255
     assert frame.sum() == 255 * 400
-    assert world.target_test().labels is not None
-    assert world.target_test().labels.tolist() == digits  # type: ignore[union-attr]  # seen above
+    assert world.target_test_data().labels is not None
+    assert world.target_test_data().labels.tolist() == digits  # type: ignore[union-attr]  # seen above
     assert world.translate(images[:1].float()) is None
 
 
@@ -213,7 +213,7 @@ def test_adaptation_is_measured_by_the_branch_that_was_taught(weight: float, bra
     made, data = build(run)
     assert isinstance(made, CoupledGAN)
     assert isinstance(data, DigitDomains)
-    target = data.target_test()
+    target = data.target_test_data()
     assert target.labels is not None
     right = [(made.classified(target.data, side).argmax(1) == target.labels) for side in (0, 1)]
     shares = [side.float().mean().item() for side in right]

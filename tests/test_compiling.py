@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 
+import factories
 import pytest
 import torch
-import worlds
 
 from gan_lightning.core import compile as compiling
 from gan_lightning.core.compile import compile_networks, eager_mode
@@ -29,10 +29,10 @@ def compiled_as_written(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def trained(model: str, *overrides: str, compiled: bool) -> BaseModule:
-    learner, data = build(worlds.config(model, *overrides))
+    learner, data = build(factories.config(model, *overrides))
     if compiled:
         compile_networks(learner.networks_in_training())
-    worlds.quiet_trainer(precision="32-true").fit(learner, datamodule=data)
+    factories.quiet_trainer(precision="32-true").fit(learner, datamodule=data)
     return learner
 
 
@@ -48,7 +48,7 @@ def trained(model: str, *overrides: str, compiled: bool) -> BaseModule:
 )
 def test_compiled_players_reach_the_same_weights(model: str, overrides: tuple[str, ...]) -> None:
     """Gradients of gradients among them, which a compiled function has none of."""
-    plain = worlds.weights(trained(model, *overrides, compiled=False))
+    plain = factories.weights(trained(model, *overrides, compiled=False))
     compiled = trained(model, *overrides, compiled=True)
     assert compiled.updates == 6
     assert list(compiled.state_dict()) == list(plain)

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from factories import quiet_trainer, same, weights
 from PIL import Image
 from torch import nn
-from worlds import quiet_trainer, same, weights
 
 from gan_lightning.callbacks import Checkpoints, PhasePortrait
 from gan_lightning.callbacks.phase_portrait import draw_portrait
 from gan_lightning.callbacks.vector_field import players_of, vector_field
 from gan_lightning.config.load import load_config
-from gan_lightning.data import Dirac, IndexedData
+from gan_lightning.data import BaseDataModule, Dirac
 from gan_lightning.data.dirac import DiracConfig
 from gan_lightning.evaluation import evaluate, evaluators_for
 from gan_lightning.gans import GAN
@@ -29,7 +29,7 @@ RATE = 0.2
 SGD = {"name": "sgd", "learning_rate": RATE}
 
 
-def dirac(model: str = "gan", *overrides: str, **settings: Any) -> tuple[GAN, IndexedData]:
+def dirac(model: str = "gan", *overrides: str, **settings: Any) -> tuple[GAN, BaseDataModule]:
     """Build a GAN against the point at 0; the standard one plays minimax."""
     objective = {"objective": "minimax"} if model == "gan" else {"discriminator_steps": 1}
     source = {

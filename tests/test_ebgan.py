@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from factories import gan
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
-from worlds import gan
 
 from gan_lightning.gans import EBGAN
 from gan_lightning.losses import pulling_away

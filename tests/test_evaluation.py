@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from forked import Forked, end_well
+from factories import config, gan, same, weights
 from inception_worlds import Photographs, judged, pictures
+from process_pool import Forked, end_well
 from torch import nn
-from worlds import config, gan, same, weights
 
 from gan_lightning.callbacks.histograms import draw_histogram
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.data import DATASETS, IndexedData
+from gan_lightning.data import DATASETS, BaseDataModule
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.evaluation import (
     SampleEvaluator,
@@ -33,7 +33,7 @@ from gan_lightning.utils.hardware import allow_tf32
 CPU = torch.device("cpu")
 
 
-def standard(*overrides: str) -> tuple[StandardGAN, IndexedData]:
+def standard(*overrides: str) -> tuple[StandardGAN, BaseDataModule]:
     learner, data = build(config("gan", *overrides))
     assert isinstance(learner, StandardGAN)
     return learner, data

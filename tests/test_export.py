@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import factories
 import pytest
 import torch
-import worlds
 import yaml
 from conftest import TinyRun, run_cli
 from mistakes import mistake
@@ -26,8 +26,8 @@ LIMIT = 1e-4
 
 def played(model: str) -> tuple[GAN, RunConfig]:
     """Build a variant whose running statistics and weights are not those of a new one."""
-    run = worlds.config(model, "model.ema_decay=0.5")
-    learner = worlds.gan(model, "model.ema_decay=0.5")
+    run = factories.config(model, "model.ema_decay=0.5")
+    learner = factories.gan(model, "model.ema_decay=0.5")
     if learner.data.source_shape is not None:
         learner.examples = torch.rand(8, *learner.data.source_shape) * 2 - 1  # type: ignore[assignment]
     learner.updates = 3
@@ -40,7 +40,7 @@ def played(model: str) -> tuple[GAN, RunConfig]:
     return learner, run
 
 
-@pytest.mark.parametrize("model", worlds.ALL_GANS)
+@pytest.mark.parametrize("model", factories.ALL_GANS)
 def test_function_is_what_the_gan_samples(model: str) -> None:
     gan, _ = played(model)
     drawn = gan.sample(5, seed=3)
@@ -74,14 +74,14 @@ def test_noise_of_dropout_is_an_input() -> None:
     assert (made - other).abs().max() > 1e-3
 
 
-FIRST_OF_EACH_KIND = {GANS[model].generate: model for model in reversed(worlds.ALL_GANS)}
+FIRST_OF_EACH_KIND = {GANS[model].generate: model for model in reversed(factories.ALL_GANS)}
 """A variant for every way of generating: the graphs of the others are the same."""
 
 
 @pytest.mark.parametrize(
     ("model", "kind"),
     [
-        *((model, "torch") for model in worlds.ALL_GANS),
+        *((model, "torch") for model in factories.ALL_GANS),
         *((model, "onnx") for model in FIRST_OF_EACH_KIND.values()),
     ],
 )
@@ -99,7 +99,7 @@ def test_file_agrees_with_the_gan(model: str, kind: str, tmp_path: Path) -> None
     assert (generate(function.draw(7, seed=8)) - made).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("model", worlds.ALL_GANS)
+@pytest.mark.parametrize("model", factories.ALL_GANS)
 def test_weights_rebuild_the_gan(model: str, tmp_path: Path) -> None:
     from gan_lightning.export.formats import rebuilding
 

@@ -8,11 +8,11 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from factories import config, quiet_trainer, same, trained, weights
 from torch import Tensor
-from worlds import config, quiet_trainer, same, trained, weights
 
 from gan_lightning.config.load import load_config
-from gan_lightning.data import RoundLoader, Schedule
+from gan_lightning.data import RoundLoader, LoaderConfig
 from gan_lightning.data.base import stratified_subset
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitDomainsConfig, MNISTConfig
 from gan_lightning.data.toy2d import Ring
@@ -24,8 +24,8 @@ FEW = (torch.arange(100, 106), torch.arange(6) % 3)
 
 def stream(updates: int, steps: int = 1, **settings: int) -> RoundLoader:
     data = torch.arange(20)
-    schedule = Schedule(updates, steps, 2, seed=0)
-    return RoundLoader(data, None, labelled=FEW, batch_size=4, schedule=schedule, **settings)
+    loader_config = LoaderConfig(updates, steps, 2, seed=0)
+    return RoundLoader(data, None, labelled=FEW, batch_size=4, loader_config=loader_config, **settings)
 
 
 def few(rounds: Iterator[Any] | RoundLoader) -> list[int]:
@@ -58,24 +58,24 @@ def test_processes_share_the_labelled_data_without_overlap() -> None:
 
 def test_as_many_of_each_class_and_others_for_another_draw() -> None:
     labels = torch.arange(3).repeat_interleave(torch.tensor([10, 20, 30]))
-    rows = stratified_subset(labels, 12, draw=0)
+    rows = stratified_subset(labels, 12, seed=0)
     assert torch.equal(torch.bincount(labels[rows]), torch.tensor([4, 4, 4]))
     assert len(rows.unique()) == 12
-    assert torch.equal(rows, stratified_subset(labels, 12, draw=0))
-    assert not torch.equal(rows, stratified_subset(labels, 12, draw=1))
+    assert torch.equal(rows, stratified_subset(labels, 12, seed=0))
+    assert not torch.equal(rows, stratified_subset(labels, 12, seed=1))
 
 
 @pytest.mark.parametrize("count", [10, 33])
 def test_what_classes_cannot_share_is_refused(count: int) -> None:
     labels = torch.arange(3).repeat_interleave(10)
-    with pytest.raises(ValueError, match="multiple of the 3 classes, up to 30"):
-        stratified_subset(labels, count, draw=0)
+    with pytest.raises(ValueError, match="multiple of the 3 classes, at most 30"):
+        stratified_subset(labels, count, seed=0)
 
 
 def test_each_seed_of_a_run_draws_other_labels_unless_told() -> None:
     def rows(seed: int, **settings: int) -> Tensor:
         digits = MNIST(MNISTConfig(labelled=100, **settings))
-        digits.schedule = Schedule(1, seed=seed)
+        digits.loader_config = LoaderConfig(1, seed=seed)
         found = digits.labelled_data()
         assert found is not None
         images, labels = found

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
+from factories import ALL_GANS, config, gan, quiet_trainer, real_batch, same, trained, weights
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
-from worlds import ALL_GANS, config, gan, quiet_trainer, real_batch, same, trained, weights
 
 from gan_lightning.gans import GANS
 from gan_lightning.gans.base import GAN

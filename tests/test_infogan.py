@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from worlds import config, gan
+from factories import config, gan
 
 from gan_lightning.errors import UserError
 from gan_lightning.gans import InfoGAN

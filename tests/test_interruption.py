@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import torch
 from conftest import run_cli, tiny
-from forked import two_ranks
+from factories import config
+from process_pool import two_ranks
 from test_resume import assert_equal
-from worlds import config
 
 import gan_lightning.training.train
 from gan_lightning.callbacks import Evaluation, checkpoints

@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
+from factories import config, gan, trained
 from pytorch_lightning import seed_everything
 from torch.nn.functional import one_hot, softplus
-from worlds import config, gan, trained
 
 from gan_lightning.evaluation import evaluate
 from gan_lightning.gans import AuxiliaryClassifierGAN, ConditionalGAN, InfoGAN

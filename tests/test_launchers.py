@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 import torch
 from conftest import CHECKOUT, run_cli
-from forked import PATIENCE, Forked, free_port
 from launchers import (
     LOOPBACK,
     TWO_HOSTS,
@@ -30,6 +29,7 @@ from launchers import (
     words,
 )
 from mistakes import mistake
+from process_pool import PATIENCE, Forked, free_port
 from run_files import checkpoint, measures_of, rows
 
 from gan_lightning.cli.main import main

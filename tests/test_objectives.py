@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
+from factories import gan, real_batch
 from torch import Tensor
 from torch.autograd import grad
-from worlds import gan, real_batch
 
 from gan_lightning.gans import GANS
 from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from conftest import TinyRun
+from factories import config, gan, real_batch
 from PIL import Image
 from torch.nn.functional import softplus
-from worlds import config, gan, real_batch
 
 from gan_lightning.data.mnist import DigitPairs, DigitPairsConfig
 from gan_lightning.errors import UserError

@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import factories
 import numpy as np
 import pytest
 import torch
-import worlds
 from conftest import TinyRun, command
 from mistakes import mistake
 from torch import nn
@@ -23,7 +23,7 @@ from torch import nn
 from gan_lightning.callbacks.sample_grids import to_uint8
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
-from gan_lightning.data import IndexedData
+from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN, GANS, Pix2Pix
 from gan_lightning.play.controls import Choice, Slider
 from gan_lightning.play.latents import interpolated, principal_directions
@@ -56,9 +56,9 @@ IMAGES = {"infogan": DIGITS, "cgan": DIGITS, "gan": DIGITS, "cogan": DOMAINS}
 
 
 @cache
-def built(model: str, images: bool = False) -> tuple[GAN, IndexedData]:
+def built(model: str, images: bool = False) -> tuple[GAN, BaseDataModule]:
     sections = {"data": IMAGES[model]} if images else {}
-    gan, data = build(worlds.config(model, **sections))
+    gan, data = build(factories.config(model, **sections))
     assert isinstance(gan, GAN)
     return gan, data
 
@@ -188,9 +188,9 @@ def test_ways_by_prior() -> None:
 
 
 @cache
-def translator() -> tuple[Translator, GAN, IndexedData]:
+def translator() -> tuple[Translator, GAN, BaseDataModule]:
     network = {"name": "pix2pix", "width": 4, "patch": 16, "initialisation": "default"}
-    gan, data = build(worlds.config("pix2pix", network=network))
+    gan, data = build(factories.config("pix2pix", network=network))
     assert isinstance(gan, Pix2Pix)
     return Translator(gan, data), gan, data
 

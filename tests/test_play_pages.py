@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("gradio")
 
-from forked import PATIENCE
+from process_pool import PATIENCE
 from test_play import initialised
 
 from gan_lightning.callbacks.sample_grids import to_uint8

@@ -12,10 +12,10 @@ import pytest
 import torch
 import torch.distributed as dist
 from conftest import Once
-from forked import end_well, two_ranks
+from factories import ALL_GANS, config, quiet_trainer, weights
+from process_pool import end_well, two_ranks
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
-from worlds import ALL_GANS, config, quiet_trainer, weights
 
 from gan_lightning.distributed.collectives import (
     all_gather,

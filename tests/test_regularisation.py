@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
+from factories import ALL_GANS, config, gan, quiet_trainer, real_batch, same, trained, weights
 from pytorch_lightning import Callback
 from torch import Tensor, nn
-from worlds import ALL_GANS, config, gan, quiet_trainer, real_batch, same, trained, weights
 
 from gan_lightning.gans.parameters import parameters
 from gan_lightning.gans.regularisation import (

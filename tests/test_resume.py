@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from worlds import ALL_GANS, config
+from factories import ALL_GANS, config
 
 from gan_lightning.callbacks import checkpoints
 from gan_lightning.config.schema import RunConfig

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from worlds import config, gan, real_batch, trained
+from factories import config, gan, real_batch, trained
 
 from gan_lightning.evaluation import evaluate
 from gan_lightning.gans import SemiSupervisedGAN

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import wandb
+from factories import config
 from mistakes import SHORT, damage
-from worlds import config
 
 from gan_lightning.assets import loader
 from gan_lightning.cli import prefetch

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import torch
 from conftest import EXPERIMENTS, TinyRun, command, run_cli, tiny
-from forked import PATIENCE
 from launchers import updates_of
 from PIL import Image
+from process_pool import PATIENCE
 from run_files import checkpoint, measures_of, rows
 from safetensors.numpy import load_file
 

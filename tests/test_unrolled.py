@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from factories import config, quiet_trainer, same, trained, weights
 from pytorch_lightning import Callback
 from torch import Tensor
 from torch.func import functional_call
 from torch.func import grad as gradient_of
-from worlds import config, quiet_trainer, same, trained, weights
 
 from gan_lightning.core.optim import build_optimizer
 from gan_lightning.core.seeding import derived_seed

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from conftest import Once, Outcome, run_cli, run_new_process, run_process, tiny
+from factories import one_chunk_of_test_data
 from PIL import Image
 from wandb_offline import OfflineRun, read_offline_run
 from wandb_server import StubRun, WandbServer, wandb_environment
-from worlds import one_chunk_of_test_data
 
 from gan_lightning.cli.main import main
 from gan_lightning.config.experiments import read_yaml

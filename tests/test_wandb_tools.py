@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import wandb
 from conftest import Outcome
-from forked import Forked
 from PIL import Image
+from process_pool import Forked
 from wandb_offline import read_offline_run
 from wandb_server import WandbServer, wandb_environment
 

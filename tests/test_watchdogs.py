@@ -9,31 +9,31 @@ from typing import Any
 import pytest
 import torch
 from conftest import run_cli, tiny
+from factories import ALL_GANS
 from test_resume import small
-from worlds import ALL_GANS
 
 from gan_lightning.callbacks import checkpoints
 from gan_lightning.callbacks.watchdogs import OPPONENT, WON, CollapseWatch, collapse
 from gan_lightning.core.module import BaseModule
 from gan_lightning.errors import Diverged
 from gan_lightning.gans.base import GAN
+from gan_lightning.gans.round import train_round
 from gan_lightning.metrics import DuplicateRate
 from gan_lightning.training.train import train
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, player: str, update: int) -> None:
     """Put a NaN into a player's weights when `update` updates have been made."""
-    play = GAN._train_round
 
-    def poisoned(self: GAN, minibatches: Any) -> None:
-        if self.updates == update:
-            players = getattr(self, f"{player}_players")()
+    def poisoned(gan: GAN, minibatches: list[Batch]) -> None:
+        if gan.updates == update:
+            players = getattr(gan, f"{player}_players")()
             weights = [weight for part in players.values() for weight in part.parameters()]
             with torch.no_grad():
                 weights[0][(0,) * weights[0].ndim] = torch.nan
-        play(self, minibatches)
+        train_round(gan, minibatches)
 
-    monkeypatch.setattr(GAN, "_train_round", poisoned)
+    monkeypatch.setattr("gan_lightning.gans.base.train_round", poisoned)
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
@@ -81,15 +81,14 @@ def test_weights_that_are_not_finite_are_not_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step after the last losses broke them: nothing but the weights tells."""
-    play = GAN._train_round
 
-    def poisoned(self: GAN, minibatches: Any) -> None:
-        play(self, minibatches)
-        if self.updates == 6:
+    def poisoned(gan: GAN, minibatches: list[Batch]) -> None:
+        train_round(gan, minibatches)
+        if gan.updates == 6:
             with torch.no_grad():
-                next(self.generator.parameters()).view(-1)[0] = torch.inf
+                next(gan.generator.parameters()).view(-1)[0] = torch.inf
 
-    monkeypatch.setattr(GAN, "_train_round", poisoned)
+    monkeypatch.setattr("gan_lightning.gans.base.train_round", poisoned)
     with pytest.raises(Diverged, match=r"update 6: weights generator\..* are not finite.*0000003"):
         train(small("gan", 10), "test", tmp_path / "run")
     names = [path.name for path in checkpoints(tmp_path / "run" / "checkpoints")]

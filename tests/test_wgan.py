@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
+from factories import config, gan, quiet_trainer
 from pytorch_lightning import Callback
 from torch import Tensor
-from worlds import config, gan, quiet_trainer
 
 from gan_lightning.gans import GAN, WGAN, WGANGP
 from gan_lightning.gans.regularisation import gradient_norms

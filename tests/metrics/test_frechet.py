@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from forked import Forked, end_well
+from process_pool import Forked, end_well
 from scipy.linalg import sqrtm
 from torch import Tensor, nn
 from torchmetrics import Metric

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import Once
-from forked import Forked, end_well
+from process_pool import Forked, end_well
 from torch import Tensor, nn
 from torchmetrics import Metric
 

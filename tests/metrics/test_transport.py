@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from forked import Forked
+from process_pool import Forked
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from torch import Tensor

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from factories import ALL_GANS, config, gan, quiet_trainer
 from test_minibatch import family, shape_of
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
-from worlds import ALL_GANS, config, gan, quiet_trainer
 
 from gan_lightning.gans import GAN
 from gan_lightning.training.build import build

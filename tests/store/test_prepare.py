@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import command, run_cli, run_process
-from forked import PATIENCE
 from numpy.typing import NDArray
 from PIL import Image
+from process_pool import PATIENCE
 from trees import (
     ATTRIBUTES,
     COUNT,
