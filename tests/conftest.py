@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 import pytest
 from browser import browser as browser
 from filelock import FileLock
-from process_pool import PATIENCE, Forked
+from process_pool import TIMEOUT, ForkedProcess
 
 from gan_lightning.cli.main import main
 
@@ -129,7 +129,7 @@ def run_new_process(
     """Run a command line as a person does, from the start of Python to its end."""
     process = subprocess.run(
         command(*words), check=False, cwd=folder, env=environment, capture_output=True, text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )  # fmt: skip
     return Outcome(process.returncode, process.stdout, process.stderr)
 
@@ -141,8 +141,8 @@ def run_process(
     run: Callable[[Sequence[str]], None] = main,
 ) -> Outcome:
     """Run a command line in a process of its own."""
-    process = Forked.of(
-        run, words, folder=folder, environment=environment, words=["gan-lightning", *words]
+    process = ForkedProcess.start(
+        run, words, cwd=folder, env=environment, argv=["gan-lightning", *words]
     )
     return Outcome(process.wait(), process.out, process.err)
 
@@ -211,12 +211,12 @@ def once(shared: Path) -> Once:
 @pytest.fixture(scope="session")
 def trained(once: Once) -> Callable[[str], TinyRun]:
     """Give the tiny run of an experiment, made when it is first asked for."""
-    from factories import one_chunk_of_test_data
+    from factories import first_chunk_of_test_data
 
     def run_of(experiment: str) -> TinyRun:
         def make(folder: Path) -> TinyRun:
             words = ["train", experiment, *tiny(experiment), "log.wandb=disabled"]
-            with nullcontext() if experiment in MEASURED else one_chunk_of_test_data():
+            with nullcontext() if experiment in MEASURED else first_chunk_of_test_data():
                 outcome = run_cli(*words, "--output", str(folder / "run"))
             return TinyRun(experiment, folder / "run", outcome)
 

@@ -13,8 +13,8 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from conftest import tiny
-from factories import one_chunk_of_test_data
-from process_pool import PATIENCE, end_well, two_ranks
+from factories import first_chunk_of_test_data
+from process_pool import TIMEOUT, start_two_ranks, wait_for_success
 
 EPOCH = 5
 """Updates of an epoch; a run makes more."""
@@ -41,7 +41,11 @@ def short_epochs() -> Iterator[None]:
             given["source"] = given["source"][rows]
         make(self, data[rows], None if labels is None else labels[rows], **given)
 
-    with patch.object(RoundLoader, "__init__", cut), one_chunk_of_test_data(), ExitStack() as cuts:
+    with (
+        patch.object(RoundLoader, "__init__", cut),
+        first_chunk_of_test_data(),
+        ExitStack() as cuts,
+    ):
         slow = [(sample_grids, "traversal_picture"), (sample_grids, "draw_scatter")]
         for module, name in [*slow, (histograms, "draw_histogram")]:  # on which nothing hangs
             cuts.enter_context(patch.object(module, name, lambda *_: BLANK))
@@ -100,7 +104,9 @@ def compare(experiment: str, folder: Path, *options: str, stops: Sequence[int] =
 
 def compare_on_two(experiments: Sequence[str], folder: Path, stops: Sequence[int] = STOPS) -> None:
     """Do the same in two processes, which take all experiments one after another."""
-    end_well(two_ranks(_compare_all, experiments, folder, stops), PATIENCE * len(experiments))
+    wait_for_success(
+        start_two_ranks(_compare_all, experiments, folder, stops), TIMEOUT * len(experiments)
+    )
 
 
 def _compare_all(experiments: Sequence[str], folder: Path, stops: Sequence[int]) -> None:

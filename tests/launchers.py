@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import CHECKOUT, tiny
-from process_pool import PATIENCE
+from process_pool import TIMEOUT
 
 LOOPBACK = "127.0.0.1"
 TWO_HOSTS = CHECKOUT / "tests" / "two_hosts.sh"
@@ -92,7 +92,7 @@ class Started:
         """Return all that was printed, without the bars of progress."""
         return "\n".join(without_bars(path.read_text()) for path in self.printed)
 
-    def wait(self, seconds: float = PATIENCE) -> list[int]:
+    def wait(self, seconds: float = TIMEOUT) -> list[int]:
         """Wait for the end of all, and return their exit codes."""
         deadline = time.monotonic() + seconds
         try:
@@ -104,7 +104,7 @@ class Started:
 
     def wait_for(self, run: Path, update: int) -> None:
         """Wait until a run has logged an update."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while updates_of(run) < update:
             ended = [process.poll() for process in self.processes]
             assert ended == [None] * len(ended), self.said()

@@ -21,32 +21,32 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-__all__ = ["PATIENCE", "Forked", "end_well", "free_port", "two_ranks"]
+__all__ = ["TIMEOUT", "ForkedProcess", "free_port", "start_two_ranks", "wait_for_success"]
 
 SERVER = get_context("forkserver")
 SERVER.set_forkserver_preload(
     ["gan_lightning.cli.train", "gan_lightning.training.train", "pytest", "wandb"]
 )
 
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds after which a process hangs, however busy the machine is."""
 
 
 @dataclass
-class Forked:
+class ForkedProcess:
     """A process, with what it prints in files."""
 
     process: BaseProcess
     printed: TemporaryDirectory[str]
 
     @classmethod
-    def of(
+    def start(
         cls,
         function: Callable[..., object],
         *arguments: Any,
-        folder: Path | None = None,
-        environment: Mapping[str, str] | None = None,
-        words: Sequence[str] = ("test",),
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        argv: Sequence[str] = ("test",),
     ) -> Self:
         """Call a module's function in a process of its own.
 
@@ -58,8 +58,8 @@ class Forked:
             words: its command line, the program included.
         """
         printed = TemporaryDirectory(prefix="forked-")
-        place = (str(folder or Path.cwd()), dict(environment or os.environ), [*words])
-        process = SERVER.Process(target=_begin, args=(printed.name, place, function, arguments))
+        place = (str(cwd or Path.cwd()), dict(env or os.environ), [*argv])
+        process = SERVER.Process(target=_run_child, args=(printed.name, place, function, arguments))
         process.start()
         return cls(process, printed)
 
@@ -73,7 +73,7 @@ class Forked:
         """What it has printed so far to standard error."""
         return Path(self.printed.name, "err").read_text()
 
-    def wait(self, seconds: float = PATIENCE) -> int:
+    def wait(self, seconds: float = TIMEOUT) -> int:
         """Wait for its end and return its exit code, minus a signal's number where one ended it."""
         self.process.join(seconds)
         if self.process.exitcode is None:
@@ -89,22 +89,22 @@ def free_port() -> int:
         return port
 
 
-def two_ranks(function: Callable[..., object], *arguments: Any) -> list[Forked]:
+def start_two_ranks(function: Callable[..., object], *arguments: Any) -> list[ForkedProcess]:
     """Call a function in two processes that know each other as those that torchrun starts."""
     node = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
     node |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     node |= {"TORCHELASTIC_RUN_ID": "1"}
     return [
-        Forked.of(
+        ForkedProcess.start(
             function,
             *arguments,
-            environment={**os.environ, **node, "RANK": rank, "LOCAL_RANK": rank},
+            env={**os.environ, **node, "RANK": rank, "LOCAL_RANK": rank},
         )
         for rank in ("0", "1")
     ]
 
 
-def end_well(processes: Sequence[Forked], seconds: float = PATIENCE) -> None:
+def wait_for_success(processes: Sequence[ForkedProcess], seconds: float = TIMEOUT) -> None:
     """Wait for the end of all, and check that none went wrong; end them all where one did."""
     deadline = time.monotonic() + seconds
     try:
@@ -116,7 +116,7 @@ def end_well(processes: Sequence[Forked], seconds: float = PATIENCE) -> None:
             forked.process.kill()
 
 
-def _begin(
+def _run_child(
     printed: str,
     place: tuple[str, dict[str, str], list[str]],
     function: Callable[..., object],

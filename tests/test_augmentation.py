@@ -155,7 +155,7 @@ def test_a_square_is_cut_out() -> None:
 
 def test_both_players_see_what_is_augmented() -> None:
     words = ("model.regularisation.augmentation=[colour,translation,cutout]",)
-    learner, _ = build(factories.config("gan", *words, **DIGITS))
+    learner, _ = build(factories.make_config("gan", *words, **DIGITS))
     assert isinstance(learner, GAN)
     real = Batch(torch.rand(8, 1, 32, 32))
     fake = Sample(torch.rand(8, 1, 32, 32).requires_grad_(True), Condition())
@@ -167,10 +167,14 @@ def test_both_players_see_what_is_augmented() -> None:
 
 def test_the_game_is_played_with_it() -> None:
     words = ("model.regularisation.augmentation=[colour]",)
-    plain, changed = (factories.trained(factories.config("gan", *w, **DIGITS)) for w in ((), words))
-    again = factories.trained(factories.config("gan", *words, **DIGITS))
-    assert factories.same(factories.weights(changed), factories.weights(again))
-    assert not factories.same(factories.weights(plain), factories.weights(changed))
+    plain, changed = (
+        factories.train_model(factories.make_config("gan", *w, **DIGITS)) for w in ((), words)
+    )
+    again = factories.train_model(factories.make_config("gan", *words, **DIGITS))
+    assert factories.weights_equal(factories.copy_weights(changed), factories.copy_weights(again))
+    assert not factories.weights_equal(
+        factories.copy_weights(plain), factories.copy_weights(changed)
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,4 +200,4 @@ def test_mistakes(
     model: str, words: tuple[str, ...], sections: dict[str, object], said: str
 ) -> None:
     with pytest.raises((UserError, ValueError), match=said):
-        build(factories.config(model, *words, **sections))
+        build(factories.make_config(model, *words, **sections))

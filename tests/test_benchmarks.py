@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import CHECKOUT
-from process_pool import PATIENCE
+from process_pool import TIMEOUT
 
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
@@ -99,7 +99,7 @@ def test_what_is_measured_is_kept_and_made_a_page_of(tmp_path):
     command = [sys.executable, "-c", script, *arguments, "--docs", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(BENCHMARKS), str(CHECKOUT)])}
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=environment
+        command, capture_output=True, text=True, timeout=TIMEOUT, check=False, env=environment
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[:2] == ["gan_ring", "256"]

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import TinyRun
-from factories import config, real_batch
+from factories import make_config, make_real_batch
+from gan_lightning.data.mnist.translated import edges, negative
 from PIL import Image
 from scipy.ndimage import grey_dilation
 from torch import nn
 
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitDomainsConfig, MNISTConfig
-from gan_lightning.data.mnist.translated import edges, negative
 from gan_lightning.distributed.sharding import WHOLE
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import PairEvaluator
@@ -105,7 +105,7 @@ def test_a_latent_is_drawn_in_each_domain_side_by_side() -> None:
 
 def test_the_classifier_learns_from_labelled_data_in_their_domain() -> None:
     made = learner(labelled=1)
-    real = real_batch(made, 8)
+    real = make_real_batch(made, 8)
     terms = made.discriminator_loss(real, made.generate_from_prior(8).detach())
     terms["class"].backward()
     assert {name for name in touched(made.encoder) if name.startswith("own.1")} == set()
@@ -121,7 +121,7 @@ def test_domains_are_needed_and_plain_stacks() -> None:
     with pytest.raises(ValueError, match="needs labels"):
         learner().discriminate(torch.randn(2, 1, 28, 28))
     with pytest.raises(UserError, match="cuts plain stacks of layers"):
-        build(config("cogan", "network.packing=2"))
+        build(make_config("cogan", "network.packing=2"))
 
 
 def test_no_digit_is_in_both_domains() -> None:
@@ -200,7 +200,7 @@ def test_without_a_whole_copy_of_usps_one_line_says_where_to_put_it(
         (tmp_path / "usps.bz2").write_bytes(bz2.compress(b"1 1:0.5")[:-4])
     root = "" if kind == "unset" else str(tmp_path)
     world = DigitDomains(DigitDomainsConfig(second="usps", root=root))
-    line = {"unset": "data.root is not set", "missing": "there is no", "damaged": "is damaged"}
+    line = {"unset": "data.root is not set", "missing": "does not exist", "damaged": "is damaged"}
     with pytest.raises(UserError, match=line[kind]):
         world.training_data()
 
@@ -209,7 +209,7 @@ def test_without_a_whole_copy_of_usps_one_line_says_where_to_put_it(
 def test_adaptation_is_measured_by_the_branch_that_was_taught(weight: float, branch: int) -> None:
     """The target's own where the game has taught it, else the one that the labels have."""
     words = ("data.labelled=20", f"model.adversarial_weight={weight}", "network.width=4")
-    run = config("cogan", *words, network={"name": "dcgan"}, data={"name": "mnist_domains"})
+    run = make_config("cogan", *words, network={"name": "dcgan"}, data={"name": "mnist_domains"})
     made, data = build(run)
     assert isinstance(made, CoupledGAN)
     assert isinstance(data, DigitDomains)

@@ -29,7 +29,7 @@ def compiled_as_written(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def trained(model: str, *overrides: str, compiled: bool) -> BaseModule:
-    learner, data = build(factories.config(model, *overrides))
+    learner, data = build(factories.make_config(model, *overrides))
     if compiled:
         compile_networks(learner.networks_in_training())
     factories.quiet_trainer(precision="32-true").fit(learner, datamodule=data)
@@ -48,7 +48,7 @@ def trained(model: str, *overrides: str, compiled: bool) -> BaseModule:
 )
 def test_compiled_players_reach_the_same_weights(model: str, overrides: tuple[str, ...]) -> None:
     """Gradients of gradients among them, which a compiled function has none of."""
-    plain = factories.weights(trained(model, *overrides, compiled=False))
+    plain = factories.copy_weights(trained(model, *overrides, compiled=False))
     compiled = trained(model, *overrides, compiled=True)
     assert compiled.updates == 6
     assert list(compiled.state_dict()) == list(plain)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from factories import quiet_trainer, same, weights
+from factories import copy_weights, quiet_trainer, weights_equal
 from PIL import Image
 from torch import nn
 
@@ -166,9 +166,9 @@ def test_equilibrium_is_measured_of_any_networks() -> None:
 def test_the_vector_field_is_the_losses_and_leaves_no_trace(game: str) -> None:
     model, settings = GAMES[game]
     learner, _ = dirac(model, **settings)
-    before, state = weights(learner), torch.get_rng_state()
+    before, state = copy_weights(learner), torch.get_rng_state()
     standings, forces = vector_field(learner, 1.4)
-    assert same(before, weights(learner))
+    assert weights_equal(before, copy_weights(learner))
     assert torch.equal(torch.get_rng_state(), state)
     assert all(weight.grad is None for weight in learner.parameters())
     assert np.abs(standings).max() == pytest.approx(1.4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from factories import gan
+from factories import make_gan
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
@@ -55,7 +55,7 @@ class Half(nn.Module):
 
 
 def ebgan(*overrides: str) -> EBGAN:
-    learner = gan("ebgan", *overrides)
+    learner = make_gan("ebgan", *overrides)
     assert isinstance(learner, EBGAN)
     return learner
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from factories import config, gan, same, weights
+from factories import copy_weights, make_config, make_gan, weights_equal
 from inception_worlds import Photographs, judged, pictures
-from process_pool import Forked, end_well
+from process_pool import ForkedProcess, wait_for_success
 from torch import nn
 
 from gan_lightning.callbacks.histograms import draw_histogram
@@ -34,7 +34,7 @@ CPU = torch.device("cpu")
 
 
 def standard(*overrides: str) -> tuple[StandardGAN, BaseDataModule]:
-    learner, data = build(config("gan", *overrides))
+    learner, data = build(make_config("gan", *overrides))
     assert isinstance(learner, StandardGAN)
     return learner, data
 
@@ -102,11 +102,11 @@ def test_packs_are_filled_and_what_is_left_is_left_out() -> None:
 def test_scores_are_of_evaluation_mode_and_leave_the_modes() -> None:
     learner, _ = standard("network.dropout=0.5")
     learner.train()
-    before = weights(learner)
+    before = copy_weights(learner)
     points = torch.randn(50, 2)
     assert torch.equal(discriminated(learner, points), discriminated(learner, points))
     assert all(part.training for part in learner.modules())
-    assert same(before, weights(learner))
+    assert weights_equal(before, copy_weights(learner))
     learner.eval()
     assert torch.equal(discriminated(learner, points), learner.discriminate(points).detach())
 
@@ -157,7 +157,7 @@ def test_digits_have_both_scores() -> None:
 
 
 def test_weights_are_those_of_matrices_only() -> None:
-    learner = gan("wgan")
+    learner = make_gan("wgan")
     expected = [layer.weight for layer in learner.discriminator.modules() if has_matrix(layer)]
     found = discriminator_weights(learner)
     assert torch.equal(found, torch.cat([weight.detach().flatten() for weight in expected]))
@@ -169,7 +169,7 @@ def has_matrix(layer: nn.Module) -> bool:
 
 
 def test_the_share_of_weights_at_the_bound() -> None:
-    learner = gan("wgan")
+    learner = make_gan("wgan")
     assert 0 < weights_at_bound(learner)["critic/weights_at_bound"] < 0.1
     with torch.no_grad():
         for weight in learner.discriminator.parameters():
@@ -184,7 +184,7 @@ def test_the_share_of_weights_at_the_bound() -> None:
 
 @pytest.mark.parametrize(("model", "watched"), [("gan", False), ("wgan", True), ("wgan_gp", True)])
 def test_weights_are_watched_where_the_variant_asks(model: str, watched: bool) -> None:
-    learner, data = build(config(model))
+    learner, data = build(make_config(model))
     assert ("critic/weights_at_bound" in evaluate(learner, data, 10)) == watched
 
 
@@ -214,7 +214,7 @@ def measure(rank: int, world: int, folder: Path) -> None:
         f"{model} {samples} {name}": value
         for model in ("wgan", "gan")
         for samples in SAMPLES
-        for name, value in evaluate(*build(config(model)), samples, Shard(rank, world)).items()
+        for name, value in evaluate(*build(make_config(model)), samples, Shard(rank, world)).items()
     }
     # more than are compared one by one, in chunks that two processes cannot share evenly
     seen = judged(Photographs(), pictures(1200, 1, 0.25), Shard(rank, world), samples=650)
@@ -224,7 +224,9 @@ def measure(rank: int, world: int, folder: Path) -> None:
 
 def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
     places = [(0, 1), (0, 2), (1, 2)]
-    end_well([Forked.of(measure, rank, world, tmp_path) for rank, world in places])
+    wait_for_success(
+        [ForkedProcess.start(measure, rank, world, tmp_path) for rank, world in places]
+    )
     one, first, second = (
         json.loads((tmp_path / f"{world}-{rank}.json").read_text()) for rank, world in places
     )

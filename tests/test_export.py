@@ -26,8 +26,8 @@ LIMIT = 1e-4
 
 def played(model: str) -> tuple[GAN, RunConfig]:
     """Build a variant whose running statistics and weights are not those of a new one."""
-    run = factories.config(model, "model.ema_decay=0.5")
-    learner = factories.gan(model, "model.ema_decay=0.5")
+    run = factories.make_config(model, "model.ema_decay=0.5")
+    learner = factories.make_gan(model, "model.ema_decay=0.5")
     if learner.data.source_shape is not None:
         learner.examples = torch.rand(8, *learner.data.source_shape) * 2 - 1  # type: ignore[assignment]
     learner.updates = 3

@@ -8,11 +8,11 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from factories import config, quiet_trainer, same, trained, weights
+from factories import copy_weights, make_config, quiet_trainer, train_model, weights_equal
 from torch import Tensor
 
 from gan_lightning.config.load import load_config
-from gan_lightning.data import RoundLoader, LoaderConfig
+from gan_lightning.data import LoaderConfig, RoundLoader
 from gan_lightning.data.base import stratified_subset
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitDomainsConfig, MNISTConfig
 from gan_lightning.data.toy2d import Ring
@@ -25,7 +25,9 @@ FEW = (torch.arange(100, 106), torch.arange(6) % 3)
 def stream(updates: int, steps: int = 1, **settings: int) -> RoundLoader:
     data = torch.arange(20)
     loader_config = LoaderConfig(updates, steps, 2, seed=0)
-    return RoundLoader(data, None, labelled=FEW, batch_size=4, loader_config=loader_config, **settings)
+    return RoundLoader(
+        data, None, labelled=FEW, batch_size=4, loader_config=loader_config, **settings
+    )
 
 
 def few(rounds: Iterator[Any] | RoundLoader) -> list[int]:
@@ -88,7 +90,7 @@ def test_each_seed_of_a_run_draws_other_labels_unless_told() -> None:
 
 def test_training_touches_exactly_the_labels_that_it_was_given() -> None:
     """The others can be anything: the weights are the same to the bit."""
-    run = config("semi_supervised")
+    run = make_config("semi_supervised")
     _, data = build(run)
     given = data.labelled_data()
     points, labels = data.training_data()
@@ -99,13 +101,13 @@ def test_training_touches_exactly_the_labels_that_it_was_given() -> None:
             Ring, labelled_data=lambda _: given, training_data=lambda _: (points, others)
         )
         with world:
-            return weights(trained(run))
+            return copy_weights(train_model(run))
 
-    assert same(with_labels(labels), with_labels(torch.zeros_like(labels)))
+    assert weights_equal(with_labels(labels), with_labels(torch.zeros_like(labels)))
     assert given is not None
     wrong = (given[0], given[1].flip(0))
     with patch.object(Ring, "labelled_data", lambda _: wrong):
-        assert not same(with_labels(labels), weights(trained(run)))
+        assert not weights_equal(with_labels(labels), copy_weights(train_model(run)))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_training_touches_exactly_the_labels_that_it_was_given() -> None:
 )
 def test_what_does_not_fit_is_refused(model: str, words: list[str], line: str) -> None:
     with pytest.raises(UserError, match=line):
-        build(config(model, *words))
+        build(make_config(model, *words))
 
 
 def test_a_classifier_learns_from_the_labelled_data_alone() -> None:
@@ -143,7 +145,7 @@ def test_a_classifier_learns_from_the_labelled_data_alone() -> None:
 
 def test_the_other_labels_never_leave_the_data() -> None:
     for labelled in (0, 8):
-        _, data = build(config("gan" if not labelled else "semi_supervised"))
+        _, data = build(make_config("gan" if not labelled else "semi_supervised"))
         batch = next(iter(data.train_dataloader()))
         assert (batch.labels is None) is bool(labelled)
         assert (batch.labelled is None) is not bool(labelled)

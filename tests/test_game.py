@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 import torch
-from factories import ALL_GANS, config, gan, quiet_trainer, real_batch, same, trained, weights
+from factories import (
+    ALL_GANS,
+    copy_weights,
+    make_config,
+    make_gan,
+    make_real_batch,
+    quiet_trainer,
+    train_model,
+    weights_equal,
+)
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
@@ -44,7 +53,7 @@ class StepWatch(Callback):
 
 
 def watched(model: str, *overrides: str, precision: str = "32-true") -> tuple[GAN, StepWatch]:
-    learner, data = build(config(model, *overrides))
+    learner, data = build(make_config(model, *overrides))
     watch = StepWatch()
     quiet_trainer(callbacks=[watch], precision=precision).fit(learner, datamodule=data)
     assert isinstance(learner, GAN)
@@ -74,7 +83,7 @@ def test_a_step_moves_the_stepping_player_only(model: str, steps: int, precision
 
 def shifts_all_scores(learner: GAN, name: str) -> bool:
     """Whether a weight only adds the same to all scores, of which the loss takes differences."""
-    real, fake = real_batch(learner, 8), learner.generate_from_prior(8).detach()
+    real, fake = make_real_batch(learner, 8), learner.generate_from_prior(8).detach()
     weight = learner.get_parameter(name)
     found = []
     for _ in range(2):
@@ -100,38 +109,38 @@ def test_every_parameter_has_a_player_and_a_gradient(model: str) -> None:
 
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_same_seed_same_weights_and_another_seed_others(model: str) -> None:
-    first, second = (weights(trained(config(model))) for _ in range(2))
-    assert same(first, second)
-    assert not same(first, weights(trained(config(model, "seed=1"))))
+    first, second = (copy_weights(train_model(make_config(model))) for _ in range(2))
+    assert weights_equal(first, second)
+    assert not weights_equal(first, copy_weights(train_model(make_config(model, "seed=1"))))
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_rounds_of_a_batch_do_not_change_the_game(model: str) -> None:
-    one = trained(config(model))
-    several = trained(config(model, "trainer.rounds_per_batch=4"))
-    assert same(weights(one), weights(several))
+    one = train_model(make_config(model))
+    several = train_model(make_config(model, "trainer.rounds_per_batch=4"))
+    assert weights_equal(copy_weights(one), copy_weights(several))
     assert one.updates == several.updates == 6
 
 
 def test_a_batch_is_an_update_with_fresh_minibatches_for_each_discriminator_step() -> None:
-    learner = trained(config("gan", "model.discriminator_steps=5", "data.batch_size=4"))
+    learner = train_model(make_config("gan", "model.discriminator_steps=5", "data.batch_size=4"))
     assert learner.updates == 6
     assert learner.images_seen == 6 * 5 * 4
 
 
 def test_fast_dev_run_moves_both_players() -> None:
-    run = config("gan", "model.discriminator_steps=5")
+    run = make_config("gan", "model.discriminator_steps=5")
     learner, data = build(run)
-    before = weights(learner)
+    before = copy_weights(learner)
     quiet_trainer(fast_dev_run=True).fit(learner, datamodule=data)
     assert learner.updates == 1
-    after = weights(learner)
+    after = copy_weights(learner)
     assert all(not torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_loss_terms_are_named_finite_scalars_and_logged(model: str) -> None:
-    learner, data = build(config(model, "log.every_n_updates=1"))
+    learner, data = build(make_config(model, "log.every_n_updates=1"))
     quiet_trainer().fit(learner, datamodule=data)
     players = {name.split("/")[1] for name in learner.losses}
     assert players == {"discriminator", "generator"}
@@ -140,21 +149,21 @@ def test_loss_terms_are_named_finite_scalars_and_logged(model: str) -> None:
 
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_sample_is_a_function_of_its_seed_and_touches_nothing(model: str) -> None:
-    learner = gan(model)
+    learner = make_gan(model)
     learner.train()
-    before, state = weights(learner), torch.get_rng_state()
+    before, state = copy_weights(learner), torch.get_rng_state()
     first, second = (learner.sample(5, seed=7).data for _ in range(2))
     assert torch.equal(first, second)
     assert not torch.equal(first, learner.sample(5, seed=8).data)
     assert torch.equal(torch.get_rng_state(), state)
-    assert same(before, weights(learner))
+    assert weights_equal(before, copy_weights(learner))
     assert learner.training
     assert all(part.training for part in learner.modules())
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_draw_holds_fixed_what_a_condition_fixes(model: str) -> None:
-    learner = gan(model)
+    learner = make_gan(model)
     fixed = learner.prior(5)
     sample = learner.generate_from_prior(5, fixed)
     assert sample.condition == fixed
@@ -167,8 +176,8 @@ def test_draw_holds_fixed_what_a_condition_fixes(model: str) -> None:
 
 
 def test_the_latent_prior_has_its_range() -> None:
-    uniform = gan("gan", "model.latent_prior=uniform").prior(4000).latent
-    normal = gan("gan", "model.latent_prior=normal").prior(4000).latent
+    uniform = make_gan("gan", "model.latent_prior=uniform").prior(4000).latent
+    normal = make_gan("gan", "model.latent_prior=normal").prior(4000).latent
     assert uniform is not None
     assert normal is not None
     assert -1 <= uniform.min() < -0.99 < 0.99 < uniform.max() <= 1
@@ -176,7 +185,7 @@ def test_the_latent_prior_has_its_range() -> None:
 
 
 def test_the_running_average_follows_the_generator() -> None:
-    run = config("gan", "model.ema_decay=0.2", "trainer.max_updates=4")
+    run = make_config("gan", "model.ema_decay=0.2", "trainer.max_updates=4")
     learner, data = build(run)
     assert isinstance(learner, GAN)
     expected = [value.detach().clone() for value in learner.generator.parameters()]
@@ -199,16 +208,19 @@ def test_the_running_average_follows_the_generator() -> None:
 
 
 def test_the_running_average_does_not_change_the_game() -> None:
-    plain, averaged = trained(config("gan")), trained(config("gan", "model.ema_decay=0.9"))
-    kept = {k: v for k, v in weights(averaged).items() if not k.startswith("ema.")}
-    assert same(weights(plain), kept)
+    plain, averaged = (
+        train_model(make_config("gan")),
+        train_model(make_config("gan", "model.ema_decay=0.9")),
+    )
+    kept = {k: v for k, v in copy_weights(averaged).items() if not k.startswith("ema.")}
+    assert weights_equal(copy_weights(plain), kept)
 
 
 def test_autocast_uses_the_weights_that_the_last_step_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Autocast caches low-precision weights; a critic's second step must not use the first's."""
-    run = config("gan", "model.discriminator_steps=3", "trainer.precision=bf16-mixed")
+    run = make_config("gan", "model.discriminator_steps=3", "trainer.precision=bf16-mixed")
     learner, data = build(run)
     assert isinstance(learner, GAN)
     stale: list[bool] = []
@@ -248,7 +260,7 @@ def test_no_variant_inherits_from_another_and_each_names_its_paper(model: str) -
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_steps_are_the_same_with_and_without_a_hook_that_watches_them(model: str) -> None:
     watcher = StepWatch()
-    watched = trained(config(model), callbacks=[watcher])
+    watched = train_model(make_config(model), callbacks=[watcher])
     assert len(watcher.steps) >= 2 * watched.updates
-    alone = trained(config(model))
-    assert same(weights(watched), weights(alone))
+    alone = train_model(make_config(model))
+    assert weights_equal(copy_weights(watched), copy_weights(alone))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from factories import config, gan
+from factories import make_config, make_gan
 
 from gan_lightning.errors import UserError
 from gan_lightning.gans import InfoGAN
@@ -17,7 +17,7 @@ from gan_lightning.types import Batch, Condition
 
 
 def infogan(*overrides: str) -> InfoGAN:
-    learner = gan("infogan", *overrides)
+    learner = make_gan("infogan", *overrides)
     assert isinstance(learner, InfoGAN)
     return learner
 
@@ -119,7 +119,9 @@ def test_codes_of_one_kind_only() -> None:
 
 
 def test_recognised_is_in_evaluation_mode_and_puts_modes_back() -> None:
-    run = config("infogan", data={"name": "mnist", "batch_size": 4}, network={"name": "infogan"})
+    run = make_config(
+        "infogan", data={"name": "mnist", "batch_size": 4}, network={"name": "infogan"}
+    )
     learner, _ = build(run)
     assert isinstance(learner, InfoGAN)
     learner.train()
@@ -138,7 +140,7 @@ IMAGES = {
 
 def consistent(*overrides: str) -> InfoGAN:
     words = ("model.consistency_weight=0.5", *overrides)
-    learner, _ = build(config("infogan", *words, **IMAGES))
+    learner, _ = build(make_config("infogan", *words, **IMAGES))
     assert isinstance(learner, InfoGAN)
     return learner
 

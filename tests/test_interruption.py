@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 from conftest import run_cli, tiny
-from factories import config
-from process_pool import two_ranks
+from factories import make_config
+from process_pool import start_two_ranks
 from test_resume import assert_equal
 
 import gan_lightning.training.train
@@ -30,7 +30,7 @@ CHUNKS = 2
 
 
 def small(*overrides: str) -> RunConfig:
-    return config(
+    return make_config(
         "gan",
         "trainer.max_updates=10",
         "log.wandb=disabled",
@@ -234,7 +234,7 @@ def train_as_a_process_that_is_signalled(folder: Path) -> None:
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
 def test_processes_agree_to_break_an_evaluation_off(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    first, second = two_ranks(train_as_a_process_that_is_signalled, folder)
+    first, second = start_two_ranks(train_as_a_process_that_is_signalled, folder)
     # the first process was not signalled itself: it ends by what the other one received
     assert [first.wait(), second.wait()] == [130, 0], first.err + second.err
     assert "stopped at update 2; go on by" in first.out

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from factories import config, gan, trained
+from factories import make_config, make_gan, train_model
 from pytorch_lightning import seed_everything
 from torch.nn.functional import one_hot, softplus
 
@@ -52,7 +52,7 @@ def test_every_family_can_be_told_a_class(family: str) -> None:
 
 @pytest.mark.parametrize("model", LABELLED)
 def test_the_generator_is_told_the_class(model: str) -> None:
-    learner = gan(model)
+    learner = make_gan(model)
     fixed = learner.generate_from_prior(
         5, Condition(labels=torch.zeros(5, dtype=torch.int64))
     ).condition
@@ -66,7 +66,7 @@ def test_the_generator_is_told_the_class(model: str) -> None:
 def test_the_conditional_discriminator_is_told_it_too_and_the_auxiliary_one_is_not() -> None:
     data = torch.randn(6, 2)
     one, other = (Condition(labels=torch.full((6,), label)) for label in (0, 1))
-    told, untold = gan("cgan"), gan("acgan")
+    told, untold = make_gan("cgan"), make_gan("acgan")
     assert (told.discriminate(data, one) != told.discriminate(data, other)).all()
     assert torch.equal(untold.discriminate(data, one), untold.discriminate(data, other))
     with pytest.raises(ValueError, match="needs labels"):
@@ -74,7 +74,7 @@ def test_the_conditional_discriminator_is_told_it_too_and_the_auxiliary_one_is_n
 
 
 def test_conditional_losses_by_hand() -> None:
-    learner = gan("cgan")
+    learner = make_gan("cgan")
     assert isinstance(learner, ConditionalGAN)
     real, fake = Batch(torch.randn(5, 2), torch.arange(5)), learner.generate_from_prior(5)
     real_logits = learner.discriminate(real.data, real.condition)
@@ -88,7 +88,7 @@ def test_conditional_losses_by_hand() -> None:
 
 def test_auxiliary_class_loss_is_one_softmax_of_logits_on_real_and_generated() -> None:
     """A softmax before the cross-entropy, as in public code, gives another number."""
-    learner = gan("acgan", "model.class_weight=0.5")
+    learner = make_gan("acgan", "model.class_weight=0.5")
     assert isinstance(learner, AuxiliaryClassifierGAN)
     real, fake = Batch(torch.randn(5, 2), torch.arange(5)), learner.generate_from_prior(5)
 
@@ -113,20 +113,20 @@ def test_data_without_classes_are_refused(model: str) -> None:
     from gan_lightning.errors import UserError
 
     with pytest.raises(UserError, match="needs the class of every datum"):
-        build(config(model, data={"name": "swissroll"}))
+        build(make_config(model, data={"name": "swissroll"}))
 
 
 def test_packs_have_no_class_of_their_own() -> None:
     from gan_lightning.errors import UserError
 
     with pytest.raises(UserError, match=r"network\.packing is 2: set it to 1"):
-        build(config("acgan", "network.packing=2"))
+        build(make_config("acgan", "network.packing=2"))
 
 
 @pytest.mark.parametrize("model", LABELLED)
 def test_what_is_asked_for_comes_out(model: str) -> None:
     """On a wide ring of four, after a few hundred updates."""
-    run = config(
+    run = make_config(
         model,
         "trainer.max_updates=400",
         "data.modes=4",
@@ -140,7 +140,7 @@ def test_what_is_asked_for_comes_out(model: str) -> None:
     )
     _, data = build(run)
     before = evaluate(build(run)[0], data, 400)["class/accuracy"]
-    after = evaluate(trained(run), data, 400)["class/accuracy"]
+    after = evaluate(train_model(run), data, 400)["class/accuracy"]
     assert before < 0.6
     assert after > 0.9
 
@@ -155,7 +155,7 @@ def test_accuracy_of_what_was_asked_for() -> None:
 
 
 def test_without_the_reward_nobody_but_q_learns_of_the_information() -> None:
-    learner = gan("infogan", "model.reward=false")
+    learner = make_gan("infogan", "model.reward=false")
     assert isinstance(learner, InfoGAN)
     real, fake = Batch(torch.randn(6, 2)), learner.generate_from_prior(6)
     assert set(learner.generator_loss(real, fake)) == {"adversarial"}

@@ -29,7 +29,7 @@ from launchers import (
     words,
 )
 from mistakes import mistake
-from process_pool import PATIENCE, Forked, free_port
+from process_pool import TIMEOUT, ForkedProcess, free_port
 from run_files import checkpoint, measures_of, rows
 
 from gan_lightning.cli.main import main
@@ -78,7 +78,7 @@ def test_two_nodes_train_one_run_are_killed_and_go_on(tmp_path: Path, whole: Pat
         return Started.of(place(line, free_port()), tmp_path, environment())
 
     begun = start(10**6)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not (found := folders_of(tmp_path)):
         assert time.monotonic() < deadline, begun.said()
         time.sleep(0.05)
@@ -199,7 +199,7 @@ def test_a_process_ends_with_the_one_that_started_it() -> None:
         other = Path(f"/proc/{int(process.stdout.readline())}")
         assert other.exists()
         process.kill()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while other.exists() and "State:\tZ" not in (other / "status").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -212,7 +212,7 @@ def test_an_error_of_one_process_is_shown_once_and_ends_all(tmp_path: Path, whol
 
     def ended(what: str, *line: str) -> tuple[int, str]:
         itself = [__file__, what, *line]  # by which Lightning starts the second process
-        first = Forked.of(disturbed, what, line, environment=environment(), words=itself)
+        first = ForkedProcess.start(disturbed, what, line, env=environment(), argv=itself)
         return first.wait(), without_bars(first.out + first.err)
 
     code, said = ended("raise", *words(END, "--devices=2", "--output", str(run)))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from factories import gan, real_batch
+from factories import make_gan, make_real_batch
 from torch import Tensor
 from torch.autograd import grad
 
@@ -148,8 +148,8 @@ CHOICES = [
 def test_a_variant_plays_the_objective_of_its_config(
     model: str, name: str, smoothing: float
 ) -> None:
-    learner = gan(model, f"model.objective={name}", f"model.label_smoothing={smoothing}")
-    batch, fake = real_batch(learner, 6), learner.generate_from_prior(6)
+    learner = make_gan(model, f"model.objective={name}", f"model.label_smoothing={smoothing}")
+    batch, fake = make_real_batch(learner, 6), learner.generate_from_prior(6)
     real_scores = learner.discriminate(batch.data, batch.condition)
     fake_scores = learner.discriminate(fake.data, fake.condition)
     label = {"real_label": 1 - smoothing} if smoothing else {}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TinyRun
-from factories import config, gan, real_batch
+from factories import make_config, make_gan, make_real_batch
 from PIL import Image
 from torch.nn.functional import softplus
 
@@ -23,7 +23,7 @@ from gan_lightning.types import Condition
 
 def learner(*overrides: str) -> Pix2Pix:
     torch.manual_seed(0)
-    made = gan("pix2pix", *overrides)
+    made = make_gan("pix2pix", *overrides)
     assert isinstance(made, Pix2Pix)
     return made
 
@@ -89,7 +89,7 @@ def test_dropout_is_the_noise_in_sampling_too() -> None:
 
 def test_losses_by_hand() -> None:
     made = learner("model.l1_weight=7", "model.adversarial_weight=3")
-    real = real_batch(made, 4)
+    real = make_real_batch(made, 4)
     fake = made.generate_from_prior(4, real.condition)
     pairs = [torch.cat([real.source, side.data], 1) for side in (real, fake)]  # type: ignore[list-item]  # there is a source
     on_real, on_fake = (made.discriminator(pair) for pair in pairs)
@@ -112,7 +112,7 @@ def test_losses_by_hand() -> None:
 )
 def test_one_override_chooses_the_loss(word: str, terms: set[str]) -> None:
     made = learner(word)
-    real = real_batch(made, 2)
+    real = make_real_batch(made, 2)
     assert set(made.generator_loss(real, made.generate_from_prior(2, real.condition))) == terms
 
 
@@ -126,7 +126,7 @@ def test_the_discriminator_sees_the_source() -> None:
 
 
 def test_sources_and_targets_stay_together() -> None:
-    made, data = build(config("pix2pix"))
+    made, data = build(make_config("pix2pix"))
     assert isinstance(data, DigitPairs)
     batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
     real = batch.unbind()[0].unbind()[0]
@@ -169,7 +169,7 @@ def test_what_does_not_fit_is_refused(
     model: str, sections: dict[str, dict[str, object]], line: str
 ) -> None:
     with pytest.raises(UserError, match=line):
-        build(config(model, **sections))
+        build(make_config(model, **sections))
 
 
 def test_a_run_draws_sources_translations_and_targets(trained: Callable[[str], TinyRun]) -> None:

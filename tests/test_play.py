@@ -58,7 +58,7 @@ IMAGES = {"infogan": DIGITS, "cgan": DIGITS, "gan": DIGITS, "cogan": DOMAINS}
 @cache
 def built(model: str, images: bool = False) -> tuple[GAN, BaseDataModule]:
     sections = {"data": IMAGES[model]} if images else {}
-    gan, data = build(factories.config(model, **sections))
+    gan, data = build(factories.make_config(model, **sections))
     assert isinstance(gan, GAN)
     return gan, data
 
@@ -190,7 +190,7 @@ def test_ways_by_prior() -> None:
 @cache
 def translator() -> tuple[Translator, GAN, BaseDataModule]:
     network = {"name": "pix2pix", "width": 4, "patch": 16, "initialisation": "default"}
-    gan, data = build(factories.config("pix2pix", network=network))
+    gan, data = build(factories.make_config("pix2pix", network=network))
     assert isinstance(gan, Pix2Pix)
     return Translator(gan, data), gan, data
 

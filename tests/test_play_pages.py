@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("gradio")
 
-from process_pool import PATIENCE
+from process_pool import TIMEOUT
 from test_play import initialised
 
 from gan_lightning.callbacks.sample_grids import to_uint8
@@ -50,7 +50,7 @@ class Seen:
         self.page.wait_for_function(
             "([place, before]) => document.querySelectorAll('#picture img')[place].src !== before",
             arg=[place, before],
-            timeout=1000 * PATIENCE,
+            timeout=1000 * TIMEOUT,
         )
         return self.address(place)
 
@@ -76,7 +76,7 @@ def opened(
             )
             seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
             seen.page.goto(served[-1].address)
-            seen.page.wait_for_selector("#picture img", timeout=1000 * PATIENCE)
+            seen.page.wait_for_selector("#picture img", timeout=1000 * TIMEOUT)
             pages[experiment] = seen
         return pages[experiment]
 
@@ -186,7 +186,7 @@ def wait_for_the_drawing(seen: Seen) -> None:
       return Array.from(pen.getImageData(0, 0, width, height).data);
     }"""
     board = np.array(seen.page.evaluate(pixels), np.uint8).reshape(32, 32, 4)[..., :1]
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not np.array_equal(picture(seen, 0), board):
         assert time.monotonic() < end, "the drawing has not come"
         seen.page.wait_for_timeout(50)

@@ -12,8 +12,8 @@ import pytest
 import torch
 import torch.distributed as dist
 from conftest import Once
-from factories import ALL_GANS, config, quiet_trainer, weights
-from process_pool import end_well, two_ranks
+from factories import ALL_GANS, copy_weights, make_config, quiet_trainer
+from process_pool import start_two_ranks, wait_for_success
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
@@ -136,14 +136,14 @@ class Watch(Callback):
 def play(name: str, world: int) -> dict[str, Any]:
     """Play a game in this process, which may be one of several."""
     model, options = GAMES[name]
-    learner, data = build(config(model, f"trainer.max_updates={UPDATES}", *options))
+    learner, data = build(make_config(model, f"trainer.max_updates={UPDATES}", *options))
     watch = Watch()
     strategy = AlternatingDDP() if world > 1 else "auto"
     with watch.counting():
         trainer = quiet_trainer(devices=world, strategy=strategy, callbacks=[watch])
         trainer.fit(learner, datamodule=data)
     return {
-        "weights": weights(learner),
+        "weights": copy_weights(learner),
         "digests": watch.digests,
         "messages": watch.messages,
         "seen": torch.stack(watch.seen),
@@ -169,7 +169,7 @@ def ranks(request: pytest.FixtureRequest, once: Once) -> Ranks:
     names = [n for n in GAMES if n in ALWAYS or any(word.startswith(n) for word in asked)]
 
     def make(folder: Path) -> Ranks:
-        end_well(two_ranks(play_all, folder, names))
+        wait_for_success(start_two_ranks(play_all, folder, names))
         return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
     return once("processes", make)
@@ -183,7 +183,7 @@ def test_two_processes_play_the_game_of_one(name: str, ranks: Ranks) -> None:
     assert one["images"] == two["images"]
     # the tolerance is small beside what was learnt
     model, options = GAMES[name]
-    start = weights(build(config(model, *options))[0])
+    start = copy_weights(build(make_config(model, *options))[0])
     moved = max((one["weights"][key] - value).abs().max() for key, value in start.items())
     assert moved > 1e-3
 
@@ -231,7 +231,7 @@ OWN_DATA = ("acgan", "cgan", "cogan", "ebgan", "gan", "infogan", "pix2pix", "unr
 @pytest.mark.parametrize("name", [*OWN_DATA, "wgan_gp", "average", "packs", "noise, apart"])
 def test_a_step_sends_the_stepping_players_gradients_alone(name: str, ranks: Ranks) -> None:
     model, options = GAMES[name]
-    learner, _ = build(config(model, *options))
+    learner, _ = build(make_config(model, *options))
     assert isinstance(learner, GAN)
     discriminator, generator = sizes(learner)
     # looking ahead is a step of the discriminator each: its gradient forth, and what comes back
@@ -253,7 +253,7 @@ def test_a_step_sends_the_stepping_players_gradients_alone(name: str, ranks: Ran
 def test_a_loss_that_compares_data_sends_what_it_compares(
     name: str, more: list[tuple[str, int]], ranks: Ranks
 ) -> None:
-    learner, _ = build(config(*(GAMES[name][0], *GAMES[name][1])))
+    learner, _ = build(make_config(*(GAMES[name][0], *GAMES[name][1])))
     assert isinstance(learner, GAN)
     discriminator, generator = sizes(learner)
     one_round = [("all_reduce", discriminator), *more, ("all_reduce", generator)]
@@ -261,7 +261,7 @@ def test_a_loss_that_compares_data_sends_what_it_compares(
 
 
 def test_running_statistics_are_averaged_where_there_are_any(ranks: Ranks) -> None:
-    learner, _ = build(config("gan", *APART["batch norm"][1]))
+    learner, _ = build(make_config("gan", *APART["batch norm"][1]))
     assert isinstance(learner, GAN)
     statistics = running_statistics(learner)
     assert sum(part.numel() for part in statistics) == 2 * 2 * 16  # and of the running average

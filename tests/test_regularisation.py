@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 import torch
-from factories import ALL_GANS, config, gan, quiet_trainer, real_batch, same, trained, weights
+from factories import (
+    ALL_GANS,
+    copy_weights,
+    make_config,
+    make_gan,
+    make_real_batch,
+    quiet_trainer,
+    train_model,
+    weights_equal,
+)
 from pytorch_lightning import Callback
 from torch import Tensor, nn
 
@@ -89,7 +98,7 @@ def test_under_packing_a_norm_is_a_packs(one_sided: bool) -> None:
 
 
 def test_packing_networks_have_a_norm_a_pack_of_neighbours() -> None:
-    learner = gan("gan", "network.packing=2")
+    learner = make_gan("gan", "network.packing=2")
     data = torch.randn(8, 2)
     whole = gradient_norms(learner.discriminate, data)
     parts = [gradient_norms(learner.discriminate, pair) for pair in data.split(2)]
@@ -160,7 +169,7 @@ def test_a_critic_without_slope_has_no_nan() -> None:
 
 @pytest.mark.parametrize("mode", ["grad", "no_grad"])
 def test_autocast_changes_nothing(mode: str) -> None:
-    learner = gan("wgan_gp")
+    learner = make_gan("wgan_gp")
     data = torch.randn(8, 2)
     plain = gradient_norms(learner.discriminate, data)
     with torch.autocast("cpu", dtype=torch.bfloat16), torch.set_grad_enabled(mode == "grad"):
@@ -177,22 +186,22 @@ PENALISED = ("model.regularisation.r1=0.1", "model.regularisation.gradient_penal
 def test_every_variant_takes_the_penalties_and_the_noise(model: str) -> None:
     # pix2pix compares pixels, to which it refuses noise
     noise = ("model.regularisation.instance_noise=0.1",) if model != "pix2pix" else ()
-    learner, data = build(config(model, *PENALISED, *noise, "log.every_n_updates=1"))
+    learner, data = build(make_config(model, *PENALISED, *noise, "log.every_n_updates=1"))
     quiet_trainer().fit(learner, datamodule=data)
     names = {"loss/discriminator/r1", "loss/discriminator/gradient_penalty"}
     assert names <= set(learner.losses)
     assert not {name for name in learner.losses if name.startswith("loss/generator/r1")}
     assert all(torch.tensor(value).isfinite() for value in learner.losses.values())
-    assert all(value.isfinite().all() for value in weights(learner).values())
+    assert all(value.isfinite().all() for value in copy_weights(learner).values())
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
 @pytest.mark.parametrize("key", ["r1", "gradient_penalty"])
 def test_a_penalty_moves_the_discriminator(model: str, key: str) -> None:
-    learner = gan(model)
+    learner = make_gan(model)
     settings = RegularisationConfig()
     setattr(settings, key, 1.0)
-    real, fake = real_batch(learner, 8), real_batch(learner, 8, seed=1)
+    real, fake = make_real_batch(learner, 8), make_real_batch(learner, 8, seed=1)
     terms = penalties(
         settings,
         lambda data: learner.discriminate(data, real.condition),
@@ -228,7 +237,7 @@ class Seen(Callback):
 
 def played(*overrides: str) -> Seen:
     ring = {"name": "ring", "points": 1024, "batch_size": 512}
-    run = config("gan", "model.discriminator_steps=2", *overrides, data=ring)
+    run = make_config("gan", "model.discriminator_steps=2", *overrides, data=ring)
     learner, data = build(run)
     seen = Seen()
     for player in ("discriminator", "generator"):
@@ -276,10 +285,16 @@ def test_the_noise_leaves_what_the_generator_was_given_as_it_was() -> None:
 
 
 def test_same_seed_same_noise_and_none_is_none() -> None:
-    runs = [weights(trained(config("gan", *noise))) for noise in ((NOISE,), (NOISE,), (), ())]
-    assert same(runs[0], runs[1])
-    assert not same(runs[0], runs[2])
-    assert same(runs[2], weights(trained(config("gan", "model.regularisation.instance_noise=0"))))
+    runs = [
+        copy_weights(train_model(make_config("gan", *noise)))
+        for noise in ((NOISE,), (NOISE,), (), ())
+    ]
+    assert weights_equal(runs[0], runs[1])
+    assert not weights_equal(runs[0], runs[2])
+    assert weights_equal(
+        runs[2],
+        copy_weights(train_model(make_config("gan", "model.regularisation.instance_noise=0"))),
+    )
 
 
 @pytest.mark.parametrize("name", ["r1", "gradient_penalty", "instance_noise"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from factories import ALL_GANS, config
+from factories import ALL_GANS, make_config
 
 from gan_lightning.callbacks import checkpoints
 from gan_lightning.config.schema import RunConfig
@@ -19,7 +19,7 @@ from gan_lightning.training.train import Outcome, train
 
 
 def small(model: str, updates: int, *options: str) -> RunConfig:
-    return config(
+    return make_config(
         model,
         f"trainer.max_updates={updates}",
         "model.discriminator_steps=2",

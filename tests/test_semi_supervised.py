@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from factories import config, gan, real_batch, trained
+from factories import make_config, make_gan, make_real_batch, train_model
 
 from gan_lightning.evaluation import evaluate
 from gan_lightning.gans import SemiSupervisedGAN
@@ -17,7 +17,7 @@ from gan_lightning.training.build import build
 
 def learner(*overrides: str) -> SemiSupervisedGAN:
     torch.manual_seed(0)
-    made = gan("semi_supervised", *overrides)
+    made = make_gan("semi_supervised", *overrides)
     assert isinstance(made, SemiSupervisedGAN)
     return made
 
@@ -34,7 +34,7 @@ def test_the_logit_of_being_real_is_that_of_k_classes_against_one_of_logit_0() -
 def test_losses_by_hand() -> None:
     """Neither a second softmax nor a K + 1-th output is in them."""
     made = learner("model.unlabelled_weight=2")
-    real, fake = real_batch(made, 6), made.generate_from_prior(6)
+    real, fake = make_real_batch(made, 6), made.generate_from_prior(6)
     assert real.labelled is not None
     assert real.labelled.labels is not None
 
@@ -67,20 +67,20 @@ def test_feature_matching_sees_means_alone() -> None:
 
 
 def test_what_is_measured_is_the_average() -> None:
-    made = trained(config("semi_supervised", "model.classifier_ema_decay=0.5"))
+    made = train_model(make_config("semi_supervised", "model.classifier_ema_decay=0.5"))
     assert isinstance(made, SemiSupervisedGAN)
     data = torch.randn(5, 2)
     averaged = made.classified(data)
     assert not torch.allclose(averaged, made.classify(made.encoder(data)))
     assert not any(weight.requires_grad for weight in made.averaged_classifier.parameters())
-    last = trained(config("semi_supervised", "model.classifier_ema_decay=0"))
+    last = train_model(make_config("semi_supervised", "model.classifier_ema_decay=0"))
     assert isinstance(last, SemiSupervisedGAN)
     torch.testing.assert_close(last.classified(data), last.classify(last.encoder(data)))
 
 
 def test_eight_labels_and_many_points_make_a_classifier() -> None:
     """Four wide Gaussians: chance is an error of .75."""
-    run = config(
+    run = make_config(
         "semi_supervised",
         "trainer.max_updates=300",
         "data.modes=4",
@@ -92,7 +92,7 @@ def test_eight_labels_and_many_points_make_a_classifier() -> None:
         "model.classifier_ema_decay=0.9",
     )
     _, data = build(run)
-    assert evaluate(trained(run), data, 100)["classifier/test_error"] < 0.05
+    assert evaluate(train_model(run), data, 100)["classifier/test_error"] < 0.05
 
 
 def test_a_row_of_a_normed_layer_has_its_length_whatever_its_weights() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import wandb
-from factories import config
+from factories import make_config
 from mistakes import SHORT, damage
 
 from gan_lightning.assets import loader
@@ -142,7 +142,7 @@ def full_disk(row: Any, step: int) -> None:
 
 
 def begun(tmp_path: Path) -> WandbRun:
-    run = WandbRun(config("gan").log, "offline", "test", tmp_path, "identity")
+    run = WandbRun(make_config("gan").log, "offline", "test", tmp_path, "identity")
     run.begin({})
     return run
 

@@ -18,7 +18,7 @@ import torch
 from conftest import EXPERIMENTS, TinyRun, command, run_cli, tiny
 from launchers import updates_of
 from PIL import Image
-from process_pool import PATIENCE
+from process_pool import TIMEOUT
 from run_files import checkpoint, measures_of, rows
 from safetensors.numpy import load_file
 
@@ -123,7 +123,7 @@ def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         try:
-            patience = time.monotonic() + PATIENCE
+            patience = time.monotonic() + TIMEOUT
             while not list(folder.glob("checkpoints/update_*.ckpt")):
                 assert process.poll() is None, process.communicate()
                 assert time.monotonic() < patience
@@ -132,7 +132,7 @@ def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
             made = updates_of(folder)
             process.send_signal(signal.SIGINT)
             process.send_signal(signal.SIGCONT)
-            out, err = process.communicate(timeout=PATIENCE)
+            out, err = process.communicate(timeout=TIMEOUT)
         finally:
             process.kill()
     assert process.returncode == 130, err

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from factories import config, quiet_trainer, same, trained, weights
+from factories import copy_weights, make_config, quiet_trainer, train_model, weights_equal
 from pytorch_lightning import Callback
 from torch import Tensor
 from torch.func import functional_call
@@ -35,13 +35,13 @@ SAME_GAME = (
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_no_steps_is_the_standard_gan(objective: str) -> None:
     words = (*SAME_GAME, f"model.objective={objective}")
-    standard = weights(trained(config("gan", *words)))
+    standard = copy_weights(train_model(make_config("gan", *words)))
     none, some = (
-        weights(trained(config("unrolled", *words, f"model.unrolled_steps={steps}")))
+        copy_weights(train_model(make_config("unrolled", *words, f"model.unrolled_steps={steps}")))
         for steps in (0, 1)
     )
-    assert same(standard, none)
-    assert not same(standard, some)
+    assert weights_equal(standard, none)
+    assert not weights_equal(standard, some)
 
 
 # --- against a loop written by hand
@@ -136,8 +136,8 @@ def by_hand(
 def test_the_game_is_the_one_written_by_hand(name: str, ahead: int) -> None:
     optimizers = [f"model.{player}_optimizer.name={name}" for player in PLAYERS]
     words = (*SAME_GAME, *optimizers, f"model.unrolled_steps={ahead}", "trainer.max_updates=4")
-    learner, data = build(config("unrolled", *words))
-    start, _ = build(config("unrolled", *words))
+    learner, data = build(make_config("unrolled", *words))
+    start, _ = build(make_config("unrolled", *words))
     assert isinstance(learner, UnrolledGAN)
     assert isinstance(start, UnrolledGAN)
     rounds = Rounds()
@@ -162,7 +162,7 @@ def test_the_generator_faces_the_discriminator_of_later(
     penalty: tuple[str, ...], objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = [f"model.regularisation.{word}" for word in penalty]
-    run = config("unrolled", *SAME_GAME, *words, f"model.objective={objective}")
+    run = make_config("unrolled", *SAME_GAME, *words, f"model.objective={objective}")
     learner, data = build(run)
     assert isinstance(learner, UnrolledGAN)
     loss = learner.generator_loss
@@ -210,11 +210,11 @@ def test_it_plays_with_all_else(name: str, precision: str) -> None:
         "network.minibatch_kernels=3",
         f"model.discriminator_optimizer.name={name}",
     )
-    run = config("unrolled", *words)
+    run = make_config("unrolled", *words)
     learner, data = build(run)
-    before = weights(learner)
+    before = copy_weights(learner)
     quiet_trainer(precision=precision).fit(learner, datamodule=data)
-    after = weights(learner)
+    after = copy_weights(learner)
     assert all(value.isfinite().all() for value in after.values())
     moving = {name for name, _ in learner.named_parameters()}
     assert not [name for name in moving if torch.equal(before[name], after[name])]

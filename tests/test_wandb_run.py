@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Once, Outcome, run_cli, run_new_process, run_process, tiny
-from factories import one_chunk_of_test_data
+from factories import first_chunk_of_test_data
 from PIL import Image
 from wandb_offline import OfflineRun, read_offline_run
 from wandb_server import StubRun, WandbServer, wandb_environment
@@ -72,7 +72,7 @@ def train(experiment: str, folder: Path, environment: dict[str, str]) -> Outcome
 
 
 def main_on_one_chunk(words: Sequence[str]) -> None:
-    with one_chunk_of_test_data():
+    with first_chunk_of_test_data():
         main(words)
 
 

@@ -13,7 +13,7 @@ import pytest
 import wandb
 from conftest import Outcome
 from PIL import Image
-from process_pool import Forked
+from process_pool import ForkedProcess
 from wandb_offline import read_offline_run
 from wandb_server import WandbServer, wandb_environment
 
@@ -53,7 +53,7 @@ def run_client(
     resume: str | None = None,
 ) -> Outcome:
     environment = wandb_environment(folder, server)
-    process = Forked.of(client, init_timeout, resume, folder=folder, environment=environment)
+    process = ForkedProcess.start(client, init_timeout, resume, cwd=folder, env=environment)
     return Outcome(process.wait(), process.out, process.err)
 
 

@@ -20,6 +20,7 @@ from gan_lightning.gans.base import GAN
 from gan_lightning.gans.round import train_round
 from gan_lightning.metrics import DuplicateRate
 from gan_lightning.training.train import train
+from gan_lightning.types import Batch
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, player: str, update: int) -> None:

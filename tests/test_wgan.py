@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from factories import config, gan, quiet_trainer
+from factories import make_config, make_gan, quiet_trainer
 from pytorch_lightning import Callback
 from torch import Tensor
 
@@ -44,7 +44,7 @@ def test_the_critics_weights_are_clipped_after_each_step_and_no_others(
     clip: float, options: tuple[str, ...]
 ) -> None:
     rate = "model.discriminator_optimizer.learning_rate=0.1"
-    learner, data = build(config("wgan", f"model.clip={clip}", rate, *options))
+    learner, data = build(make_config("wgan", f"model.clip={clip}", rate, *options))
     steps = Steps()
     quiet_trainer(callbacks=[steps]).fit(learner, datamodule=data)
     assert [player for player, _, _ in steps.largest] == ([0] * 5 + [1]) * 6 + [-1]
@@ -56,7 +56,7 @@ def test_the_critics_weights_are_clipped_after_each_step_and_no_others(
 
 
 def test_the_penalised_critic_is_not_clipped() -> None:
-    learner, data = build(config("wgan_gp"))
+    learner, data = build(make_config("wgan_gp"))
     steps = Steps()
     quiet_trainer(callbacks=[steps]).fit(learner, datamodule=data)
     assert min(critic for _, critic, _ in steps.largest) > 0.1
@@ -67,7 +67,7 @@ def test_each_of_five_critic_steps_has_data_and_noise_of_its_own(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ring = {"name": "ring", "points": 240, "batch_size": 8}
-    learner, data = build(config(model, data=ring))
+    learner, data = build(make_config(model, data=ring))
     assert isinstance(learner, GAN)
     seen: list[tuple[Tensor, Tensor | None]] = []
     loss = learner.discriminator_loss
@@ -99,13 +99,13 @@ def test_defaults_are_the_papers() -> None:
         assert optimizer.betas == [0.0, 0.9]
     assert penalised.regularisation.gradient_penalty == 10
     assert not penalised.regularisation.one_sided
-    found = gan("wgan").configure_optimizers()
+    found = make_gan("wgan").configure_optimizers()
     assert all(isinstance(optimizer, torch.optim.RMSprop) for optimizer in found)
 
 
 @CRITICS
 def test_losses_are_the_critics_difference_and_its_sign(model: str) -> None:
-    learner = gan(model)
+    learner = make_gan(model)
     batch, fake = Batch(torch.randn(6, 2)), learner.generate_from_prior(6)
     real_scores, fake_scores = learner.discriminate(batch.data), learner.discriminate(fake.data)
     terms = learner.discriminator_loss(batch, fake.detach())
@@ -125,7 +125,7 @@ def test_the_penalty_holds_the_critics_slope() -> None:
             f"model.regularisation.gradient_penalty={weight}",
             "trainer.max_updates=40",
         )
-        learner, data = build(config("wgan_gp", *words))
+        learner, data = build(make_config("wgan_gp", *words))
         assert isinstance(learner, GAN)
         quiet_trainer().fit(learner, datamodule=data)
         norms = gradient_norms(learner.discriminate, learner.sample(64, seed=0).data)

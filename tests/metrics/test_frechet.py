@@ -1,4 +1,4 @@
-"""The Fréchet distance against scipy, closed forms and torchmetrics; metrics over processes."""
+"""FrechetDistance against scipy, closed forms and torchmetrics; metrics over processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from process_pool import Forked, end_well
+from process_pool import ForkedProcess, wait_for_success
 from scipy.linalg import sqrtm
 from torch import Tensor, nn
 from torchmetrics import Metric
@@ -54,7 +54,7 @@ def scipy_distance(first: Tensor, second: Tensor) -> float:
 
 @pytest.mark.parametrize("size", [2, 5, 20])
 @pytest.mark.parametrize("seed", range(3))
-def test_agrees_with_scipys_matrix_root(size: int, seed: int) -> None:
+def test_equals_scipys_matrix_root(size: int, seed: int) -> None:
     first, second = correlated(300, size, seed), correlated(200, size, seed + 100)
     ours = FeatureStatistics.from_features(first).distance(FeatureStatistics.from_features(second))
     assert ours.dtype == torch.float64
@@ -87,7 +87,7 @@ def test_invariant_under_rotation_and_shift() -> None:
 
 
 def test_singular_covariances_stay_finite() -> None:
-    # fewer samples than dimensions, constant features, and supports that do not meet
+    # fewer samples than dimensions, constant features, and disjoint supports
     few, others = correlated(4, 30, 6), correlated(5, 30, 7)
     singular = [
         FeatureStatistics.from_features(x) for x in (few, others, torch.ones(9, 30).double())
@@ -101,7 +101,7 @@ def test_singular_covariances_stay_finite() -> None:
     assert frechet_distance(torch.zeros(2), a, torch.zeros(2), b).item() == pytest.approx(5)
 
 
-def test_not_finite_gives_nan() -> None:
+def test_the_distance_is_nan_if_an_input_is_not_finite() -> None:
     broken = torch.tensor([0.0, torch.inf])
     distance = frechet_distance(broken, torch.eye(2), torch.zeros(2), torch.eye(2))
     assert distance.isnan()
@@ -143,8 +143,7 @@ def test_metric_over_updates_equals_the_direct_computation(with_reference: bool)
     assert metric.compute().item() == pytest.approx(direct, rel=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:Metric `FrechetInceptionDistance`")
-def test_agrees_with_torchmetrics() -> None:
+def test_equals_torchmetrics() -> None:
     features = network()
     ours = FrechetDistance(features, FEATURES)
     theirs = FrechetInceptionDistance(features, normalize=True, input_img_size=SHAPE)
@@ -156,7 +155,7 @@ def test_agrees_with_torchmetrics() -> None:
     assert ours.compute().item() == pytest.approx(theirs.compute().item(), rel=1e-4)
 
 
-def test_network_is_copied_frozen_and_in_no_state_dict() -> None:
+def test_network_is_copied_frozen_and_not_in_the_state_dict() -> None:
     features = nn.Sequential(network(), nn.Dropout(0.5), nn.BatchNorm1d(FEATURES)).train()
     before = deepcopy(features.state_dict())
     metric = FrechetDistance(features, FEATURES)
@@ -178,7 +177,7 @@ def test_network_is_copied_frozen_and_in_no_state_dict() -> None:
     assert torch.equal(metric.compute(), first)
 
 
-def test_reset_forgets_the_images_and_keeps_the_reference() -> None:
+def test_reset_clears_the_images_and_keeps_the_reference() -> None:
     reference = FeatureStatistics.from_features(correlated(20, FEATURES, 1))
     metric = FrechetDistance(network(), FEATURES, reference)
     metric.update(images(10, 1))
@@ -206,7 +205,7 @@ def test_fewer_than_two_images_raise(count: int) -> None:
         FeatureStatistics.from_features(torch.zeros(count, 3))
 
 
-def test_misuse_raises() -> None:
+def test_invalid_arguments_raise() -> None:
     reference = FeatureStatistics.from_features(correlated(20, FEATURES, 1))
     with pytest.raises(ValueError, match="real images"):
         FrechetDistance(network(), FEATURES, reference).update(images(2, 1), real=True)
@@ -270,12 +269,12 @@ def scores(parts: list[tuple[int, int]]) -> dict[str, Tensor]:
         "accuracy": accuracy,
         "bound": bound,
     }
-    found: dict[str, Tensor] = {}
+    values: dict[str, Tensor] = {}
     for name, metric in metrics.items():
         value = metric.compute()
         values = value if isinstance(value, dict) else {"": value}
-        found |= {f"{name} {key}": score for key, score in values.items()}
-    return found
+        values |= {f"{name} {key}": score for key, score in values.items()}
+    return values
 
 
 def process(rank: int, folder: str) -> None:
@@ -286,11 +285,11 @@ def process(rank: int, folder: str) -> None:
     torch.distributed.destroy_process_group()
 
 
-def test_every_metric_over_two_processes_equals_the_whole(tmp_path: Path) -> None:
-    end_well([Forked.of(process, rank, str(tmp_path)) for rank in (0, 1)])
+def test_two_processes_give_the_values_of_one(tmp_path: Path) -> None:
+    wait_for_success([ForkedProcess.start(process, rank, str(tmp_path)) for rank in (0, 1)])
     whole, alone = scores(WHOLE), scores([SPLITS[0]])
     ranks = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
-    for found in (scores(SPLITS), *ranks):
-        torch.testing.assert_close(found, whole)
-    # one process alone sees something else, so the agreement above is no accident
+    for values in (scores(SPLITS), *ranks):
+        torch.testing.assert_close(values, whole)
+    # a single process has other values, so the comparison above is not trivial
     assert sum(not torch.equal(alone[name], whole[name]) for name in whole) >= 6

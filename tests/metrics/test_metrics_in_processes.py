@@ -1,4 +1,4 @@
-"""Every metric: the parts of two processes, reduced as torchmetrics does, equal the whole."""
+"""Every metric gives the same value over two processes as in one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import Once
-from process_pool import Forked, end_well
+from process_pool import ForkedProcess, wait_for_success
 from torch import Tensor, nn
 from torchmetrics import Metric
 
@@ -55,49 +55,49 @@ def with_reference() -> Metric:
     return FrechetDistance(Linear(), 5, FeatureStatistics.from_features(features))
 
 
-def in_parts(*tensors: Tensor) -> Updates:
-    # of unequal sizes: a mean of means would show
+def split(*tensors: Tensor) -> Updates:
+    # unequal sizes, so that a mean of means would fail
     return list(zip(*(tensor.tensor_split([5, 35, 55]) for tensor in tensors), strict=True))
 
 
 DIGITS = torch.rand(64, 1, 28, 28, generator=GENERATOR) * 2 - 1
 CODES = torch.randn(64, 2, generator=GENERATOR)
-NUMBERED = [(part, first) for (part,), first in zip(in_parts(POINTS), (0, 5, 35, 55), strict=True)]
+INDEXED = [(part, start) for (part,), start in zip(split(POINTS), (0, 5, 35, 55), strict=True)]
 LABELLED = [
-    (*part, first) for part, first in zip(in_parts(DIGITS, LABELS % 2), (0, 5, 35, 55), strict=True)
+    (*part, start) for part, start in zip(split(DIGITS, LABELS % 2), (0, 5, 35, 55), strict=True)
 ]
-BOTH_SIDES = [(part, index % 2 == 0) for index, (part,) in enumerate(in_parts(IMAGES))]
+BOTH_SIDES = [(part, index % 2 == 0) for index, (part,) in enumerate(split(IMAGES))]
 
 CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
-    "frechet": (with_reference, in_parts(IMAGES)),
+    "frechet": (with_reference, split(IMAGES)),
     "frechet, both sides": (lambda: FrechetDistance(Linear(), 5), BOTH_SIDES),
-    "transport": (lambda: ExactWasserstein(POINTS.flip(0)[:40]), NUMBERED),
-    "kernel": (lambda: KernelDistance(POINTS.flip(0)[:60], 5, 20), NUMBERED),
-    "manifold": (lambda: PrecisionRecall(POINTS.flip(0)[:60] + 0.3), NUMBERED),
-    "scores": (lambda: InceptionScore(5), in_parts(LOG_PROBABILITIES)),
-    "modes": (lambda: ModeCoverage(CENTRES, 0.15), in_parts(POINTS)),
-    "classes": (lambda: ClassCoverage(Linear(), 5), in_parts(IMAGES)),
-    "codes": (lambda: CodeAccuracy(5, 5), in_parts(LOG_PROBABILITIES.argmax(1), LABELS)),
-    "information": (lambda: MutualInformationBound(5), in_parts(LOG_PROBABILITIES, LABELS)),
-    "asked": (ClassConditionalAccuracy, in_parts(LOG_PROBABILITIES.argmax(1), LABELS)),
-    "agreement": (PixelAgreement, in_parts(IMAGES, IMAGES.flip(0))),
-    "parzen": (lambda: ParzenLikelihood(POINTS[:20], POINTS[20:40], 60), NUMBERED),
+    "wasserstein": (lambda: ExactWasserstein(POINTS.flip(0)[:40]), INDEXED),
+    "kernel": (lambda: KernelDistance(POINTS.flip(0)[:60], 5, 20), INDEXED),
+    "precision_recall": (lambda: PrecisionRecall(POINTS.flip(0)[:60] + 0.3), INDEXED),
+    "inception_score": (lambda: InceptionScore(5), split(LOG_PROBABILITIES)),
+    "modes": (lambda: ModeCoverage(CENTRES, 0.15), split(POINTS)),
+    "classes": (lambda: ClassCoverage(Linear(), 5), split(IMAGES)),
+    "codes": (lambda: CodeAccuracy(5, 5), split(LOG_PROBABILITIES.argmax(1), LABELS)),
+    "information": (lambda: MutualInformationBound(5), split(LOG_PROBABILITIES, LABELS)),
+    "class_accuracy": (ClassConditionalAccuracy, split(LOG_PROBABILITIES.argmax(1), LABELS)),
+    "agreement": (PixelAgreement, split(IMAGES, IMAGES.flip(0))),
+    "parzen": (lambda: ParzenLikelihood(POINTS[:20], POINTS[20:40], 60), INDEXED),
     "neighbours": (
         lambda: NearestNeighbourError(POINTS, LABELS, POINTS.flip(0), LABELS),
-        [(part, LABELS[first : first + len(part)], first) for part, first in NUMBERED],
+        [(part, LABELS[start : start + len(part)], start) for part, start in INDEXED],
     ),
-    "diversity": (lambda: WithinClassSimilarity(DIGITS[:60], LABELS[:60] % 2), LABELLED),
-    "duplicates": (lambda: DuplicateRate(POINTS), in_parts(POINTS.flip(0))),
-    "strokes": (lambda: CodeCorrelation(2, 2), in_parts(CODES, LABELS % 2, DIGITS)),
+    "ms_ssim": (lambda: WithinClassSimilarity(DIGITS[:60], LABELS[:60] % 2), LABELLED),
+    "duplicates": (lambda: DuplicateRate(POINTS), split(POINTS.flip(0))),
+    "code_correlation": (lambda: CodeCorrelation(2, 2), split(CODES, LABELS % 2, DIGITS)),
 }
 
 cases = pytest.mark.parametrize(("build", "updates"), CASES.values(), ids=list(CASES))
 
 
 def test_every_metric_has_a_case() -> None:
-    parts = [getattr(metrics, name) for name in metrics.__all__]
-    kinds = {part for part in parts if isinstance(part, type) and issubclass(part, Metric)}
-    assert {type(build()) for build, _ in CASES.values()} == kinds
+    exported = [getattr(metrics, name) for name in metrics.__all__]
+    classes = {item for item in exported if isinstance(item, type) and issubclass(item, Metric)}
+    assert {type(build()) for build, _ in CASES.values()} == classes
 
 
 def updated(build: Callable[[], Metric], updates: Updates) -> Metric:
@@ -108,7 +108,7 @@ def updated(build: Callable[[], Metric], updates: Updates) -> Metric:
 
 
 @cases
-def test_merged_metrics_equal_the_whole(build: Callable[[], Metric], updates: Updates) -> None:
+def test_merged_metrics_equal_one_metric(build: Callable[[], Metric], updates: Updates) -> None:
     first, second = updated(build, updates[:1]), updated(build, updates[1:])
     first.merge_state(second)
     torch.testing.assert_close(first.compute(), updated(build, updates).compute())
@@ -132,14 +132,14 @@ def test_two_processes_equal_one(
         monkeypatch.setattr(rank, "dist_sync_fn", gather)
         monkeypatch.setattr(rank, "distributed_available_fn", lambda: True)
         torch.testing.assert_close(rank.compute(), whole)
-    # what a rank had accumulated is its own again afterwards
+    # afterwards each rank has its own state again
     for rank, state in zip(ranks, states, strict=True):
         for name, value in state.items():
             assert torch.equal(getattr(rank, name), value)
 
 
 @cases
-def test_states_are_sums_and_the_batch_value_is_right(
+def test_states_are_summed_and_forward_returns_the_value_of_the_batch(
     build: Callable[[], Metric], updates: Updates
 ) -> None:
     metric = build()
@@ -147,29 +147,29 @@ def test_states_are_sums_and_the_batch_value_is_right(
         assert callable(reduction)
         assert reduction(torch.ones(4)) == 4
     if build is CASES["frechet, both sides"][0]:
-        pytest.skip("one batch holds one side only")
+        pytest.skip("a batch has one side only")
     alone = updated(build, updates[1:2]).compute()
     metric.update(*updates[0])
     torch.testing.assert_close(metric(*updates[1]), alone)
     torch.testing.assert_close(metric.compute(), updated(build, updates[:2]).compute())
 
 
-# --- and in two processes indeed
+# --- the same with two real processes
 
-SHARES = {"in parts": (slice(1), slice(1, None)), "of one": (slice(None), slice(0))}
-"""What each of two processes has of the data: also all, and nothing."""
+SHARDS = {"in parts": (slice(1), slice(1, None)), "rank 0 only": (slice(None), slice(0))}
+"""Updates of each of two processes; in the second case, one process has none."""
 
 
 def compute_all(rank: int, folder: Path) -> None:
-    """Compute every metric of this process's shares, and write the values."""
+    """Compute every metric on the shards of this process, and write the values."""
     import torch.distributed as dist
 
     meeting = f"file://{folder}/meeting"
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
     values = {
-        f"{name} {share}": updated(build, updates[parts[rank]]).compute()
+        f"{name} {shard}": updated(build, updates[parts[rank]]).compute()
         for name, (build, updates) in CASES.items()
-        for share, parts in SHARES.items()
+        for shard, parts in SHARDS.items()
     }
     torch.save(values, folder / f"{rank}.pt")
 
@@ -177,16 +177,16 @@ def compute_all(rank: int, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def values(once: Once) -> list[dict[str, Any]]:
     def make(folder: Path) -> list[dict[str, Any]]:
-        end_well([Forked.of(compute_all, rank, folder) for rank in (0, 1)])
+        wait_for_success([ForkedProcess.start(compute_all, rank, folder) for rank in (0, 1)])
         return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
     return once("metrics", make)
 
 
-@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("shard", SHARDS)
 @pytest.mark.parametrize("name", CASES)
-def test_two_real_processes_equal_one(name: str, share: str, values: list[dict[str, Any]]) -> None:
+def test_two_real_processes_equal_one(name: str, shard: str, values: list[dict[str, Any]]) -> None:
     build, updates = CASES[name]
     whole = updated(build, updates).compute()
     for rank in values:
-        torch.testing.assert_close(rank[f"{name} {share}"], whole)
+        torch.testing.assert_close(rank[f"{name} {shard}"], whole)

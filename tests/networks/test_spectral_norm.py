@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from factories import ALL_GANS, config, gan, quiet_trainer
+from factories import ALL_GANS, make_config, make_gan, quiet_trainer
 from test_minibatch import family, shape_of
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
@@ -50,7 +50,7 @@ def test_all_layers_have_norm_1_and_without_the_option_none_has(name: str, kerne
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_it_holds_while_every_variant_plays_and_leaves_the_generator_alone(model: str) -> None:
     words = ("network.spectral_norm=true", "model.discriminator_optimizer.learning_rate=0.01")
-    learner, data = build(config(model, *words, "trainer.max_updates=30"))
+    learner, data = build(make_config(model, *words, "trainer.max_updates=30"))
     assert isinstance(learner, GAN)
     quiet_trainer().fit(learner, datamodule=data)
     playing = {name: part for name, part in layers(learner).items() if "ema." not in name}
@@ -63,7 +63,7 @@ def test_it_holds_while_every_variant_plays_and_leaves_the_generator_alone(model
 
 
 def test_the_decoder_of_ebgan_generates_and_is_left_alone() -> None:
-    learner = gan("ebgan", "network.spectral_norm=true")
+    learner = make_gan("ebgan", "network.spectral_norm=true")
     parts = dict(learner.named_children())
     assert any(is_parametrized(part) for part in parts["encoder"].modules())
     assert not any(is_parametrized(part) for part in parts["decoder"].modules())

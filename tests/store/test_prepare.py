@@ -17,7 +17,7 @@ import pytest
 from conftest import command, run_cli, run_process
 from numpy.typing import NDArray
 from PIL import Image
-from process_pool import PATIENCE
+from process_pool import TIMEOUT
 from trees import (
     ATTRIBUTES,
     COUNT,
@@ -262,7 +262,7 @@ def test_ctrl_c() -> None:
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 128 + signal.SIGTERM, err
     assert err.splitlines()[-1] == "gan-lightning: stopped; the same command goes on"
     assert out == ""

@@ -1,0 +1,126 @@
+"""Small worlds and models for the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from pytorch_lightning import Trainer
+
+from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import RunConfig
+from gan_lightning.core.module import BaseModule
+from gan_lightning.evaluation import classification, codes
+from gan_lightning.gans import GAN, GANS
+from gan_lightning.training.build import build
+from gan_lightning.types import Batch
+
+SMALL_MODELS: dict[str, dict[str, Any]] = {
+    "infogan": {"categorical_codes": [3, 4]},
+    "unrolled": {"unrolled_steps": 2},
+}
+"""Settings that a variant needs to be small; every variant of GANS is tested with or without."""
+
+SMALL_MLP = {"name": "mlp", "generator_hidden": [16], "discriminator_hidden": [16]}
+SMALL_RING = {"name": "ring", "points": 64, "batch_size": 8}
+SMALL_SECTIONS: dict[str, dict[str, Any]] = {
+    "semi_supervised": {"data": {**SMALL_RING, "labelled": 8}},
+    "pix2pix": {
+        "network": {"name": "pix2pix", "width": 2, "patch": 16},
+        "data": {"name": "mnist_pairs", "batch_size": 8},
+    },
+}
+"""What a variant needs in place of the ring and its networks."""
+
+
+def make_config(model: str, *overrides: str, **sections: Any) -> RunConfig:
+    """Make a run config of a variant in its small world, a ring where it can be, in float32."""
+    source = {
+        "model": {"name": model, "latent_size": 4, **SMALL_MODELS.get(model, {})},
+        "network": SMALL_MLP,
+        "data": SMALL_RING,
+        "trainer": {"max_updates": 6, "precision": "32-true", "rounds_per_batch": 1},
+        **SMALL_SECTIONS.get(model, {}),
+        **sections,
+    }
+    return load_config(source, overrides)
+
+
+def make_gan(model: str, *overrides: str) -> GAN:
+    """Build a variant."""
+    learner, _ = build(make_config(model, *overrides))
+    assert isinstance(learner, GAN)
+    return learner
+
+
+def make_real_batch(learner: GAN, count: int, seed: int = 0) -> Batch:
+    """Draw noise in place of real data, with all that the variant is told of real data."""
+    rng = torch.Generator().manual_seed(seed)
+    spec = learner.data
+    data = torch.randn(count, *spec.shape, generator=rng)
+    labels = None if spec.classes is None else torch.arange(count) % spec.classes
+    source = None
+    if spec.source_shape is not None:
+        source = torch.randn(count, *spec.source_shape, generator=rng)
+    labelled = None
+    if spec.labelled_classes is not None:
+        labelled = Batch(data.flip(0), torch.arange(count) % spec.labelled_classes)
+    return Batch(data, labels, source, labelled)
+
+
+def train_model(run: RunConfig, **trainer: Any) -> BaseModule:
+    """Train for the config's budget, without callbacks or loggers."""
+    learner, data = build(run)
+    quiet_trainer(precision=run.trainer.precision, **trainer).fit(learner, datamodule=data)
+    return learner
+
+
+@contextmanager
+def first_chunk_of_test_data() -> Iterator[None]:
+    """Let what is measured on all test data be measured on their first chunk."""
+    evaluate = import_module("gan_lightning.evaluation.evaluate")
+    chunks = evaluate.tested
+
+    def first(*args: Any) -> Iterator[Any]:
+        yield from islice(chunks(*args), 1)
+
+    with ExitStack() as cuts:
+        for module in (classification, codes, evaluate):
+            cuts.enter_context(patch.object(module, "tested", first))
+        yield
+
+
+def quiet_trainer(**settings: Any) -> Trainer:
+    """Make a Trainer that shows and writes nothing."""
+    defaults: dict[str, Any] = {
+        "max_epochs": 1,
+        "accelerator": "cpu",
+        "devices": 1,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "default_root_dir": Path("/nonexistent"),
+    }
+    return Trainer(**{**defaults, **settings})
+
+
+def copy_weights(learner: BaseModule) -> dict[str, torch.Tensor]:
+    """Copy all weights and buffers."""
+    return {name: value.clone() for name, value in learner.state_dict().items()}
+
+
+def weights_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    """Tell whether two sets of weights are equal bit for bit."""
+    return first.keys() == second.keys() and all(
+        torch.equal(value, second[name]) for name, value in first.items()
+    )
+
+
+ALL_GANS = sorted(GANS)
