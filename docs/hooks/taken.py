@@ -8,6 +8,7 @@ on the page of a repository, it is that link.
     [the experiments of a topic](../../experiments "experiments")
     [the topics](../../gan_lightning/results/topics.py "topics")
     [the commands](../../gan_lightning/cli/main.py "commands")
+    [the config keys](../../gan_lightning/config/reference.py "config keys")
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from mkdocs.structure.pages import Page
 from gan_lightning.cli import COMMANDS
 from gan_lightning.cli.main import cli
 from gan_lightning.config.experiments import experiment_names, read_yaml
+from gan_lightning.config.reference import config_reference
 from gan_lightning.results.page import claims_table
 from gan_lightning.results.records import Results, read_all
 from gan_lightning.results.topics import TOPICS, Topic
 from gan_lightning.utils.tables import markdown_table
 
 CHECKOUT = Path(__file__).parents[2]
-TAKEN = re.compile(r'^\[(?P<words>[^\]]+)\]\((?P<path>\S+) "(?P<kind>\w+)"\)$', re.MULTILINE)
+TAKEN = re.compile(r'^\[(?P<words>[^\]]+)\]\((?P<path>\S+) "(?P<kind>[\w ]+)"\)$', re.MULTILINE)
 # ```python gan_lightning/gans/relativistic.py
 FILE_OF_BLOCK = re.compile(r"^```(\w+) (\S+)$", re.MULTILINE)
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
@@ -60,6 +62,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             "experiments": lambda: _experiments(_topic(page)),
             "topics": _topics,
             "commands": _commands,
+            "config keys": config_reference,
         }
         if found["kind"] not in makers:
             raise PluginError(f"{page.file.src_uri}: {found[0]} is none of {', '.join(makers)}")

@@ -40,9 +40,8 @@ class Setting:
     max_length: int | None = None
 
     def valid_values(self) -> list[Any]:
-        """List the choices: text sorted, other values in the order of their declaration."""
-        values = list(self.choices() if callable(self.choices) else self.choices or ())
-        return sorted(values) if all(isinstance(value, str) for value in values) else values
+        """List the choices."""
+        return list(self.choices() if callable(self.choices) else self.choices or ())
 
     def range(self) -> str:
         """Write the interval of valid numbers: `at least 1`, `positive`, `in [0, 1)`, or ``."""
