@@ -1,4 +1,4 @@
-"""A network that a metric looks through."""
+"""Frozen networks in which metrics compute features or logits."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["FrozenNetwork"]
 
 
 class FrozenNetwork:
-    """A copy of a network in eval mode, without gradients, run in its own precision.
+    """A copy of a network in evaluation mode, without gradients, in full precision.
 
-    It is no nn.Module, so that a metric which holds it has neither its weights in its state_dict
-    nor its parameters in an optimizer. The copy leaves the mode, the device and the gradients of
-    the network that was passed alone, and does not change when that one is trained further. It
-    follows its inputs to their device.
+    It is not an nn.Module, so that the weights are neither in the state_dict of the metric that
+    owns it nor among the metric's parameters. Because it is a copy, further training of the
+    original does not change it, and the original keeps its mode, device and gradients. The copy
+    moves to the device of its inputs.
 
     Args:
         network: images (N, C, H, W) -> features or logits (N, D).
-        batch_size: images seen at once; larger inputs are split.
+        batch_size: number of images per forward pass; larger inputs are split.
 
     Raises:
-        ValueError: batch_size is not positive.
+        ValueError: batch_size is below 1.
     """
 
     def __init__(self, network: nn.Module, batch_size: int = 1024) -> None:
@@ -34,12 +34,12 @@ class FrozenNetwork:
 
     @torch.no_grad()
     def __call__(self, images: Tensor, outputs: int) -> Tensor:
-        """Run the network outside autocast.
+        """Run the network with autocast disabled.
 
         Args:
-            images: (N, C, H, W), N at least 1, floating point in [-1, 1]; half precision becomes
-                float32.
-            outputs: the number D of outputs an image that the caller relies on.
+            images: (N, C, H, W), N at least 1, floating point in [-1, 1]; half precision is
+                converted to float32.
+            outputs: D, expected number of outputs per image.
 
         Returns:
             (N, D) on the device of the images.
@@ -49,8 +49,8 @@ class FrozenNetwork:
         """
         if not images.is_floating_point():
             raise ValueError(
-                f"images are {images.dtype}; the metric takes floating point in [-1, 1]: "
-                "scale them as the DataModule does"
+                f"images are {images.dtype}; they must be floating point in [-1, 1], as a "
+                "DataModule yields them"
             )
         if images.dtype in (torch.float16, torch.bfloat16):
             images = images.float()
@@ -63,7 +63,6 @@ class FrozenNetwork:
         for part in parts:
             if part.ndim != 2 or part.shape[1] != outputs:
                 raise ValueError(
-                    f"the network returns shape {tuple(part.shape)} an input of "
-                    f"{self.batch_size} images or fewer; the metric was told (N, {outputs})"
+                    f"the network returns shape {tuple(part.shape)}; it must be (N, {outputs})"
                 )
         return torch.cat(parts)

@@ -269,12 +269,12 @@ def scores(parts: list[tuple[int, int]]) -> dict[str, Tensor]:
         "accuracy": accuracy,
         "bound": bound,
     }
-    values: dict[str, Tensor] = {}
+    result: dict[str, Tensor] = {}
     for name, metric in metrics.items():
         value = metric.compute()
         values = value if isinstance(value, dict) else {"": value}
-        values |= {f"{name} {key}": score for key, score in values.items()}
-    return values
+        result |= {f"{name} {key}": score for key, score in values.items()}
+    return result
 
 
 def process(rank: int, folder: str) -> None:
