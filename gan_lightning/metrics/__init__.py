@@ -1,4 +1,4 @@
-"""Scores of generated data: torchmetrics, exact over several processes."""
+"""Metrics of generated samples: `torchmetrics.Metric`s that are exact over several processes."""
 
 from __future__ import annotations
 

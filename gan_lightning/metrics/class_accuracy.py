@@ -1,4 +1,4 @@
-"""Whether the class that was asked for is the class that came out."""
+"""Accuracy of class-conditional generation."""
 
 from __future__ import annotations
 
@@ -10,38 +10,42 @@ __all__ = ["ClassConditionalAccuracy"]
 
 
 class ClassConditionalAccuracy(Metric):
-    """Share of generated data that a judge puts into the class they were asked to be of.
+    """Fraction of generated samples that a classifier assigns to the requested class.
 
     Source: ours, after the protocol of Odena, Olah, Shlens 2017 (arXiv:1610.09585), section 4.1,
-        with a classifier of digits in place of one of ImageNet.
+        with a digit classifier instead of an ImageNet classifier.
     """
 
     full_state_update = False
     higher_is_better = True
     is_differentiable = False
 
-    right: Tensor
+    correct: Tensor
     total: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("right", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("correct", torch.tensor(0), dist_reduce_fx="sum")
         self.add_state("total", torch.tensor(0), dist_reduce_fx="sum")
 
-    def update(self, judged: Tensor, asked: Tensor) -> None:
-        """Add classes (N,) as judged and as asked for, int64.
+    def update(self, predicted_labels: Tensor, requested_labels: Tensor) -> None:
+        """Add generated samples.
+
+        Args:
+            predicted_labels: class that the classifier assigns to each sample, int64 (N,).
+            requested_labels: class that each sample was generated for, int64 (N,).
 
         Raises:
-            ValueError: they are not equally many.
+            ValueError: the shapes differ.
         """
-        if judged.shape != asked.shape:
+        if predicted_labels.shape != requested_labels.shape:
             raise ValueError(
-                f"judged are {tuple(judged.shape)} and asked for {tuple(asked.shape)}; "
-                f"they must be equally many"
+                f"predicted_labels have shape {tuple(predicted_labels.shape)} and requested_labels "
+                f"{tuple(requested_labels.shape)}; the shapes must be equal"
             )
-        self.right += (judged == asked.to(judged.device)).sum()
-        self.total += len(asked)
+        self.correct += (predicted_labels == requested_labels.to(predicted_labels.device)).sum()
+        self.total += len(requested_labels)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return `class/accuracy` in [0, 1]; NaN of no data."""
-        return {"class/accuracy": self.right / self.total}
+        """Return `class/accuracy` in [0, 1]; NaN without samples."""
+        return {"class/accuracy": self.correct / self.total}

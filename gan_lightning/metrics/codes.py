@@ -1,4 +1,4 @@
-"""What latent codes say about generated images, and images about codes."""
+"""How much information generated images keep about the latent codes that they come from."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torchmetrics import Metric
 
 __all__ = ["CodeAccuracy", "MutualInformationBound"]
 
-# of the sum of the probabilities, in nats: bfloat16 log-probabilities stay well below it
 NORMALISATION_TOLERANCE = 0.05
+"""For the log of the summed probabilities, in nats; bfloat16 stays well below it."""
 
 
 def check_indices(name: str, values: Tensor, end: int) -> None:
@@ -30,20 +30,20 @@ def check_indices(name: str, values: Tensor, end: int) -> None:
 class CodeAccuracy(Metric):
     """Accuracy of an unsupervised categorical code as a classifier.
 
-    Each code is matched to one class and each class to one code, so that most samples agree; with
-    unequal numbers, the codes or classes left over count as errors.
+    Each code is assigned to at most one class and each class to at most one code, so that the
+    largest number of samples agrees. Codes or classes that remain unassigned count as errors.
 
     Args:
-        categories: values of the code.
-        classes: classes of the data.
+        categories: number of values of the code.
+        classes: number of classes of the data.
 
     Raises:
-        ValueError: a number is not positive.
+        ValueError: an argument is below 1.
 
-    Source: Chen et al. 2016 (InfoGAN, arXiv:1606.03657), section 7.2, which matches categories to
-        digits and reports 5 % error on MNIST.
-    Deviations: the paper does not say how it matches; here the assignment is the best one, which
-        is found exactly.
+    Source: Chen et al. 2016 (InfoGAN, arXiv:1606.03657), section 7.2, which assigns categories to
+        digits and reports an error of 5 % on MNIST.
+    Deviations: the paper does not describe its assignment; here it is the optimal one, computed
+        exactly (Hungarian method).
     """
 
     full_state_update = False
@@ -65,11 +65,11 @@ class CodeAccuracy(Metric):
         """Add samples.
 
         Args:
-            predicted: the likeliest code of each, int64 in [0, categories), (N,).
-            labels: the class of each, int64 in [0, classes), (N,).
+            predicted: most likely code of each sample, int64 in [0, categories), (N,).
+            labels: class of each sample, int64 in [0, classes), (N,).
 
         Raises:
-            ValueError: a value out of range, or the two differ in length.
+            ValueError: a value is out of range, or the lengths differ.
         """
         categories, classes = self.confusion.shape
         check_indices("predicted codes", predicted, categories)
@@ -86,31 +86,32 @@ class CodeAccuracy(Metric):
         )
 
     def compute(self) -> Tensor:
-        """Return the share of samples whose code is matched to their class, in [0, 1].
+        """Return the fraction of samples whose code is assigned to their class, in [0, 1].
 
         Raises:
             ValueError: there are no samples.
         """
-        # scipy.optimize takes half a second to import
+        # importing scipy.optimize takes half a second
         from scipy.optimize import linear_sum_assignment
 
         total = self.confusion.sum()
         if total == 0:
-            raise ValueError("code accuracy of no samples: call update first")
+            raise ValueError("CodeAccuracy has no samples; call update first")
         codes, classes = linear_sum_assignment(self.confusion.cpu().numpy(), maximize=True)
         return self.confusion[codes.tolist(), classes.tolist()].sum() / total
 
 
 class MutualInformationBound(Metric):
-    """Lower bound L_I = H(c) + E[log Q(c | x)] on the information a code leaves in the image.
+    """Variational lower bound on the mutual information of a code and the generated image.
 
-    The code is categorical and drawn uniformly, so that H(c) = log K.
+    L_I = H(c) + E[log Q(c | x)] <= I(c; x), for a categorical code c with a uniform prior, so that
+    H(c) = log K.
 
     Args:
-        categories: K.
+        categories: K, number of values of the code.
 
     Raises:
-        ValueError: categories is not positive.
+        ValueError: categories is below 1.
 
     Source: Chen et al. 2016 (InfoGAN, arXiv:1606.03657), equation 5.
     """
@@ -135,11 +136,12 @@ class MutualInformationBound(Metric):
         """Add generated images.
 
         Args:
-            log_probabilities: log Q(c | x) of each image x, (N, K), normalised: a log_softmax.
-            codes: the code that each image was generated from, int64 in [0, K), (N,).
+            log_probabilities: normalised log Q(c | x) of each image x, (N, K); a log_softmax.
+            codes: code that each image was generated from, int64 in [0, K), (N,).
 
         Raises:
-            ValueError: a shape or a code out of range, or probabilities that do not sum to 1.
+            ValueError: a shape is wrong, a code is out of range, or the probabilities do not sum
+                to 1.
         """
         check_indices("codes", codes, self.categories)
         if log_probabilities.shape != (len(codes), self.categories):
@@ -147,14 +149,14 @@ class MutualInformationBound(Metric):
                 f"log_probabilities have shape {tuple(log_probabilities.shape)}; it must be "
                 f"({len(codes)}, {self.categories})"
             )
-        # moved first: not every device has float64
+        # to the metric's device first: not every device has float64
         values = log_probabilities.detach().to(self.log_likelihood.device).double()
         if bool((values.logsumexp(dim=1).abs() > NORMALISATION_TOLERANCE).any()):
             raise ValueError(
                 "the probabilities do not sum to 1; pass logits through log_softmax first"
             )
-        chosen = values.gather(1, codes.long().to(values.device)[:, None])
-        self.log_likelihood += chosen.sum()
+        likelihoods = values.gather(1, codes.long().to(values.device)[:, None])
+        self.log_likelihood += likelihoods.sum()
         self.samples += len(codes)
 
     def compute(self) -> Tensor:
@@ -164,5 +166,5 @@ class MutualInformationBound(Metric):
             ValueError: there are no samples.
         """
         if self.samples == 0:
-            raise ValueError("mutual information of no samples: call update first")
+            raise ValueError("MutualInformationBound has no samples; call update first")
         return math.log(self.categories) + self.log_likelihood / self.samples

@@ -1,4 +1,4 @@
-"""How many generated data are copies of each other."""
+"""Fraction of near-duplicates among generated samples."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from torchmetrics import Metric
 
 __all__ = ["DuplicateRate"]
 
-CLOSENESS = 0.1
+RELATIVE_THRESHOLD = 0.1
 
 
 class DuplicateRate(Metric):
-    """Share of generated data that have a near-copy in their own batch.
+    """Fraction of generated samples that have a near-duplicate in their own batch.
 
-    A near-copy lies closer than a tenth of the median distance of a real datum to its nearest
-    neighbour among the real ones given. So generate batches of about as many.
+    A near-duplicate lies closer than a tenth of the median nearest-neighbour distance of the real
+    samples. Because that distance depends on the number of samples, batches should have about as
+    many generated samples as there are real ones.
 
     Args:
-        real: (N, *shape), at least 2.
+        real: real samples, (N, *shape), N at least 2.
 
     Raises:
-        ValueError: there are fewer real data.
+        ValueError: there are fewer than 2 real samples.
 
-    Source: ours; a generator that has collapsed to few outputs is close to 1, real data close to 0.
+    Source: ours; close to 1 for a generator that has collapsed to few outputs, close to 0 for real
+        data.
     """
 
     full_state_update = False
@@ -31,32 +33,32 @@ class DuplicateRate(Metric):
     is_differentiable = False
 
     threshold: Tensor
-    copies: Tensor
+    duplicates: Tensor
     total: Tensor
 
     def __init__(self, real: Tensor) -> None:
         super().__init__()
         if len(real) < 2:
-            raise ValueError(f"there are {len(real)} real data; neighbours need at least 2")
-        threshold = CLOSENESS * nearest_distances(real).median()
+            raise ValueError(f"there are {len(real)} real samples; at least 2 are needed")
+        threshold = RELATIVE_THRESHOLD * nearest_distances(real).median()
         self.register_buffer("threshold", threshold, persistent=False)
-        self.add_state("copies", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("duplicates", torch.tensor(0), dist_reduce_fx="sum")
         self.add_state("total", torch.tensor(0), dist_reduce_fx="sum")
 
-    def update(self, data: Tensor) -> None:
-        """Add a batch of generated data (N, *shape); of a single one nothing is learnt."""
-        if len(data) > 1:
-            self.copies += (nearest_distances(data) < self.threshold).sum()
-            self.total += len(data)
+    def update(self, samples: Tensor) -> None:
+        """Add a batch of generated samples (N, *shape); a batch of one is ignored."""
+        if len(samples) > 1:
+            self.duplicates += (nearest_distances(samples) < self.threshold).sum()
+            self.total += len(samples)
 
     def compute(self) -> Tensor:
-        """Return the share, in [0, 1]; 0 of no data."""
-        return self.copies / self.total.clamp(min=1)
+        """Return the fraction, in [0, 1]; 0 without samples."""
+        return self.duplicates / self.total.clamp(min=1)
 
 
-def nearest_distances(data: Tensor) -> Tensor:
-    """Return the Euclidean distance of each datum (N, *shape) to its nearest neighbour, (N,)."""
-    flat = data.detach().flatten(1).float()
-    # not by a matrix product, which cancels where data are close
+def nearest_distances(samples: Tensor) -> Tensor:
+    """Compute the Euclidean distance of each sample (N, *shape) to its nearest neighbour, (N,)."""
+    flat = samples.detach().flatten(1).float()
+    # without the matrix product, which cancels for samples that lie close together
     distances = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
     return distances.fill_diagonal_(torch.inf).min(dim=1).values

@@ -1,4 +1,4 @@
-"""What a classifier's certainty says about generated images."""
+"""Inception score of generated images under any classifier."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ __all__ = ["InceptionScore"]
 
 
 class InceptionScore(Metric):
-    """Inception score, and the modified one of the energy-based GAN, from any classifier's logits.
+    """Inception score, and the modified score of the EBGAN paper, from a classifier's logits.
 
-    p(y|x) is what the classifier says of image x, p(y) its mean over the images. The score
-    exp(E KL(p(y|x) || p(y))) is high where each image is certain and all classes come. The modified
-    score E KL(p(y) || p(y|x)) turns the divergence round and leaves the exponential out; it has no
-    upper bound, since it grows with the certainty of the classifier.
+    With the classifier's p(y|x) and its mean p(y) over the images, the score is
+    exp(E KL(p(y|x) || p(y))). It is high where the classifier is certain about each image and all
+    classes occur. The modified score E KL(p(y) || p(y|x)) reverses the divergence and omits the
+    exponential; it has no upper bound, because it grows with the classifier's certainty.
 
     The states are sums in float64, so the value is exact over several processes. It is computed on
-    all images at once, not as a mean over splits.
+    all images at once instead of averaged over splits.
 
     Args:
-        classes: number of classes, K.
+        classes: K, number of classes.
 
     Raises:
-        ValueError: classes is not positive.
+        ValueError: classes is below 1.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 4; modified: Zhao, Mathieu, LeCun 2017
-        (EBGAN, arXiv:1609.03126), section 4.1, where the 2 behind the formula is read as the mark
-        of a footnote, not as a square.
+        (EBGAN, arXiv:1609.03126), section 4.1, reading the 2 after the formula as a footnote mark,
+        not as a square.
     """
 
     full_state_update = False
@@ -52,10 +52,10 @@ class InceptionScore(Metric):
         self.add_state("samples", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor) -> None:
-        """Add images by what the classifier says of them.
+        """Add generated images.
 
         Args:
-            logits: (N, K), unbounded.
+            logits: classifier's logits of each image, (N, K), unbounded.
 
         Raises:
             ValueError: the logits have another shape.
@@ -63,12 +63,13 @@ class InceptionScore(Metric):
         classes = len(self.probabilities)
         if logits.ndim != 2 or logits.shape[1] != classes:
             raise ValueError(f"logits have shape {tuple(logits.shape)}; it must be (N, {classes})")
-        # moved first: not every device has float64
-        logarithms = logits.detach().to(self.probabilities.device).double().log_softmax(dim=1)
-        probabilities = logarithms.exp()
+        # to the metric's device first: not every device has float64
+        logits = logits.detach().to(self.probabilities.device).double()
+        log_probabilities = logits.log_softmax(dim=1)
+        probabilities = log_probabilities.exp()
         self.probabilities += probabilities.sum(dim=0)
-        self.log_probabilities += logarithms.sum(dim=0)
-        self.negative_entropy += (probabilities * logarithms).sum()
+        self.log_probabilities += log_probabilities.sum(dim=0)
+        self.negative_entropy += (probabilities * log_probabilities).sum()
         self.samples += len(logits)
 
     def compute(self) -> dict[str, Tensor]:
@@ -82,7 +83,7 @@ class InceptionScore(Metric):
             ValueError: there are no images.
         """
         if self.samples == 0:
-            raise ValueError("inception score of no images: call update first")
+            raise ValueError("InceptionScore has no samples; call update first")
         marginal = self.probabilities / self.samples
         marginal_negative_entropy = torch.special.xlogy(marginal, marginal).sum()
         divergence = self.negative_entropy / self.samples - marginal_negative_entropy

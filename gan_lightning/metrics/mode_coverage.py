@@ -1,4 +1,4 @@
-"""How much of a known set of modes or classes a generator covers."""
+"""Number of modes or classes that generated samples cover, and how evenly."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from gan_lightning.metrics.feature_extractor import FrozenNetwork
 
 __all__ = ["ClassCoverage", "ModeCoverage"]
 
-# a sample farther from every centre is of low quality, in standard deviations
 HIGH_QUALITY_RADIUS = 3.0
+"""In standard deviations; a sample farther from every centre is of low quality."""
 
 
 def divergence_of_counts(counts: Tensor, reference: Tensor) -> Tensor:
-    """KL(counts / their sum || reference), in nats.
+    """Compute KL(counts / sum of counts || reference) in nats.
 
     Args:
-        counts: how often each of K outcomes was seen, (K,), at least 0.
+        counts: number of occurrences of each of K outcomes, (K,), at least 0.
         reference: probabilities, (K,).
 
     Returns:
-        Scalar, at least 0; infinite where an outcome was seen that the reference excludes, NaN
-        where nothing was seen.
+        Scalar, at least 0; infinite if an outcome occurred whose reference probability is 0, NaN
+        if none occurred.
     """
     total = counts.sum()
     if total == 0:
         return reference.new_tensor(torch.nan)
-    seen = counts > 0
-    shares = counts[seen] / total
-    return (shares * (shares / reference[seen]).log()).sum().clamp(min=0)
+    occurred = counts > 0
+    probabilities = counts[occurred] / total
+    return (probabilities * (probabilities / reference[occurred]).log()).sum().clamp(min=0)
 
 
 class ModeCoverage(Metric):
-    """Modes covered, share of high-quality samples and reverse KL on a mixture of Gaussians.
+    """Covered modes, fraction of high-quality samples and reverse KL on a Gaussian mixture.
 
-    A sample is of high quality where it lies closer than 3 standard deviations to its nearest
-    centre. A mode is covered where at least one high-quality sample is nearest to it. The reverse
-    KL is KL(generated || uniform) over the modes, where the histogram of the generated side holds
-    the high-quality samples only, as PacGAN's published code counts them: it says how unevenly
-    the modes are hit, and the share of high quality says the rest. Both papers draw 2,500 samples.
+    A sample is of high quality if it lies closer than 3 standard deviations to its nearest centre.
+    A mode is covered if at least one high-quality sample is nearest to it. The reverse KL is
+    KL(generated || uniform) over the modes, where the histogram of the generated side contains the
+    high-quality samples only, as in PacGAN's published code: it measures how unevenly the modes are
+    covered. Both papers generate 2,500 samples.
 
     Args:
-        centres: of the modes, (M, D), distinct; D is 2 in the plane.
-        standard_deviation: of every mode in every direction.
+        centres: distinct means of the mixture's components, (M, D).
+        standard_deviation: of every component in every direction.
 
     Raises:
         ValueError: the centres are not (M, D) or the standard deviation is not positive.
@@ -75,7 +75,7 @@ class ModeCoverage(Metric):
         self.add_state("samples", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, samples: Tensor) -> None:
-        """Add generated points (N, D); those that are not finite are of low quality.
+        """Add generated points (N, D); points that are not finite are of low quality.
 
         Raises:
             ValueError: the points have another shape.
@@ -85,7 +85,13 @@ class ModeCoverage(Metric):
         self.samples += len(samples)
 
     def nearest(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Return how far the nearest mode of points (N, D) is, (N,), and which it is, int64 (N,).
+        """Find the nearest mode of each point.
+
+        Args:
+            samples: (N, D).
+
+        Returns:
+            Distance to the nearest centre, (N,), and its index, int64 (N,).
 
         Raises:
             ValueError: the points have another shape.
@@ -96,7 +102,7 @@ class ModeCoverage(Metric):
                 f"samples have shape {tuple(samples.shape)}; it must be (N, {dimensions})"
             )
         samples = samples.detach().to(self.centres.device).float()
-        # not cdist: its matrix product cancels where modes are far and narrow
+        # not cdist: its matrix product cancels if modes are narrow and far from the origin
         distances = (samples[:, None] - self.centres).norm(dim=2)
         distance, mode = distances.min(dim=1)
         return distance, mode
@@ -106,14 +112,14 @@ class ModeCoverage(Metric):
 
         Returns:
             modes/covered: int64 in 0 .. M.
-            modes/high_quality: share of the samples in [0, 1].
-            modes/reverse_kl: nats in [0, log M]; NaN where no sample is of high quality.
+            modes/high_quality: fraction of the samples in [0, 1].
+            modes/reverse_kl: nats in [0, log M]; NaN if no sample is of high quality.
 
         Raises:
             ValueError: there are no samples.
         """
         if self.samples == 0:
-            raise ValueError("mode coverage of no samples: call update first")
+            raise ValueError("ModeCoverage has no samples; call update first")
         uniform = torch.full_like(self.counts, 1 / len(self.counts), dtype=torch.float32)
         return {
             "modes/covered": (self.counts > 0).sum(),
@@ -123,18 +129,18 @@ class ModeCoverage(Metric):
 
 
 class ClassCoverage(Metric):
-    """Classes among generated images, as a classifier sees them, and how evenly they come.
+    """Number of classes among generated images, and KL divergence from the real frequencies.
 
     Args:
-        classifier: images, float in [-1, 1], (N, C, H, W) -> logits (N, classes). Copied, run in
-            eval mode outside autocast, and no part of the metric's state_dict.
-        classes: number of classes, such as 1,000 for stacked MNIST.
-        reference: how often each class comes in the real data, (classes,), counts or shares;
-            None: all equally often.
-        batch_size: images that the classifier sees at once.
+        classifier: images, float in [-1, 1], (N, C, H, W) -> logits (N, classes). It is copied,
+            runs in evaluation mode with autocast disabled, and is not in the metric's state_dict.
+        classes: number of classes, for example 1,000 for stacked MNIST.
+        reference: frequency of each class in the real data, (classes,), as counts or fractions;
+            None for a uniform distribution.
+        batch_size: number of images per forward pass of the classifier.
 
     Raises:
-        ValueError: the reference has another shape, a negative entry, or sums to nothing.
+        ValueError: the reference has another shape, a negative entry, or a sum of 0.
 
     Source: Srivastava et al. 2017 (VEEGAN, arXiv:1705.07761), stacked MNIST: classes with at
         least one of 26,000 samples, and KL between generated and real distribution.
@@ -156,13 +162,14 @@ class ClassCoverage(Metric):
         super().__init__()
         if classes < 1:
             raise ValueError(f"classes is {classes}; it must be at least 1")
-        shares = torch.ones(classes) if reference is None else reference.detach().float()
-        if shares.shape != (classes,) or not (shares.min() >= 0 and 0 < shares.sum() < torch.inf):
+        weights = torch.ones(classes) if reference is None else reference.detach().float()
+        valid_shape = weights.shape == (classes,)
+        if not (valid_shape and weights.min() >= 0 and 0 < weights.sum() < torch.inf):
             raise ValueError(
-                f"the reference is {tuple(shares.shape)} with values from {shares.min():g} to "
-                f"{shares.max():g}; it must hold ({classes},) finite frequencies, not all 0"
+                f"reference has shape {tuple(weights.shape)} and values from {weights.min():g} to "
+                f"{weights.max():g}; it must be ({classes},), finite, at least 0 and not all 0"
             )
-        self.register_buffer("reference", shares / shares.sum(), persistent=False)
+        self.register_buffer("reference", weights / weights.sum(), persistent=False)
         self.classifier = FrozenNetwork(classifier, batch_size)
         counts = torch.zeros(classes, dtype=torch.int64)
         self.add_state("counts", counts, dist_reduce_fx="sum")
@@ -185,14 +192,14 @@ class ClassCoverage(Metric):
 
         Returns:
             classes/covered: number of classes with at least one sample, int64.
-            classes/kl: KL(generated || reference) in nats, at least 0; infinite where a class was
-                generated that the reference does not have.
+            classes/kl: KL(generated || reference) in nats, at least 0; infinite if a class was
+                generated whose reference frequency is 0.
 
         Raises:
             ValueError: there are no samples.
         """
         if self.counts.sum() == 0:
-            raise ValueError("class coverage of no samples: call update first")
+            raise ValueError("ClassCoverage has no samples; call update first")
         return {
             "classes/covered": (self.counts > 0).sum(),
             "classes/kl": divergence_of_counts(self.counts, self.reference),

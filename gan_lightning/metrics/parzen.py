@@ -1,4 +1,4 @@
-"""The log-likelihood of real images under a Parzen window of generated ones."""
+"""Log-likelihood of real data under a Parzen window estimate from generated samples."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from gan_lightning.metrics.sample_buffer import SampleBuffer
 __all__ = ["BANDWIDTHS", "ParzenLikelihood", "parzen_log_likelihood"]
 
 BANDWIDTHS = torch.logspace(-1, 0, 10)
-"""Standard deviations among which the validation set chooses."""
+"""Standard deviations of the kernel, one of which is selected on the validation set."""
 
-ROWS = 500
+CHUNK_SIZE = 500
 
 
 class ParzenLikelihood(SampleBuffer):
-    """Mean log-likelihood of test data under Gaussians around generated data.
+    """Mean log-likelihood of test data under Gaussian kernels centred on generated samples.
 
-    The Gaussians' width is the one of `BANDWIDTHS` under which validation data are likeliest. It
-    says little about the quality of samples in so many dimensions (Theis et al. 2016,
-    arXiv:1511.01844); it is here because the papers report it.
+    The kernel's standard deviation is the one of `BANDWIDTHS` that maximises the likelihood of
+    the validation data. In high dimensions the estimate says little about the quality of samples
+    (Theis et al. 2016, arXiv:1511.01844); it is provided because early papers report it.
 
     Args:
         validation: (V, D), in [0, 1].
         test: (T, D), in [0, 1].
-        count: generated data to hold, 10,000 in the papers.
+        capacity: number of generated samples to use, 10,000 in the papers.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 5, and its code
         (github.com/goodfeli/adversarial, parzen_ll.py): pixels in [0, 1].
@@ -38,39 +38,50 @@ class ParzenLikelihood(SampleBuffer):
     validation: Tensor
     test: Tensor
 
-    def __init__(self, validation: Tensor, test: Tensor, count: int = 10_000) -> None:
-        super().__init__(count, test.shape[1])
+    def __init__(self, validation: Tensor, test: Tensor, capacity: int = 10_000) -> None:
+        super().__init__(capacity, test.shape[1])
         self.register_buffer("validation", validation.float(), persistent=False)
         self.register_buffer("test", test.float(), persistent=False)
 
-    def update(self, data: Tensor, first: int) -> None:
-        """Add generated data (N, D) in [0, 1], data[0] being number `first` of all."""
-        self.hold(data, first)
+    def update(self, samples: Tensor, first_index: int) -> None:
+        """Add generated samples.
+
+        Args:
+            samples: (N, D) in [0, 1].
+            first_index: index of samples[0] among all generated samples, at least 0.
+
+        Raises:
+            ValueError: the samples have another shape, or first_index is negative.
+        """
+        self.store(samples, first_index)
 
     def compute(self) -> dict[str, Tensor]:
         """Return the likelihood.
 
         Returns:
             parzen/log_likelihood: nats, mean over the test data.
-            parzen/standard_error: of that mean.
-            parzen/bandwidth: that was chosen.
+            parzen/standard_error: standard error of that mean.
+            parzen/bandwidth: the selected standard deviation of the kernel.
+
+        Raises:
+            ValueError: there are no samples, or two samples have the same index.
         """
         samples = self.samples()
         widths = BANDWIDTHS.to(samples)
-        chosen = parzen_log_likelihood(samples, self.validation, widths).mean(1).argmax()
-        found = parzen_log_likelihood(samples, self.test, widths[chosen : chosen + 1])[0]
+        best = parzen_log_likelihood(samples, self.validation, widths).mean(1).argmax()
+        likelihoods = parzen_log_likelihood(samples, self.test, widths[best : best + 1])[0]
         return {
-            "parzen/log_likelihood": found.mean(),
-            "parzen/standard_error": found.std() / math.sqrt(len(found)),
-            "parzen/bandwidth": widths[chosen],
+            "parzen/log_likelihood": likelihoods.mean(),
+            "parzen/standard_error": likelihoods.std() / math.sqrt(len(likelihoods)),
+            "parzen/bandwidth": widths[best],
         }
 
 
 def parzen_log_likelihood(samples: Tensor, data: Tensor, widths: Tensor) -> Tensor:
-    """Return log of the mean of Gaussian densities around samples.
+    """Compute the log-density of data under a mixture of Gaussians centred on samples.
 
     Args:
-        samples: (M, D), the centres.
+        samples: centres of the Gaussians, (M, D).
         data: (N, D).
         widths: (W,), standard deviations.
 
@@ -79,10 +90,10 @@ def parzen_log_likelihood(samples: Tensor, data: Tensor, widths: Tensor) -> Tens
     """
     count, dimensions = samples.shape
     norms = samples.square().sum(1)
-    rows = []
-    for chunk in data.split(ROWS):
-        squares = chunk.square().sum(1, keepdim=True) + norms - 2 * chunk @ samples.T
-        exponents = [torch.logsumexp(squares / (-2 * width**2), 1) for width in widths]
-        rows.append(torch.stack(exponents))
+    chunks = []
+    for chunk in data.split(CHUNK_SIZE):
+        squared_distances = chunk.square().sum(1, keepdim=True) + norms - 2 * chunk @ samples.T
+        sums = [torch.logsumexp(squared_distances / (-2 * width**2), 1) for width in widths]
+        chunks.append(torch.stack(sums))
     constants = math.log(count) + dimensions * (widths.log() + 0.5 * math.log(2 * math.pi))
-    return torch.cat(rows, 1) - constants[:, None]
+    return torch.cat(chunks, 1) - constants[:, None]

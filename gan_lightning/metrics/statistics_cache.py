@@ -1,4 +1,4 @@
-"""What is known of real data, computed once and kept in a file that every run may share."""
+"""A cache of statistics of real data, in files that all runs share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, tensor
 
 from gan_lightning.metrics.frechet import FeatureStatistics
+from gan_lightning.utils.files import atomic_write
 
 __all__ = ["cache_folder", "cached_statistics", "cached_tensors"]
 
@@ -26,16 +26,16 @@ PREFIX_LENGTH = 60
 
 
 def cache_folder() -> Path:
-    """Return where computed statistics are kept; the folder need not exist.
+    """Return the folder of the cache, which need not exist.
 
-    $GAN_LIGHTNING_CACHE, else $XDG_CACHE_HOME/gan_lightning, else ~/.cache/gan_lightning. As its
-    specification asks, an XDG_CACHE_HOME that is not absolute is ignored.
+    It is $GAN_LIGHTNING_CACHE, else $XDG_CACHE_HOME/gan_lightning, else ~/.cache/gan_lightning. A
+    relative XDG_CACHE_HOME is ignored, as its specification requires.
 
     Raises:
-        RuntimeError: none is set and there is no home directory.
+        RuntimeError: neither variable is set and there is no home directory.
     """
-    if chosen := os.environ.get("GAN_LIGHTNING_CACHE"):
-        return Path(chosen).expanduser()
+    if folder := os.environ.get("GAN_LIGHTNING_CACHE"):
+        return Path(folder).expanduser()
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path("~/.cache").expanduser()) / "gan_lightning"
 
@@ -43,44 +43,43 @@ def cache_folder() -> Path:
 def cached_statistics(
     key: Mapping[str, str | int | float], compute: Callable[[], FeatureStatistics]
 ) -> FeatureStatistics:
-    """Read statistics from the cache, or compute them and keep them; see `cached_tensors`.
+    """Read statistics from the cache, or compute and cache them; see `cached_tensors`.
 
     Returns:
         The statistics, on the CPU; the same bits whether computed or read.
     """
 
-    def computed() -> dict[str, Tensor]:
-        found = compute()
-        return {"mean": found.mean, "covariance": found.covariance, "count": tensor(found.count)}
+    def compute_tensors() -> dict[str, Tensor]:
+        result = compute()
+        return {"mean": result.mean, "covariance": result.covariance, "count": tensor(result.count)}
 
-    tensors = cached_tensors(key, computed)
+    tensors = cached_tensors(key, compute_tensors)
     return FeatureStatistics(tensors["mean"], tensors["covariance"], int(tensors["count"]))
 
 
 def cached_tensors(
     key: Mapping[str, str | int | float], compute: Callable[[], Mapping[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Read tensors from the cache, or compute them and keep them.
+    """Read tensors from the cache, or compute and cache them.
 
-    The file is written beside its place and moved there, so parallel runs see all of it or
-    nothing. A file that is damaged, of another format or of another key is computed anew and
-    replaced. A cache that cannot be written costs one line in the log, never the run. Nothing is
-    ever unpickled.
+    Files are written atomically, so parallel runs never read a partial one. A file that is damaged,
+    or has another format or key, is recomputed and replaced. If the cache cannot be written, a
+    warning is logged and the run continues. Nothing is unpickled.
 
     Args:
-        key: everything that they depend on: what they are, data set, split, size, network
-            fingerprint.
-        compute: called without arguments where the cache has no answer.
+        key: everything that the tensors depend on, for example quantity, dataset, split, size and
+            network fingerprint.
+        compute: computes the tensors; called if they are not in the cache.
 
     Returns:
         The tensors by name, on the CPU; the same bits whether computed or read.
 
     Raises:
-        ValueError: the key holds a float that is not finite, which equals no key.
-        TypeError: the key holds something else than str, int or float.
+        ValueError: the key contains a float that is not finite.
+        TypeError: the key contains a value that is not str, int or float.
     """
 
-    def computed() -> dict[str, Tensor]:
+    def compute_on_cpu() -> dict[str, Tensor]:
         return {name: value.detach().cpu().contiguous() for name, value in compute().items()}
 
     canonical = canonical_key(key)
@@ -88,12 +87,14 @@ def cached_tensors(
         path = cache_folder() / file_name(key)
     except RuntimeError as error:
         logger.warning("statistics are not cached: %s; set GAN_LIGHTNING_CACHE", error)
-        return computed()
+        return compute_on_cpu()
     tensors = read(path, canonical)
     if tensors is None:
-        tensors = computed()
+        tensors = compute_on_cpu()
         try:
-            write(path, canonical, tensors)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content = save(dict(tensors), metadata(canonical, tensors))
+            atomic_write(path, content, durable=True)
         except OSError as error:
             logger.warning("statistics are not cached: %s; set GAN_LIGHTNING_CACHE", error)
     return tensors
@@ -103,12 +104,14 @@ def canonical_key(key: Mapping[str, str | int | float]) -> str:
     """Return the key as JSON that does not depend on the order of its items."""
     for name, value in key.items():
         if not isinstance(name, str) or not isinstance(value, str | int | float):
-            raise TypeError(f"{name!r}: {value!r} in the cache key; use str: str, int or float")
+            raise TypeError(
+                f"{name!r}: {value!r} in a cache key; names must be str, values str, int or float"
+            )
     return json.dumps(dict(key), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def file_name(key: Mapping[str, str | int | float]) -> str:
-    """Return a name that a person can place and that belongs to this key alone."""
+    """Return a readable file name that is unique to this key."""
     words = "-".join(str(key[name]) for name in sorted(key))
     prefix = re.sub(r"[^A-Za-z0-9.]+", "-", words)[:PREFIX_LENGTH].strip("-.")
     digest = sha256(canonical_key(key).encode()).hexdigest()
@@ -116,7 +119,7 @@ def file_name(key: Mapping[str, str | int | float]) -> str:
 
 
 def metadata(canonical: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """Return what the file says of itself; its checksum covers the tensors and their names."""
+    """Return the metadata of a cache file, with a checksum over names and values of the tensors."""
     checksum = sha256()
     for name in sorted(tensors):
         value = tensors[name]
@@ -126,34 +129,18 @@ def metadata(canonical: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
 
 
 def read(path: Path, canonical: str) -> dict[str, Tensor] | None:
-    """Return what the file holds, or None where it does not hold this key's tensors whole."""
+    """Read the tensors of a key; None if the file is missing, damaged or of another key."""
     try:
         if not path.is_file():
             return None
         with safe_open(path, framework="pt") as file:
-            found = file.metadata() or {}
+            stored = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        whole = found == metadata(canonical, tensors)
+        valid = stored == metadata(canonical, tensors)
     except (OSError, SafetensorError, TypeError, ValueError) as error:
-        logger.warning("computing anew what %s should hold: %s", path, error)
+        logger.warning("recomputing the statistics of %s: %s", path, error)
         return None
-    if not whole:
-        logger.warning("computing anew what %s should hold: it is damaged or foreign", path)
+    if not valid:
+        logger.warning("recomputing the statistics of %s: the file is damaged or foreign", path)
         return None
     return tensors
-
-
-def write(path: Path, canonical: str, tensors: Mapping[str, Tensor]) -> None:
-    """Put the file in its place in one step, and on the disk."""
-    content = save(dict(tensors), metadata(canonical, tensors))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.parent / f"{uuid4().hex}.partial"  # mkstemp's would be for its owner alone
-    try:
-        with partial.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

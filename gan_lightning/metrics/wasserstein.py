@@ -1,25 +1,26 @@
-"""The exact cost of moving generated points to real ones."""
+"""Exact Wasserstein-1 distance between two finite sets of points."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from gan_lightning.metrics.sample_buffer import SampleBuffer
+from gan_lightning.metrics.sample_buffer import ReferenceSampleBuffer
 
 __all__ = ["ExactWasserstein", "exact_wasserstein"]
 
-MOST_PIVOTS = 10_000_000
+MAX_ITERATIONS = 10_000_000
 
 
-class ExactWasserstein(SampleBuffer):
-    """Wasserstein-1 distance, with Euclidean cost, between as many generated points as real ones.
+class ExactWasserstein(ReferenceSampleBuffer):
+    """Exact Wasserstein-1 distance between generated points and as many real points.
 
-    The optimal transport of the two finite sets is solved exactly. Between two samples of one
-    distribution it is not 0: the fewer points, the larger. So compare values of equal numbers.
+    The optimal transport of the two finite sets with Euclidean cost is solved exactly. Between two
+    samples of one distribution the distance is above 0, and larger for fewer points, so compare
+    values of equal numbers of points.
 
     Args:
-        real: points (M, D); the metric holds M generated ones at most.
+        real: points (M, D); the metric stores the first M generated ones.
 
     Raises:
         ValueError: the points are not (M, D), M and D at least 1.
@@ -30,47 +31,34 @@ class ExactWasserstein(SampleBuffer):
 
     higher_is_better = False
 
-    real: Tensor
-
     def __init__(self, real: Tensor) -> None:
-        if real.ndim != 2 or 0 in real.shape:
-            raise ValueError(f"real points have shape {tuple(real.shape)}; it must be (M, D)")
-        super().__init__(*real.shape)
-        self.register_buffer("real", real.detach().float().clone(), persistent=False)
-
-    def update(self, points: Tensor, first: int) -> None:
-        """Add generated points (N, D), points[0] being number `first` of all.
-
-        Raises:
-            ValueError: the points have another shape, or first is negative.
-        """
-        self.hold(points, first)
+        super().__init__(real.float().clone())
 
     def compute(self) -> Tensor:
-        """Return the distance: a float64 scalar, at least 0; NaN where a point is not finite.
+        """Return the distance: a float64 scalar, at least 0; NaN if a point is not finite.
 
         Raises:
-            ValueError: there are no points, or two points have one number.
+            ValueError: there are no points, or two points have the same index.
         """
         generated = self.samples()
         return exact_wasserstein(generated, self.real[: len(generated)])
 
 
-def exact_wasserstein(first: Tensor, second: Tensor) -> Tensor:
-    """Return the Wasserstein-1 distance of two sets of points with equal weights.
+def exact_wasserstein(points_a: Tensor, points_b: Tensor) -> Tensor:
+    """Compute the Wasserstein-1 distance of two sets of points with equal weights.
 
     Args:
-        first: (N, D).
-        second: (M, D).
+        points_a: (N, D).
+        points_b: (M, D).
 
     Returns:
-        Scalar, float64, on the CPU; NaN where a point is not finite.
+        Scalar, float64, on the CPU; NaN if a point is not finite.
     """
-    # takes a second to import
+    # importing POT takes a second
     import ot
 
-    sets = [points.detach().cpu().double().numpy() for points in (first, second)]
-    if not (first.isfinite().all() and second.isfinite().all()):
+    if not (points_a.isfinite().all() and points_b.isfinite().all()):
         return torch.tensor(torch.nan, dtype=torch.float64)
+    sets = [points.detach().cpu().double().numpy() for points in (points_a, points_b)]
     costs = ot.dist(*sets, metric="euclidean")
-    return torch.tensor(ot.emd2([], [], costs, numItermax=MOST_PIVOTS), dtype=torch.float64)
+    return torch.tensor(ot.emd2([], [], costs, numItermax=MAX_ITERATIONS), dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Code accuracy against brute force; the information bound against numpy and at its limits."""
+"""CodeAccuracy against brute force; MutualInformationBound against numpy and at its limits."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def brute_force(predicted: Tensor, labels: Tensor, categories: int, classes: int
 
 @pytest.mark.parametrize(("categories", "classes"), [(4, 4), (6, 3), (3, 6), (1, 4), (4, 1)])
 @pytest.mark.parametrize("seed", range(3))
-def test_accuracy_agrees_with_all_permutations(categories: int, classes: int, seed: int) -> None:
+def test_accuracy_equals_best_of_all_permutations(categories: int, classes: int, seed: int) -> None:
     predicted, labels = draw(60, categories, classes, seed)
-    found = accuracy(predicted, labels, categories, classes)
+    value = accuracy(predicted, labels, categories, classes)
     expected = brute_force(predicted, labels, categories, classes)
-    assert found == pytest.approx(expected, abs=1e-6)
+    assert value == pytest.approx(expected, abs=1e-6)
 
 
-def test_accuracy_is_not_the_greedy_one() -> None:
-    # greedy takes code 0 -> class 0 (5), which leaves 0; the best pairing is 4 + 4
+def test_assignment_is_not_greedy() -> None:
+    # greedy assigns code 0 to class 0 (5 samples), which leaves 0; the optimum is 4 + 4
     pairs = [(0, 0)] * 5 + [(0, 1)] * 4 + [(1, 0)] * 4
     predicted, labels = torch.tensor(pairs).T
     assert accuracy(predicted, labels, 2, 2) == pytest.approx(8 / 13)
@@ -58,24 +58,24 @@ def test_relabelled_codes_are_perfect() -> None:
     assert accuracy(permutation[labels], labels, 10, 10) == 1
 
 
-def test_codes_and_classes_left_over_are_errors() -> None:
+def test_unassigned_codes_and_classes_count_as_errors() -> None:
     labels = torch.arange(4).repeat(5)
     assert accuracy(labels % 2, labels, 2, 4) == pytest.approx(0.5)
     assert accuracy(labels, labels % 2, 4, 2) == pytest.approx(0.5)
 
 
 def test_no_samples_raise() -> None:
-    nothing = torch.zeros(0, dtype=torch.int64)
+    empty = torch.zeros(0, dtype=torch.int64)
     codes = CodeAccuracy(3, 3)
-    codes.update(nothing, nothing)
+    codes.update(empty, empty)
     bound = MutualInformationBound(3)
-    bound.update(torch.zeros(0, 3), nothing)
+    bound.update(torch.zeros(0, 3), empty)
     for metric in (codes, bound):
         with pytest.raises(ValueError, match="no samples"):
             metric.compute()
 
 
-def test_misuse_of_code_accuracy_raises() -> None:
+def test_invalid_arguments_of_code_accuracy_raise() -> None:
     for sizes in ((0, 3), (3, 0)):
         with pytest.raises(ValueError, match="at least 1"):
             CodeAccuracy(*sizes)
@@ -133,14 +133,14 @@ def test_bound_never_exceeds_the_entropy(seed: int) -> None:
     assert bound(logits.log_softmax(dim=1), codes) <= math.log(5)
 
 
-def test_half_precision_is_taken() -> None:
+def test_half_precision() -> None:
     rng = torch.Generator().manual_seed(0)
     logits, codes = torch.randn(40, 10, generator=rng), torch.randint(10, (40,), generator=rng)
     exact = logits.log_softmax(dim=1)
     assert bound(exact.bfloat16(), codes) == pytest.approx(bound(exact, codes), abs=0.01)
 
 
-def test_misuse_of_the_bound_raises() -> None:
+def test_invalid_arguments_of_the_bound_raise() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         MutualInformationBound(0)
     codes = torch.tensor([0, 1])

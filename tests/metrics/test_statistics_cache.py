@@ -1,4 +1,4 @@
-"""The cache of statistics: computed once, never wrong, never fatal, never unpickled."""
+"""The statistics cache: computed once, never stale, never fatal, never unpickled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEY: dict[str, str | int | float] = {"data": "mnist", "images": 100, "scale": 0.
 
 
 class Source:
-    """Counts how often its statistics are computed."""
+    """Statistics that count how often they are computed."""
 
     def __init__(self, seed: int = 0) -> None:
         rng = torch.Generator().manual_seed(seed)
@@ -64,12 +64,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def only_file(folder: Path) -> Path:
-    """Return the folder's single file, so that nothing temporary is left beside it."""
+    """Return the single file of the folder, which has no temporary files in it."""
     (path,) = folder.iterdir()
     return path
 
 
-def test_hit_computes_once(folder: Path) -> None:
+def test_statistics_are_computed_once(folder: Path) -> None:
     source = Source()
     first = cached_statistics(KEY, source)
     second = cached_statistics(dict(reversed(KEY.items())), source)
@@ -79,13 +79,17 @@ def test_hit_computes_once(folder: Path) -> None:
     assert "mnist" in only_file(folder).name
 
 
-def test_tensors_of_any_shape_and_type_are_the_same_bits_when_read(folder: Path) -> None:
-    held = {"rows": torch.arange(6).view(2, 3).T, "share": torch.rand(()), "none": torch.rand(0, 4)}
-    computed = cached_tensors(KEY, lambda: held)
-    found = cached_tensors(KEY, lambda: {})
-    for tensors in (computed, found):
-        assert tensors.keys() == held.keys()
-        for name, value in held.items():
+def test_tensors_of_any_shape_and_dtype_have_the_same_bits_when_read(folder: Path) -> None:
+    original = {
+        "rows": torch.arange(6).view(2, 3).T,
+        "scalar": torch.rand(()),
+        "empty": torch.rand(0, 4),
+    }
+    computed = cached_tensors(KEY, lambda: original)
+    values = cached_tensors(KEY, lambda: {})
+    for tensors in (computed, values):
+        assert tensors.keys() == original.keys()
+        for name, value in original.items():
             assert tensors[name].dtype == value.dtype
             assert torch.equal(tensors[name], value)
 
@@ -105,7 +109,7 @@ def test_changed_key_recomputes(folder: Path, change: dict[str, str | int | floa
     assert first.calls == 1
 
 
-def test_names_that_look_alike_are_kept_apart(folder: Path) -> None:
+def test_similar_keys_have_different_files(folder: Path) -> None:
     first, second = Source(1), Source(2)
     cached_statistics({"a": "x y"}, first)
     assert same(cached_statistics({"a": "x/y"}, second), second.statistics)
@@ -145,7 +149,7 @@ def without_metadata(path: Path) -> None:
     save_file({"mean": torch.zeros(4), "covariance": torch.eye(4)}, path)
 
 
-def of_another_type(path: Path) -> None:
+def of_another_dtype(path: Path) -> None:
     tensors = {"mean": torch.zeros(4).bfloat16(), "covariance": torch.eye(4).bfloat16()}
     save_file(tensors, path, {"count": "20"})
 
@@ -164,11 +168,11 @@ def of_another_shape(path: Path) -> None:
         text,
         other_tensors,
         without_metadata,
-        of_another_type,
+        of_another_dtype,
         of_another_shape,
     ],
 )
-def test_damaged_or_foreign_file_is_computed_anew_and_replaced(
+def test_damaged_or_foreign_file_is_recomputed_and_replaced(
     folder: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     source = Source()
@@ -187,7 +191,7 @@ def test_damaged_or_foreign_file_is_computed_anew_and_replaced(
     assert source.calls == 2
 
 
-def test_file_of_another_key_is_not_taken(folder: Path) -> None:
+def test_file_of_another_key_is_not_used(folder: Path) -> None:
     first, second = Source(1), Source(2)
     cached_statistics(KEY, first)
     path = only_file(folder)
@@ -203,7 +207,7 @@ def test_pickle_is_not_executed(folder: Path, tmp_path: Path) -> None:
     source, marker = Source(), tmp_path / "executed"
     payload = pickle.dumps(Payload(marker))
     pickle.loads(payload)
-    assert marker.exists(), "the payload works where somebody unpickles it"
+    assert marker.exists(), "unpickling the payload touches the file"
     marker.unlink()
     cached_statistics(KEY, source)
     path = only_file(folder)
@@ -218,7 +222,7 @@ def test_pickle_is_not_executed(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["file/below", "x" * 300], ids=["file", "too_long"])
-def test_folder_that_cannot_be_written_costs_a_warning(
+def test_unwritable_folder_logs_a_warning(
     tmp_path: Path,
     name: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -251,7 +255,7 @@ def test_interrupted_write_leaves_nothing(
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o007, 0o660)])
-def test_file_may_be_read_by_whom_the_umask_lets(folder: Path, umask: int, mode: int) -> None:
+def test_file_mode_follows_the_umask(folder: Path, umask: int, mode: int) -> None:
     before = os.umask(umask)
     try:
         cached_statistics(KEY, Source())
@@ -260,22 +264,22 @@ def test_file_may_be_read_by_whom_the_umask_lets(folder: Path, umask: int, mode:
     assert stat.S_IMODE(only_file(folder).stat().st_mode) == mode
 
 
-def test_error_of_the_computation_is_passed_on(folder: Path) -> None:
+def test_error_of_the_computation_is_propagated(folder: Path) -> None:
     def fail() -> FeatureStatistics:
-        raise OSError("the data set is gone")
+        raise OSError("the dataset is gone")
 
-    with pytest.raises(OSError, match="the data set is gone"):
+    with pytest.raises(OSError, match="the dataset is gone"):
         cached_statistics(KEY, fail)
     assert not folder.exists()
 
 
-def test_key_that_is_no_key_raises(folder: Path) -> None:
+def test_invalid_key_raises(folder: Path) -> None:
     source = Source()
     with pytest.raises(ValueError, match="JSON"):
         cached_statistics({"scale": float("nan")}, source)
     for wrong in ({"sizes": (1, 2)}, {1: "name"}, {"nothing": None}):
         with pytest.raises(TypeError, match="cache key"):
-            cached_statistics(wrong, source)  # type: ignore[arg-type]  # wrong on purpose
+            cached_statistics(wrong, source)  # type: ignore[arg-type]  # invalid on purpose
     assert source.calls == 0
 
 

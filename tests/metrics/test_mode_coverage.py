@@ -1,4 +1,4 @@
-"""Mode and class coverage on hand-made sets, and against a second implementation in numpy."""
+"""ModeCoverage and ClassCoverage on small examples, and against an implementation in numpy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def coverage(points: Tensor, centres: Tensor, deviation: float) -> dict[str, flo
 
 
 def by_hand(points: Tensor, centres: Tensor, deviation: float) -> dict[str, float]:
-    """Count as PacGAN's published code does: only points within 3 sd enter the histogram."""
+    """Count as in PacGAN's published code: only points within 3 sd enter the histogram."""
     histogram = np.zeros(len(centres))
     for point in points.double().numpy():
         distances = np.sqrt((((point - centres.double().numpy()) / deviation) ** 2).sum(axis=1))
@@ -83,40 +83,40 @@ def test_radius_of_high_quality(
 ) -> None:
     offsets = torch.stack([ANGLES.sin(), ANGLES.cos()], dim=1) * radius * deviation
     points = (centres[:, None] + offsets).flatten(0, 1)
-    found = coverage(points, centres, deviation)
-    assert found["modes/high_quality"] == share
-    assert found["modes/covered"] == share * len(centres)
+    values = coverage(points, centres, deviation)
+    assert values["modes/high_quality"] == share
+    assert values["modes/covered"] == share * len(centres)
 
 
 def test_mode_with_only_low_quality_samples_is_not_covered() -> None:
     points = torch.cat([RING[:1], RING[1:2] + 0.04])
-    found = coverage(points, RING, 0.01)
-    assert found["modes/covered"] == 1
-    assert found["modes/high_quality"] == 0.5
-    assert found["modes/reverse_kl"] == pytest.approx(math.log(8))
+    values = coverage(points, RING, 0.01)
+    assert values["modes/covered"] == 1
+    assert values["modes/high_quality"] == 0.5
+    assert values["modes/reverse_kl"] == pytest.approx(math.log(8))
 
 
-def test_only_low_quality_has_no_divergence() -> None:
-    found = coverage(torch.zeros(5, 2), RING, 0.01)
-    assert found["modes/covered"] == found["modes/high_quality"] == 0
-    assert math.isnan(found["modes/reverse_kl"])
+def test_without_high_quality_samples_the_divergence_is_nan() -> None:
+    values = coverage(torch.zeros(5, 2), RING, 0.01)
+    assert values["modes/covered"] == values["modes/high_quality"] == 0
+    assert math.isnan(values["modes/reverse_kl"])
 
 
 def test_points_that_are_not_finite_are_of_low_quality() -> None:
     broken = torch.tensor([[math.nan, 0.0], [math.inf, 0.0], [-math.inf, math.inf]])
-    found = coverage(torch.cat([RING[:1], broken]), RING, 0.01)
-    assert found["modes/covered"] == 1
-    assert found["modes/high_quality"] == 0.25
+    values = coverage(torch.cat([RING[:1], broken]), RING, 0.01)
+    assert values["modes/covered"] == 1
+    assert values["modes/high_quality"] == 0.25
 
 
-def test_batches_do_not_matter() -> None:
+def test_batch_sizes_have_no_influence() -> None:
     rng = torch.Generator().manual_seed(3)
     points = RING.repeat(5, 1) + 0.02 * torch.randn(40, 2, generator=rng)
     metric = ModeCoverage(RING, 0.01)
     for part in points.split([7, 0, 33]):
         metric.update(part)
-    found = {name: float(value) for name, value in metric.compute().items()}
-    assert found == coverage(points, RING, 0.01)
+    values = {name: float(value) for name, value in metric.compute().items()}
+    assert values == coverage(points, RING, 0.01)
 
 
 def test_no_points_raise() -> None:
@@ -126,7 +126,7 @@ def test_no_points_raise() -> None:
         metric.compute()
 
 
-def test_misuse_of_mode_coverage_raises() -> None:
+def test_invalid_arguments_of_mode_coverage_raise() -> None:
     for centres in (torch.zeros(0, 2), torch.zeros(4), torch.zeros(4, 0)):
         with pytest.raises(ValueError, match="centres"):
             ModeCoverage(centres, 0.1)
@@ -165,8 +165,8 @@ def test_divergence_at_the_edges(
     assert ours.item() == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
-def as_images(classes: list[int], number: int) -> Tensor:
-    """Return images (N, number, 1, 1) that `nn.Flatten` classifies as these classes."""
+def images_of(classes: list[int], number: int) -> Tensor:
+    """Return images (N, number, 1, 1) that `nn.Flatten` assigns to these classes."""
     return nn.functional.one_hot(torch.tensor(classes), number).float()[:, :, None, None]
 
 
@@ -174,14 +174,14 @@ def class_coverage(
     classes: list[int], number: int, reference: Tensor | None = None
 ) -> dict[str, float]:
     metric = ClassCoverage(nn.Flatten(), number, reference, batch_size=3)
-    for part in as_images(classes, number).split(4):
+    for part in images_of(classes, number).split(4):
         metric.update(part)
     return {name: float(value) for name, value in metric.compute().items()}
 
 
 def test_all_classes_and_one_class() -> None:
-    everything = class_coverage(list(range(10)) * 2, 10)
-    assert everything == {"classes/covered": 10, "classes/kl": pytest.approx(0, abs=1e-6)}
+    uniform = class_coverage(list(range(10)) * 2, 10)
+    assert uniform == {"classes/covered": 10, "classes/kl": pytest.approx(0, abs=1e-6)}
     single = class_coverage([4] * 5, 10)
     assert single == {"classes/covered": 1, "classes/kl": pytest.approx(math.log(10))}
 
@@ -190,14 +190,14 @@ def test_all_classes_and_one_class() -> None:
 def test_custom_frequencies(scale: int) -> None:
     frequencies = np.array([0.5, 0.3, 0.2])
     classes = [0] * 6 + [1] * 1 + [2] * 3
-    found = class_coverage(classes, 3, torch.tensor(frequencies * scale))
+    values = class_coverage(classes, 3, torch.tensor(frequencies * scale))
     expected = float(entropy([6, 1, 3], frequencies))
-    assert found == {"classes/covered": 3, "classes/kl": pytest.approx(expected, rel=1e-5)}
+    assert values == {"classes/covered": 3, "classes/kl": pytest.approx(expected, rel=1e-5)}
     exact = class_coverage([0] * 5 + [1] * 3 + [2] * 2, 3, torch.tensor(frequencies * scale))
     assert exact["classes/kl"] == pytest.approx(0, abs=1e-6)
 
 
-def test_class_that_the_real_data_lack() -> None:
+def test_class_without_real_data_makes_the_divergence_infinite() -> None:
     reference = torch.tensor([1.0, 1.0, 0.0])
     assert class_coverage([0, 1], 3, reference)["classes/kl"] == pytest.approx(0, abs=1e-6)
     assert class_coverage([0, 1, 2], 3, reference)["classes/kl"] == math.inf
@@ -210,7 +210,7 @@ def test_no_images_raise() -> None:
         metric.compute()
 
 
-def test_misuse_of_class_coverage_raises() -> None:
+def test_invalid_arguments_of_class_coverage_raise() -> None:
     with pytest.raises(ValueError, match="classes"):
         ClassCoverage(nn.Flatten(), 0)
     wrong = ([1.0, 1.0], [0.0, 0.0, 0.0], [1.0, -1.0, 1.0], [1.0, math.nan, 1.0], [1, math.inf, 1])
@@ -221,7 +221,7 @@ def test_misuse_of_class_coverage_raises() -> None:
         ClassCoverage(nn.Flatten(), 3).update(torch.zeros(2, 4, 1, 1))
 
 
-def test_classifier_is_no_part_of_the_state_dict() -> None:
+def test_classifier_is_not_in_the_state_dict() -> None:
     classifier = nn.Sequential(nn.Flatten(), nn.Linear(3, 3))
     metric = ClassCoverage(classifier, 3)
     metric.update(torch.zeros(2, 3, 1, 1))
