@@ -16,8 +16,8 @@ from gan_lightning.data import DATASETS
 from gan_lightning.data.base import to_float_nchw
 from gan_lightning.gans import GAN
 from gan_lightning.inference import memorization
-from gan_lightning.metrics.data_copying import copying
-from gan_lightning.metrics.nearest_neighbour import nearest
+from gan_lightning.metrics.data_copying import data_copying_test
+from gan_lightning.metrics.nearest_neighbour import k_nearest
 from gan_lightning.types import Condition, Sample
 
 pytestmark = pytest.mark.usefixtures("empty_folder", "_fewer")
@@ -33,7 +33,7 @@ def test_nearest_is_what_all_distances_say() -> None:
     rng = torch.Generator().manual_seed(0)
     known, data = torch.randn(103, 7, generator=rng), torch.randn(11, 7, generator=rng)
     data[0] = known[50]
-    distances, places = nearest(data, known.split(10), 4)
+    distances, places = k_nearest(data, known.split(10), 4)
     expected, order = torch.cdist(data.double(), known.double()).sort(1)
     assert torch.equal(places, order[:, :4])
     assert (distances - expected[:, :4]).abs().max() < 1e-7
@@ -43,7 +43,7 @@ def test_nearest_is_what_all_distances_say() -> None:
 def test_score_is_that_of_mann_and_whitney() -> None:
     rng = np.random.default_rng(0)
     generated, test = rng.exponential(1.0, 80).round(2), rng.exponential(1.5, 60).round(2)
-    found = copying(torch.tensor(generated), torch.tensor(test))
+    found = data_copying_test(torch.tensor(generated), torch.tensor(test))
     wins = mannwhitneyu(generated, test).statistic
     deviation = (80 * 60 * 141 / 12) ** 0.5
     assert found.score == pytest.approx((wins - 80 * 60 / 2) / deviation)
@@ -52,7 +52,7 @@ def test_score_is_that_of_mann_and_whitney() -> None:
 
 def test_one_distribution_is_no_copy() -> None:
     distances = torch.rand(4000, generator=torch.Generator().manual_seed(0))
-    found = copying(distances[:2000], distances[2000:])
+    found = data_copying_test(distances[:2000], distances[2000:])
     assert abs(found.score) < 3
     assert abs(found.near - 0.05) < 0.02
 
