@@ -63,6 +63,7 @@ def test_experiments() -> None:
     assert completed("train", "wgan_") == rings
     assert completed("verify", "infogan_con") == ["infogan_control_mnist"]
     assert completed("train", "--seed", "1", "infogan_con") == ["infogan_control_mnist"]
+    assert completed("train", "seed=1", "infogan_con") == ["infogan_control_mnist"]
 
 
 def test_runs(runs: list[str]) -> None:
@@ -72,10 +73,10 @@ def test_runs(runs: list[str]) -> None:
 
 
 def test_every_command_with_a_run_completes_it(runs: list[str]) -> None:
-    from gan_lightning.cli.completion import VARIABLE, _Bash
+    from gan_lightning.cli.completion import VARIABLE, BashKeys
     from gan_lightning.cli.main import cli
 
-    complete = _Bash(cli, {}, "gan-lightning", VARIABLE)
+    complete = BashKeys(cli, {}, "gan-lightning", VARIABLE)
     for command in COMMANDS:
         first = next((part for part in command.params if part.param_type_name == "argument"), None)
         metavar = getattr(first, "metavar", None) or ""
@@ -91,6 +92,8 @@ def test_keys_of_overrides() -> None:
     assert completed(*words) == ["model.information_weight="]
     assert completed("evaluate", "gan_ring", "evaluation.") == []
     assert completed("train", "gan_ring", "--accelerator", "trainer.") == []
+    assert completed("train", "gan_ring", "--resume", "seed=1", "log.wa") == ["log.wandb="]
+    assert completed("train", "nothing", "trainer.max_") == []
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -44,7 +44,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     (folder / "experiments" / "tiny_ring.yaml").write_text(YAML)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        return folder, verify("--seeds", "0", "1")
+        return folder, verify("--seeds", "0,1")
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_every_seed_is_trained_and_written(once: tuple[Path, Outcome], folder: P
     assert lines[-2].startswith("minutes a run")
     assert lines[-1] == "wrote results/tiny_ring.json"
     content, runs = written(), run_folders()
-    assert content["command"] == "gan-lightning verify tiny_ring --seeds 0 1"
+    assert content["command"] == "gan-lightning verify tiny_ring --seeds 0,1"
     assert content["config"]["trainer"]["max_updates"] == 4
     assert content["overrides"] == []
     assert [Path(run["run"]).name for run in content["runs"]] == [run.name for run in runs]
@@ -105,7 +105,7 @@ def test_every_seed_is_trained_and_written(once: tuple[Path, Outcome], folder: P
 def test_finished_runs_are_taken(folder: Path) -> None:
     before = [run["measures"] for run in written()["runs"]]
     outcome = verify(
-        "--seeds", "0", "1", "2", "log.every_n_updates=1", "pictures.every_n_updates=0"
+        "--seeds", "0-2", "log.every_n_updates=1", "pictures.every_n_updates=0"
     )
     assert outcome.code == 0, outcome.err
     assert outcome.out.count(": takes runs/tiny_ring/") == 2
@@ -118,12 +118,12 @@ def test_seeds_are_added(folder: Path) -> None:
     before = written()
     shutil.rmtree("runs")
     pictures = Path("results/tiny_ring-scatter.png").read_bytes()
-    outcome = verify("--seeds", "3", "1", "--add")
+    outcome = verify("--seeds", "3,1", "--add")
     assert outcome.code == 0, outcome.err
     assert [run["seed"] for run in written()["runs"]] == [0, 1, 3]
     assert written()["runs"][0] == before["runs"][0]
     assert written()["runs"][1]["run"] != before["runs"][1]["run"]
-    assert written()["command"] == "gan-lightning verify tiny_ring --seeds 0 1 3"
+    assert written()["command"] == "gan-lightning verify tiny_ring --seeds 0,1,3"
     assert Path("results/tiny_ring-scatter.png").read_bytes() == pictures
 
 
@@ -189,7 +189,7 @@ def test_a_run_of_two_configs_is_not_taken(folder: Path) -> None:
 def test_a_claim_that_does_not_hold_is_exit_code_1(folder: Path) -> None:
     path = Path("experiments/tiny_ring.yaml")
     path.write_text(YAML.replace("at_least: 1,", "at_least: 9,"))
-    outcome = verify("--seeds", "0", "1")
+    outcome = verify("--seeds", "0,1")
     assert (outcome.code, "does not hold: at least 9 on every seed" in outcome.out) == (1, True)
     path.write_text(YAML.replace("modes/covered, at_least", "modes/cover, at_least"))
     outcome = verify()
@@ -238,9 +238,9 @@ def test_a_damaged_file_is_named(content: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--seeds", "0", "0"], "--seeds has 0 twice"),
-        (["--seeds", "0", "-1"], "--seeds has -1; it must be at least 0"),
-        (["--seeds", "one"], "'one' is not a valid integer"),
+        (["--seeds", "0,0"], "--seeds has 0 twice"),
+        (["--seeds", "0,-1"], "--seeds has -1; it must be at least 0"),
+        (["--seeds", "one"], "'one' is not a seed"),
         (["seed=1"], "give seeds by --seeds"),
         (["--name", "a/b"], "--name is 'a/b'"),
         (["--name", "gan_ring"], "--name is 'gan_ring', the name of an experiment"),

@@ -1,4 +1,4 @@
-"""The keys of a config by the source of its dataclasses: a shell waits for them, torch does not."""
+"""Config keys read from the source of the dataclasses, so that completion imports no torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_NAMES = {"network": "mlp"}
 
 
 def override_keys(experiment: str) -> list[str]:
-    """List what an experiment's overrides may set, as `trainer.max_updates`, in the order of `show`.
+    """List the config keys of an experiment, for example `trainer.max_updates`, as `show` does.
 
     Raises:
         UserError: there is no such experiment.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from gan_lightning.cli.arguments import complete_runs
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.errors import UserError
 
@@ -13,7 +14,7 @@ __all__ = ["dashboard"]
 
 
 @click.command()
-@click.argument("runs", metavar="[RUN]...", nargs=-1)
+@click.argument("runs", metavar="[RUN]...", nargs=-1, shell_complete=complete_runs)
 @click.option("--entity", help="User or team; by default that of the login.")
 @click.option("--project", default="gan-lightning", show_default=True, help="Of the runs.")
 @click.option("--lecture", is_flag=True, help="Write the report `The lecture, reproduced` too.")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import click
 
+from gan_lightning.cli.arguments import experiment_argument, overrides_argument
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.cli.overrides import overrides_argument
 from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["list_experiments", "show"]
@@ -23,7 +23,7 @@ def list_experiments() -> None:
       gan-lightning list
     """
     from gan_lightning.config.experiments import experiment_names, read_yaml
-    from gan_lightning.results.claims import bound_in_short
+    from gan_lightning.results.claims import format_bound
     from gan_lightning.utils.tables import text_table
 
     rows = [("experiment", "paper", "data", "claim")]
@@ -35,14 +35,14 @@ def list_experiments() -> None:
                 name,
                 str(content.get("paper") or "ours"),
                 str((content.get("data") or {}).get("name", "")),
-                "; ".join(bound_in_short(claim) for claim in claims) or "-",
+                "; ".join(format_bound(claim) for claim in claims) or "-",
             )
         )
     click.echo(text_table(rows))
 
 
 @click.command()
-@click.argument("experiment", metavar="EXP")
+@experiment_argument
 @overrides_argument
 @handle_errors
 def show(experiment: str, overrides: Sequence[str]) -> None:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
+from gan_lightning.cli.arguments import checkpoint_option, run_argument
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.cli.inference import checkpoint_option
 from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["export"]
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@run_argument
 @click.option(
     "--format",
     "format_name",

@@ -7,24 +7,21 @@ from pathlib import Path
 
 import click
 
+from gan_lightning.cli.arguments import (
+    checkpoint_option,
+    complete_runs,
+    overrides_argument,
+    run_argument,
+)
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.cli.overrides import overrides_argument
 from gan_lightning.errors import UserError
 from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["evaluate", "sample", "traverse"]
 
-checkpoint_option = click.option(
-    "--checkpoint",
-    default="latest",
-    show_default=True,
-    metavar="latest|best",
-    help="Best is by fd_digits, FID, or the exact distance of points.",
-)
-
 
 @click.command()
-@click.argument("run", metavar="RUN", required=False)
+@click.argument("run", metavar="[RUN]", required=False, shell_complete=complete_runs)
 @click.option(
     "--samples",
     type=click.Path(path_type=Path),
@@ -72,7 +69,7 @@ def evaluate(
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@run_argument
 @click.option("--count", type=int, default=64, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the draw.")
 @click.option(
@@ -100,7 +97,7 @@ def sample(run: str, count: int, seed: int, output: Path, checkpoint: str) -> No
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@run_argument
 @click.option("--rows", type=int, default=8, show_default=True, help="Of each panel.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of what stays fixed.")
 @click.option(

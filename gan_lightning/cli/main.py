@@ -13,7 +13,6 @@ import click
 from gan_lightning.cli import COMMANDS
 from gan_lightning.cli.completion import VARIABLE, set_up_completion
 from gan_lightning.cli.errors import Failure
-from gan_lightning.cli.overrides import TAKE_OVERRIDES, insert_override_flags
 from gan_lightning.errors import nearest_first
 
 __all__ = ["main"]
@@ -54,8 +53,6 @@ def _usage_in_one_line() -> Iterator[None]:
         if isinstance(error, click.exceptions.NoSuchCommand):
             there = nearest_first(error.command_name, cli.commands)
             said = f"command {error.command_name!r} is unknown; valid are {there}"
-        elif "unexpected extra" in said and command.endswith(TAKE_OVERRIDES):
-            said += "; an override is key=value, as trainer.max_updates=2000"
         raise Failure(f"{said}; `{command} --help` shows examples") from error
 
 
@@ -81,4 +78,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     if VARIABLE in os.environ:
         set_up_completion()
-    cli.main(args=insert_override_flags(words), prog_name="gan-lightning")
+    cli.main(args=list(words), prog_name="gan-lightning")

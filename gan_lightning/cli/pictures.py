@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
+from gan_lightning.cli.arguments import checkpoint_option, run_argument
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.cli.inference import checkpoint_option
 from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["neighbours", "timelapse"]
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@run_argument
 @click.option(
     "--picture",
     metavar="KIND",
@@ -47,7 +47,7 @@ def timelapse(run: str, picture: str | None, seconds: float, output: Path | None
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@run_argument
 @click.option("--count", type=int, default=10, show_default=True, help="Samples to draw.")
 @click.option("--neighbours", "kept", type=int, default=5, show_default=True, help="Of each.")
 @click.option(

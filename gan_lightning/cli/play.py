@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
+from gan_lightning.cli.arguments import checkpoint_option, run_argument
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.cli.inference import checkpoint_option
 from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["play"]
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@run_argument
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=int, default=7860, show_default=True, help="0 for any free one.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser, or not.")

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from gan_lightning.cli.arguments import complete_runs
 from gan_lightning.cli.errors import handle_errors
 
 __all__ = ["compare", "report"]
 
 
 @click.command()
-@click.argument("runs", metavar="RUN…", nargs=-1, required=True)
+@click.argument("runs", metavar="RUN…", nargs=-1, required=True, shell_complete=complete_runs)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -41,7 +42,7 @@ def report(runs: Sequence[str], output: Path) -> None:
 
 
 @click.command()
-@click.argument("runs", metavar="RUN RUN…", nargs=-1, required=True)
+@click.argument("runs", metavar="RUN RUN…", nargs=-1, required=True, shell_complete=complete_runs)
 @handle_errors
 def compare(runs: Sequence[str]) -> None:
     """Print runs side by side: measures, claims, and in what their configs differ.

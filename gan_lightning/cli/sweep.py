@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from gan_lightning.cli.arguments import experiment_argument, overrides_argument
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.cli.overrides import overrides_argument
 from gan_lightning.errors import UserError
 from gan_lightning.utils.imports import gc_paused_imports
 
@@ -17,7 +17,7 @@ __all__ = ["sweep"]
 
 
 @click.command()
-@click.argument("experiment", metavar="EXP")
+@experiment_argument
 @click.option("--count", type=int, help="Runs, at most; by default what the block says, or 10.")
 @click.option("--agents", type=int, default=1, show_default=True, help="Of W&B, side by side.")
 @click.option(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gan_lightning.cli.arguments import complete_runs, experiment_argument, overrides_argument
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.cli.overrides import overrides_argument
 from gan_lightning.cli.prefetch import read_ahead
+from gan_lightning.config.overrides import is_override
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError
 from gan_lightning.utils.imports import gc_paused_imports
@@ -24,7 +25,7 @@ __all__ = ["train"]
 
 
 @click.command()
-@click.argument("experiment", metavar="EXP")
+@experiment_argument
 @click.option(
     "--devices",
     type=int,
@@ -39,6 +40,7 @@ __all__ = ["train"]
     metavar="[RUN]",
     is_flag=False,
     flag_value="",
+    shell_complete=complete_runs,
     help="Go on with a run, by default the latest of EXP, from its latest checkpoint.",
 )
 @click.option(
@@ -84,6 +86,8 @@ def train(
     from gan_lightning.config.experiments import experiment_path, read_yaml
     from gan_lightning.runs.directory import RUNS, RunFolder
 
+    if resume is not None and is_override(resume):  # RUN may be left out after --resume
+        overrides, resume = [resume, *overrides], ""
     path = experiment_path(experiment)
     flags = {
         "trainer.devices": devices,
@@ -133,17 +137,16 @@ def _refuse_changes(folder: RunFolder, config: RunConfig) -> None:
 
 def report(outcome: Any, config: Any, experiment: str) -> None:
     """Print what a run measured, its claims, and where everything is."""
-    from gan_lightning.results.claims import judge
+    from gan_lightning.results.claims import single_run_rows
 
-    later = f"not compared: `gan-lightning verify {experiment}` does"
+    rows = single_run_rows(config.claims, outcome.measures)
     for name, value in outcome.measures.items():
-        claims = [claim for claim in config.claims if claim.metric == name]
-        said = "".join(
-            f"   claim {judge(claim, [value], later).text}"
-            + (f" ({claim.source})" if claim.source else "")
-            for claim in claims
+        claims = "".join(
+            f"   claim {row.verdict.text}" + (f" ({row.source})" if row.source else "")
+            for row in rows
+            if row.measure == name
         )
-        click.echo(f"  {name:<26} {value:>9.4f}{said}")
+        click.echo(f"  {name:<26} {value:>9.4f}{claims}")
     minutes = outcome.seconds / 60
     click.echo(f"  {outcome.updates:,} updates; {minutes:.1f} minutes")
     click.echo(f"  run    {outcome.folder.path}")

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import click
 
+from gan_lightning.cli.arguments import Seeds, experiment_argument, overrides_argument
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.cli.overrides import overrides_argument
 from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["results", "verify"]
 
 
 @click.command()
-@click.argument("experiment", metavar="EXP")
+@experiment_argument
 @click.option(
     "--seeds",
-    type=int,
-    multiple=True,
-    default=(0, 1, 2),
-    metavar="N N …",
-    help="One run each; by default 0 1 2.",
+    type=Seeds(),
+    default="0,1,2",
+    show_default=True,
+    metavar="N,N,…",
+    help="Seeds of the runs, separated by commas; 0-4 is a range.",
 )
 @click.option(
     "--runs",
@@ -72,16 +72,16 @@ def verify(
     \b
     Examples:
       gan-lightning verify gan_ring
-      gan-lightning verify gan_ring --seeds 0 1 2 3 4
-      gan-lightning verify gan_ring --seeds 5 6 --add
+      gan-lightning verify gan_ring --seeds 0-4
+      gan-lightning verify gan_ring --seeds 5,6 --add
       gan-lightning verify gan_ring trainer.max_updates=400000 --name gan_ring_long
     """
     with gc_paused_imports():
-        from gan_lightning.verification.verify import Request
+        from gan_lightning.verification.verify import VerifyOptions
         from gan_lightning.verification.verify import verify as run
 
-    request = Request(experiment, seeds, overrides, runs, output, name, add)
-    sys.exit(run(request, click.echo))
+    options = VerifyOptions(experiment, seeds, overrides, runs, output, name, add)
+    sys.exit(run(options, click.echo))
 
 
 @click.command()
@@ -89,20 +89,22 @@ def verify(
     "--folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Of the JSON files, by default docs/results of the checkout; the page is DIR.md.",
+    help="Folder of the JSON files and the pages, by default docs/results of the checkout; the "
+    "index is DIR.md.",
 )
 @handle_errors
 def results(folder: Path | None) -> None:
-    """Make docs/results.md of what `verify` wrote into docs/results.
+    """Write the results pages from the JSON files that `verify` wrote.
 
-    Claims are judged anew, so that one which compares two experiments sees the latest of both. A
-    file NAME.note.md beside NAME.json goes into its section.
+    The index is docs/results.md; each lecture topic has a page in docs/results. All claims are
+    evaluated anew, so that a claim about two experiments uses the latest results of both. The file
+    NAME.note.md next to NAME.json is appended to the section about NAME.
 
     \b
     Example:
       gan-lightning results --folder docs/results
     """
-    from gan_lightning.results.page import write_page
+    from gan_lightning.results.page import write_pages
     from gan_lightning.results.records import results_folder
 
-    click.echo(write_page(folder or results_folder()))
+    click.echo(write_pages(folder or results_folder()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import field, fields, is_dataclass, make_dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from gan_lightning.config.experiments import one_line, plain_mapping
+from gan_lightning.config.overrides import check_override
 from gan_lightning.config.renamed import check_old_keys
 from gan_lightning.config.schema import Claim, RunConfig, as_plain
 from gan_lightning.errors import UserError, nearest_first
@@ -118,10 +118,7 @@ def _drop_unknown_keys(
 
 def _merge_overrides(source: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
-        if not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*=.*", override, re.DOTALL):
-            raise UserError(
-                f"override {override!r} is not key=value, as in trainer.max_updates=2000"
-            )
+        check_override(override)
     try:
         changes = OmegaConf.from_dotlist(list(overrides))
         _check_claims(changes)
