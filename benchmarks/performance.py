@@ -23,7 +23,7 @@ import step
 import time_to_result
 from timing import machine, set_threads
 
-from gan_lightning.runs.directory import write_whole
+from gan_lightning.utils.files import atomic_write
 
 __all__ = ["PARTS", "main", "page"]
 
@@ -129,8 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for key, row in measure(options):
             part = kept.setdefault(name, {"rows": {}})
             part["rows"][key] = row | {"on": f"{date.today()}, {machine(options.threads)}"}
-            write_whole(facts, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
-            write_whole(options.docs / "performance.md", page(kept))
+            atomic_write(facts, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+            atomic_write(options.docs / "performance.md", page(kept))
             print("  ".join(writer.row(row)), flush=True)
 
 

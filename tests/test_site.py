@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fcntl import LOCK_EX, flock
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from conftest import CHECKOUT
+from filelock import FileLock
 
 from gan_lightning.cli import COMMANDS
 from gan_lightning.config.experiments import experiment_path, read_yaml
@@ -72,8 +72,7 @@ class Reader(HTMLParser):
 def site(shared: Path) -> Path:
     """Build it, once for all workers."""
     folder, building = shared / "site", shared / "building"
-    with (shared / "site.lock").open("w") as lock:
-        flock(lock, LOCK_EX)
+    with FileLock(shared / "site.lock"):
         if not folder.exists():
             command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
             process = subprocess.run(

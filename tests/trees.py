@@ -6,13 +6,13 @@ import io
 import os
 import zipfile
 from collections.abc import Callable
-from fcntl import LOCK_EX, flock
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
 import lmdb
 import numpy as np
+from filelock import FileLock
 from PIL import Image
 
 from gan_lightning.store import Recipe, catalog, default_store, prepare
@@ -131,8 +131,7 @@ def prepared_root(kind: str) -> Path:
     shared = Path(os.environ.get(TREES_FOLDER) or mkdtemp(prefix="gan-lightning-trees-"))
     shared.mkdir(exist_ok=True)
     whole = shared / f"{kind}.whole"
-    with (shared / f"{kind}.lock").open("w") as lock:
-        flock(lock, LOCK_EX)
+    with FileLock(shared / f"{kind}.lock"):
         if not whole.exists():
             prepared(kind, TREES[kind](shared / kind))
             whole.touch()

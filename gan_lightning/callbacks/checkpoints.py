@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
@@ -17,6 +16,7 @@ from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.periodic import Periodic
 from gan_lightning.core.module import BaseModule
 from gan_lightning.errors import UserError, storage_error, storage_fix
+from gan_lightning.utils.files import atomic_write
 
 __all__ = ["BEST", "AtomicCheckpointIO", "Checkpoints", "checkpoints"]
 
@@ -51,7 +51,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         target = Path(path)
         try:
-            self._save(checkpoint, target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content = dict(checkpoint)
+            atomic_write(target, lambda file: torch.save(content, file), durable=True)
         except Exception as error:  # torch wraps what the disk says into errors of its own
             if (cause := storage_error(error)) is None:
                 raise
@@ -62,23 +64,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 f"{storage_fix(cause)}, then go on by "
                 f"`gan-lightning train EXP --resume {target.parent.parent}`"
             ) from error
-
-    def _save(self, checkpoint: Mapping[str, Any], target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                torch.save(dict(checkpoint), file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 class Checkpoints(Periodic, Checkpoint):

@@ -14,7 +14,7 @@ from pytorch_lightning import Trainer
 from gan_lightning.callbacks.periodic import Periodic
 from gan_lightning.core.module import BaseModule
 from gan_lightning.loggers import WandbRun
-from gan_lightning.runs.directory import write_whole
+from gan_lightning.utils.files import atomic_write
 
 __all__ = ["Array", "ImageCallback", "keep_points", "rendered", "show"]
 
@@ -39,7 +39,7 @@ def show(trainer: Trainer, learner: BaseModule, folder: Path, name: str, picture
     folder.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "png")
-    write_whole(folder / f"{name}_{learner.updates:07d}.png", content.getvalue())
+    atomic_write(folder / f"{name}_{learner.updates:07d}.png", content.getvalue())
     for logger in trainer.loggers:
         if isinstance(logger, WandbRun):
             logger.log_picture(name, picture, f"{learner.updates:,} updates", learner.updates)
@@ -50,7 +50,7 @@ def keep_points(folder: Path, name: str, points: np.ndarray[Any, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     np.save(content, points.astype(np.float32), allow_pickle=False)
-    write_whole(folder / f"points_{name}.npy", content.getvalue())
+    atomic_write(folder / f"points_{name}.npy", content.getvalue())
 
 
 def rendered(figure: Any) -> Array:

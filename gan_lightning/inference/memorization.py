@@ -21,7 +21,7 @@ from gan_lightning.metrics.data_copying import Copying, copying
 from gan_lightning.metrics.nearest_neighbour import nearest
 from gan_lightning.runs.directory import RunFolder
 from gan_lightning.training.restore import load_learner
-from gan_lightning.utils.files import write_file
+from gan_lightning.utils.files import write_output
 
 __all__ = ["write_neighbours"]
 
@@ -96,7 +96,7 @@ def write_neighbours(
         picture = _drawn_points(
             samples[:count], neighbours, known[torch.arange(min(BEHIND, len(known)))]
         )
-    write_file(output, lambda file: Image.fromarray(picture).save(file, "png"))
+    write_output(output, lambda file: Image.fromarray(picture).save(file, "png"))
     return in_words(copying(nearest_of_samples, nearest_of_test), len(samples), len(test), space)
 
 

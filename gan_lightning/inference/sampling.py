@@ -29,7 +29,7 @@ from gan_lightning.evaluation import (
 from gan_lightning.gans import GAN
 from gan_lightning.runs.directory import RunFolder
 from gan_lightning.training.restore import load_learner
-from gan_lightning.utils.files import write_file
+from gan_lightning.utils.files import write_output
 
 __all__ = ["evaluate_file", "evaluate_run", "write_samples", "write_traversal"]
 
@@ -123,7 +123,7 @@ def write_samples(
         raise UserError(f"run {run!r} makes numbers, which no picture shows; use --output x.npz")
     arrays = _generated(gan, count, seed)
     if output.suffix == ".npz":
-        write_file(output, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+        write_output(output, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
         return
     if "points" in arrays:
         points = torch.from_numpy(arrays["points"])
@@ -131,7 +131,7 @@ def write_samples(
     else:
         images = torch.from_numpy(arrays["images"]).movedim(-1, 1)
         picture = tile(images.float().div(127.5).sub(1))
-    write_file(output, lambda file: Image.fromarray(picture).save(file, "png"))
+    write_output(output, lambda file: Image.fromarray(picture).save(file, "png"))
 
 
 def write_traversal(
@@ -153,7 +153,7 @@ def write_traversal(
     if gan.prior(1).latent is None:
         raise UserError(f"run {run!r} translates images, and has no codes to move; use `sample`")
     picture = traversal_picture(gan, seed, rows)
-    write_file(output, lambda file: Image.fromarray(picture).save(file, "png"))
+    write_output(output, lambda file: Image.fromarray(picture).save(file, "png"))
 
 
 def _check_seed(seed: int) -> None:

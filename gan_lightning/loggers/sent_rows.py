@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from gan_lightning.utils.files import atomic_write
+
 __all__ = ["SentRows"]
 
 
@@ -47,6 +49,4 @@ class SentRows:
         self._updates, self._names = updates, [*kept, *names]
         self._step += 1
         content = {"updates": self._updates, "names": self._names, "step": self._step}
-        partial = self._path.with_name(f".{self._path.name}.partial")
-        partial.write_text(json.dumps(content))
-        partial.replace(self._path)
+        atomic_write(self._path, json.dumps(content))

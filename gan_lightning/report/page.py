@@ -25,7 +25,7 @@ from gan_lightning.report.tables import (
     whole_config,
 )
 from gan_lightning.results.page import number
-from gan_lightning.utils.files import write_file
+from gan_lightning.utils.files import write_output
 
 __all__ = ["render", "write_report"]
 
@@ -45,7 +45,7 @@ def write_report(names: Sequence[str], output: Path) -> int:
             written.
     """
     content = render(read_runs(names)).encode()
-    write_file(output, lambda file: file.write(content))
+    write_output(output, lambda file: file.write(content))
     return len(content)
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.runs.directory import RunFolder
-from gan_lightning.utils.files import write_file
+from gan_lightning.utils.files import write_output
 
 __all__ = ["write_timelapse"]
 
@@ -62,7 +62,7 @@ def write_timelapse(
     if len(chosen) > most:  # evenly, with the first and the last
         chosen = [chosen[i * (len(chosen) - 1) // (most - 1)] for i in range(most)]
     write = WRITERS[target.suffix]
-    write_file(target, lambda file: write(file, _frames(chosen), len(chosen), seconds))
+    write_output(target, lambda file: write(file, _frames(chosen), len(chosen), seconds))
     return target, len(chosen)
 
 

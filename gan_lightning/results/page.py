@@ -10,7 +10,7 @@ from pathlib import Path
 from gan_lightning.errors import UserError
 from gan_lightning.results.claims import bound_in_short, mean, standard_deviation
 from gan_lightning.results.records import Results, read_all
-from gan_lightning.runs.directory import write_whole
+from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.tables import markdown_table
 
 __all__ = ["claims_table", "number", "render", "spread", "write_page"]
@@ -41,7 +41,7 @@ def write_page(folder: Path) -> str:
         )
     folder = folder.resolve()
     page = folder.with_name(f"{folder.name}.md")
-    write_whole(page, render(folder, known))
+    atomic_write(page, render(folder, known))
     held = Counter(verdict.holds for results in known for verdict in results.verdicts(known))
     return (
         f"wrote {page}; of {held.total()} claims {held[True]} hold, {held[False]} do not, "

@@ -17,7 +17,7 @@ from gan_lightning.config.experiments import PACKAGE, one_line
 from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.results.claims import Verdict, judge, mean, standard_deviation
-from gan_lightning.runs.directory import write_whole
+from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.hardware import machine_in_words
 from gan_lightning.utils.settings import check_settings
 
@@ -158,7 +158,7 @@ class Results:
         }
         content = {**asdict(self), "summary": summary}
         path = folder / f"{self.name}.json"
-        write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        atomic_write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return path
 
 

@@ -17,15 +17,16 @@ from shutil import rmtree
 from typing import Any
 from uuid import uuid4
 
-from gan_lightning.config.renamed import upgrade
-from gan_lightning.config.load import load_config, to_yaml
-from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.config.experiments import read_yaml
-from gan_lightning.utils.hardware import machine
 from gan_lightning.config.fingerprint import deciding
+from gan_lightning.config.load import load_config, to_yaml
+from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
+from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.utils.files import atomic_write
+from gan_lightning.utils.hardware import machine
 
-__all__ = ["STEP", "RunFolder", "write_whole"]
+__all__ = ["STEP", "RunFolder"]
 
 STEP = "updates"
 """Column of `metrics.csv`, and key at W&B, that is the x-axis of all others."""
@@ -153,8 +154,8 @@ class RunFolder:
         changed = self.has_changed() or self._differs_from(config)
         identity = self.identity() or known_as or uuid4().hex[:16]
         environment = {"run": identity, "config_changed": changed, **_environment()}
-        write_whole(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
-        write_whole(self.config_file, to_yaml(config))
+        atomic_write(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
+        atomic_write(self.config_file, to_yaml(config))
 
     def identity(self) -> str | None:
         """Read the run's id, which W&B knows it by; None before `describe`."""
@@ -182,7 +183,7 @@ class RunFolder:
     def write_measures(self, measures: dict[str, float]) -> None:
         """Write the final measures; what is no number, as the KL of no samples, is null."""
         plain = {name: value if isfinite(value) else None for name, value in measures.items()}
-        write_whole(self.path / "measures.json", json.dumps(plain, indent=2) + "\n")
+        atomic_write(self.path / "measures.json", json.dumps(plain, indent=2) + "\n")
 
     def sweep(self) -> None:
         """Delete what a killed process was writing."""
@@ -192,21 +193,6 @@ class RunFolder:
     def remove(self) -> None:
         """Delete the folder with all in it."""
         rmtree(self.path, ignore_errors=True)
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Replace a file as a whole: a reader sees the old content or the new.
-
-    Raises:
-        OSError: the folder cannot be written or is full; the old content stays.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(content if isinstance(content, bytes) else content.encode())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _new(path: Path) -> Path:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import platform
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
 
-from gan_lightning.errors import UserError
-from gan_lightning.runs.directory import write_whole
+from gan_lightning.utils.files import atomic_write, exclusive_lock, is_lock_held
 
-__all__ = ["RunState", "run_lock", "is_locked", "read_state", "write_state"]
+__all__ = ["RunState", "is_locked", "read_state", "run_lock", "write_state"]
 
 FILE = "outcome.json"
 LOCK = "owner.lock"
@@ -58,42 +54,18 @@ def write_state(folder: Path, state: RunState) -> None:
     if state.measures is not None:
         measures = {k: v if isfinite(v) else None for k, v in state.measures.items()}
     content = {"updates": state.updates, "seconds": round(state.seconds, 3), "measures": measures}
-    write_whole(folder / FILE, json.dumps(content, indent=2) + "\n")
+    atomic_write(folder / FILE, json.dumps(content, indent=2) + "\n")
 
 
-@contextmanager
-def run_lock(folder: Path) -> Iterator[None]:
-    """Keep other processes from going on with a run; the system lets go when this one ends.
-
-    So a lock is never stale; the file says who has it, or had it last.
+def run_lock(folder: Path) -> AbstractContextManager[None]:
+    """Lock a run inside a `with` block, so that one process at a time trains it.
 
     Raises:
-        UserError: another process is at it.
+        UserError: another process trains the run; the message names it.
     """
-    with (folder / LOCK).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise UserError(
-                f"run {folder} is being trained by another process, {file.read() or 'unknown'}; "
-                f"wait until it has ended"
-            ) from error
-        except OSError:
-            pass  # a file system without locks
-        file.truncate(0)
-        file.write(f"{os.getpid()} on {platform.node()}")
-        file.flush()
-        yield
+    return exclusive_lock(folder / LOCK, f"run {folder} is being trained")
 
 
 def is_locked(folder: Path) -> bool:
-    """Tell whether a process is training a run."""
-    try:
-        with (folder / LOCK).open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        pass  # never begun, or a file system without locks
-    return False
+    """Return whether a process is training a run."""
+    return is_lock_held(folder / LOCK)

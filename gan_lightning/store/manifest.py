@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from gan_lightning.errors import UserError
 from gan_lightning.store.layout import MANIFEST
 from gan_lightning.store.transform import Recipe
+from gan_lightning.utils.files import atomic_write
 
 __all__ = ["FileSum", "Manifest", "open_store"]
 
@@ -162,10 +164,5 @@ def _checked_before(folder: Path) -> dict[str, int]:
 
 
 def _note_checked(folder: Path, times: dict[str, int]) -> None:
-    path = folder / "checked.json"
-    partial = path.with_suffix(".partial")
-    try:
-        partial.write_text(json.dumps(times))
-        partial.replace(path)
-    except OSError:
-        pass  # a store may be read-only: its sums are then taken each time
+    with suppress(OSError):  # a store may be read-only: its sums are then taken each time
+        atomic_write(folder / "checked.json", json.dumps(times))

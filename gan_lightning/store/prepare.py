@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -25,6 +24,7 @@ from gan_lightning.store.layout import BLOCK, INDEX, MANIFEST, shard_file, shard
 from gan_lightning.store.manifest import FileSum, Manifest, read_manifest
 from gan_lightning.store.transform import Recipe
 from gan_lightning.store.workers import shared_out
+from gan_lightning.utils.files import exclusive_lock
 
 __all__ = ["prepare"]
 
@@ -71,7 +71,7 @@ def prepare(
     _check_space(listing, recipe, unfinished)
     try:
         unfinished.mkdir(parents=True, exist_ok=True)
-        with _held(unfinished):
+        with exclusive_lock(unfinished / LOCK, f"the store {unfinished} is being prepared"):
             return _prepare(listing, recipe, source, output, unfinished, workers, progress)
     except OSError as error:
         if (cause := storage_error(error)) is None:
@@ -129,17 +129,6 @@ def _check_space(listing: Listing, recipe: Recipe, unfinished: Path) -> None:
             f"{parent} has {free / 1e9:.1f} GB free, and the store needs {needed / 1e9:.1f} GB; "
             f"make room, or give a folder on another disk by --output DIR"
         )
-
-
-@contextmanager
-def _held(unfinished: Path) -> Iterator[None]:
-    """Keep other processes from making the same store."""
-    with (unfinished / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(f"another process is preparing {unfinished}; wait for it") from error
-        yield
 
 
 def _begin(listing: Listing, recipe: Recipe, unfinished: Path) -> None:

@@ -26,7 +26,7 @@ from gan_lightning.errors import warn
 from gan_lightning.loggers import WandbRun
 from gan_lightning.loggers.wandb_run import PATIENCE
 from gan_lightning.results.claims import TABLE, table_of_run
-from gan_lightning.runs.directory import RUNS, RunFolder, write_whole
+from gan_lightning.runs.directory import RUNS, RunFolder
 from gan_lightning.runs.state import RunState, run_lock, write_state
 from gan_lightning.training.build import build
 from gan_lightning.training.checks import (
@@ -41,6 +41,7 @@ from gan_lightning.training.defaults import default_callbacks, default_loggers, 
 from gan_lightning.training.launch import Broadcast, cluster, is_distributed, launch, lost
 from gan_lightning.training.resume import StartPoint, resume_point
 from gan_lightning.types import DataSpec
+from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.hardware import allow_tf32, set_up_arithmetic
 
 __all__ = ["Outcome", "assemble", "train"]
@@ -258,4 +259,4 @@ def _write_network(folder: RunFolder, learner: BaseModule) -> None:
     network = learner.inference_network()
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
     name = "generator" if hasattr(learner, "generator") else "classifier"
-    write_whole(folder.path / f"{name}.safetensors", save_safetensors(tensors))
+    atomic_write(folder.path / f"{name}.safetensors", save_safetensors(tensors))

@@ -17,7 +17,8 @@ from gan_lightning.errors import UserError
 from gan_lightning.results.claims import Verdict
 from gan_lightning.results.page import number, spread
 from gan_lightning.results.records import NAME, Results, read, read_all, results_folder
-from gan_lightning.runs.directory import RUNS, RunFolder, write_whole
+from gan_lightning.runs.directory import RUNS, RunFolder
+from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.tables import text_table
 from gan_lightning.verification.runs import Interrupted, seed_run
 
@@ -217,5 +218,5 @@ def _copy_pictures(run: RunFolder, name: str, folder: Path) -> list[str]:
     """Copy the last picture of each kind that a run has drawn; return the files' names."""
     latest = {kind: list(drawn.values())[-1] for kind, drawn in run.pictures().items()}
     for kind, path in latest.items():
-        write_whole(folder / f"{name}-{kind}.png", path.read_bytes())
+        atomic_write(folder / f"{name}-{kind}.png", path.read_bytes())
     return [f"{name}-{kind}.png" for kind in latest]
