@@ -1,26 +1,37 @@
-"""Running averages of weights."""
+"""Exponential moving averages (EMA) of weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-__all__ = ["RunningAverage", "ema_decay_schedule"]
+if TYPE_CHECKING:
+    from gan_lightning.gans.base import GAN
+
+__all__ = [
+    "RunningAverage",
+    "build_generator_ema",
+    "ema_decay_schedule",
+    "ema_generator",
+    "rename_old_ema_keys",
+]
 
 
 class RunningAverage(AveragedModel):
-    """The exponential running average of a module's weights and buffers, without gradients.
+    """The exponential moving average of a module's weights and buffers, without gradients.
 
     PyTorch's class but for the update, which there waits for the device to say whether it is the
     first, and sorts its tensors anew each time: a fortieth of a small network's step.
 
     Args:
-        module: that is averaged, always this one.
-        decay: asked at each update, in [0, 1); 0 takes the module as it is.
+        module: module that is averaged; `update_parameters` always gets this one.
+        decay: returns the decay of each update, in [0, 1); 0 copies the module.
     """
 
     def __init__(self, module: nn.Module, decay: Callable[[], float]) -> None:
@@ -59,5 +70,36 @@ def _apart(pairs: list[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], list[Tenso
 
 
 def ema_decay_schedule(decay: float, updates: int) -> float:
-    """Return a decay that grows from 0, so that the first weights are forgotten in time."""
+    """Return the decay of an update: it grows from 0, so that the first weights fade quickly.
+
+    Args:
+        decay: upper bound, in (0, 1).
+        updates: number of updates before this one.
+    """
     return min(decay, (1 + updates) / (10 + updates)) if updates else 0.0
+
+
+def build_generator_ema(gan: GAN) -> RunningAverage | None:
+    """Return a running average of the generator, or None without `ema_decay` in the config."""
+    decay = gan.config.ema_decay
+    if decay is None:
+        return None
+    return RunningAverage(gan.generator, lambda: ema_decay_schedule(decay, gan.updates))
+
+
+@contextmanager
+def ema_generator(gan: GAN) -> Iterator[None]:
+    """Replace `gan.generator` by its running average inside the block, where there is one."""
+    trained = gan.generator
+    if gan.ema is not None and gan.updates > 0:
+        gan.generator = gan.ema.module
+    try:
+        yield
+    finally:
+        gan.generator = trained
+
+
+def rename_old_ema_keys(gan: GAN, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Rename the keys of a checkpoint in which the attribute `ema` was called `averaged`."""
+    for name in [name for name in state if name.startswith(f"{prefix}averaged.")]:
+        state[name.replace("averaged.", "ema.", 1)] = state.pop(name)

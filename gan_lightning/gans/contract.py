@@ -1,0 +1,141 @@
+"""What a GAN variant implements, and the defaults that most variants share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from gan_lightning.core.module import BaseModule
+from gan_lightning.gans.config import GANConfig
+from gan_lightning.networks import NetworkFamily
+from gan_lightning.types import Batch, Condition, Sample
+
+__all__ = ["GANContract", "LossTerms"]
+
+LossTerms = Mapping[str, Tensor]
+"""Weighted loss terms of one player by name; scalars, which the base class sums."""
+
+
+class GANContract(BaseModule):
+    """The methods that a GAN variant may override; `GAN` trains what they define.
+
+    A variant derives from `GAN`, declares a `Config` and overrides what its paper changes. It
+    returns weighted, named loss terms and never touches an optimizer, a logger or a device.
+    """
+
+    Config: ClassVar[type[Any]] = GANConfig
+    config: GANConfig
+    log_weight_histogram: ClassVar[bool] = False
+    """Whether a run draws the histogram of the discriminator's weights."""
+    supports_partial_labels: ClassVar[bool] = False
+    """Whether it can use a small labelled subset in addition to the unlabelled data."""
+    generator: nn.Module
+    discriminator: nn.Module
+
+    def build(self, networks: NetworkFamily[Any]) -> None:
+        """Create the networks: by default a generator of noise and a discriminator of one score."""
+        self.generator = networks.generator(self.config.latent_size, self.data.shape)
+        self.discriminator = networks.discriminator(self.data.shape)
+
+    def discriminator_players(self) -> Mapping[str, nn.Module]:
+        """Return the modules that the discriminator's optimizer updates, by name."""
+        return {"discriminator": self.discriminator}
+
+    def generator_players(self) -> Mapping[str, nn.Module]:
+        """Return the modules that the generator's optimizer updates, by name."""
+        return {"generator": self.generator}
+
+    @abstractmethod
+    def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
+        """Return the discriminator's weighted loss terms, to be minimised.
+
+        Args:
+            real: minibatch (N, *shape).
+            fake: as many generated samples, detached from the generator.
+        """
+
+    @abstractmethod
+    def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
+        """Return the generator's weighted loss terms, to be minimised.
+
+        The parameters of the discriminator's players are frozen.
+
+        Args:
+            real: minibatch (N, *shape).
+            fake: as many generated samples, with the generator's graph.
+        """
+
+    def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
+        """Return the discriminator's scores, unbounded.
+
+        Args:
+            data: real or generated samples, (N, *shape).
+            given: labels or sources that a conditional discriminator takes in addition.
+
+        Returns:
+            Shape (N,); (N / m,) where the networks pack m samples; (N P,) where the discriminator
+            scores P patches of each sample.
+        """
+        scores: Tensor = self.discriminator(data)
+        return scores
+
+    def after_discriminator_step(self) -> None:
+        """Run after each optimizer step of the discriminator, for example to clip weights."""
+
+    def divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
+        """Return the discriminator's estimates of the distance of two distributions, by metric.
+
+        Args:
+            real_scores: scores of real samples that it was not trained on, (N,).
+            fake_scores: scores of generated samples, (M,).
+        """
+        return {}
+
+    def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
+        """Draw all inputs of the generator.
+
+        Args:
+            count: number of samples.
+            rng: random number generator; None for the global one.
+
+        Returns:
+            Condition with a latent of shape (count, latent_size) from the config's prior; a variant
+            adds codes or labels.
+        """
+        size = (count, self.config.latent_size)
+        if self.config.latent_prior == "normal":
+            latent = torch.randn(size, generator=rng, device=self.device)
+        else:
+            latent = torch.rand(size, generator=rng, device=self.device).mul_(2).sub_(1)
+        return Condition(latent=latent)
+
+    def training_condition(self, real: Batch, rng: torch.Generator) -> Condition:
+        """Return the generator's inputs for a minibatch in training, by default from the prior.
+
+        The prior is drawn for the global minibatch; the result is the part of this process.
+        """
+        count, world_size = len(real.data), self.trainer.world_size
+        if world_size == 1:
+            return self.prior(count, rng)
+        start = self.global_rank * count
+        return self.prior(count * world_size, rng)[start : start + count]
+
+    def generate(self, condition: Condition) -> Tensor:
+        """Map a complete condition to samples of shape (N, *shape)."""
+        assert condition.latent is not None
+        data: Tensor = self.generator(condition.latent)
+        return data
+
+    def generate_from_prior(self, count: int, condition: Condition | None = None) -> Sample:
+        """Generate samples from the prior, in the present mode and with the generator's graph.
+
+        Args:
+            count: number of samples.
+            condition: inputs that are fixed; the others are drawn.
+        """
+        complete = self.prior(count).updated(condition)
+        return Sample(self.generate(complete), complete)
