@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from bad_inputs import mistake
 from conftest import CHECKOUT, run_cli
 from launchers import (
     LOOPBACK,
@@ -28,7 +29,6 @@ from launchers import (
     without_bars,
     words,
 )
-from mistakes import mistake
 from process_pool import TIMEOUT, ForkedProcess, free_port
 from run_files import checkpoint, measures_of, rows
 
@@ -99,8 +99,8 @@ def test_two_nodes_train_one_run_are_killed_and_go_on(tmp_path: Path, whole: Pat
 
 @linux
 def test_a_job_of_slurm_is_requeued_and_goes_on(tmp_path: Path, whole: Path) -> None:
-    """The script of docs/scaling.md, with stand-ins for what SLURM has."""
-    page = (CHECKOUT / "docs" / "scaling.md").read_text()
+    """The script of docs/several-gpus.md, with stand-ins for the commands of SLURM."""
+    page = (CHECKOUT / "docs" / "several-gpus.md").read_text()
     (script,) = re.findall(r"^```bash slurm.sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "slurm.sh").write_text(script)
     path = os.pathsep.join([str(CHECKOUT / "tests" / "slurm"), os.environ["PATH"]])
