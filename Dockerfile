@@ -16,7 +16,7 @@ RUN pip install --constraint constraints.txt --extra-index-url "${TORCH_INDEX}" 
 COPY pyproject.toml README.md LICENSE ./
 COPY gan_lightning gan_lightning
 COPY experiments experiments
-RUN pip install --constraint constraints.txt '.[export,play]'
+RUN pip install --constraint constraints.txt '.[all]'
 
 FROM python:${PYTHON}-slim
 COPY --from=build /opt/venv /opt/venv

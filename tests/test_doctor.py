@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from bad_inputs import damage
 from conftest import run_cli
-from mistakes import damage
 
 from gan_lightning.assets import loader
 from gan_lightning.cli import machine_checks
@@ -98,7 +98,7 @@ def test_inception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_stores() -> None:
-    from trees import prepared_root
+    from image_trees import prepared_root
 
     assert {finding.state for finding in findings("stores")} == {NOTE}
     root = prepared_root("celeba")
@@ -135,7 +135,7 @@ def test_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        machine_checks, "missing", lambda *modules: ["gradio"] * ("gradio" in modules)
+        machine_checks, "missing_modules", lambda extra: ["gradio"] * (extra == "play")
     )
     (note,) = [finding for finding in findings("extras") if finding.state == NOTE]
     assert note.fix.endswith("pip install 'gan-lightning[play]'")

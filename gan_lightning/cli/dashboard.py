@@ -9,6 +9,7 @@ import click
 from gan_lightning.cli.arguments import complete_runs
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.errors import UserError
+from gan_lightning.utils.optional import require
 
 __all__ = ["dashboard"]
 
@@ -30,11 +31,12 @@ def dashboard(runs: Sequence[str], entity: str | None, project: str, lecture: bo
       gan-lightning dashboard --entity my-team --project gan-lightning
       gan-lightning dashboard infogan_mnist gan_ring --lecture
     """
-    from gan_lightning.dashboard.server import check_login, logged_in
+    require("dashboard")
+    from gan_lightning.dashboard.server import check_login, wandb_api
 
     check_login()
     identities = [_identity(run) for run in runs]
-    with logged_in(entity, project) as (api, owner):
+    with wandb_api(entity, project) as (api, owner):
         from gan_lightning.dashboard.workspace import save_workspace
 
         click.echo(f"workspace  {save_workspace(api, owner, project, identities)}")

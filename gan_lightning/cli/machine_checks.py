@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from gan_lightning.errors import UserError
-from gan_lightning.utils.optional import EXTRAS, install_line, missing
+from gan_lightning.utils.optional import EXTRAS, install_command, missing_modules
 
 __all__ = ["CHECKS", "NOTE", "OK", "RED", "Finding", "examined"]
 
@@ -172,11 +172,11 @@ def _inception(what: str) -> Iterator[Finding]:
 
 def _stores(what: str) -> Iterator[Finding]:
     """Look for image stores where experiments look; their sums are not taken here."""
-    from gan_lightning.data.image_datasets import LSUN, CelebA, PicturePairs
+    from gan_lightning.data.image_datasets import LSUN, CelebA, ImagePairs
     from gan_lightning.store.manifest import read_manifest
 
-    for kind in (CelebA, LSUN, PicturePairs):
-        name, root = kind.prepared_by, Path(kind.Config().root)
+    for kind in (CelebA, LSUN, ImagePairs):
+        name, root = kind.prepare_command, Path(kind.Config().root)
         stores = sorted(root.parent.glob(f"{root.name}-*.store"))
         for store in stores:
             yield Finding(what, OK, f"{name}: {read_manifest(store).images:,} pictures in {store}")
@@ -225,10 +225,10 @@ def _disk(what: str) -> Iterator[Finding]:
 
 
 def _extras(what: str) -> Iterator[Finding]:
-    for extra, modules in EXTRAS.items():
-        if absent := missing(*modules):
+    for extra in EXTRAS:
+        if absent := missing_modules(extra):
             said = f"{extra}: {', '.join(absent)} not installed"
-            yield Finding(what, NOTE, said, f"where you want it: {install_line(extra)}")
+            yield Finding(what, NOTE, said, f"where you want it: {install_command(extra)}")
         else:
             yield Finding(what, OK, f"{extra}: installed")
 

@@ -9,6 +9,7 @@ import click
 
 from gan_lightning.cli.arguments import complete_runs
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.utils.optional import require
 
 __all__ = ["compare", "report"]
 
@@ -35,6 +36,7 @@ def report(runs: Sequence[str], output: Path) -> None:
       gan-lightning report infogan_mnist
       gan-lightning report gan_ring unrolled_ring --output rings.html
     """
+    require("report")
     from gan_lightning.report.page import write_report
 
     size = write_report(runs, output)

@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 
 from gan_lightning.core.seeding import isolated_randomness
 from gan_lightning.errors import UserError, check_choice
+from gan_lightning.utils.optional import require
 
 __all__ = ["RESIZERS", "Inception", "InceptionNetwork", "inception_network"]
 
@@ -155,6 +156,12 @@ def inception_network(path: str | None = None) -> InceptionNetwork | str:
     Raises:
         UserError: there is no such file, or it is another one.
     """
+    try:
+        require("inception")
+    except UserError as error:
+        if path is None:
+            return f"FID and its kin are not measured: {error}"
+        raise
     if path is None:
         usual = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS
         try:

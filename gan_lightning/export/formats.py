@@ -91,7 +91,7 @@ class Onnx(Format):
 
     def check(self) -> None:
         """Raise a UserError where onnx, onnxscript or onnxruntime is missing."""
-        require("export", "onnx", "onnxscript", "onnxruntime")
+        require("export")
 
     def write(self, function: GeneratorFunction, path: Path, about: Mapping[str, Any]) -> None:
         """Trace the generator, translate it to ONNX, and write one file."""

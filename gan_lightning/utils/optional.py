@@ -1,4 +1,4 @@
-"""Packages that only some commands need, by the extra of gan-lightning that brings them."""
+"""Packages that only some commands need, each installed by an extra of gan-lightning."""
 
 from __future__ import annotations
 
@@ -6,33 +6,40 @@ from importlib.util import find_spec
 
 from gan_lightning.errors import UserError
 
-__all__ = ["EXTRAS", "install_line", "missing", "require"]
+__all__ = ["EXTRAS", "install_command", "missing_modules", "require"]
 
 EXTRAS: dict[str, tuple[str, ...]] = {
+    "dashboard": ("wandb_workspaces",),
     "export": ("onnx", "onnxruntime", "onnxscript"),
+    "inception": ("torch_fidelity",),
+    "lsun": ("lmdb",),
     "play": ("gradio",),
+    "report": ("jinja2", "plotly"),
+    "sweep": ("optuna",),
+    "video": ("av",),
     "docs": ("mkdocs", "material", "math_core", "mkdocstrings", "nbconvert"),
 }
-"""Extra of pyproject.toml -> modules that it brings."""
+"""Extra of pyproject.toml -> modules that it installs; `all` is all of them but docs."""
 
 
-def missing(*modules: str) -> list[str]:
-    """List those of some modules that are not installed; none is imported."""
-    return [name for name in modules if find_spec(name) is None]
+def missing_modules(extra: str) -> list[str]:
+    """List the modules of an extra that are not installed, without importing any."""
+    return [name for name in EXTRAS[extra] if find_spec(name) is None]
 
 
-def install_line(extra: str) -> str:
-    """Write the command that installs an extra."""
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra."""
     return f"pip install 'gan-lightning[{extra}]'"
 
 
-def require(extra: str, *modules: str) -> None:
-    """Check that modules of an extra are installed.
+def require(extra: str) -> None:
+    """Check that the modules of an extra are installed.
 
     Raises:
-        UserError: naming those that are not, and the command that installs them.
+        UserError: a module is missing; the message names it and the command that installs it.
     """
-    if absent := missing(*modules):
+    if missing := missing_modules(extra):
+        verb = "is" if len(missing) == 1 else "are"
         raise UserError(
-            f"this needs {', '.join(absent)}, not installed here; run `{install_line(extra)}`"
+            f"{', '.join(missing)} {verb} not installed; run `{install_command(extra)}`"
         )

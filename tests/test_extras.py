@@ -1,0 +1,125 @@
+"""Packages that only some commands need: what the base installation does without them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from bad_inputs import assert_mistake
+from conftest import CHECKOUT, TINY, TinyRun, run_cli
+
+import gan_lightning
+from gan_lightning.errors import UserError
+from gan_lightning.evaluation import inception_network
+from gan_lightning.utils.optional import EXTRAS, require
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+PACKAGE = Path(gan_lightning.__file__).parent
+OPTIONAL = {module for modules in EXTRAS.values() for module in modules}
+IMPORTED_BY_ONE_COMMAND = {"play", "report/charts.py", "report/page.py", "report/points.py"}
+"""Modules of which a command imports one only after it has checked its extra."""
+
+
+@pytest.fixture
+def no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the packages of all extras."""
+    for module in OPTIONAL:
+        monkeypatch.setitem(sys.modules, module, None)
+
+
+def declared_extras() -> dict[str, list[str]]:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    return dict(project["optional-dependencies"])
+
+
+def test_the_table_has_the_extras_of_the_package() -> None:
+    declared = declared_extras()
+    assert set(EXTRAS) == set(declared) - {"all", "dev"}
+    for extra, modules in EXTRAS.items():
+        names = " ".join(declared[extra]).replace("-", "_")
+        assert extra == "docs" or all(module in names for module in modules)
+
+
+def test_all_are_all_of_the_commands() -> None:
+    declared = declared_extras()
+    commands = sorted(set(EXTRAS) - {"docs"})
+    assert declared["all"] == [f"gan-lightning[{','.join(commands)}]"]
+    assert "gan-lightning[all,docs]" in declared["dev"]
+
+
+def test_no_other_module_imports_them_when_it_is_imported() -> None:
+    importers = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.partition(".")[0] in OPTIONAL for name in names):
+                importers.add(str(path.relative_to(PACKAGE)))
+    assert all(
+        name in IMPORTED_BY_ONE_COMMAND or name.partition("/")[0] in IMPORTED_BY_ONE_COMMAND
+        for name in importers
+    ), importers
+
+
+def test_training_needs_no_extra(tmp_path: Path) -> None:
+    code = (
+        "import sys, torchmetrics.image  # which looks for torch-fidelity in its own way\n"
+        f"sys.modules.update(dict.fromkeys({sorted(OPTIONAL)!r}))\n"
+        "from gan_lightning.cli.main import main\n"
+        f"main(['train', 'gan_ring', '--output', 'run', *{TINY!r}, 'log.wandb=disabled'])"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    assert "wasserstein" in process.stdout
+
+
+@pytest.mark.usefixtures("no_extras")
+@pytest.mark.parametrize(
+    ("words", "module", "extra"),
+    [
+        (["report", "RUN"], "plotly", "report"),
+        (["timelapse", "RUN"], "av", "video"),
+        (["export", "RUN", "--format", "onnx"], "onnx", "export"),
+        (["dashboard"], "wandb_workspaces", "dashboard"),
+        (["play", "RUN"], "radio", "play"),
+        (["sweep", "minibatch_ring", "--local"], "optuna", "sweep"),
+        (["prepare", "lsun", "--root", "lsun"], "lmdb", "lsun"),
+    ],
+)
+def test_a_command_names_the_extra_that_it_needs(
+    words: list[str], module: str, extra: str, ring_run: TinyRun
+) -> None:
+    for name in ("train", "val"):
+        folder = Path(f"lsun/bedroom_{name}_lmdb")
+        folder.mkdir(parents=True)
+        (folder / "data.mdb").write_bytes(b"")
+    arguments = [str(ring_run.folder) if word == "RUN" else word for word in words]
+    assert_mistake(run_cli(*arguments), module, f"pip install 'gan-lightning[{extra}]'")
+
+
+@pytest.mark.usefixtures("no_extras")
+def test_an_animation_needs_no_extra(ring_run: TinyRun) -> None:
+    outcome = run_cli("timelapse", str(ring_run.folder), "--output", "ring.gif")
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.usefixtures("no_extras")
+def test_inception_names_its_extra() -> None:
+    line = inception_network()
+    assert isinstance(line, str)
+    assert "not measured" in line
+    assert "pip install 'gan-lightning[inception]'" in line
+    with pytest.raises(UserError, match=r"pip install 'gan-lightning\[inception\]'"):
+        inception_network("weights.pth")
+
+
+def test_installed_extras_pass() -> None:
+    for extra in EXTRAS:
+        require(extra)
