@@ -21,7 +21,7 @@ from process_pool import TIMEOUT, ForkedProcess
 
 from gan_lightning.cli.main import main
 
-pytest.register_assert_rewrite("mistakes")
+pytest.register_assert_rewrite("bad_inputs")
 
 CHECKOUT = Path(__file__).parents[1]
 EXPERIMENTS = sorted(path.stem for path in (CHECKOUT / "experiments").glob("*.yaml"))
@@ -149,7 +149,7 @@ def run_process(
 
 def tiny(experiment: str) -> list[str]:
     """Return the overrides that make an experiment end in seconds."""
-    from trees import TREES, prepared_root
+    from image_trees import TREES, prepared_root
 
     from gan_lightning.config.experiments import experiment_path, read_yaml
 
@@ -171,14 +171,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[None]:
     """Keep tests off this user's caches, logins and settings."""
-    from trees import TREES_FOLDER
+    from image_trees import TREES_FOLDER
 
     folder = tmp_path_factory.mktemp("environment")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("WANDB_", "GAN_LIGHTNING_"))]:
             patch.delenv(name)
         patch.setenv("GAN_LIGHTNING_CACHE", str(shared / "cache"))
-        patch.setenv(TREES_FOLDER, str(shared / "trees"))
+        patch.setenv(TREES_FOLDER, str(shared / "image_trees"))
         patch.setenv("TORCH_HOME", str(folder / "no-torch-home"))
         patch.setenv("NETRC", str(folder / "no-netrc"))
         patch.setenv("WANDB_ERROR_REPORTING", "false")

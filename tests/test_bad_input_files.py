@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bad_inputs import DAMAGES, SHORT, assert_mistake, damage, mistake
 from conftest import run_cli
-from mistakes import DAMAGES, SHORT, assert_mistake, damage, mistake
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 

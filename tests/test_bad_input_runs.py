@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from bad_inputs import mistake
 from conftest import TinyRun
-from mistakes import mistake
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 

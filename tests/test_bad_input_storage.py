@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bad_inputs import SHORT, mistake
 from conftest import TinyRun, run_cli
-from mistakes import SHORT, mistake
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 

@@ -6,8 +6,8 @@ import os
 import re
 
 import pytest
+from bad_inputs import SHORT, mistake
 from conftest import run_cli
-from mistakes import SHORT, mistake
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -114,7 +114,7 @@ AT_ODDS = [
 """Words of which the last does not go with the rest, and what is said after its name."""
 
 AT_ODDS_ON_TWO = [
-    ("gan_ring", "data.batch_size=7", "2 processes … nearest that they can is 8"),
+    ("gan_ring", "data.batch_size=7", "multiple of the 2 processes; the nearest is 8"),
     (
         "gan_ring",
         "network.packing=4 data.batch_size=12",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bad_inputs import SHORT, assert_mistake, mistake
 from conftest import EXPERIMENTS, run_cli, run_new_process
-from mistakes import SHORT, assert_mistake, mistake
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from bad_inputs import mistake
 from conftest import EXPERIMENTS, run_cli
-from mistakes import mistake
 
 from gan_lightning.cli import COMMANDS
 from gan_lightning.cli.config_keys import override_keys

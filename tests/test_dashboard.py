@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import torch
+from bad_inputs import assert_mistake
 from conftest import Outcome, TinyRun, run_process
 from inception_worlds import Linear, Photographs
-from mistakes import assert_mistake
 from run_files import rows
 from wandb_server import ENTITY, StubView, WandbServer, wandb_environment
 

@@ -11,8 +11,8 @@ import factories
 import pytest
 import torch
 import yaml
+from bad_inputs import mistake
 from conftest import TinyRun, run_cli
-from mistakes import mistake
 
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.export import FORMATS, GeneratorFunction, exporting, load_generator

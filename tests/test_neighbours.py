@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bad_inputs import mistake
 from conftest import TinyRun, run_cli
-from mistakes import mistake
 from PIL import Image
 from scipy.stats import mannwhitneyu
 

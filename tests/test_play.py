@@ -16,8 +16,8 @@ import factories
 import numpy as np
 import pytest
 import torch
+from bad_inputs import mistake
 from conftest import TinyRun, command
-from mistakes import mistake
 from torch import nn
 
 from gan_lightning.callbacks.sample_grids import to_uint8

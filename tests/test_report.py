@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bad_inputs import mistake
 from conftest import TinyRun, run_cli
 from hypothesis import given
 from hypothesis import strategies as st
-from mistakes import mistake
 from PIL import Image
 from reports import Trained, made_up, report_of
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import wandb
+from bad_inputs import SHORT, damage
 from factories import make_config
-from mistakes import SHORT, damage
 
 from gan_lightning.assets import loader
 from gan_lightning.cli import prefetch

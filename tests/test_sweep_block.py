@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bad_inputs import assert_mistake, mistake
 from conftest import EXPERIMENTS, Outcome, run_cli
-from mistakes import assert_mistake, mistake
 from sweep_blocks import BLOCK, RANDOM, RATE, read, ring, write
 
 from gan_lightning.config.experiments import experiment_path, read_yaml

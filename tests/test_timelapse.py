@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from bad_inputs import mistake
 from conftest import TinyRun, run_cli
-from mistakes import mistake
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
