@@ -1,8 +1,8 @@
-"""`prepare`: a user's copy of a data set is decoded once, into an image store."""
+"""Command `prepare`: decode a dataset once, into an image store."""
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -12,26 +12,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.utils.hardware import available_cores
 
 if TYPE_CHECKING:
     from gan_lightning.store import Manifest
-    from gan_lightning.store.catalog import Listing
+    from gan_lightning.store.catalog import Catalog
 
 __all__ = ["prepare"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-NAMED = 20
-"""Skipped pictures that are named on the screen; the manifest names all."""
+MAX_PRINTED = 20
+"""Skipped images that are printed; the manifest lists all of them."""
 
 
 @click.group()
 def prepare() -> None:
-    """Decode a copy of a data set once, into a store that experiments read.
+    """Decode the images of a dataset once, into an image store that experiments read.
 
-    The centre square of each picture is cut out (--crop pixels of it), resized by Pillow's bicubic
-    filter, which antialiases, and written as uint8. Killed and started again, the same command goes
-    on. What is no whole picture is counted, named and left out.
+    The centre square of each image (--crop pixels) is cropped, resized by Pillow's bicubic filter,
+    which antialiases, and written as uint8. If the command is killed, the same command resumes.
+    Images that are damaged or too small are skipped, counted and listed.
 
     \b
     Examples:
@@ -42,61 +43,61 @@ def prepare() -> None:
     """
 
 
-def options(command: Command) -> Command:
-    """Take what every data set has."""
-    taken = [
+def store_options(command: Command) -> Command:
+    """Add the options that all datasets have."""
+    options = [
         click.option(
             "--root",
             required=True,
             type=click.Path(path_type=Path),
             metavar="DIR",
-            help="The copy of the data set.",
+            help="Folder of the dataset.",
         ),
         click.option(
             "--size",
             default=64,
             show_default=True,
             metavar="N",
-            help="Height and width in the store, in pixels.",
+            help="Height and width of the images in the store, in pixels, 8 to 1024.",
         ),
         click.option(
             "--crop",
             default=0,
             metavar="N",
-            help="Side of the centre square that is cut out, in pixels; by default the largest.",
+            help="Side of the centre square, in pixels; by default the largest square.",
         ),
         click.option(
             "--background",
             default="white",
             show_default=True,
             metavar="COLOUR",
-            help="What shows through transparent pixels.",
+            help="Colour behind transparent pixels.",
         ),
         click.option(
             "--output",
             type=click.Path(path_type=Path),
             metavar="DIR",
-            help="Folder of the store; by default beside the root, where experiments look.",
+            help="Folder of the store; by default next to the root, where experiments find it.",
         ),
         click.option(
             "--workers",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Processes; by default one a core.",
+            help="Number of processes; by default one for each processor core.",
         ),
     ]
-    for option in reversed(taken):
+    for option in reversed(options):
         command = option(command)
     return command
 
 
 @prepare.command()
-@options
+@store_options
 @handle_errors
 def celeba(root: Path, **settings: Any) -> None:
-    """Prepare CelebA: img_align_celeba as a folder or zip, and its two lists, in --root.
+    """Prepare CelebA: img_align_celeba as a folder or zip, and its two text files, in --root.
 
-    The literature's crops are 178 (by default: the largest), 160, 148, 140 and 108 pixels.
+    Crops in the literature are 178 (the largest square, the default), 160, 148, 140 and 108 pixels.
 
     \b
     Example:
@@ -104,12 +105,12 @@ def celeba(root: Path, **settings: Any) -> None:
     """
     from gan_lightning.store import catalog
 
-    _prepared("celeba", root, lambda: catalog.celeba(root), "", **settings)
+    _make_store("celeba", root, lambda: catalog.celeba(root), "", **settings)
 
 
 @prepare.command()
-@click.option("--category", default="bedroom", show_default=True, help="Of the scenes.")
-@options
+@click.option("--category", default="bedroom", show_default=True, help="Category of the scenes.")
+@store_options
 @handle_errors
 def lsun(root: Path, category: str, **settings: Any) -> None:
     """Prepare a category of LSUN: CATEGORY_train_lmdb and CATEGORY_val_lmdb in --root.
@@ -120,14 +121,14 @@ def lsun(root: Path, category: str, **settings: Any) -> None:
     """
     from gan_lightning.store import catalog
 
-    _prepared("lsun", root, lambda: catalog.lsun(root, category), category, **settings)
+    _make_store("lsun", root, lambda: catalog.lsun(root, category), category, **settings)
 
 
 @prepare.command()
-@options
+@store_options
 @handle_errors
 def folder(root: Path, **settings: Any) -> None:
-    """Prepare any tree of JPEG, PNG and WebP pictures; its sub-folders are classes.
+    """Prepare a folder of JPEG, PNG and WebP images; its sub-folders are classes.
 
     \b
     Example:
@@ -135,14 +136,14 @@ def folder(root: Path, **settings: Any) -> None:
     """
     from gan_lightning.store import catalog
 
-    _prepared("folder", root, lambda: catalog.folder(root), "", **settings)
+    _make_store("folder", root, lambda: catalog.folder(root), "", **settings)
 
 
 @prepare.command()
-@options
+@store_options
 @handle_errors
 def pairs(root: Path, **settings: Any) -> None:
-    """Prepare pictures of two side by side, as pix2pix's data sets have them: train/, val/, test/.
+    """Prepare pairs of images, the two of a pair next to each other in one file, for pix2pix.
 
     \b
     Example:
@@ -150,13 +151,13 @@ def pairs(root: Path, **settings: Any) -> None:
     """
     from gan_lightning.store import catalog
 
-    _prepared("pairs", root, lambda: catalog.pairs(root), "", **settings)
+    _make_store("pairs", root, lambda: catalog.pairs(root), "", **settings)
 
 
-def _prepared(
+def _make_store(
     dataset: str,
     root: Path,
-    listing: Callable[[], Listing],
+    make_catalog: Callable[[], Catalog],
     part: str,
     *,
     size: int,
@@ -165,42 +166,43 @@ def _prepared(
     output: Path | None,
     workers: int | None,
 ) -> None:
-    """Make the store with a progress bar, and say what is in it."""
+    """Make the store with a progress bar, and print a summary of it."""
     from tqdm import tqdm
 
-    from gan_lightning.store import Recipe, default_store, prepare
+    from gan_lightning.store import ImageTransform, default_store, prepare
 
-    recipe = Recipe(dataset, size, crop, background, paired=dataset == "pairs")
+    transform = ImageTransform(dataset, size, crop, background, paired=dataset == "pairs")
     store = output or default_store(root, size, part)
-    processes = workers or len(os.sched_getaffinity(0))
     bars: list[tqdm[Any]] = []
 
-    def show(done: int, of: int) -> None:
+    def show_progress(done: int, total: int) -> None:
         if not bars:
-            bars.append(tqdm(total=of, unit=" pictures", leave=False, file=sys.stderr))
+            bars.append(tqdm(total=total, unit=" images", leave=False, file=sys.stderr))
         bars[0].update(done - bars[0].n)
 
     try:
-        manifest = prepare(listing(), recipe, str(root), store, processes, show)
+        manifest = prepare(
+            make_catalog(), transform, str(root), store, workers or available_cores(), show_progress
+        )
     except KeyboardInterrupt as interrupt:
-        click.echo("gan-lightning: stopped; the same command goes on", err=True)
-        sys.exit(128 + (interrupt.args or (2,))[0])
+        click.echo("gan-lightning: interrupted; run the same command again to resume", err=True)
+        sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
     finally:
         for bar in bars:
             bar.close()
-    _tell(manifest, store)
+    _print_summary(manifest, store)
 
 
-def _tell(manifest: Manifest, store: Path) -> None:
+def _print_summary(manifest: Manifest, store: Path) -> None:
     for remark in manifest.remarks:
         click.echo(remark)
-    for what, count in sorted(manifest.converted.items()):
-        click.echo(f"converted to 8-bit RGB: {count:,} {what}")
-    for name, why in manifest.skipped[:NAMED]:
-        click.echo(f"skipped {name}: it {why}")
-    if len(manifest.skipped) > NAMED:
-        reasons = Counter(why.split(" (")[0] for _, why in manifest.skipped)
-        said = ", ".join(f"{count:,} {why}" for why, count in reasons.most_common(5))
-        click.echo(f"skipped {len(manifest.skipped):,} in all ({said}): see manifest.json")
+    for kind, count in sorted(manifest.converted.items()):
+        click.echo(f"converted to 8-bit RGB: {count:,} {kind}")
+    for name, problem in manifest.skipped[:MAX_PRINTED]:
+        click.echo(f"skipped {name}: it {problem}")
+    if len(manifest.skipped) > MAX_PRINTED:
+        problems = Counter(problem.split(" (")[0] for _, problem in manifest.skipped)
+        counts = ", ".join(f"{count:,} {problem}" for problem, count in problems.most_common(5))
+        click.echo(f"skipped {len(manifest.skipped):,} in all ({counts}): see manifest.json")
     size = sum(file.size for file in manifest.shards)
-    click.echo(f"{manifest.images:,} pictures, {size / 1e6:,.0f} MB, in {store}")
+    click.echo(f"{manifest.images:,} images, {size / 1e6:,.0f} MB, in {store}")

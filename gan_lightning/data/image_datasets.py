@@ -1,8 +1,8 @@
-"""Faces, scenes, any pictures, pairs: the DataModules on the image store."""
+"""DataModules on the image store: CelebA, LSUN, a folder of images, pairs of images."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -10,50 +10,66 @@ import torch
 from torch import Tensor
 
 from gan_lightning.data.base import to_float_nchw
-from gan_lightning.data.image_store import StoredConfig, StoredImages, StoredRows
+from gan_lightning.data.image_store import (
+    ImageStoreConfig,
+    ImageStoreDataModule,
+    MemoryMappedImages,
+)
 from gan_lightning.errors import check_choice
 from gan_lightning.types import Batch, DataSpec
+from gan_lightning.utils.settings import setting
 
-__all__ = ["LSUN", "CelebA", "PictureFolder", "PicturePairs"]
+__all__ = ["LSUN", "CelebA", "ImageFolder", "ImagePairs"]
 
-MOST_ATTRIBUTES = 6
+MAX_ATTRIBUTES = 6
+
+SIDES = ("left", "right")
 
 
 @dataclass
-class CelebAConfig(StoredConfig):
+class CelebAConfig(ImageStoreConfig):
     """202,599 faces with 40 attributes."""
 
     root: str = "data/celeba"
-    # attributes, as Male, Smiling; every combination of them is a class; none for no classes
-    attributes: list[str] = field(default_factory=list)
+    attributes: list[str] = setting(
+        [],
+        "Attributes, for example Male and Smiling, whose combinations are the classes; none for no "
+        "classes.",
+    )
 
     def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        if len(self.attributes) > MOST_ATTRIBUTES:
+        """Check the number of attributes and that each is listed once.
+
+        Raises:
+            ValueError: naming the attributes.
+        """
+        if len(self.attributes) > MAX_ATTRIBUTES:
             raise ValueError(
-                f"attributes are {len(self.attributes)}, which make "
-                f"{2 ** len(self.attributes)} classes; give at most {MOST_ATTRIBUTES}"
+                f"attributes has {len(self.attributes)} names, which make "
+                f"{2 ** len(self.attributes)} classes; give at most {MAX_ATTRIBUTES}"
             )
         if len(set(self.attributes)) < len(self.attributes):
-            raise ValueError(f"attributes are {', '.join(self.attributes)}; one is there twice")
+            raise ValueError(
+                f"attributes is {', '.join(self.attributes)}; it must name each attribute once"
+            )
 
 
-class CelebA(StoredImages):
-    """Aligned faces, 3xSxS, of the official training and test parts.
+class CelebA(ImageStoreDataModule):
+    """Aligned faces, 3xSxS, of the official training and test splits.
 
-    Of k chosen attributes a picture's class is the sum of 2^i over those i that it has.
+    With k chosen attributes, the class of an image is the sum of 2^i over the attributes i that the
+    image has.
 
     Source: Liu, Luo, Wang, Tang 2015 (arXiv:1411.7766).
     """
 
     Config: ClassVar[type[Any]] = CelebAConfig
     config: CelebAConfig
-    prepared_by: ClassVar[str] = "celeba"
+    prepare_command: ClassVar[str] = "celeba"
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The attributes of each class, joined."""
+        """Attributes of each class, joined by commas."""
         chosen = self.config.attributes
         return tuple(
             ", ".join(name for bit, name in enumerate(chosen) if number >> bit & 1) or "none"
@@ -66,7 +82,7 @@ class CelebA(StoredImages):
 
     @cached_property
     def _labels(self) -> Tensor | None:
-        """Combine the chosen attributes.
+        """Class of every image, from the chosen attributes.
 
         Raises:
             ValueError: an attribute is unknown.
@@ -82,12 +98,11 @@ class CelebA(StoredImages):
 
 
 @dataclass
-class LSUNConfig(StoredConfig):
-    """Scenes of one category: 3,033,042 bedrooms."""
+class LSUNConfig(ImageStoreConfig):
+    """Scenes of one category, for example 3,033,042 bedrooms."""
 
     root: str = "data/lsun"
-    # of the scenes
-    category: str = "bedroom"
+    category: str = setting("bedroom", "Category of the scenes.")
 
     @property
     def part(self) -> str:
@@ -95,76 +110,74 @@ class LSUNConfig(StoredConfig):
         return self.category
 
 
-class LSUN(StoredImages):
-    """Scenes, 3xSxS, of one category; the validation part is the test data.
+class LSUN(ImageStoreDataModule):
+    """Scenes, 3xSxS, of one category; the official validation split is the test data.
 
     Source: Yu et al. 2015 (arXiv:1506.03365).
     """
 
     Config: ClassVar[type[Any]] = LSUNConfig
-    prepared_by: ClassVar[str] = "lsun"
+    prepare_command: ClassVar[str] = "lsun"
 
 
 @dataclass
-class PictureFolderConfig(StoredConfig):
-    """Pictures of the user's."""
+class ImageFolderConfig(ImageStoreConfig):
+    """Your own images."""
 
     root: str = "data/pictures"
 
 
-class PictureFolder(StoredImages):
-    """Any pictures, 3xSxS; their sub-folders are classes."""
+class ImageFolder(ImageStoreDataModule):
+    """Images of a folder, 3xSxS, whose sub-folders are classes."""
 
-    Config: ClassVar[type[Any]] = PictureFolderConfig
-    prepared_by: ClassVar[str] = "folder"
+    Config: ClassVar[type[Any]] = ImageFolderConfig
+    prepare_command: ClassVar[str] = "folder"
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The sub-folders."""
+        """Names of the sub-folders."""
         return tuple(self.manifest.classes)
 
     @cached_property
     def _labels(self) -> Tensor | None:
-        """Return the sub-folder of every picture."""
+        """Number of the sub-folder of every image, or None without sub-folders."""
         return self._index.get("labels")
 
 
 @dataclass
-class PicturePairsConfig(StoredConfig):
-    """Pairs side by side, as pix2pix's data sets have them."""
+class ImagePairsConfig(ImageStoreConfig):
+    """Pairs of images in one file, as in pix2pix's datasets."""
 
     root: str = "data/pairs"
-    # which half is the source: right (facades: B to A) or left
-    source: str = "right"
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        check_choice("source", self.source, ("left", "right"))
+    source: str = setting(
+        "right",
+        "Half of the file that is the source, for example right for facades.",
+        choices=SIDES,
+    )
 
 
-class PicturePairs(StoredImages):
-    """Pictures, 3xSxS, and what they are the translations of.
+class ImagePairs(ImageStoreDataModule):
+    """Images, 3xSxS, and the source images that they are translations of.
 
-    Source: the data sets of Isola et al. 2017 (arXiv:1611.07004).
+    Source: the datasets of Isola et al. 2017 (arXiv:1611.07004).
     """
 
-    Config: ClassVar[type[Any]] = PicturePairsConfig
-    config: PicturePairsConfig
-    prepared_by: ClassVar[str] = "pairs"
+    Config: ClassVar[type[Any]] = ImagePairsConfig
+    config: ImagePairsConfig
+    prepare_command: ClassVar[str] = "pairs"
 
     @property
     def _source_side(self) -> int:
-        return ("left", "right").index(self.config.source)
+        return SIDES.index(self.config.source)
 
     @cached_property
-    def reference(self) -> StoredRows:
-        """The targets of all training pairs."""
-        return self.rows(self._training, 1 - self._source_side)
+    def reference_images(self) -> MemoryMappedImages:
+        """Targets of all training pairs."""
+        return self.select_images(self._training_indices, 1 - self._source_side)
 
-    def source_data(self) -> StoredRows:
+    def source_data(self) -> MemoryMappedImages:
         """Return the sources of the training pairs, uint8 (M, S, S, 3)."""
-        return self.rows(self._training, self._source_side)
+        return self.select_images(self._training_indices, self._source_side)
 
     def _spec(self) -> DataSpec:
         spec = super()._spec()
@@ -172,10 +185,10 @@ class PicturePairs(StoredImages):
 
     @cached_property
     def _test(self) -> Batch:
-        chosen = self._held_out
-        every = torch.arange(len(chosen))
+        indices = self._test_subset
+        rows = torch.arange(len(indices))
         targets, sources = (
-            to_float_nchw(self.rows(chosen, side)[every])
+            to_float_nchw(self.select_images(indices, side)[rows])
             for side in (1 - self._source_side, self._source_side)
         )
         return Batch(targets, None, sources)

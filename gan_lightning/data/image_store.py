@@ -1,9 +1,10 @@
-"""Pictures of an image store as a DataModule."""
+"""DataModule of the images of an image store."""
 
 from __future__ import annotations
 
 import math
 import mmap
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,39 +17,36 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_lightning.data.base import DataConfig, IndexedData, to_float_nchw
+from gan_lightning.data.base import BaseDataModule, DataConfig, to_float_nchw
 from gan_lightning.errors import UserError
 from gan_lightning.store import Manifest, default_store, open_store
 from gan_lightning.store.layout import INDEX, SHARD
 from gan_lightning.types import Batch, DataSpec
+from gan_lightning.utils.settings import setting
 
-__all__ = ["StoredConfig", "StoredImages", "StoredRows"]
+__all__ = ["ImageStoreConfig", "ImageStoreDataModule", "MemoryMappedImages"]
 
-HELD_OUT = 1_000
-"""Pictures, at most, that stand for what no model is trained on."""
+MAX_TEST_IMAGES = 1_000
 
-EVERY = 50
-"""Where a data set has no test part, one picture in so many is held out of training."""
+HELD_OUT_EVERY = 50
+"""Where a dataset has no test split, each 50th image is held out of training."""
 
-TEST = 2
+TRAINING, TEST = 0, 2
+"""Numbers of the splits in the index of a store."""
 
 
 @dataclass
-class StoredConfig(DataConfig):
-    """A copy of a data set, prepared."""
+class ImageStoreConfig(DataConfig):
+    """An image store."""
 
-    # folder of the copy, as `gan-lightning prepare` was given it
-    root: str = ""
-    # folder of the store; empty for where `prepare` puts it
-    store: str = ""
-    # height and width in pixels
-    size: int = 64
-    # show each training picture mirrored half of the time
-    mirror: bool = True
+    root: str = setting("", "Folder of the dataset, as given to `gan-lightning prepare`.")
+    store: str = setting("", "Folder of the store; empty means next to the root.")
+    size: int = setting(64, "Height and width in pixels.", minimum=8, maximum=1024)
+    mirror: bool = setting(True, "Mirror each training image with probability 0.5.")
 
     @property
     def part(self) -> str:
-        """What of the copy is in the store, as its name says; empty for all."""
+        """Part of the dataset in the store; empty for all of it."""
         return ""
 
     @property
@@ -59,15 +57,15 @@ class StoredConfig(DataConfig):
         return default_store(Path(self.root), self.size, self.part)
 
 
-class StoredRows:
-    """Pictures in the mapped files of a store, read from the disk when they are indexed.
+class MemoryMappedImages:
+    """Images in memory-mapped files, read from the disk when they are indexed.
 
     Args:
-        files: their maps.
-        shape: of an image, (S, S, 3).
-        places: of the rows, in images counted through all files, int64 (M,).
-        in_file: images in each file but the last.
-        fingerprint: of the pixels of all rows.
+        files: maps of the files.
+        shape: shape of an image, (S, S, 3).
+        places: place of each row among the images of all files, int64 (M,).
+        images_per_file: number of images in each file but the last.
+        fingerprint: identifies the pixels of all rows.
 
     Attributes:
         fingerprint: as given.
@@ -78,106 +76,114 @@ class StoredRows:
         files: Sequence[mmap.mmap],
         shape: tuple[int, ...],
         places: Tensor,
-        in_file: int,
+        images_per_file: int,
         fingerprint: str,
     ) -> None:
         self.fingerprint = fingerprint
-        self._files, self._shape, self._places, self._in_file = files, shape, places, in_file
-        self._size = math.prod(shape)
+        self._files, self._shape = files, shape
+        self._places, self._images_per_file = places, images_per_file
+        self._image_bytes = math.prod(shape)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*not writable")  # it is only read
             flat = [torch.frombuffer(file, dtype=torch.uint8) for file in files]
-        self._images = [images.view(-1, self._size) for images in flat]
+        self._images = [images.view(-1, self._image_bytes) for images in flat]
 
     def __len__(self) -> int:
-        """Count the rows."""
+        """Return the number of rows."""
         return len(self._places)
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        """Return the pictures of these rows, uint8 (*rows.shape, *shape)."""
+        """Read the images of these rows, uint8 (*rows.shape, *shape)."""
         places = self._places[rows.flatten()]
-        files, inside = places // self._in_file, places % self._in_file
-        parts = [  # index_select copies whole images, which indexing does byte by byte
-            self._images[file].index_select(0, inside[files == file])
+        files, in_file = places // self._images_per_file, places % self._images_per_file
+        parts = [  # index_select copies complete images, indexing would copy byte by byte
+            self._images[file].index_select(0, in_file[files == file])
             for file in files.unique().tolist()
         ]
         by_file = files.argsort(stable=True)
-        found = torch.cat(parts).index_select(0, by_file.argsort())
-        return found.view(*rows.shape, *self._shape)
+        images = torch.cat(parts).index_select(0, by_file.argsort())
+        return images.view(*rows.shape, *self._shape)
 
-    def expect(self, rows: Tensor) -> None:
-        """Have the system read these rows from the disk meanwhile, many at a time."""
+    def prefetch(self, rows: Tensor) -> None:
+        """Let the operating system read these rows from the disk in the background."""
+        if sys.platform == "win32":  # which has no madvise
+            return
         for place in self._places[rows.flatten()].tolist():
-            file, image = divmod(place, self._in_file)
-            start = image * self._size // mmap.PAGESIZE * mmap.PAGESIZE
-            end = (image + 1) * self._size
+            file, image = divmod(place, self._images_per_file)
+            start = image * self._image_bytes // mmap.PAGESIZE * mmap.PAGESIZE
+            end = (image + 1) * self._image_bytes
             self._files[file].madvise(mmap.MADV_WILLNEED, start, end - start)
 
 
-class StoredImages(IndexedData):
-    """Pictures of a store, at most as many in memory as a batch has.
+class ImageStoreDataModule(BaseDataModule):
+    """Images of a store, of which one batch at a time is in memory.
 
-    Training pictures are those of the data set's training part; validation ones are not used.
+    The model is trained on the training split; the validation split is not used.
 
     Raises:
-        UserError: the store is not there, not finished, damaged, or of other pictures.
+        UserError: the store is missing, unfinished, damaged, or holds another dataset or size.
 
     Attributes:
-        manifest: of the store.
+        manifest: description of the store.
     """
 
-    Config: ClassVar[type[Any]] = StoredConfig
-    config: StoredConfig
-    prepared_by: ClassVar[str]
-    """Word after `gan-lightning prepare`."""
+    Config: ClassVar[type[Any]] = ImageStoreConfig
+    config: ImageStoreConfig
+    prepare_command: ClassVar[str]
+    """Subcommand of `gan-lightning prepare` that makes the store."""
 
-    def __init__(self, config: StoredConfig) -> None:
+    def __init__(self, config: ImageStoreConfig) -> None:
         super().__init__(config)
-        self.manifest = self._opened()
+        self.manifest = self._open_store()
         with np.load(config.folder / INDEX) as index:
             self._index = {name: torch.from_numpy(index[name]) for name in index.files}
         self.spec = self._spec()
 
     @property
-    def mirrors(self) -> bool:
-        """Whether training pictures are shown mirrored half of the time."""
+    def random_mirror(self) -> bool:
+        """Whether training images are mirrored at random, with probability 0.5."""
         return self.config.mirror
 
     @cached_property
-    def reference(self) -> StoredRows:
-        """The pictures that generated ones are held against: all training pictures."""
-        return self.rows(self._training)
+    def reference_images(self) -> MemoryMappedImages:
+        """All training images, with which generated images are compared."""
+        return self.select_images(self._training_indices)
 
-    def training_data(self) -> tuple[StoredRows, Tensor | None]:
-        """Return training pictures, uint8 (M, S, S, 3), and their classes, if any."""
+    def training_data(self) -> tuple[MemoryMappedImages, Tensor | None]:
+        """Return the training images, uint8 (M, S, S, 3), and their classes (M,) or None."""
         labels = self._labels
-        return self.reference, None if labels is None else labels[self._training]
+        return self.reference_images, None if labels is None else labels[self._training_indices]
 
     def test_data(self) -> Batch:
-        """Return up to 1,000 pictures (N, 3, S, S) in [-1, 1] that no model is trained on."""
+        """Return up to 1,000 test images (N, 3, S, S) in [-1, 1], and their classes or None."""
         return self._test
 
-    def rows(self, chosen: Tensor, side: int | None = None) -> StoredRows:
-        """Return pictures by their number in the store's index; of a pair, one side."""
+    def select_images(self, indices: Tensor, side: int | None = None) -> MemoryMappedImages:
+        """Return some images of the store.
+
+        Args:
+            indices: numbers of the images in the index of the store, int64 (M,).
+            side: in a store of pairs, 0 for the left images and 1 for the right ones.
+        """
         sides = 1 if side is None else 2
-        places = self._index["rows"][chosen] * sides + (side or 0)
-        numbers = sha256(places.numpy().tobytes()).hexdigest()
-        fingerprint = f"{self.manifest.fingerprint} {numbers}"
-        shape = self.manifest.recipe.shape[-3:]
-        return StoredRows(self._mapped, shape, places, SHARD * sides, fingerprint)
+        places = self._index["rows"][indices] * sides + (side or 0)
+        digest = sha256(places.numpy().tobytes()).hexdigest()
+        fingerprint = f"{self.manifest.fingerprint} {digest}"
+        shape = self.manifest.transform.shape[-3:]
+        return MemoryMappedImages(self._memory_maps, shape, places, SHARD * sides, fingerprint)
 
     def _spec(self) -> DataSpec:
         size = self.config.size
         labels = self._labels
         if labels is None:
             return DataSpec((3, size, size))
-        counts = torch.bincount(labels[self._training], minlength=self._class_count)
+        counts = torch.bincount(labels[self._training_indices], minlength=self._class_count)
         shares = (counts / counts.sum()).tolist()
         return DataSpec((3, size, size), classes=len(shares), class_shares=tuple(shares))
 
     @cached_property
     def _labels(self) -> Tensor | None:
-        """Class of every picture in the store, int64, or None."""
+        """Class of every image in the store, int64, or None."""
         return None
 
     @property
@@ -185,58 +191,56 @@ class StoredImages(IndexedData):
         return len(self.manifest.classes)
 
     @cached_property
-    def _testing(self) -> Tensor:
-        """Numbers of the test pictures."""
-        test = (self._index["splits"] == TEST).nonzero().squeeze(1)
-        return test if len(test) else torch.arange(0, len(self._index["splits"]), EVERY)
+    def _test_indices(self) -> Tensor:
+        """Indices of the test split, or of the images that are held out instead."""
+        splits = self._index["splits"]
+        test = (splits == TEST).nonzero().squeeze(1)
+        return test if len(test) else torch.arange(0, len(splits), HELD_OUT_EVERY)
 
     @cached_property
-    def _training(self) -> Tensor:
-        """Numbers of the training pictures."""
-        training = self._index["splits"] == 0
-        if not (self._index["splits"] == TEST).any():
-            training[self._testing] = False
-        return training.nonzero().squeeze(1)
+    def _training_indices(self) -> Tensor:
+        """Indices of the training split, without the images that are held out."""
+        is_training = self._index["splits"] == TRAINING
+        is_training[self._test_indices] = False
+        return is_training.nonzero().squeeze(1)
 
     @property
-    def _held_out(self) -> Tensor:
-        """Numbers of the test pictures that are looked at, evenly spread."""
-        return self._testing[:: -(-len(self._testing) // HELD_OUT)]
+    def _test_subset(self) -> Tensor:
+        """Indices of at most 1,000 test images, evenly spread."""
+        return self._test_indices[:: -(-len(self._test_indices) // MAX_TEST_IMAGES)]
 
     @cached_property
     def _test(self) -> Batch:
-        chosen = self._held_out
-        images = self.rows(chosen)[torch.arange(len(chosen))]
-        labels = None if self._labels is None else self._labels[chosen]
+        indices = self._test_subset
+        images = self.select_images(indices)[torch.arange(len(indices))]
+        labels = None if self._labels is None else self._labels[indices]
         return Batch(to_float_nchw(images), labels)
 
     @cached_property
-    def _mapped(self) -> list[mmap.mmap]:
-        """Map the files; nothing is read yet."""
-        files = []
+    def _memory_maps(self) -> list[mmap.mmap]:
+        maps = []
         for shard in self.manifest.shards:
             with (self.config.folder / shard.name).open("rb") as file:
-                files.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        return files
+                maps.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return maps
 
-    def _opened(self) -> Manifest:
+    def _open_store(self) -> Manifest:
         config, folder = self.config, self.config.folder
-        words = ["gan-lightning prepare", self.prepared_by, f"--root {config.root or 'DIR'}"]
+        words = ["gan-lightning prepare", self.prepare_command, f"--root {config.root or 'DIR'}"]
         words += [f"--category {config.part}"] if config.part else []
-        again = " ".join([*words, f"--size {config.size}"])
+        command = " ".join([*words, f"--size {config.size}"])
         if not folder.is_dir():
-            begun = folder.with_name(f"{folder.name}.partial").is_dir()
+            if folder.with_name(f"{folder.name}.partial").is_dir():
+                raise UserError(f"the image store {folder} is unfinished; resume it by `{command}`")
             raise UserError(
-                f"the image store {folder} is not finished; go on by `{again}`"
-                if begun
-                else f"there is no image store {folder}; make it by `{again}`, or name another "
-                f"copy by data.root=DIR"
+                f"the image store {folder} does not exist; make it by `{command}`, or set "
+                f"data.root=DIR to another copy of the dataset"
             )
         manifest = open_store(folder)
-        recipe = manifest.recipe
-        if (recipe.dataset, recipe.size) != (self.prepared_by, config.size):
+        stored = manifest.transform
+        if (stored.dataset, stored.size) != (self.prepare_command, config.size):
             raise UserError(
-                f"{folder} is a store of {recipe.dataset} pictures of {recipe.size} pixels, not of "
-                f"{self.prepared_by} of {config.size}; make one by `{again}`"
+                f"{folder} is a store of {stored.dataset} images of {stored.size} pixels, not of "
+                f"{self.prepare_command} images of {config.size} pixels; make one by `{command}`"
             )
         return manifest

@@ -1,6 +1,6 @@
-"""The image store: pictures decoded once into flat uint8 files. Imports no torch.
+"""The image store: images decoded once into flat uint8 files. Does not import torch.
 
-`prepare` makes one of a user's copy of a data set; `data/stored.py` reads it.
+`prepare` makes a store of a dataset that the user has downloaded; `data/image_store.py` reads it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,6 @@ from __future__ import annotations
 from gan_lightning.store.layout import default_store
 from gan_lightning.store.manifest import Manifest, open_store
 from gan_lightning.store.prepare import prepare
-from gan_lightning.store.transform import Recipe
+from gan_lightning.store.transform import ImageTransform
 
-__all__ = ["Manifest", "Recipe", "default_store", "open_store", "prepare"]
+__all__ = ["ImageTransform", "Manifest", "default_store", "open_store", "prepare"]

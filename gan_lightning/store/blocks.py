@@ -1,4 +1,4 @@
-"""Pictures decoded a block at a time, and the journal that says which blocks are there."""
+"""Blocks of images that workers decode, and the journal of the blocks that are on the disk."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_lightning.store.catalog import Listing
+from gan_lightning.store.catalog import Catalog
 from gan_lightning.store.layout import BLOCK, SHARD, shard_file
 from gan_lightning.store.sources import Source
-from gan_lightning.store.transform import Recipe, Unusable
+from gan_lightning.store.transform import ImageTransform, InvalidImageError
 
-__all__ = ["Block", "Decoded", "blocks", "decode", "read_journal"]
+__all__ = ["Block", "DecodedBlock", "decode_block", "iterate_blocks", "read_journal"]
 
 
 @dataclass(frozen=True)
 class Block:
-    """Pictures to decode.
+    """Consecutive images of a catalog, to be decoded together.
 
     Args:
-        number: of the block.
-        pictures: (number of their source, name).
-        known: CRC-32 of the bytes that an earlier attempt wrote, if it did.
+        number: number of the block.
+        images: number of the source and name of each image.
+        previous: result of an earlier run of `prepare`, or None.
     """
 
     number: int
-    pictures: Sequence[tuple[int, str]]
-    known: Decoded | None = None
+    images: Sequence[tuple[int, str]]
+    previous: DecodedBlock | None = None
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """What became of a block.
+class DecodedBlock:
+    """Result of decoding a block; the journal stores one as JSON per line.
 
     Args:
-        number: of the block.
+        number: number of the block.
         crc: CRC-32 of its bytes.
-        skipped: [number of the picture, its name, why] of those that have none.
-        converted: pictures by what they were converted from.
+        skipped: number, name and problem of each image without pixels.
+        converted: number of images by the kind that they were converted from.
     """
 
     number: int
@@ -55,65 +55,88 @@ class Decoded:
     converted: dict[str, int]
 
 
-def blocks(listing: Listing, known: dict[int, Decoded]) -> Iterator[Block]:
-    """Yield the blocks, those that are there too: their bytes are checked."""
-    pictures = chain.from_iterable(
-        ((number, name) for name in names) for number, (_, names) in enumerate(listing.parts)
+def iterate_blocks(catalog: Catalog, previous: dict[int, DecodedBlock]) -> Iterator[Block]:
+    """Yield all blocks of a catalog, including decoded ones, whose bytes are to be checked.
+
+    Args:
+        catalog: the images.
+        previous: number of a block -> result of an earlier run.
+    """
+    images = chain.from_iterable(
+        ((number, name) for name in names) for number, (_, names) in enumerate(catalog.sources)
     )
-    for number in range(-(-len(listing) // BLOCK)):
-        some = [picture for _, picture in zip(range(BLOCK), pictures, strict=False)]
-        yield Block(number, some, known.get(number))
+    for number in range(-(-len(catalog) // BLOCK)):
+        block = [image for _, image in zip(range(BLOCK), images, strict=False)]
+        yield Block(number, block, previous.get(number))
 
 
-def decode(sources: Sequence[Source], recipe: Recipe, unfinished: Path, block: Block) -> Decoded:
-    """Write the pixels of a block, unless they are there; those of a skipped picture are zeros."""
+def decode_block(
+    sources: Sequence[Source], transform: ImageTransform, folder: Path, block: Block
+) -> DecodedBlock:
+    """Write the pixels of a block to its shard, zeros for skipped images.
+
+    A block that an earlier run wrote is not decoded again if its bytes have their CRC-32.
+
+    Args:
+        sources: sources of the catalog.
+        transform: how image files become pixels.
+        folder: folder of the shards, which have their final size.
+        block: the images.
+
+    Raises:
+        OSError: the shard cannot be written.
+    """
     first = block.number * BLOCK
-    path = shard_file(unfinished, first // SHARD)
-    place = (first % SHARD) * recipe.bytes_each
-    if block.known is not None:
+    path = shard_file(folder, first // SHARD)
+    offset = (first % SHARD) * transform.image_bytes
+    if block.previous is not None:
         with path.open("rb") as file:
-            file.seek(place)
-            there = file.read(len(block.pictures) * recipe.bytes_each)
-        if zlib.crc32(there) == block.known.crc:
-            return block.known
-    pixels = np.zeros((len(block.pictures), *recipe.shape), np.uint8)
+            file.seek(offset)
+            written = file.read(len(block.images) * transform.image_bytes)
+        if zlib.crc32(written) == block.previous.crc:
+            return block.previous
+    pixels = np.zeros((len(block.images), *transform.shape), np.uint8)
     skipped: list[tuple[int, str, str]] = []
     converted: Counter[str] = Counter()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd metadata; what matters raises
-        for row, (number, name) in enumerate(block.pictures):
+        warnings.simplefilter("ignore")  # about unusual metadata; unusable images raise
+        for row, (number, name) in enumerate(block.images):
             try:
-                pixels[row], what = recipe.pixels(sources[number].read(name))
-            except Unusable as error:
+                pixels[row], converted_from = transform.decode(sources[number].read(name))
+            except InvalidImageError as error:
                 skipped.append((first + row, name, str(error)))
                 continue
-            converted.update([what] if what else [])
+            converted.update([converted_from] if converted_from else [])
     with path.open("r+b", buffering=0) as file:
-        file.seek(place)
-        written = file.write(pixels.data)
-    if written != pixels.nbytes:
+        file.seek(offset)
+        count = file.write(pixels.data)
+    if count != pixels.nbytes:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    return Decoded(block.number, zlib.crc32(pixels.data), skipped, dict(converted))
+    return DecodedBlock(block.number, zlib.crc32(pixels.data), skipped, dict(converted))
 
 
-def read_journal(journal: Path) -> dict[int, Decoded]:
-    """Read what earlier attempts did, up to a line that a kill cut short, which is taken away."""
-    found: dict[int, Decoded] = {}
-    whole = 0
+def read_journal(journal: Path) -> dict[int, DecodedBlock]:
+    """Read the results of earlier runs, and truncate the journal after its last valid line.
+
+    Returns:
+        Number of a block -> its result; empty where there is no journal.
+    """
+    results: dict[int, DecodedBlock] = {}
+    valid_bytes = 0
     try:
-        lines = journal.read_bytes()
+        content = journal.read_bytes()
     except OSError:
-        return found
-    for line in lines.splitlines(keepends=True):
+        return results
+    for line in content.splitlines(keepends=True):
         try:
-            content = json.loads(line)
-            content["skipped"] = [tuple(picture) for picture in content["skipped"]]
-            block = Decoded(**content)
+            fields = json.loads(line)
+            fields["skipped"] = [tuple(image) for image in fields["skipped"]]
+            block = DecodedBlock(**fields)
         except (ValueError, KeyError, TypeError):
             break
         if not line.endswith(b"\n"):
             break
-        whole += len(line)
-        found[block.number] = block
-    os.truncate(journal, whole)
-    return found
+        valid_bytes += len(line)
+        results[block.number] = block
+    os.truncate(journal, valid_bytes)
+    return results

@@ -1,41 +1,41 @@
-"""How pictures lie in the files of a store."""
+"""Names and sizes of the files of an image store."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["BLOCK", "INDEX", "MANIFEST", "SHARD", "default_store", "shard_file", "shards_of"]
+__all__ = ["BLOCK", "INDEX", "MANIFEST", "SHARD", "default_store", "shard_file", "shard_sizes"]
 
 BLOCK = 256
-"""Pictures decoded at a time; what a kill loses, and what processes share."""
+"""Images that a worker decodes at once; what a killed process loses."""
 
 SHARD = 64 * BLOCK
-"""Pictures in a file."""
+"""Images in one file."""
 
 MANIFEST = "manifest.json"
 INDEX = "index.npz"
 
 
 def shard_file(folder: Path, shard: int) -> Path:
-    """Return the file of a shard: uint8, one picture after the other."""
+    """Return the file of a shard: uint8 images, one after the other."""
     return folder / f"images-{shard:05d}.u8"
 
 
-def shards_of(places: int) -> list[int]:
-    """Return how many places each shard has."""
-    return [min(SHARD, places - start) for start in range(0, places, SHARD)]
+def shard_sizes(images: int) -> list[int]:
+    """Return the number of images in each shard of a store."""
+    return [min(SHARD, images - start) for start in range(0, images, SHARD)]
 
 
 def default_store(root: Path, size: int, part: str = "") -> Path:
-    """Return where the store of a copy of a data set lies: beside it.
+    """Return the default folder of a store, next to the folder of the dataset.
 
     Args:
-        root: folder of the copy, as data/celeba.
-        size: of the pictures in the store.
-        part: of the data set, as bedroom.
+        root: folder of the dataset, for example data/celeba.
+        size: height and width of the images in the store, in pixels.
+        part: part of the dataset in the store, for example bedroom; empty for all of it.
 
     Returns:
-        As data/celeba-64.store, data/lsun-bedroom-64.store.
+        For example data/celeba-64.store or data/lsun-bedroom-64.store.
     """
     root = root.absolute() if root.name in ("", "..") else root
     parts = [root.name, *([part] if part else []), str(size)]

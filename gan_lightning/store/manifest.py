@@ -1,4 +1,4 @@
-"""What a finished store says of itself, and whether its files still are what it says."""
+"""Manifest of an image store: its description, and the checksums of its files."""
 
 from __future__ import annotations
 
@@ -11,24 +11,30 @@ from typing import Any
 
 from gan_lightning.errors import UserError
 from gan_lightning.store.layout import MANIFEST
-from gan_lightning.store.transform import Recipe
+from gan_lightning.store.transform import ImageTransform
 from gan_lightning.utils.files import atomic_write
 
-__all__ = ["FileSum", "Manifest", "open_store"]
+__all__ = ["FileChecksum", "Manifest", "open_store"]
 
 VERSION = 1
 
+CHECKED = "checked.json"
+"""File of a store: modification times of the files that `open_store` has verified."""
+
+JSON_KEYS = {"transform": "recipe", "catalog_fingerprint": "listing"}
+"""Fields of `Manifest` with another key in the file, so that existing stores stay valid."""
+
 
 @dataclass(frozen=True)
-class FileSum:
-    """A file of a store.
+class FileChecksum:
+    """Checksum of a file of a store.
 
     Args:
-        name: in the store's folder.
-        size: bytes.
-        sha256: of its content.
-        changed: when it was last changed as the sum was taken, in nanoseconds of the file system's
-            clock: as long as that stays, the sum is not taken again.
+        name: name of the file in the folder of the store.
+        size: size in bytes.
+        sha256: SHA-256 of the content, in hexadecimal digits.
+        changed: modification time, in nanoseconds, when the checksum was computed. A file with the
+            same modification time is not read again.
     """
 
     name: str
@@ -37,8 +43,8 @@ class FileSum:
     changed: int
 
     @classmethod
-    def of(cls, path: Path) -> FileSum:
-        """Take a file's sum."""
+    def of_file(cls, path: Path) -> FileChecksum:
+        """Compute the checksum of a file."""
         changed = path.stat().st_mtime_ns
         with path.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
@@ -47,29 +53,29 @@ class FileSum:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A store, described. Nothing but a finished store has one.
+    """Description of a store, which only a complete store has.
 
     Args:
-        recipe: how the pictures became pixels.
-        source: where they came from, as given.
-        listing: fingerprint of the source's names and labels.
-        images: pictures in the store.
+        transform: how image files became pixels.
+        source: folder of the images, as the user named it.
+        catalog_fingerprint: SHA-256 of the names, splits, labels and attributes of the images.
+        images: number of images in the store.
         shards: files of pixels.
-        index: file of rows, splits, labels and attributes.
-        classes: names of the labels.
-        attribute_names: of the attributes.
-        skipped: [name, why] of each picture that is not in the store.
-        converted: pictures by what they were converted from, as CMYK.
-        remarks: about the source.
-        made_with: versions of packages.
+        index: file with the rows, splits, labels and attributes of the images.
+        classes: name of each class.
+        attribute_names: name of each attribute.
+        skipped: [name, problem] of each image that is not in the store.
+        converted: number of images by the kind that they were converted from, for example CMYK.
+        remarks: remarks on the source.
+        made_with: package -> version.
     """
 
-    recipe: Recipe
+    transform: ImageTransform
     source: str
-    listing: str
+    catalog_fingerprint: str
     images: int
-    shards: list[FileSum]
-    index: FileSum
+    shards: list[FileChecksum]
+    index: FileChecksum
     classes: list[str] = field(default_factory=list)
     attribute_names: list[str] = field(default_factory=list)
     skipped: list[list[str]] = field(default_factory=list)
@@ -79,18 +85,19 @@ class Manifest:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all sums: what decides the pixels, their order and their labels."""
-        sums = [file.sha256 for file in (*self.shards, self.index)]
-        return sha256(" ".join(sums).encode()).hexdigest()
+        """SHA-256 of all checksums: identifies the pixels, their order and their labels."""
+        checksums = [file.sha256 for file in (*self.shards, self.index)]
+        return sha256(" ".join(checksums).encode()).hexdigest()
 
     def write(self, folder: Path) -> None:
-        """Write the manifest."""
-        content = {"version": VERSION, "fingerprint": self.fingerprint, **asdict(self)}
+        """Write the manifest to the folder of the store."""
+        fields = {JSON_KEYS.get(name, name): value for name, value in asdict(self).items()}
+        content = {"version": VERSION, "fingerprint": self.fingerprint, **fields}
         (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read a store's manifest.
+    """Read the manifest of a store.
 
     Raises:
         UserError: it is missing, damaged or of another version.
@@ -101,68 +108,67 @@ def read_manifest(folder: Path) -> Manifest:
         version = content.pop("version")
         if version != VERSION:
             raise UserError(
-                f"{folder} is a store of version {version}, and this program reads {VERSION}; "
-                f"delete it and prepare it again"
+                f"{folder} is a store of version {version}, but this program reads version "
+                f"{VERSION}; {_remake(folder)}"
             )
         fingerprint = content.pop("fingerprint")
-        content["recipe"] = Recipe(**content["recipe"])
-        content["shards"] = [FileSum(**file) for file in content["shards"]]
-        content["index"] = FileSum(**content["index"])
+        for name, key in JSON_KEYS.items():
+            content[name] = content.pop(key)
+        content["transform"] = ImageTransform(**content["transform"])
+        content["shards"] = [FileChecksum(**file) for file in content["shards"]]
+        content["index"] = FileChecksum(**content["index"])
         manifest = Manifest(**content)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}); {_again(folder)}") from error
+        raise UserError(f"{path} is damaged ({error}); {_remake(folder)}") from error
     if fingerprint != manifest.fingerprint:
-        raise UserError(f"{path} is damaged (its fingerprint is another); {_again(folder)}")
+        raise UserError(f"{path} is damaged (its fingerprint differs); {_remake(folder)}")
     return manifest
 
 
 def open_store(folder: Path) -> Manifest:
-    """Read a store's manifest and check that its files are whole.
+    """Read the manifest of a store and verify its files.
 
-    A file whose size and time of change are those of when its sum was taken is taken for whole;
-    any other, as in a copy of the store, has its sum taken again, and that is noted.
+    A file is not read again if its size and modification time are those of the manifest or of an
+    earlier verification. Any other file, for example in a copy of the store, has its checksum
+    computed once.
 
     Raises:
-        UserError: a file is missing, or is not what the manifest says.
+        UserError: a file is missing, or differs from the manifest.
     """
     manifest = read_manifest(folder)
-    checked = _checked_before(folder)
-    newly = {}
+    verified = _read_verified(folder)
+    newly_verified = {}
     for file in (*manifest.shards, manifest.index):
         path = folder / file.name
         try:
             state = path.stat()
         except OSError as error:
-            raise UserError(f"cannot read {path}: {error.strerror}; {_again(folder)}") from error
+            raise UserError(f"cannot read {path}: {error.strerror}; {_remake(folder)}") from error
         if state.st_size != file.size:
             raise UserError(
-                f"{path} has {state.st_size:,} bytes, not {file.size:,}; {_again(folder)}"
+                f"{path} has {state.st_size:,} bytes instead of {file.size:,}; {_remake(folder)}"
             )
-        if state.st_mtime_ns in (file.changed, checked.get(file.name)):
+        if state.st_mtime_ns in (file.changed, verified.get(file.name)):
             continue
-        if FileSum.of(path).sha256 != file.sha256:
-            raise UserError(f"{path} is damaged: its SHA-256 is another; {_again(folder)}")
-        newly[file.name] = state.st_mtime_ns
-    if newly:
-        _note_checked(folder, {**checked, **newly})
+        if FileChecksum.of_file(path).sha256 != file.sha256:
+            raise UserError(f"{path} is damaged: its SHA-256 differs; {_remake(folder)}")
+        newly_verified[file.name] = state.st_mtime_ns
+    if newly_verified:
+        with suppress(OSError):  # a read-only store is verified each time
+            atomic_write(folder / CHECKED, json.dumps({**verified, **newly_verified}))
     return manifest
 
 
-def _again(folder: Path) -> str:
+def _remake(folder: Path) -> str:
     return f"delete {folder} and run `gan-lightning prepare` again"
 
 
-def _checked_before(folder: Path) -> dict[str, int]:
-    """Read when files were last changed that were found whole since the manifest was written."""
+def _read_verified(folder: Path) -> dict[str, int]:
+    """Return file name -> modification time of the files that were verified before."""
     try:
-        content = json.loads((folder / "checked.json").read_text())
+        content = json.loads((folder / CHECKED).read_text())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _note_checked(folder: Path, times: dict[str, int]) -> None:
-    with suppress(OSError):  # a store may be read-only: its sums are then taken each time
-        atomic_write(folder / "checked.json", json.dumps(times))

@@ -1,4 +1,4 @@
-"""A user's copy of a data set becomes a store, by several processes, killed or not."""
+"""Preparation of an image store: decode all images in several processes, resume after a kill."""
 
 from __future__ import annotations
 
@@ -18,214 +18,208 @@ from typing import Any
 import numpy as np
 
 from gan_lightning.errors import UserError, storage_error, storage_fix
-from gan_lightning.store.blocks import Decoded, blocks, decode, read_journal
-from gan_lightning.store.catalog import Listing
-from gan_lightning.store.layout import BLOCK, INDEX, MANIFEST, shard_file, shards_of
-from gan_lightning.store.manifest import FileSum, Manifest, read_manifest
-from gan_lightning.store.transform import Recipe
-from gan_lightning.store.workers import shared_out
+from gan_lightning.store.blocks import DecodedBlock, decode_block, iterate_blocks, read_journal
+from gan_lightning.store.catalog import Catalog
+from gan_lightning.store.layout import BLOCK, INDEX, MANIFEST, shard_file, shard_sizes
+from gan_lightning.store.manifest import FileChecksum, Manifest, read_manifest
+from gan_lightning.store.transform import ImageTransform
+from gan_lightning.store.workers import parallel_map
 from gan_lightning.utils.files import exclusive_lock
 
 __all__ = ["prepare"]
 
-JOURNAL, BEGUN, LOCK = "journal.jsonl", "begun.json", "lock"
-"""Files of a store that is not finished: what is decoded, of what it is made, who is at it."""
+JOURNAL, INPUTS, LOCK = "journal.jsonl", "begun.json", "lock"
+"""Files of an unfinished store: decoded blocks, the transform and the images, the lock."""
 
-SPARE = 2**24
+RESERVE = 2**24
 """Bytes that stay free on the disk."""
 
 
 def prepare(
-    listing: Listing,
-    recipe: Recipe,
+    catalog: Catalog,
+    transform: ImageTransform,
     source: str,
     output: Path,
     workers: int,
-    progress: Callable[[int, int], None] = lambda done, of: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Manifest:
-    """Make a store, or go on with one that was begun.
+    """Make an image store, or resume making it.
 
-    Pixels go to OUTPUT.partial, which is renamed when all is there. A journal says which blocks are
-    there, with their checksums, which are looked at again when a later attempt goes on.
+    Pixels are written to `OUTPUT.partial`, which is renamed when it is complete. A journal lists
+    the decoded blocks with their CRC-32, which a later run checks.
 
     Args:
-        listing: the pictures.
-        recipe: how they become pixels.
-        source: where they are, for the manifest.
+        catalog: the images.
+        transform: how image files become pixels.
+        source: folder of the images, for the manifest and for messages.
         output: folder of the store.
-        workers: processes.
-        progress: told how many pictures are done, of how many.
+        workers: number of processes.
+        progress: called with the number of finished images and the number of all images.
 
     Returns:
-        The manifest of the store, new or already there.
+        The manifest of the store, which may have existed before.
 
     Raises:
-        UserError: a store with other settings or pictures is there, another process makes it, the
-            disk is too small, or no picture is usable.
+        UserError: a store of other images or settings exists, another process is making it, the
+            disk is too small, or no image is usable.
     """
-    if not len(listing):
-        raise UserError(f"{source} holds no pictures")
+    if not len(catalog):
+        raise UserError(f"{source} contains no images; set --root DIR to the folder of the dataset")
     if (output / MANIFEST).exists():
-        return _already_there(listing, recipe, output)
+        return _check_existing(catalog, transform, output)
     unfinished = output.with_name(f"{output.name}.partial")
-    _check_space(listing, recipe, unfinished)
+    _check_space(catalog, transform, unfinished)
     try:
         unfinished.mkdir(parents=True, exist_ok=True)
         with exclusive_lock(unfinished / LOCK, f"the store {unfinished} is being prepared"):
-            return _prepare(listing, recipe, source, output, unfinished, workers, progress)
+            _check_or_write_inputs(catalog, transform, unfinished)
+            blocks = _decode_all(catalog, transform, unfinished, workers, progress)
+            if sum(len(block.skipped) for block in blocks) == len(catalog):
+                _, name, problem = blocks[0].skipped[0]
+                shutil.rmtree(unfinished)
+                raise UserError(
+                    f"{source} contains no usable image: the first one, {name}, {problem}"
+                )
+            manifest = _build_manifest(catalog, transform, source, unfinished, blocks, workers)
+            manifest.write(unfinished)
+            _sync_to_disk(unfinished)
+            unfinished.rename(output)
+            for name in (JOURNAL, INPUTS, LOCK):
+                (output / name).unlink()
+            return manifest
     except OSError as error:
         if (cause := storage_error(error)) is None:
             raise
         raise UserError(
-            f"cannot write {unfinished}: {cause.strerror}; {storage_fix(cause)}, and the same "
-            f"command goes on, or give another folder by --output DIR"
+            f"cannot write {unfinished}: {cause.strerror}; {storage_fix(cause)} and run the same "
+            f"command again to resume, or choose another folder by --output DIR"
         ) from error
 
 
-def _prepare(
-    listing: Listing,
-    recipe: Recipe,
-    source: str,
-    output: Path,
-    unfinished: Path,
-    workers: int,
-    progress: Callable[[int, int], None],
-) -> Manifest:
-    _begin(listing, recipe, unfinished)
-    decoded = _decode_all(listing, recipe, unfinished, workers, progress)
-    if sum(len(block.skipped) for block in decoded) == len(listing):
-        _, name, why = decoded[0].skipped[0]
-        shutil.rmtree(unfinished)
-        raise UserError(f"{source} has no usable picture: {name}, the first, {why}")
-    manifest = _describe(listing, recipe, source, unfinished, decoded, workers)
-    manifest.write(unfinished)
-    _flush(unfinished)
-    unfinished.rename(output)
-    for leftover in (JOURNAL, BEGUN, LOCK):
-        (output / leftover).unlink()
-    return manifest
-
-
-def _already_there(listing: Listing, recipe: Recipe, output: Path) -> Manifest:
+def _check_existing(catalog: Catalog, transform: ImageTransform, output: Path) -> Manifest:
+    """Check that a complete store has the same images and settings."""
     manifest = read_manifest(output)
-    changed = manifest.recipe.differences(recipe)
-    if manifest.listing != listing.fingerprint():
-        changed.append("other pictures or labels")
-    if changed:
+    changes = manifest.transform.differences(transform)
+    if manifest.catalog_fingerprint != catalog.fingerprint():
+        changes.append("other images or labels")
+    if changes:
         raise UserError(
-            f"{output} is a store made with other settings ({', '.join(changed)}); delete it, or "
-            f"give another folder by --output DIR"
+            f"the store {output} was made with other settings ({', '.join(changes)}); delete it, "
+            f"or choose another folder by --output DIR"
         )
     return manifest
 
 
-def _check_space(listing: Listing, recipe: Recipe, unfinished: Path) -> None:
-    there = sum(path.stat().st_blocks * 512 for path in unfinished.glob("*.u8"))
-    needed = len(listing) * recipe.bytes_each - there + SPARE
+def _check_or_write_inputs(catalog: Catalog, transform: ImageTransform, unfinished: Path) -> None:
+    """Check that an unfinished store has the same images and settings, or write these to a file."""
+    path = unfinished / INPUTS
+    fingerprint = catalog.fingerprint()
+    try:
+        previous = json.loads(path.read_text())
+        changes = ImageTransform(**previous["recipe"]).differences(transform)
+        if previous["listing"] != fingerprint:
+            changes.append("other images or labels")
+    except (OSError, ValueError, KeyError, TypeError):  # killed before the first block
+        (unfinished / JOURNAL).unlink(missing_ok=True)
+        path.write_text(json.dumps({"recipe": asdict(transform), "listing": fingerprint}))
+        return
+    if changes:
+        raise UserError(
+            f"the unfinished store {unfinished} has other settings ({', '.join(changes)}); delete "
+            f"it to start again, or choose another folder by --output DIR"
+        )
+
+
+def _check_space(catalog: Catalog, transform: ImageTransform, unfinished: Path) -> None:
+    # shards are sparse files; Windows does not tell how much of them is on the disk
+    written = sum(getattr(path.stat(), "st_blocks", 0) * 512 for path in unfinished.glob("*.u8"))
+    needed = len(catalog) * transform.image_bytes - written + RESERVE
     parent = next(path for path in unfinished.absolute().parents if path.exists())
     free = shutil.disk_usage(parent).free
     if needed > free:
         raise UserError(
-            f"{parent} has {free / 1e9:.1f} GB free, and the store needs {needed / 1e9:.1f} GB; "
-            f"make room, or give a folder on another disk by --output DIR"
-        )
-
-
-def _begin(listing: Listing, recipe: Recipe, unfinished: Path) -> None:
-    """Note what the store is made of, or check that it is what the store was begun with."""
-    path = unfinished / BEGUN
-    now = {"recipe": asdict(recipe), "listing": listing.fingerprint()}
-    try:
-        then = json.loads(path.read_text())
-        changed = Recipe(**then["recipe"]).differences(recipe)
-        same_listing = then["listing"] == now["listing"]
-    except (OSError, ValueError, KeyError, TypeError):  # a kill before anything was decoded
-        (unfinished / JOURNAL).unlink(missing_ok=True)
-        path.write_text(json.dumps(now))
-        return
-    if not same_listing:
-        changed.append("other pictures or labels")
-    if changed:
-        raise UserError(
-            f"{unfinished} was begun with other settings ({', '.join(changed)}); delete it to "
-            f"begin anew, or give another folder by --output DIR"
+            f"{parent} has {free / 1e9:.1f} GB free, but the store needs {needed / 1e9:.1f} GB; "
+            f"free some space, or choose a folder on another disk by --output DIR"
         )
 
 
 def _decode_all(
-    listing: Listing,
-    recipe: Recipe,
+    catalog: Catalog,
+    transform: ImageTransform,
     unfinished: Path,
     workers: int,
     progress: Callable[[int, int], None],
-) -> list[Decoded]:
-    """Decode what is not there yet; return what became of every block, in order."""
-    for shard, places in enumerate(shards_of(len(listing))):
+) -> list[DecodedBlock]:
+    """Decode the blocks that are not on the disk; return the results of all blocks, in order."""
+    for shard, images in enumerate(shard_sizes(len(catalog))):
         with shard_file(unfinished, shard).open("ab") as file:
-            file.truncate(places * recipe.bytes_each)
+            file.truncate(images * transform.image_bytes)
     journal = unfinished / JOURNAL
-    known = read_journal(journal)
-    sources = [source for source, _ in listing.parts]
-    work = partial(decode, sources, recipe, unfinished)
-    done: dict[int, Decoded] = {}
-    pictures = 0
+    previous = read_journal(journal)
+    sources = [source for source, _ in catalog.sources]
+    decode = partial(decode_block, sources, transform, unfinished)
+    results: dict[int, DecodedBlock] = {}
+    done = 0
     with (
-        journal.open("a") as written,
-        closing(shared_out(work, blocks(listing, known), workers)) as decoded,
+        journal.open("a") as lines,
+        closing(parallel_map(decode, iterate_blocks(catalog, previous), workers)) as decoded,
     ):
         for block in decoded:
-            done[block.number] = block
-            if known.get(block.number) != block:
-                written.write(json.dumps(asdict(block)) + "\n")
-                written.flush()
-            pictures += min(BLOCK, len(listing) - block.number * BLOCK)
-            progress(pictures, len(listing))
-    return [done[number] for number in sorted(done)]
+            results[block.number] = block
+            if previous.get(block.number) != block:
+                lines.write(json.dumps(asdict(block)) + "\n")
+                lines.flush()
+            done += min(BLOCK, len(catalog) - block.number * BLOCK)
+            progress(done, len(catalog))
+    return [results[number] for number in sorted(results)]
 
 
-def _describe(
-    listing: Listing,
-    recipe: Recipe,
+def _build_manifest(
+    catalog: Catalog,
+    transform: ImageTransform,
     source: str,
     unfinished: Path,
-    decoded: list[Decoded],
+    blocks: list[DecodedBlock],
     workers: int,
 ) -> Manifest:
-    """Write the index of usable pictures, and take all sums."""
-    skipped = [picture for block in decoded for picture in block.skipped]
-    usable = np.ones(len(listing), bool)
+    """Write the index of usable images, compute the checksums of all files, and describe them."""
+    skipped = [image for block in blocks for image in block.skipped]
+    usable = np.ones(len(catalog), bool)
     usable[[number for number, _, _ in skipped]] = False
     rows = np.flatnonzero(usable)
-    known: dict[str, Any] = {"rows": rows, "splits": listing.splits[rows]}
-    if listing.labels is not None:
-        known["labels"] = listing.labels[rows]
-    if listing.attributes is not None:
-        known["attributes"] = listing.attributes[rows]
-    np.savez(unfinished / INDEX, **known)
-    files = [shard_file(unfinished, shard) for shard in range(len(shards_of(len(listing))))]
-    with ThreadPoolExecutor(workers) as threads:  # hashing leaves the interpreter's lock alone
-        sums = list(threads.map(FileSum.of, files))
+    index: dict[str, Any] = {"rows": rows, "splits": catalog.splits[rows]}
+    if catalog.labels is not None:
+        index["labels"] = catalog.labels[rows]
+    if catalog.attributes is not None:
+        index["attributes"] = catalog.attributes[rows]
+    np.savez(unfinished / INDEX, **index)
+    shards = [shard_file(unfinished, shard) for shard in range(len(shard_sizes(len(catalog))))]
+    with ThreadPoolExecutor(workers) as threads:  # hashing releases the interpreter lock
+        checksums = list(threads.map(FileChecksum.of_file, shards))
     return Manifest(
-        recipe=recipe,
+        transform=transform,
         source=source,
-        listing=listing.fingerprint(),
+        catalog_fingerprint=catalog.fingerprint(),
         images=len(rows),
-        shards=sums,
-        index=FileSum.of(unfinished / INDEX),
-        classes=list(listing.classes),
-        attribute_names=list(listing.attribute_names),
-        skipped=[[name, why] for _, name, why in skipped],
-        converted=dict(sum((Counter(block.converted) for block in decoded), Counter())),
-        remarks=list(listing.remarks),
+        shards=checksums,
+        index=FileChecksum.of_file(unfinished / INDEX),
+        classes=list(catalog.classes),
+        attribute_names=list(catalog.attribute_names),
+        skipped=[[name, problem] for _, name, problem in skipped],
+        converted=dict(sum((Counter(block.converted) for block in blocks), Counter())),
+        remarks=list(catalog.remarks),
         made_with={name: version(name) for name in ("gan-lightning", "pillow", "numpy")},
     )
 
 
-def _flush(folder: Path) -> None:
-    """Bring all files to the disk, so that a store which is there is whole after a power cut."""
-    for path in (*folder.iterdir(), folder):
-        handle = os.open(path, os.O_RDONLY)
+def _sync_to_disk(folder: Path) -> None:
+    """Flush all files of a folder, so that a renamed store is complete after a power failure."""
+    for path in folder.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    if os.name == "posix":  # Windows cannot open folders
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            os.fsync(descriptor)
         finally:
-            os.close(handle)
+            os.close(descriptor)

@@ -1,4 +1,7 @@
-"""Where pictures come from: a folder, a zip archive, an LMDB. Each process opens its own."""
+"""Sources of image files: a folder, a zip archive, an LMDB database.
+
+A source can be pickled; each process that reads it opens it for itself.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import Any, Protocol
 from zipfile import BadZipFile, ZipFile
 
 from gan_lightning.errors import UserError
-from gan_lightning.store.transform import Unusable
+from gan_lightning.store.transform import InvalidImageError
+from gan_lightning.utils.optional import require
 
 __all__ = ["LMDB", "Folder", "Source", "Zip"]
 
@@ -18,48 +22,50 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 class Source(Protocol):
-    """Files by name; it can be pickled, and opens nothing before it is read."""
+    """Image files by name."""
 
     path: Path
 
     def names(self) -> list[str]:
-        """List the names of all pictures, always in the same order.
+        """List the names of all images, in the same order at each call.
 
         Raises:
-            UserError: it cannot be opened.
+            UserError: the source cannot be opened.
         """
         ...
 
     def read(self, name: str) -> bytes:
-        """Return the content of a file.
+        """Return the content of an image file.
 
         Raises:
-            Unusable: it cannot be read.
+            InvalidImageError: it cannot be read.
         """
         ...
 
 
 class Folder:
-    """All JPEG, PNG and WebP files of a tree, by their path in it; no link to a folder is followed.
+    """All JPEG, PNG and WebP files of a folder and its sub-folders, by their relative path.
+
+    Symbolic links to folders are not followed.
 
     Args:
-        path: of the tree.
+        path: the folder.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def names(self) -> list[str]:
-        """List the paths of the pictures, sorted."""
+        """List the relative paths of the images, sorted."""
         try:
             return sorted(self._walk(str(self.path), ""))
         except OSError as error:
             raise UserError(f"cannot read {error.filename}: {error.strerror}") from error
 
-    def _walk(self, folder: str, inside: str) -> Iterator[str]:
+    def _walk(self, folder: str, prefix: str) -> Iterator[str]:
         with os.scandir(folder) as entries:
             for entry in entries:
-                name = inside + entry.name
+                name = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
                     yield from self._walk(entry.path, f"{name}/")
                 elif name.lower().endswith(SUFFIXES) and not entry.name.startswith("."):
@@ -70,29 +76,29 @@ class Folder:
         try:
             return (self.path / name).read_bytes()
         except OSError as error:
-            raise Unusable(f"cannot be read ({error.strerror})") from None
+            raise InvalidImageError(f"cannot be read ({error.strerror})") from None
 
 
 class Zip:
-    """The pictures in a zip archive, by their name without folders.
+    """The JPEG, PNG and WebP files of a zip archive, by their name without folders.
 
     Args:
-        path: of the archive.
+        path: the archive.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def names(self) -> list[str]:
-        """List the names of the pictures, sorted."""
+        """List the names of the images, sorted."""
         return sorted(self._members)
 
     def read(self, name: str) -> bytes:
-        """Return the content of a member, its checksum looked at."""
+        """Return the content of a member after checking its CRC-32."""
         try:
             return self._archive.read(self._members[name])
         except (OSError, BadZipFile, EOFError, ValueError) as error:
-            raise Unusable(f"is damaged in the archive ({error})") from None
+            raise InvalidImageError(f"is damaged in the archive ({error})") from None
 
     @cached_property
     def _archive(self) -> ZipFile:
@@ -100,7 +106,7 @@ class Zip:
             return ZipFile(self.path)
         except (OSError, BadZipFile) as error:
             raise UserError(
-                f"{self.path} is cut short or no zip archive ({error}); download it again"
+                f"{self.path} is truncated or no zip archive ({error}); download it again"
             ) from error
 
     @cached_property
@@ -117,7 +123,7 @@ class Zip:
 
 
 class LMDB:
-    """The values of an LMDB, by their keys: how LSUN comes. Nothing is unpickled.
+    """The values of an LMDB database, by their keys, as LSUN is distributed. Nothing is unpickled.
 
     Args:
         path: folder with data.mdb.
@@ -137,16 +143,17 @@ class LMDB:
         with self._environment.begin() as transaction:
             value = transaction.get(name.encode("latin-1"))
         if value is None:
-            raise Unusable("has no value in the LMDB")
+            raise InvalidImageError("has no value in the LMDB database")
         return bytes(value)
 
     @cached_property
     def _environment(self) -> Any:
+        require("lsun")
         import lmdb
 
         if not (self.path / "data.mdb").is_file():
             raise UserError(
-                f"{self.path} has no data.mdb; unpack LSUN's zip archive again, its folder holds "
+                f"{self.path} has no data.mdb; unpack LSUN's zip archive again, which contains "
                 f"data.mdb and lock.mdb"
             )
         try:
@@ -155,7 +162,8 @@ class LMDB:
             )
         except lmdb.Error as error:
             raise UserError(
-                f"{self.path / 'data.mdb'} is cut short or no LMDB ({error}); unpack it again"
+                f"{self.path / 'data.mdb'} is truncated or no LMDB database ({error}); "
+                f"unpack it again"
             ) from error
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,116 +1,128 @@
-"""Tasks shared among processes that end when the one that started them does."""
+"""A process pool whose workers end together with the process that started them."""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import TypeVar
+from typing import TypeVar, cast
 
-__all__ = ["shared_out"]
+__all__ = ["parallel_map"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-def shared_out(
-    work: Callable[[Task], Result], tasks: Iterable[Task], processes: int
+def parallel_map(
+    function: Callable[[Task], Result], tasks: Iterable[Task], processes: int
 ) -> Generator[Result, None, None]:
-    """Do tasks in several processes, each as soon as one is free; yield results as they come.
+    """Apply a function to tasks in several processes; yield results as they are computed.
 
-    Unlike an executor's, a worker waits at a pipe of its own: it sees the end of this process,
-    even by SIGKILL, and ends. Workers leave signals to this process.
-    Closing the iterator ends them.
+    Unlike those of `concurrent.futures.ProcessPoolExecutor`, each worker waits at a pipe of its
+    own, so it ends when this process ends, even by SIGKILL. Workers ignore SIGINT and SIGTERM,
+    which this process handles. Closing the generator ends the workers.
 
     Args:
-        work: what is done; it is pickled once for each process, a task each time.
-        tasks: in the order in which they are begun.
-        processes: at least 1, which is this one.
+        function: pickled once for each process.
+        tasks: pickled one by one, when a worker becomes free.
+        processes: number of processes; 1 computes in this process.
 
     Raises:
-        RuntimeError: a worker died.
-        Exception: what `work` raises.
+        RuntimeError: a worker was killed.
+        Exception: the error that `function` raised.
     """
     if processes == 1:
-        yield from map(work, tasks)
+        yield from map(function, tasks)
         return
     context = multiprocessing.get_context("spawn")
-    waiting = iter(tasks)
-    pipes: dict[Connection, BaseProcess] = {}
+    remaining = iter(tasks)
+    workers: dict[Connection, BaseProcess] = {}
     try:
-        with _signals_wait():
-            for _, task in zip(range(processes), waiting, strict=False):
-                here, there = context.Pipe()
+        with _signals_deferred():
+            for _, task in zip(range(processes), remaining, strict=False):
+                local, remote = context.Pipe()
                 worker: BaseProcess = context.Process(
-                    target=_serve, args=(there, work), daemon=True
+                    target=_run_worker, args=(remote, function), daemon=True
                 )
                 worker.start()
-                there.close()
-                pipes[here] = worker
-                here.send(task)
-        busy = list(pipes)
+                remote.close()
+                workers[local] = worker
+                local.send(task)
+        busy = list(workers)
         while busy:
-            for pipe in wait(busy):
-                assert isinstance(pipe, Connection)
+            for pipe in cast("list[Connection]", wait(busy)):
                 try:
                     result = pipe.recv()
                 except (EOFError, ConnectionResetError):
-                    pipes[pipe].join()
+                    workers[pipe].join()
                     raise RuntimeError(
-                        f"a worker process ended with code {pipes[pipe].exitcode}; out of memory?"
+                        f"a worker process ended with code {workers[pipe].exitcode}; the machine "
+                        f"may be out of memory"
                     ) from None
                 if isinstance(result, BaseException):
                     raise result
                 try:
-                    pipe.send(next(waiting))
+                    pipe.send(next(remaining))
                 except StopIteration:
                     busy.remove(pipe)
                 yield result
     finally:
-        for pipe, worker in pipes.items():
+        for pipe, worker in workers.items():
             pipe.close()
-            worker.kill()  # one that is busy too: nobody waits for its result
+            worker.kill()  # a busy worker too: its result is not needed any more
             worker.join()
 
 
 @contextmanager
-def _signals_wait() -> Iterator[None]:
-    """Let signals wait for the block's end; a process that is started in it never gets them.
+def _signals_deferred() -> Iterator[None]:
+    """Defer SIGINT and SIGTERM to the end of the block; processes started in it never get them.
 
-    A process inherits which signals are blocked. That alone does not keep them from this one, whose
-    other threads may get them.
+    A process inherits the mask of blocked signals. The mask alone does not defer signals of this
+    process, since another thread of it may receive them.
     """
     numbers = (signal.SIGINT, signal.SIGTERM)
-    heard: list[int] = []
+    received: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in numbers
+    }
+    try:
+        with _signals_blocked(numbers):
+            yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in received:
+            signal.raise_signal(number)
 
-    def note(number: int, _: object) -> None:
-        heard.append(number)
 
-    handlers = {number: signal.signal(number, note) for number in numbers}
+@contextmanager
+def _signals_blocked(numbers: Iterable[signal.Signals]) -> Iterator[None]:
+    """Block signals in this thread; Windows, where workers see Ctrl-C too, cannot."""
+    if sys.platform == "win32":
+        yield
+        return
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for heard_number in heard:
-            signal.raise_signal(heard_number)
 
 
-def _serve(pipe: Connection, work: Callable[[Task], Result]) -> None:
-    """Answer one task after the other, until the pipe closes."""
+def _run_worker(pipe: Connection, function: Callable[[Task], Result]) -> None:
+    """Receive tasks and send results until the pipe is closed."""
     while True:
         try:
             task = pipe.recv()
         except EOFError:
             return
         try:
-            result: object = work(task)
-        except Exception as error:  # whatever it is, the first process raises it
+            result: object = function(task)
+        except Exception as error:  # the parent process raises it
             result = error
         try:
             pipe.send(result)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 __all__ = [
     "allow_tf32",
+    "available_cores",
     "end_with_parent",
     "fast_precision",
     "machine",
@@ -29,13 +30,19 @@ def machine() -> dict[str, str | int | None]:
     """Name the processor, its cores that this process may use, torch's threads, and the GPU."""
     import torch
 
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     return {
         "processor": _processor(),
-        "cores": cores,
+        "cores": available_cores(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
+
+
+def available_cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def machine_in_words(parts: dict[str, str | int | None]) -> str:

@@ -1,4 +1,4 @@
-"""Copies of data sets become stores, in their own formats, killed or not."""
+"""Making of stores from datasets in their distributed formats, interrupted or not."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import command, run_cli, run_process
-from numpy.typing import NDArray
-from PIL import Image
-from process_pool import TIMEOUT
-from trees import (
+from image_trees import (
     ATTRIBUTES,
     COUNT,
     TREES,
     attributes,
     celeba,
-    encoded,
+    encode_image,
     folder,
     lsun,
+    make_store,
     pairs,
-    picture,
-    prepared,
+    smooth_image,
 )
+from numpy.typing import NDArray
+from PIL import Image
+from process_pool import TIMEOUT
 
-from gan_lightning.store import Recipe, blocks, catalog, open_store, prepare
+from gan_lightning.store import ImageTransform, blocks, catalog, open_store, prepare
 from gan_lightning.store.layout import shard_file
 
-preparing = import_module("gan_lightning.store.prepare")
+prepare_module = import_module("gan_lightning.store.prepare")
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (blocks, preparing):
+    for module in (blocks, prepare_module):
         monkeypatch.setattr(module, "BLOCK", 5)
 
 
 def pixels(store: Path) -> NDArray[np.uint8]:
-    shape = open_store(store).recipe.shape
+    shape = open_store(store).transform.shape
     return np.fromfile(shard_file(store, 0), np.uint8).reshape(-1, *shape)
 
 
@@ -59,8 +59,8 @@ def test_celeba(zipped: bool, nested: bool) -> None:
     celeba(Path("celeba"), zipped=zipped, nested=nested)
     outcome = run_cli("prepare", "celeba", "--root", "celeba", "--workers", "1")
     assert outcome.code == 0, outcome.err
-    assert f"a subset of CelebA: {COUNT} of 202,599 pictures" in outcome.out
-    assert outcome.out.endswith(f"{COUNT} pictures, 0 MB, in celeba-64.store\n")
+    assert f"a subset of CelebA: {COUNT} of 202,599 images" in outcome.out
+    assert outcome.out.endswith(f"{COUNT} images, 0 MB, in celeba-64.store\n")
     store = Path("celeba-64.store")
     manifest = open_store(store)
     assert manifest.images == COUNT
@@ -70,9 +70,9 @@ def test_celeba(zipped: bool, nested: bool) -> None:
         assert index["attributes"].tolist() == [attributes(number) for number in range(COUNT)]
         assert index["splits"].tolist()[: COUNT * 2 // 3] == [0] * (COUNT * 2 // 3)
         assert set(index["splits"].tolist()) == {0, 1, 2}
-    recipe = Recipe("celeba")
+    transform = ImageTransform("celeba")
     for number, image in enumerate(pixels(store)):
-        expected, _ = recipe.pixels(encoded(picture(number), quality=90))
+        expected, _ = transform.decode(encode_image(smooth_image(number), quality=90))
         assert np.array_equal(image, expected)
 
 
@@ -90,7 +90,7 @@ def test_lsun() -> None:
 
 def test_folder_and_its_classes() -> None:
     folder(Path("flowers"))
-    (Path("flowers") / "daisies" / "notes.txt").write_text("no picture")
+    (Path("flowers") / "daisies" / "notes.txt").write_text("no image")
     outcome = run_cli("prepare", "folder", "--root", "flowers", "--workers", "1")
     assert outcome.code == 0, outcome.err
     assert "2 classes by sub-folder: daisies, tulips" in outcome.out
@@ -112,7 +112,7 @@ def test_pairs() -> None:
 
 
 @pytest.mark.parametrize("kind", TREES)
-def test_processes_do_not_matter(kind: str) -> None:
+def test_two_processes_write_the_same_store(kind: str) -> None:
     TREES[kind](Path("copy"))
     for workers in ("1", "2"):
         words = ["prepare", kind, "--root", "copy", "--output", workers, "--workers", workers]
@@ -121,34 +121,34 @@ def test_processes_do_not_matter(kind: str) -> None:
     assert contents(Path("1")) == contents(Path("2"))
 
 
-def test_a_second_time_nothing_is_done() -> None:
+def test_existing_store_is_not_made_again() -> None:
     folder(Path("flowers"))
-    store = prepared("folder", Path("flowers"))
+    store = make_store("folder", Path("flowers"))
     before = {path: path.stat().st_mtime_ns for path in store.iterdir()}
     outcome = run_cli("prepare", "folder", "--root", "flowers")
     assert outcome.code == 0, outcome.err
     assert {path: path.stat().st_mtime_ns for path in store.iterdir()} == before
 
 
-def test_what_is_skipped_is_counted_and_named() -> None:
+def test_skipped_images_are_counted_and_named() -> None:
     folder(Path("flowers"))
     daisies = Path("flowers/daisies")
     (daisies / "a.jpg").write_bytes(b"")
-    (daisies / "b.jpg").write_bytes(b"not a picture")
-    (daisies / "c.jpg").write_bytes(encoded(picture(0))[:2000])
-    (daisies / "d.png").write_bytes(encoded(picture(0, 1, 1), "PNG"))
-    (daisies / "e.jpg").write_bytes(encoded(Image.new("CMYK", (80, 80)), "JPEG"))
-    (daisies / "h.png").write_bytes(encoded(Image.new("I;16", (80, 80), 9000), "PNG"))
-    (daisies / "i.png").write_bytes(encoded(picture(0).quantize(9), "PNG"))
+    (daisies / "b.jpg").write_bytes(b"not an image")
+    (daisies / "c.jpg").write_bytes(encode_image(smooth_image(0))[:2000])
+    (daisies / "d.png").write_bytes(encode_image(smooth_image(0, 1, 1), "PNG"))
+    (daisies / "e.jpg").write_bytes(encode_image(Image.new("CMYK", (80, 80)), "JPEG"))
+    (daisies / "h.png").write_bytes(encode_image(Image.new("I;16", (80, 80), 9000), "PNG"))
+    (daisies / "i.png").write_bytes(encode_image(smooth_image(0).quantize(9), "PNG"))
     (daisies / "f.jpg").symlink_to("nowhere.jpg")
-    (daisies / "g.jpg").write_bytes(encoded(picture(0), "PNG"))  # a PNG, whatever its name says
+    (daisies / "g.jpg").write_bytes(encode_image(smooth_image(0), "PNG"))  # the content decides
     outcome = run_cli("prepare", "folder", "--root", "flowers", "--workers", "1")
     assert outcome.code == 0, outcome.err
     for line in (
         "skipped daisies/a.jpg: it is empty",
-        "skipped daisies/b.jpg: it is no JPEG, PNG, WEBP picture",
+        "skipped daisies/b.jpg: it is no JPEG, PNG, WEBP image",
         "skipped daisies/c.jpg: it is damaged (image file is truncated",
-        "skipped daisies/d.png: it is 1x1 pixels, less than half of 64",
+        "skipped daisies/d.png: it is 1x1 pixels, less than half of the size 64",
         "skipped daisies/f.jpg: it cannot be read (No such file or directory)",
         "converted to 8-bit RGB: 1 CMYK",
         "converted to 8-bit RGB: 1 16-bit",
@@ -166,69 +166,69 @@ def test_what_is_skipped_is_counted_and_named() -> None:
     assert empty.isdisjoint(places.tolist())
 
 
-def test_an_interrupt_and_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     short_blocks(monkeypatch)
     folder(Path("flowers"))
-    whole = prepared("folder", Path("flowers"))
-    expected = contents(whole)
-    shutil.rmtree(whole)
+    store = make_store("folder", Path("flowers"))
+    expected = contents(store)
+    shutil.rmtree(store)
     decoded: list[bytes] = []
-    pixels_of = Recipe.pixels
+    decode = ImageTransform.decode
 
-    def counted(recipe: Recipe, content: bytes) -> object:
+    def count(transform: ImageTransform, content: bytes) -> object:
         decoded.append(content)
-        return pixels_of(recipe, content)
+        return decode(transform, content)
 
-    monkeypatch.setattr(Recipe, "pixels", counted)
+    monkeypatch.setattr(ImageTransform, "decode", count)
 
-    def interrupted(done: int, of: int) -> None:
+    def interrupt(done: int, total: int) -> None:
         if done >= 10:
             raise KeyboardInterrupt
 
-    listing = catalog.folder(Path("flowers"))
-    arguments = (listing, Recipe("folder"), "flowers", whole, 1)
+    images = catalog.folder(Path("flowers"))
+    arguments = (images, ImageTransform("folder"), "flowers", store, 1)
     with pytest.raises(KeyboardInterrupt):
-        prepare(*arguments, interrupted)
+        prepare(*arguments, interrupt)
     assert len(decoded) == 10
-    assert not whole.exists()
+    assert not store.exists()
     prepare(*arguments)
     assert len(decoded) == COUNT
-    assert contents(whole) == expected
-    assert sorted(path.suffix for path in whole.iterdir()) == [".json", ".npz", ".u8"]
+    assert contents(store) == expected
+    assert sorted(path.suffix for path in store.iterdir()) == [".json", ".npz", ".u8"]
 
 
-def test_bytes_that_are_not_what_the_journal_says_are_made_again(
+def test_blocks_with_another_crc_are_decoded_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     short_blocks(monkeypatch)
     folder(Path("flowers"))
-    whole = prepared("folder", Path("flowers"))
-    expected = contents(whole)
-    shutil.rmtree(whole)
+    store = make_store("folder", Path("flowers"))
+    expected = contents(store)
+    shutil.rmtree(store)
 
-    def interrupted(done: int, of: int) -> None:
+    def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    arguments = (catalog.folder(Path("flowers")), Recipe("folder"), "flowers", whole, 1)
+    arguments = (catalog.folder(Path("flowers")), ImageTransform("folder"), "flowers", store, 1)
     with pytest.raises(KeyboardInterrupt):
-        prepare(*arguments, interrupted)
+        prepare(*arguments, interrupt)
     unfinished = Path("flowers-64.store.partial")
     with shard_file(unfinished, 0).open("r+b") as file:
         file.write(bytes(1000))
     with (unfinished / "journal.jsonl").open("a") as journal:
         journal.write('{"number": 1, "crc"')  # a line that a kill cut short
     prepare(*arguments)
-    assert contents(whole) == expected
+    assert contents(store) == expected
 
 
-def test_killed_at_ten_moments() -> None:
-    some = [encoded(picture(number), quality=90) for number in range(16)]
+def test_kill_at_ten_moments() -> None:
+    some = [encode_image(smooth_image(number), quality=90) for number in range(16)]
     Path("faces").mkdir()
     for number in range(1600):
         (Path("faces") / f"{number:05d}.jpg").write_bytes(some[number % 16])
-    whole = prepared("folder", Path("faces"), size=48)
-    expected = contents(whole)
-    shutil.rmtree(whole)
+    store = make_store("folder", Path("faces"), size=48)
+    expected = contents(store)
+    shutil.rmtree(store)
     words = ["prepare", "folder", "--root", "faces", "--size", "48", "--workers", "2"]
     journal = Path("faces-48.store.partial/journal.jsonl")
     rng, lengths = random.Random(0), [0]
@@ -240,13 +240,13 @@ def test_killed_at_ten_moments() -> None:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
         process.wait()
-        if whole.exists():
+        if store.exists():
             break
         lengths.append(len(journal.read_text().splitlines()) if journal.exists() else 0)
         assert lengths[-1] >= lengths[-2] - 1  # but for a line that is cut short
     outcome = run_process(words, Path())
     assert outcome.code == 0, outcome.err
-    assert contents(whole) == expected
+    assert contents(store) == expected
     assert [path.name for path in Path().glob("faces-*")] == ["faces-48.store"]
 
 
@@ -264,14 +264,14 @@ def test_ctrl_c() -> None:
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 128 + signal.SIGTERM, err
-    assert err.splitlines()[-1] == "gan-lightning: stopped; the same command goes on"
+    assert err.endswith("gan-lightning: interrupted; run the same command again to resume\n")
     assert out == ""
     assert not Path("flowers-48.store").exists()
 
 
-def test_a_manifest_says_what_is_in_it() -> None:
+def test_manifest() -> None:
     celeba(Path("celeba"))
-    store = prepared("celeba", Path("celeba"))
+    store = make_store("celeba", Path("celeba"))
     content = json.loads((store / "manifest.json").read_text())
     assert content["recipe"] == {
         "dataset": "celeba",

@@ -15,28 +15,28 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from gan_lightning.store import Recipe, catalog, default_store, prepare
+from gan_lightning.store import ImageTransform, catalog, default_store, prepare
 
 COUNT = 24
 TREES_FOLDER = "GAN_LIGHTNING_TEST_TREES"
 ATTRIBUTES = ("5_o_Clock_Shadow", "Male", "Smiling", "Young")
 
 
-def picture(number: int, width: int = 178, height: int = 218) -> Image.Image:
-    """Draw a smooth picture that is a function of its number."""
+def smooth_image(number: int, width: int = 178, height: int = 218) -> Image.Image:
+    """Return a smooth random image, a function of its number."""
     rng = np.random.default_rng(number)
     coarse = rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
 
-def encoded(image: Image.Image, kind: str = "JPEG", **settings: object) -> bytes:
+def encode_image(image: Image.Image, kind: str = "JPEG", **settings: object) -> bytes:
     content = io.BytesIO()
     image.save(content, kind, **settings)
     return content.getvalue()
 
 
 def celeba(root: Path, count: int = COUNT, *, zipped: bool = False, nested: bool = False) -> Path:
-    """Write CelebA: JPEGs of 178x218 in a folder or a zip, and its text files."""
+    """Write CelebA: JPEGs of 178x218 pixels in a folder or a zip archive, and its text files."""
     places = ("Img", "Anno", "Eval") if nested else ("", "", "")
     images, annotations, evaluation = (root / place for place in places)
     names = [f"{number:06d}.jpg" for number in range(1, count + 1)]
@@ -45,11 +45,13 @@ def celeba(root: Path, count: int = COUNT, *, zipped: bool = False, nested: bool
     if zipped:
         with zipfile.ZipFile(images / "img_align_celeba.zip", "w") as archive:
             for number, name in enumerate(names):
-                archive.writestr(f"img_align_celeba/{name}", encoded(picture(number), quality=90))
+                archive.writestr(
+                    f"img_align_celeba/{name}", encode_image(smooth_image(number), quality=90)
+                )
     else:
         (images / "img_align_celeba").mkdir()
         for number, name in enumerate(names):
-            content = encoded(picture(number), quality=90)
+            content = encode_image(smooth_image(number), quality=90)
             (images / "img_align_celeba" / name).write_bytes(content)
     rows = [" ".join(f"{2 * bit - 1:2d}" for bit in attributes(number)) for number in range(count)]
     lines = [str(count), " ".join(ATTRIBUTES) + " ", *map("  ".join, zip(names, rows, strict=True))]
@@ -63,45 +65,45 @@ def celeba(root: Path, count: int = COUNT, *, zipped: bool = False, nested: bool
 
 
 def attributes(number: int) -> list[int]:
-    """Return the attributes of a face: all combinations come."""
+    """Return the attributes of a face, such that all combinations occur."""
     return [number >> bit & 1 for bit in range(len(ATTRIBUTES))]
 
 
 def lsun(root: Path, count: int = COUNT, category: str = "bedroom") -> Path:
-    """Write LSUN: one LMDB a part, keys as hashes, values JPEG or WebP of 256 pixels' side."""
+    """Write LSUN: an LMDB for each part, with hashes as keys and JPEG or WebP images as values."""
     for part, size in (("train", count), ("val", 6)):
         path = root / f"{category}_{part}_lmdb"
         path.mkdir(parents=True)
         with lmdb.open(str(path), map_size=2**26) as database, database.begin(write=True) as write:
             for number in range(size):
-                image = picture(number + (part == "val") * 1000, 256 + 30 * (number % 3), 256)
-                content = encoded(image, ("WEBP", "JPEG")[number % 2])
+                image = smooth_image(number + (part == "val") * 1000, 256 + 30 * (number % 3), 256)
+                content = encode_image(image, ("WEBP", "JPEG")[number % 2])
                 write.put(f"{number * 7919 % 65536:040x}".encode(), content)
     return root
 
 
 def folder(root: Path, count: int = COUNT) -> Path:
-    """Write pictures of three kinds in two sub-folders."""
+    """Write images of three formats in two sub-folders."""
     for number in range(count):
         kind, suffix = (("JPEG", "jpg"), ("PNG", "PNG"), ("WEBP", "webp"))[number % 3]
         path = root / ("daisies", "tulips")[number % 2] / f"{number:03d}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encoded(picture(number, 90 + number, 80), kind))
+        path.write_bytes(encode_image(smooth_image(number, 90 + number, 80), kind))
     return root
 
 
 def pairs(root: Path, count: int = COUNT) -> Path:
-    """Write pairs: on the left a picture, on the right its labels, in three colours."""
+    """Write pairs: an image on the left, its labels in three colours on the right."""
     for number in range(count):
         part = ("train", "train", "val", "test")[number % 4]
-        left = picture(number, 72, 72)
+        left = smooth_image(number, 72, 72)
         right = left.quantize(3).convert("RGB")
         both = Image.new("RGB", (144, 72))
         both.paste(left, (0, 0))
         both.paste(right, (72, 0))
         path = root / part / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encoded(both, quality=95))
+        path.write_bytes(encode_image(both, quality=95))
     return root
 
 
@@ -113,26 +115,28 @@ TREES: dict[str, Callable[[Path], Path]] = {
 }
 
 
-def prepared(kind: str, root: Path, size: int = 64) -> Path:
-    """Make the store of a tree; return its folder."""
+def make_store(kind: str, root: Path, size: int = 64) -> Path:
+    """Make the store of a dataset; return the folder of the store."""
     part = "bedroom" if kind == "lsun" else ""
-    listing = catalog.lsun(root, part) if part else getattr(catalog, kind)(root)
+    images = catalog.lsun(root, part) if part else getattr(catalog, kind)(root)
+    transform = ImageTransform(kind, size, paired=kind == "pairs")
     store = default_store(root, size, part)
-    prepare(listing, Recipe(kind, size, paired=kind == "pairs"), str(root), store, workers=1)
+    prepare(images, transform, str(root), store, workers=1)
     return store
 
 
 @cache
 def prepared_root(kind: str) -> Path:
-    """Return the root of a prepared tree, made when it is first asked for; do not change it.
+    """Return the root of a dataset with a store, made by the first call; do not change it.
 
-    It lies in the folder that the environment names, the same for all workers, or in a new one.
+    It lies in the folder that an environment variable names, which test workers share, or in a new
+    one.
     """
     shared = Path(os.environ.get(TREES_FOLDER) or mkdtemp(prefix="gan-lightning-trees-"))
     shared.mkdir(exist_ok=True)
-    whole = shared / f"{kind}.whole"
+    complete = shared / f"{kind}.complete"
     with FileLock(shared / f"{kind}.lock"):
-        if not whole.exists():
-            prepared(kind, TREES[kind](shared / kind))
-            whole.touch()
+        if not complete.exists():
+            make_store(kind, TREES[kind](shared / kind))
+            complete.touch()
     return shared / kind

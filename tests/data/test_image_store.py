@@ -1,4 +1,4 @@
-"""DataModules on the image store: parts, classes, order, mirrors."""
+"""DataModules on the image store: splits, classes, order, mirroring."""
 
 from __future__ import annotations
 
@@ -9,42 +9,57 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from trees import COUNT, TREES, attributes, celeba, encoded, picture, prepared, prepared_root
+from image_trees import (
+    COUNT,
+    TREES,
+    attributes,
+    celeba,
+    encode_image,
+    make_store,
+    prepared_root,
+    smooth_image,
+)
 
-from gan_lightning.data import DATASETS, RoundLoader, Schedule, StoredImages, StoredRows
+from gan_lightning.data import (
+    DATASETS,
+    ImageStoreDataModule,
+    LoaderConfig,
+    MemoryMappedImages,
+    RoundLoader,
+)
 from gan_lightning.data import image_store as stored_module
-from gan_lightning.data.base import mirrored, to_float_nchw
+from gan_lightning.data.base import mirror_images, to_float_nchw
 from gan_lightning.gans.cgan import ConditionalGAN, ConditionalGANConfig
 from gan_lightning.networks import DCGAN, DCGANConfig
-from gan_lightning.store import Recipe
+from gan_lightning.store import ImageTransform
 from gan_lightning.types import Batch, DataSpec
 
 
-def data_of(kind: str, **settings: Any) -> StoredImages:
+def data_of(kind: str, **settings: Any) -> ImageStoreDataModule:
     dataset = DATASETS[kind]
     module = dataset(dataset.Config(root=str(prepared_root(kind)), batch_size=4, **settings))
-    assert isinstance(module, StoredImages)
+    assert isinstance(module, ImageStoreDataModule)
     return module
 
 
-def played(data: StoredImages, updates: int, **parts: Any) -> list[Batch]:
-    """Return the rounds of a run as the networks see them."""
-    data.schedule = Schedule(updates, seed=parts.pop("seed", 0))
+def train_batches(data: ImageStoreDataModule, updates: int, **parts: Any) -> list[Batch]:
+    """Return the batches of a run as networks get them."""
+    data.loader_config = LoaderConfig(updates, seed=parts.pop("seed", 0))
     rows, labels = data.training_data()
-    stream = RoundLoader(
+    loader = RoundLoader(
         rows,
         labels,
         source=data.source_data(),
-        mirrors=data.mirrors,
+        random_mirror=data.random_mirror,
         batch_size=data.config.batch_size,
-        schedule=data.schedule,
+        loader_config=data.loader_config,
         **parts,
     )
-    return [data.on_after_batch_transfer(batch, 0) for batch in stream]
+    return [data.on_after_batch_transfer(batch, 0) for batch in loader]
 
 
 @pytest.mark.parametrize("kind", TREES)
-def test_training_and_test_parts_share_nothing(kind: str) -> None:
+def test_training_and_test_images_are_disjoint(kind: str) -> None:
     data = data_of(kind)
     rows, _ = data.training_data()
     training = to_float_nchw(rows[torch.arange(len(rows))]).flatten(1)
@@ -54,16 +69,16 @@ def test_training_and_test_parts_share_nothing(kind: str) -> None:
     assert torch.cdist(test.data.flatten(1), training).min() > 1
 
 
-def test_celebas_parts() -> None:
+def test_splits_of_celeba() -> None:
     data = data_of("celeba")
     assert len(data.training_data()[0]) == COUNT * 2 // 3
-    assert len(data.test_data().data) == COUNT // 6  # the other sixth is the validation part
-    first = data.reference[torch.tensor([0])][0]
-    expected, _ = Recipe("celeba").pixels(encoded(picture(0), quality=90))
+    assert len(data.test_data().data) == COUNT // 6  # the other sixth is the validation split
+    first = data.reference_images[torch.tensor([0])][0]
+    expected, _ = ImageTransform("celeba").decode(encode_image(smooth_image(0), quality=90))
     assert np.array_equal(first.numpy(), expected)
 
 
-def test_attributes_are_classes() -> None:
+def test_combinations_of_attributes_are_classes() -> None:
     data = data_of("celeba", attributes=["Smiling", "Male"])
     _, labels = data.training_data()
     assert labels is not None
@@ -76,19 +91,19 @@ def test_attributes_are_classes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         (["Beard"], "attributes: one is 'Beard'; valid are"),
-        (["Male", "Male"], "one is there twice"),
-        (["Male"] * 7, "attributes are 7, which make 128 classes; give at most 6"),
+        (["Male", "Male"], "attributes is Male, Male; it must name each attribute once"),
+        (["Male"] * 7, "attributes has 7 names, which make 128 classes; give at most 6"),
     ],
 )
-def test_wrong_attributes(names: list[str], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_wrong_attributes(names: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         data_of("celeba", attributes=names)
 
 
-def test_without_a_test_part_some_are_held_out() -> None:
+def test_images_are_held_out_without_a_test_split() -> None:
     data = data_of("folder")
     rows, labels = data.training_data()
     assert labels is not None
@@ -102,7 +117,7 @@ def test_pairs(side: str) -> None:
     data = data_of("pairs", source=side)
     source = data.source_data()
     assert source is not None
-    assert len(source) == len(data.reference) == COUNT // 2
+    assert len(source) == len(data.reference_images) == COUNT // 2
     test = data.test_data()
     assert test.source is not None
     turned = data_of("pairs", source=["left", "right"][side == "left"])
@@ -110,23 +125,23 @@ def test_pairs(side: str) -> None:
     assert torch.equal(test.source, other.data)
     assert torch.equal(test.data, other.source)
     every = torch.arange(COUNT // 2)
-    assert torch.equal(source[every], turned.reference[every])
-    flatness = [len(rows[every].flatten(1).unique()) for rows in (source, data.reference)]
+    assert torch.equal(source[every], turned.reference_images[every])
+    flatness = [len(rows[every].flatten(1).unique()) for rows in (source, data.reference_images)]
     assert (flatness[0] < flatness[1]) == (side == "right")  # labels have few colours
     assert data.spec.source_shape == data.spec.shape
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-def test_an_epoch_shows_every_picture_once_on_any_number_of_processes(mirror: bool) -> None:
+def test_an_epoch_has_every_image_once_for_any_number_of_processes(mirror: bool) -> None:
     data = data_of("celeba", mirror=mirror)
-    whole = torch.cat([batch.data[0, 0] for batch in played(data, 4)])
-    parts = [[b.data[0, 0] for b in played(data, 4, rank=r, world_size=2)] for r in range(2)]
+    whole = torch.cat([batch.data[0, 0] for batch in train_batches(data, 4)])
+    parts = [[b.data[0, 0] for b in train_batches(data, 4, rank=r, world_size=2)] for r in range(2)]
     shared = torch.cat([torch.cat(pair) for pair in zip(*parts, strict=True)])
     assert torch.equal(whole, shared)
     assert len(torch.unique(whole.flatten(1), dim=0)) == len(whole) == 16
 
 
-def test_a_generator_is_asked_for_classes_as_often_as_the_data_have_them() -> None:
+def test_prior_has_the_class_frequencies_of_the_data() -> None:
     spec = DataSpec((3, 32, 32), classes=4, class_shares=(0.1, 0.2, 0.3, 0.4))
     networks = DCGAN(DCGANConfig(width=2))
     gan = ConditionalGAN(ConditionalGANConfig(latent_size=2), networks, spec)
@@ -136,22 +151,22 @@ def test_a_generator_is_asked_for_classes_as_often_as_the_data_have_them() -> No
     assert shares.tolist() == pytest.approx(spec.class_shares, abs=0.015)
 
 
-def test_order_is_of_seed_and_epoch() -> None:
+def test_order_is_a_function_of_seed_and_epoch() -> None:
     data = data_of("celeba")
-    once, again, other = (played(data, 8, seed=seed) for seed in (0, 0, 1))
+    once, again, other = (train_batches(data, 8, seed=seed) for seed in (0, 0, 1))
     assert all(torch.equal(a.data, b.data) for a, b in zip(once, again, strict=True))
     assert not all(torch.equal(a.data, b.data) for a, b in zip(once, other, strict=True))
     first, second = once[:4], once[4:]
     assert not all(torch.equal(a.data, b.data) for a, b in zip(first, second, strict=True))
-    resumed = played(data, 8, first_update=5)
+    resumed = train_batches(data, 8, first_update=5)
     assert all(torch.equal(a.data, b.data) for a, b in zip(once[5:], resumed, strict=True))
 
 
-def test_half_are_mirrored_with_their_sources() -> None:
+def test_half_of_the_images_are_mirrored_with_their_sources() -> None:
     data, plain = data_of("pairs"), data_of("pairs", mirror=False)
     swapped = 0
-    for one, other in zip(played(data, 40), played(plain, 40), strict=True):
-        assert one.mirrored is None
+    for one, other in zip(train_batches(data, 40), train_batches(plain, 40), strict=True):
+        assert one.mirror_mask is None
         assert one.source is not None
         assert other.source is not None
         for image, source, was, source_was in zip(
@@ -161,54 +176,58 @@ def test_half_are_mirrored_with_their_sources() -> None:
             swapped += turned
             assert torch.equal(image, was.flip(-1) if turned else was)
             assert torch.equal(source, source_was.flip(-1) if turned else source_was)
-    assert 60 <= swapped <= 100  # of 160: three deviations
+    assert 60 <= swapped <= 100  # of 160, within three standard deviations
 
 
-def test_mirrored() -> None:
+def test_mirror_images() -> None:
     images = torch.randint(0, 256, (2, 3, 4, 4, 3), dtype=torch.uint8)
-    which = torch.tensor([[True, False, False], [False, True, True]])
-    seen = mirrored(images, which)
+    mask = torch.tensor([[True, False, False], [False, True, True]])
+    mirrored = mirror_images(images, mask)
     for row in range(2):
         for column in range(3):
             expected = images[row, column]
-            if which[row, column]:
+            if mask[row, column]:
                 expected = expected.flip(1)
-            assert torch.equal(seen[row, column], expected)
+            assert torch.equal(mirrored[row, column], expected)
 
 
 def test_rows_over_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from gan_lightning.store import blocks, layout
 
-    preparing = import_module("gan_lightning.store.prepare")
+    prepare_module = import_module("gan_lightning.store.prepare")
 
-    for module in (layout, blocks, preparing, stored_module):
+    for module in (layout, blocks, prepare_module, stored_module):
         if hasattr(module, "SHARD"):
             monkeypatch.setattr(module, "SHARD", 10)
         if hasattr(module, "BLOCK"):
             monkeypatch.setattr(module, "BLOCK", 5)
-    prepared("celeba", celeba(tmp_path / "celeba"), size=16)
+    make_store("celeba", celeba(tmp_path / "celeba"), size=16)
     dataset = DATASETS["celeba"]
     data = dataset(dataset.Config(root=str(tmp_path / "celeba"), size=16))
-    assert isinstance(data, StoredImages)
+    assert isinstance(data, ImageStoreDataModule)
     assert len(data.manifest.shards) == 3
-    rows = data.reference
+    rows = data.reference_images
     wanted = torch.tensor([[15, 0, 11], [9, 10, 0]])
-    rows.expect(wanted)
+    rows.prefetch(wanted)
     found = rows[wanted]
     assert found.shape == (2, 3, 16, 16, 3)
     for place, number in zip(wanted.flatten().tolist(), found.flatten(0, 1), strict=True):
-        expected, _ = Recipe("celeba", 16).pixels(encoded(picture(place), quality=90))
+        expected, _ = ImageTransform("celeba", 16).decode(
+            encode_image(smooth_image(place), quality=90)
+        )
         assert np.array_equal(number.numpy(), expected)
 
 
-def test_what_comes_next_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
-    announced: list[torch.Tensor] = []
+def test_next_batch_is_prefetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    prefetched: list[torch.Tensor] = []
     read: list[torch.Tensor] = []
-    monkeypatch.setattr(StoredRows, "expect", lambda self, rows: announced.append(rows))
-    take = StoredRows.__getitem__
+    monkeypatch.setattr(MemoryMappedImages, "prefetch", lambda self, rows: prefetched.append(rows))
+    take = MemoryMappedImages.__getitem__
     monkeypatch.setattr(
-        StoredRows, "__getitem__", lambda self, rows: (read.append(rows), take(self, rows))[1]
+        MemoryMappedImages,
+        "__getitem__",
+        lambda self, rows: (read.append(rows), take(self, rows))[1],
     )
-    played(data_of("celeba"), 5)
+    train_batches(data_of("celeba"), 5)
     assert len(read) == 5
-    assert all(torch.equal(a, b) for a, b in zip(announced, read[1:], strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(prefetched, read[1:], strict=True))

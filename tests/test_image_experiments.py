@@ -1,4 +1,4 @@
-"""Faces, bedrooms and facades through the command line, on small copies of the data sets."""
+"""Experiments on the image store through the command line, on small copies of the datasets."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bad_inputs import SHORT, assert_mistake
 from conftest import Once, Outcome, TinyRun, run_cli, run_process, tiny
+from image_trees import prepared_root
 from inception_worlds import write_weights
-from mistakes import SHORT, assert_mistake
 from PIL import Image
 from run_files import measures_of
-from trees import prepared_root
 from wandb_offline import read_offline_run
 
 from gan_lightning.evaluation import inception, pictures
 from gan_lightning.metrics import frechet
 
-PICTURES = ("dcgan_celeba", "cgan_celeba", "dcgan_lsun_bedroom", "pix2pix_facades")
+EXPERIMENTS = ("dcgan_celeba", "cgan_celeba", "dcgan_lsun_bedroom", "pix2pix_facades")
 NAMES = ("fid", "kid", "inception_score", "precision", "recall", "density", "coverage")
 
 
 @pytest.fixture
 def runs(once: Once) -> Callable[[str], TinyRun]:
-    """Give a run with W&B offline, made when it is first asked for."""
+    """Return a function that trains a run with W&B offline, once for each experiment."""
 
     def run_of(experiment: str) -> TinyRun:
         def make(folder: Path) -> TinyRun:
             words = ["train", experiment, *tiny(experiment), "log.wandb=offline"]
-            # in a process of its own, at whose end W&B has written everything
+            # in a separate process, since W&B writes the last data when a process ends
             outcome = run_process([*words, "--output", str(folder / "run")], folder)
             return TinyRun(experiment, folder / "run", outcome)
 
-        return once(f"pictures/{experiment}", make)
+        return once(f"image_experiments/{experiment}", make)
 
     return run_of
 
 
-@pytest.mark.parametrize("experiment", PICTURES)
-def test_a_run_ends_with_pictures_in_wandb(experiment: str, runs: Callable[[str], TinyRun]) -> None:
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_run_logs_images_to_wandb(experiment: str, runs: Callable[[str], TinyRun]) -> None:
     run = runs(experiment)
     assert run.outcome.code == 0, run.outcome.err
     logged = read_offline_run(run.folder)
@@ -53,8 +53,8 @@ def test_a_run_ends_with_pictures_in_wandb(experiment: str, runs: Callable[[str]
             assert min(picture.size) >= 64
 
 
-@pytest.mark.parametrize("experiment", PICTURES)
-def test_without_inception_one_line_says_what_to_fetch(
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_missing_inception_weights_are_reported_in_one_line(
     experiment: str, runs: Callable[[str], TinyRun]
 ) -> None:
     run = runs(experiment)
@@ -65,7 +65,7 @@ def test_without_inception_one_line_says_what_to_fetch(
     assert not any(name.startswith("fid") for name in measures_of(run.folder))
 
 
-@pytest.mark.parametrize("experiment", PICTURES)
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_evaluate_and_sample(
     experiment: str, runs: Callable[[str], TinyRun], tmp_path: Path
 ) -> None:
@@ -84,14 +84,14 @@ def test_evaluate_and_sample(
         assert picture.mode == "RGB"
 
 
-def test_facades_are_held_against_their_targets(runs: Callable[[str], TinyRun]) -> None:
-    found = measures_of(runs("pix2pix_facades").folder)
-    assert 0 < found["translation/l1"] < 1
-    assert -1 <= found["translation/ssim"] <= 1
+def test_facades_are_compared_with_their_targets(runs: Callable[[str], TinyRun]) -> None:
+    metrics = measures_of(runs("pix2pix_facades").folder)
+    assert 0 < metrics["translation/l1"] < 1
+    assert -1 <= metrics["translation/ssim"] <= 1
 
 
 def weights(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Write random Inception weights and take them for the published ones."""
+    """Write random Inception weights and accept them as the published ones."""
     monkeypatch.setattr(inception, "SHA256", write_weights(path))
     monkeypatch.setattr(pictures, "REMEMBERED", {})
     return f"evaluation.inception={path}"
@@ -131,23 +131,23 @@ def test_with_inception(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("overrides", "message"),
     [
         (["evaluation.inception=nowhere.pth"], "evaluation.inception is 'nowhere.pth', which"),
         (["evaluation.resizer=bicubic"], "evaluation.resizer is 'bicubic'; valid are"),
-        (["data.root=elsewhere"], "there is no image store elsewhere-64.store; make it by"),
+        (["data.root=elsewhere"], "the image store elsewhere-64.store does not exist; make it by"),
         (["data.attributes=[Beard]"], "data: attributes: one is 'Beard'; valid are"),
         (["model.name=acgan"], "needs the class of every datum"),
     ],
 )
 @pytest.mark.usefixtures("empty_folder")
-def test_mistakes(words: list[str], said: str) -> None:
+def test_wrong_values(overrides: list[str], message: str) -> None:
     root = f"data.root={prepared_root('celeba')}"
-    assert_mistake(run_cli("train", "dcgan_celeba", *SHORT, root, *words), said)
+    assert_mistake(run_cli("train", "dcgan_celeba", *SHORT, root, *overrides), message)
     assert list(Path().iterdir()) == []
 
 
-def test_an_evaluation_is_not_of_another_run(runs: Callable[[str], TinyRun]) -> None:
+def test_evaluate_refuses_keys_of_training(runs: Callable[[str], TinyRun]) -> None:
     folder = str(runs("dcgan_celeba").folder)
     outcome = run_cli("evaluate", folder, "model.latent_size=4")
     assert_mistake(outcome, "model.latent_size=4 would be another run; `evaluate RUN` takes")
