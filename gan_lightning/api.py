@@ -8,7 +8,7 @@ from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
-from gan_lightning.data import IndexedData
+from gan_lightning.data import BaseDataModule
 from gan_lightning.inference.sampling import evaluate_run
 from gan_lightning.runs.directory import RunFolder
 from gan_lightning.training.restore import load_learner
@@ -37,7 +37,7 @@ def train(experiment: str, *overrides: str, output: Path | str | None = None) ->
     return train_run(config, path.stem, None if output is None else Path(output))
 
 
-def load(run: Path | str, checkpoint: str = "latest") -> tuple[BaseModule, IndexedData, RunConfig]:
+def load(run: Path | str, checkpoint: str = "latest") -> tuple[BaseModule, BaseDataModule, RunConfig]:
     """Load a run's model, in evaluation mode, with its data and its config.
 
     Args:

@@ -77,7 +77,7 @@ class Batch(NamedTuple):
         labels: class of each datum, int64, with the leading dimensions of `data`; or None.
         source: what each datum is the translation of, as `data`; None where nothing is translated.
         labelled: of a data set in which few data have a class: a minibatch of those; or None.
-        mirrored: which images, and their sources, are still to be mirrored, bool with the leading
+        mirror_mask: images that are to be mirrored, with their sources, bool with the leading
             dimensions of `data`; None once they are on their device.
     """
 
@@ -85,7 +85,7 @@ class Batch(NamedTuple):
     labels: Tensor | None = None
     source: Tensor | None = None
     labelled: Batch | None = None
-    mirrored: Tensor | None = None
+    mirror_mask: Tensor | None = None
 
     @property
     def condition(self) -> Condition:

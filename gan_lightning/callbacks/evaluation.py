@@ -11,7 +11,7 @@ from gan_lightning.callbacks.periodic import Periodic
 from gan_lightning.callbacks.signals import raise_if_stopping
 from gan_lightning.config.schema import EvaluationConfig
 from gan_lightning.core.module import BaseModule
-from gan_lightning.data import IndexedData
+from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.errors import warn
 from gan_lightning.evaluation import (
@@ -38,7 +38,7 @@ class Evaluation(Periodic):
         measured: update of the latest evaluation in this process, or None.
     """
 
-    def __init__(self, data: IndexedData, what: EvaluationConfig) -> None:
+    def __init__(self, data: BaseDataModule, what: EvaluationConfig) -> None:
         super().__init__(what.every_n_updates)
         self.data = data
         self.what = what

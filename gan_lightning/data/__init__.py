@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from gan_lightning.data.base import DataConfig, IndexedData
+from gan_lightning.data.base import BaseDataModule, DataConfig
 from gan_lightning.data.dirac import Dirac
-from gan_lightning.data.image_datasets import LSUN, CelebA, PictureFolder, PicturePairs
-from gan_lightning.data.image_store import StoredImages, StoredRows
+from gan_lightning.data.image_datasets import LSUN, CelebA, ImageFolder, ImagePairs
+from gan_lightning.data.image_store import ImageStoreDataModule, MemoryMappedImages
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitPairs, StackedMNIST
-from gan_lightning.data.round_loader import IndexableData, RoundLoader, Schedule
+from gan_lightning.data.round_loader import IndexableData, LoaderConfig, RoundLoader
 from gan_lightning.data.toy2d import Grid, Ring, SwissRoll
 
-DATASETS: dict[str, type[IndexedData]] = {
+DATASETS: dict[str, type[BaseDataModule]] = {
     "mnist": MNIST,
     "stacked_mnist": StackedMNIST,
     "mnist_domains": DigitDomains,
     "mnist_pairs": DigitPairs,
     "celeba": CelebA,
     "lsun": LSUN,
-    "folder": PictureFolder,
-    "pairs": PicturePairs,
+    "folder": ImageFolder,
+    "pairs": ImagePairs,
     "ring": Ring,
     "grid": Grid,
     "swissroll": SwissRoll,
@@ -29,21 +29,21 @@ __all__ = [
     "DATASETS",
     "LSUN",
     "MNIST",
+    "BaseDataModule",
     "CelebA",
     "DataConfig",
     "DigitDomains",
     "DigitPairs",
     "Dirac",
     "Grid",
+    "ImageFolder",
+    "ImagePairs",
+    "ImageStoreDataModule",
     "IndexableData",
-    "IndexedData",
-    "PictureFolder",
-    "PicturePairs",
+    "LoaderConfig",
+    "MemoryMappedImages",
     "Ring",
     "RoundLoader",
-    "Schedule",
     "StackedMNIST",
-    "StoredImages",
-    "StoredRows",
     "SwissRoll",
 ]

@@ -1,4 +1,4 @@
-"""The contract of the DataModules."""
+"""Base class of the DataModules: minibatches, labelled subset, scaling of images."""
 
 from __future__ import annotations
 
@@ -11,37 +11,36 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.data.round_loader import IndexableData, RoundLoader, Schedule
+from gan_lightning.data.round_loader import IndexableData, LoaderConfig, RoundLoader
 from gan_lightning.types import Batch, DataSpec
-from gan_lightning.utils.settings import check_settings
+from gan_lightning.utils.settings import check_settings, setting
 
-__all__ = ["DataConfig", "IndexedData"]
+__all__ = ["BaseDataModule", "DataConfig"]
 
 
 @dataclass
 class DataConfig:
-    """What every data set has."""
+    """Keys that every dataset has."""
 
-    # data of one minibatch, on all processes together
-    batch_size: int = 64
-    # data whose class a model is told, evenly of each class; 0 tells it the class of every datum
-    labelled: int = 0
-    # seed of the choice of those; null for the run's
-    labelled_seed: int | None = None
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size is {self.batch_size}; it must be at least 1")
-        if self.labelled < 0:
-            raise ValueError(f"labelled is {self.labelled}; it must be at least 0")
+    batch_size: int = setting(
+        64, "Size of the global minibatch, summed over all processes.", minimum=1
+    )
+    labelled: int = setting(
+        0,
+        "Number of labelled training data, equally many of each class; 0 labels all of them.",
+        minimum=0,
+    )
+    labelled_seed: int | None = setting(
+        None, "Seed of the choice of the labelled data; null means the seed of the run."
+    )
 
 
-class IndexedData(LightningDataModule, ABC):
-    """Data of which a batch is an index into rows, in memory or mapped from a disk.
+class BaseDataModule(LightningDataModule, ABC):
+    """Base of the DataModules: training data in memory or memory-mapped, indexed by minibatches.
 
-    Images are held as uint8 (M, H, W, C), so that a batch is in channels-last order, and are
-    scaled to [-1, 1] on the device; points are held as they are. There are no worker processes.
+    Training images are stored as uint8 (M, H, W, C), so that batches are in channels-last order,
+    and are scaled to [-1, 1] on the device. Points are stored unchanged. There are no worker
+    processes.
 
     Args:
         config: an instance of the class's `Config`.
@@ -50,8 +49,8 @@ class IndexedData(LightningDataModule, ABC):
         ValueError: a value of the config is out of range.
 
     Attributes:
-        spec: shape and classes.
-        schedule: of the run; `run.py` sets it before training.
+        spec: shape and classes of the data.
+        loader_config: rounds of the run; must be set before `train_dataloader` is called.
     """
 
     Config: ClassVar[type[Any]] = DataConfig
@@ -61,76 +60,77 @@ class IndexedData(LightningDataModule, ABC):
         super().__init__()
         check_settings(config)
         self.config = config
-        self.schedule: Schedule | None = None
+        self.loader_config: LoaderConfig | None = None
 
     @property
     def num_modes(self) -> int | None:
-        """Modes or classes that a generator should cover; None where there are none."""
+        """Number of modes or classes that a generator should cover, or None."""
         return self.spec.classes
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What a person calls each class; empty where there are none."""
+        """Name of each class; empty where there are no classes."""
         return tuple(map(str, range(self.spec.classes or 0)))
 
     @property
-    def mirrors(self) -> bool:
-        """Whether training images are shown mirrored half of the time."""
+    def random_mirror(self) -> bool:
+        """Whether training images are mirrored at random, with probability 0.5."""
         return False
 
     @property
     def model_spec(self) -> DataSpec:
-        """What a model is told of the data: with few labelled ones, no class of the others."""
+        """`spec` as a model may use it: `classes` is None where only a few data are labelled."""
         if not self.config.labelled:
             return self.spec
         return replace(self.spec, classes=None, labelled_classes=self.spec.classes)
 
     @abstractmethod
     def training_data(self) -> tuple[IndexableData, Tensor | None]:
-        """Return all training data as held in memory, and its labels (M,) where it has any."""
+        """Return all training data as stored, M rows, and their classes, int64 (M,) or None."""
 
     @abstractmethod
     def test_data(self) -> Batch:
-        """Return real data that no model is trained on, as the networks see it."""
+        """Return real data that no model is trained on; images (N, C, H, W) in [-1, 1]."""
 
     def source_data(self) -> IndexableData | None:
-        """Return what each training datum is the translation of, or None."""
+        """Return the image that each training image is a translation of, M rows, or None."""
         return None
 
     def labelled_data(self) -> tuple[IndexableData, Tensor] | None:
-        """Return the few labelled training data and their classes, or None where all are labelled.
+        """Return the labelled training data and their classes, or None where all are labelled.
 
         Raises:
-            ValueError: there are no classes, or `labelled` cannot be had evenly of each.
+            ValueError: the data have no classes, or the classes cannot share `labelled` evenly.
         """
         if not self.config.labelled:
             return None
         data, labels = self.training_data()
         if labels is None:
             raise ValueError(
-                f"labelled is {self.config.labelled}, and these data have no classes; set it to 0"
+                f"labelled is {self.config.labelled}, but these data have no classes; set it to 0"
             )
-        rows = stratified_subset(labels, self.config.labelled, self._draw_of_labels)
+        rows = stratified_subset(labels, self.config.labelled, self._labelled_seed)
         return data[rows], labels[rows]
 
     @property
-    def _draw_of_labels(self) -> int:
-        given = self.config.labelled_seed
-        if given is not None:
-            return given
-        return 0 if self.schedule is None else self.schedule.seed
+    def _labelled_seed(self) -> int:
+        if self.config.labelled_seed is not None:
+            return self.config.labelled_seed
+        return 0 if self.loader_config is None else self.loader_config.seed
 
     def train_dataloader(self) -> RoundLoader:
-        """Return the rounds that the model has not played yet.
+        """Return a loader of the rounds that the model has not played yet.
 
         Raises:
-            RuntimeError: no schedule is set.
-            ValueError: the batch size does not fit the data or the processes.
+            RuntimeError: `loader_config` is not set.
+            ValueError: the batch size does not fit the data or the number of processes.
         """
-        if self.schedule is None:
-            raise RuntimeError("set the DataModule's schedule before training: see data/rounds.py")
+        if self.loader_config is None:
+            raise RuntimeError(
+                "loader_config of the DataModule is None; set it to a LoaderConfig before training"
+            )
         trainer = self.trainer
-        learner = None if trainer is None else trainer.lightning_module
+        model = None if trainer is None else trainer.lightning_module
         data, labels = self.training_data()
         labelled = self.labelled_data()
         return RoundLoader(
@@ -138,73 +138,81 @@ class IndexedData(LightningDataModule, ABC):
             labels if self.model_spec.classes is not None else None,
             source=self.source_data(),
             labelled=labelled,
-            mirrors=self.mirrors,
+            random_mirror=self.random_mirror,
             batch_size=self.config.batch_size,
-            schedule=self.schedule,
-            first_update=getattr(learner, "updates", 0),
+            loader_config=self.loader_config,
+            first_update=getattr(model, "updates", 0),
             rank=0 if trainer is None else trainer.global_rank,
             world_size=1 if trainer is None else trainer.world_size,
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Scale a batch of images to [-1, 1], and mirror what is to be mirrored, on the device."""
-        source, beside = batch.source, batch.labelled
+        """Mirror the selected images of a batch and scale all images to [-1, 1], on the device."""
+        source, labelled = batch.source, batch.labelled
         if source is not None:
-            source = to_float_nchw(mirrored(source, batch.mirrored))
-        if beside is not None:
-            beside = Batch(to_float_nchw(beside.data), beside.labels)
-        data = to_float_nchw(mirrored(batch.data, batch.mirrored))
-        return Batch(data, batch.labels, source, beside)
+            source = to_float_nchw(mirror_images(source, batch.mirror_mask))
+        if labelled is not None:
+            labelled = Batch(to_float_nchw(labelled.data), labelled.labels)
+        data = to_float_nchw(mirror_images(batch.data, batch.mirror_mask))
+        return Batch(data, batch.labels, source, labelled)
 
 
 def to_uint8_nhwc(images: Tensor) -> Tensor:
-    """Turn floats (N, C, H, W) in [-1, 1] into uint8 images (N, H, W, C), as data are held."""
+    """Convert float images (N, C, H, W) in [-1, 1] to uint8 (N, H, W, C)."""
     scaled = images.detach().float().add(1).mul(127.5).round().clamp(0, 255)
     return scaled.to(torch.uint8).movedim(1, -1)
 
 
-def stratified_subset(labels: Tensor, count: int, draw: int) -> Tensor:
-    """Choose data at random, as many of each class.
-
-    Args:
-        labels: of all data, int64 (M,), in [0, classes).
-        count: of the data to choose.
-        draw: seed of the choice.
-
-    Returns:
-        Their rows, int64 (count,).
-
-    Raises:
-        ValueError: the classes cannot share them evenly, or one has too few data.
-    """
-    there = torch.bincount(labels)
-    each, left = divmod(count, len(there))
-    if left or each > there.min():
-        raise ValueError(
-            f"labelled is {count}; it must be a multiple of the {len(there)} classes, "
-            f"up to {len(there) * int(there.min())}"
-        )
-    rng = torch.Generator().manual_seed(derived_seed(draw, "labelled"))
-    order = torch.randperm(len(labels), generator=rng)
-    sides = [order[labels[order] == label][:each] for label in range(len(there))]
-    return torch.cat(sides)
-
-
-def mirrored(images: Tensor, which: Tensor | None) -> Tensor:
-    """Swap left and right of images (..., H, W, C) where `which`, bool (...,), says so."""
-    if which is None:
-        return images
-    flat = images.flatten(0, which.ndim - 1)
-    rows = torch.arange(len(flat), device=flat.device) + len(flat) * which.flatten()
-    # whole images are copied so, which is faster than choosing number by number
-    return torch.cat([flat, flat.flip(2)]).index_select(0, rows).view_as(images)
-
-
 def to_float_nchw(data: Tensor) -> Tensor:
-    """Turn uint8 images (..., H, W, C) into floats (..., C, H, W) in [-1, 1], without a copy more.
+    """Convert uint8 images (..., H, W, C) to float (..., C, H, W) in [-1, 1].
 
-    Points pass unchanged.
+    Points, which are floats already, are returned unchanged.
     """
     if data.dtype != torch.uint8:
         return data
     return data.float().div_(127.5).sub_(1).movedim(-1, -3)
+
+
+def mirror_images(images: Tensor, mask: Tensor | None) -> Tensor:
+    """Swap left and right of the images that a mask selects.
+
+    Args:
+        images: (..., H, W, C).
+        mask: bool, with the leading dimensions of `images`; None selects no image.
+
+    Returns:
+        All images, of the same shape and type.
+    """
+    if mask is None:
+        return images
+    flat = images.flatten(0, mask.ndim - 1)
+    rows = torch.arange(len(flat), device=flat.device) + len(flat) * mask.flatten()
+    # index_select copies complete images, which is faster than torch.where, pixel by pixel
+    return torch.cat([flat, flat.flip(2)]).index_select(0, rows).view_as(images)
+
+
+def stratified_subset(labels: Tensor, count: int, seed: int) -> Tensor:
+    """Choose rows at random, equally many of each class.
+
+    Args:
+        labels: class of every row, int64 (M,), in [0, classes).
+        count: number of rows to choose.
+        seed: seed of the choice.
+
+    Returns:
+        The chosen rows, int64 (count,), ordered by class.
+
+    Raises:
+        ValueError: `count` is no multiple of the number of classes, or a class has too few rows.
+    """
+    sizes = torch.bincount(labels)
+    per_class, remainder = divmod(count, len(sizes))
+    if remainder or per_class > sizes.min():
+        raise ValueError(
+            f"labelled is {count}; it must be a multiple of the {len(sizes)} classes, "
+            f"at most {len(sizes) * int(sizes.min())}"
+        )
+    rng = torch.Generator().manual_seed(derived_seed(seed, "labelled"))
+    order = torch.randperm(len(labels), generator=rng)
+    chosen = [order[labels[order] == label][:per_class] for label in range(len(sizes))]
+    return torch.cat(chosen)

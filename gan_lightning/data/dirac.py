@@ -1,4 +1,4 @@
-"""The simplest world: one point."""
+"""The simplest dataset: one point."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gan_lightning.data.base import DataConfig, IndexedData
+from gan_lightning.data.base import BaseDataModule, DataConfig
 from gan_lightning.types import Batch, DataSpec
 
 __all__ = ["Dirac", "DiracConfig"]
@@ -18,12 +18,12 @@ TEST_POINTS = 1000
 
 @dataclass
 class DiracConfig(DataConfig):
-    """All data are equal: a larger minibatch serves random regularisers only."""
+    """All data are equal; only random regularisers need a larger minibatch."""
 
     batch_size: int = 1
 
 
-class Dirac(IndexedData):
+class Dirac(BaseDataModule):
     """The Dirac distribution at 0 on the real line.
 
     Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), section 2.

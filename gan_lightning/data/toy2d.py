@@ -1,4 +1,4 @@
-"""Two-dimensional worlds on which theory is visible."""
+"""Two-dimensional toy datasets whose distribution is known."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.data.base import DataConfig, IndexedData
+from gan_lightning.data.base import BaseDataModule, DataConfig
 from gan_lightning.types import Batch, DataSpec
+from gan_lightning.utils.settings import setting
 
 __all__ = ["Grid", "GridConfig", "Ring", "RingConfig", "SwissRoll", "SwissRollConfig"]
 
@@ -21,111 +22,75 @@ TEST_POINTS = 10_000
 
 @dataclass
 class PointsConfig(DataConfig):
-    """Points drawn once and held."""
+    """Points that are sampled once."""
 
     batch_size: int = 100
-    # number of training points
-    points: int = 100_000
-    # of the draw of the points
-    data_seed: int = 0
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        _at_least_one("points", self.points)
+    points: int = setting(100_000, "Number of training points.", minimum=1)
+    data_seed: int = setting(0, "Seed of the points.")
 
 
 @dataclass
 class RingConfig(PointsConfig):
     """Gaussians on a circle; PacGAN's values."""
 
-    modes: int = 8
-    radius: float = 1.0
-    standard_deviation: float = 0.01
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        _at_least_one("modes", self.modes)
-        _positive("radius", self.radius)
-        _positive("standard_deviation", self.standard_deviation)
+    modes: int = setting(8, "Number of Gaussians.", minimum=1)
+    radius: float = setting(1.0, "Radius of the circle.", above=0)
+    standard_deviation: float = setting(
+        0.01, "Standard deviation of each Gaussian, in both directions.", above=0
+    )
 
 
 @dataclass
 class GridConfig(PointsConfig):
     """Gaussians on a square grid; PacGAN's values."""
 
-    # modes along one side
-    side: int = 5
-    # distance between neighbours
-    spacing: float = 2.0
-    standard_deviation: float = 0.05
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        _at_least_one("side", self.side)
-        _positive("spacing", self.spacing)
-        _positive("standard_deviation", self.standard_deviation)
+    side: int = setting(5, "Gaussians along one side of the grid.", minimum=1)
+    spacing: float = setting(2.0, "Distance between neighbouring means.", above=0)
+    standard_deviation: float = setting(
+        0.05, "Standard deviation of each Gaussian, in both directions.", above=0
+    )
 
 
 @dataclass
 class SwissRollConfig(PointsConfig):
     """A spiral; WGAN-GP's values."""
 
-    # of the noise around the spiral, before scaling
-    noise: float = 0.25
-    # the spiral is divided by this number
-    scale: float = 7.5
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        _positive("scale", self.scale)
-        if self.noise < 0:
-            raise ValueError(f"noise is {self.noise}; it must be at least 0")
+    noise: float = setting(
+        0.25, "Standard deviation of the noise around the spiral, before scaling.", minimum=0
+    )
+    scale: float = setting(7.5, "Divisor of the coordinates.", above=0)
 
 
-def _at_least_one(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name} is {value}; it must be at least 1")
-
-
-def _positive(name: str, value: float) -> None:
-    if value <= 0:
-        raise ValueError(f"{name} is {value}; it must be positive")
-
-
-class Points(IndexedData):
-    """Points (N, 2), drawn once from a known distribution."""
+class Points(BaseDataModule):
+    """Points (N, 2), sampled once from a known distribution."""
 
     spec = DataSpec((2,))
     config: PointsConfig
 
     @abstractmethod
-    def draw(self, count: int, rng: torch.Generator) -> Batch:
-        """Draw points, shape (count, 2), with their modes as labels where there are modes."""
+    def sample_points(self, count: int, rng: torch.Generator) -> Batch:
+        """Sample points (count, 2), with their modes as labels where there are modes."""
 
     def training_data(self) -> tuple[Tensor, Tensor | None]:
-        """Return the points (points, 2), and labels (points,) where there are modes."""
-        drawn = self._draw("train", self.config.points)
-        return drawn.data, drawn.labels
+        """Return the points (points, 2) and their modes (points,), or None without modes."""
+        points = self._sample_part("train", self.config.points)
+        return points.data, points.labels
 
     def test_data(self) -> Batch:
-        """Return other points of the same distribution, (10000, 2)."""
-        return self._draw("test", TEST_POINTS)
+        """Return other samples of the same distribution, (10000, 2)."""
+        return self._sample_part("test", TEST_POINTS)
 
-    def _draw(self, part: str, count: int) -> Batch:
+    def _sample_part(self, part: str, count: int) -> Batch:
         rng = torch.Generator().manual_seed(derived_seed(self.config.data_seed, "points", part))
-        return self.draw(count, rng)
+        return self.sample_points(count, rng)
 
 
 class GaussianMixture(Points):
-    """Equally likely Gaussians of one width; a point's class is its Gaussian.
+    """Equally likely Gaussians of one standard deviation; the class of a point is its Gaussian.
 
     Attributes:
-        centres: (M, 2), the modes.
-        standard_deviation: of each mode, in both directions.
+        centres: means of the Gaussians, (M, 2).
+        standard_deviation: standard deviation of each Gaussian, in both directions.
     """
 
     centres: Tensor
@@ -133,22 +98,22 @@ class GaussianMixture(Points):
     def __init__(self, config: RingConfig | GridConfig) -> None:
         super().__init__(config)
         self.standard_deviation = config.standard_deviation
-        self.centres = self.place()
+        self.centres = self.mode_centres()
         self.spec = DataSpec((2,), classes=len(self.centres))
 
     @abstractmethod
-    def place(self) -> Tensor:
-        """Return the centres, (M, 2)."""
+    def mode_centres(self) -> Tensor:
+        """Return the means of the Gaussians, (M, 2)."""
 
-    def draw(self, count: int, rng: torch.Generator) -> Batch:
-        """Draw points, shape (count, 2), and their modes."""
+    def sample_points(self, count: int, rng: torch.Generator) -> Batch:
+        """Sample points (count, 2) and their modes (count,)."""
         modes = torch.randint(len(self.centres), (count,), generator=rng)
         noise = torch.randn(count, 2, generator=rng)
         return Batch(self.centres[modes] + self.standard_deviation * noise, modes)
 
 
 class Ring(GaussianMixture):
-    """Gaussians at equal angles on a circle, the first at angle 0; all centres are distinct.
+    """Gaussians at equal angles on a circle, the first at angle 0.
 
     Source: Metz et al. 2017 (arXiv:1611.02163), appendix A; values of Lin et al. 2018
         (arXiv:1712.04086) and their code.
@@ -157,8 +122,8 @@ class Ring(GaussianMixture):
     Config: ClassVar[type[Any]] = RingConfig
     config: RingConfig
 
-    def place(self) -> Tensor:
-        """Return the centres, (modes, 2)."""
+    def mode_centres(self) -> Tensor:
+        """Return the means of the Gaussians, (modes, 2)."""
         angles = torch.arange(self.config.modes) * (2 * math.pi / self.config.modes)
         return self.config.radius * torch.stack([angles.cos(), angles.sin()], dim=1)
 
@@ -173,8 +138,8 @@ class Grid(GaussianMixture):
     Config: ClassVar[type[Any]] = GridConfig
     config: GridConfig
 
-    def place(self) -> Tensor:
-        """Return the centres, (side^2, 2)."""
+    def mode_centres(self) -> Tensor:
+        """Return the means of the Gaussians, (side^2, 2)."""
         config = self.config
         line = (torch.arange(config.side) - (config.side - 1) / 2) * config.spacing
         return torch.cartesian_prod(line, line)
@@ -189,8 +154,8 @@ class SwissRoll(Points):
     Config: ClassVar[type[Any]] = SwissRollConfig
     config: SwissRollConfig
 
-    def draw(self, count: int, rng: torch.Generator) -> Batch:
-        """Draw points, shape (count, 2)."""
+    def sample_points(self, count: int, rng: torch.Generator) -> Batch:
+        """Sample points (count, 2)."""
         angle = 1.5 * math.pi * (1 + 2 * torch.rand(count, generator=rng))
         spiral = torch.stack([angle * angle.cos(), angle * angle.sin()], dim=1)
         noise = self.config.noise * torch.randn(count, 2, generator=rng)

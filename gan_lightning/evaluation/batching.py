@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from gan_lightning.data import IndexedData
+from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.evaluation.base import CHUNK
 from gan_lightning.types import Batch
@@ -14,7 +14,7 @@ from gan_lightning.types import Batch
 __all__ = ["in_chunks", "sizes_of_chunks", "tested"]
 
 
-def tested(data: IndexedData, device: torch.device, share: Shard) -> Iterator[Batch]:
+def tested(data: BaseDataModule, device: torch.device, share: Shard) -> Iterator[Batch]:
     """Yield this process's part of the test data."""
     return in_chunks(data.test_data(), device, share)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gan_lightning.data import MNIST, IndexedData
+from gan_lightning.data import MNIST, BaseDataModule
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.evaluation.base import floats
 from gan_lightning.evaluation.batching import tested
@@ -21,7 +21,7 @@ class CodeEvaluator:
         data: what it was trained on; on digits continuous codes are held against slant and width.
     """
 
-    def __init__(self, gan: InfoGAN, data: IndexedData) -> None:
+    def __init__(self, gan: InfoGAN, data: BaseDataModule) -> None:
         self._gan, self._data = gan, data
         sizes, continuous = gan.config.categorical_codes, gan.config.continuous_codes
         self._information = [MutualInformationBound(size).to(gan.device) for size in sizes]

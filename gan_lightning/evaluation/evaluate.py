@@ -11,7 +11,7 @@ from torch import Tensor
 from gan_lightning.classifiers import Classifier
 from gan_lightning.core.module import BaseModule
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.data import MNIST, DigitDomains, Dirac, IndexedData
+from gan_lightning.data import MNIST, BaseDataModule, DigitDomains, Dirac
 from gan_lightning.distributed.sharding import WHOLE, Shard
 from gan_lightning.evaluation.base import CHUNK
 from gan_lightning.evaluation.batching import sizes_of_chunks, tested
@@ -33,7 +33,7 @@ __all__ = ["evaluate"]
 @without_tf32()
 def evaluate(
     learner: BaseModule,
-    data: IndexedData,
+    data: BaseDataModule,
     samples: int,
     share: Shard = WHOLE,
     pixels: bool = False,
@@ -93,7 +93,7 @@ def evaluate(
     return measures
 
 
-def _drawn(gan: GAN, data: IndexedData, chunk: int, count: int) -> tuple[Sample, Tensor | None]:
+def _drawn(gan: GAN, data: BaseDataModule, chunk: int, count: int) -> tuple[Sample, Tensor | None]:
     """Generate a chunk of data, and say of what class each was to be, where that was said."""
     seed = derived_seed(gan.seed, "evaluation", chunk)
     if data.spec.source_shape is not None:
@@ -110,6 +110,6 @@ def _drawn(gan: GAN, data: IndexedData, chunk: int, count: int) -> tuple[Sample,
 
 
 @lru_cache(maxsize=1)
-def _duplicates(data: IndexedData) -> DuplicateRate:
+def _duplicates(data: BaseDataModule) -> DuplicateRate:
     """Judge the first chunk against as many real data, which are looked at once a run."""
     return DuplicateRate(data.test_data().data[:CHUNK])

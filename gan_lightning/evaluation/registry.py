@@ -6,11 +6,11 @@ import torch
 
 from gan_lightning.data import (
     MNIST,
+    BaseDataModule,
     DigitDomains,
     DigitPairs,
-    IndexedData,
+    ImageStoreDataModule,
     StackedMNIST,
-    StoredImages,
 )
 from gan_lightning.data.toy2d import GaussianMixture, Points
 from gan_lightning.distributed.sharding import WHOLE, Shard
@@ -28,20 +28,20 @@ from gan_lightning.evaluation.translation import (
 __all__ = ["evaluators_for", "looks_through_inception", "measurable"]
 
 
-def looks_through_inception(data: IndexedData) -> bool:
+def looks_through_inception(data: BaseDataModule) -> bool:
     """Tell whether generated data are measured in the features of the Inception network."""
-    return isinstance(data, StoredImages)
+    return isinstance(data, ImageStoreDataModule)
 
 
-def measurable(data: IndexedData, inception: Inception | None) -> bool:
+def measurable(data: BaseDataModule, inception: Inception | None) -> bool:
     """Tell whether generated data can be held against a data set without the model."""
-    if isinstance(data, StoredImages):
+    if isinstance(data, ImageStoreDataModule):
         return inception is not None or data.spec.source_shape is not None
     return isinstance(data, MNIST | DigitPairs | StackedMNIST | GaussianMixture | Points)
 
 
 def evaluators_for(
-    data: IndexedData,
+    data: BaseDataModule,
     device: torch.device,
     share: Shard = WHOLE,
     asks: bool = False,
@@ -58,11 +58,11 @@ def evaluators_for(
         inception: what colour pictures are looked at through; None leaves that out.
         samples: generated data that will come.
     """
-    if isinstance(data, StoredImages):
+    if isinstance(data, ImageStoreDataModule):
         judges: list[SampleEvaluator] = []
         if inception is not None:
             network, resizer = inception
-            real = data.reference
+            real = data.reference_images
             judges.append(InceptionEvaluator(real, network, device, share, samples, resizer))
         if data.spec.source_shape is not None:
             judges.append(TargetEvaluator(data, device))
@@ -72,7 +72,7 @@ def evaluators_for(
 
 
 def _judge(
-    data: IndexedData, device: torch.device, share: Shard, asks: bool
+    data: BaseDataModule, device: torch.device, share: Shard, asks: bool
 ) -> SampleEvaluator | None:
     if isinstance(data, MNIST):
         return DigitEvaluator(data, device, share, asks, compares=asks)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics.image import StructuralSimilarityIndexMeasure
 from torchmetrics.regression import MeanAbsoluteError
 
-from gan_lightning.data import DigitDomains, DigitPairs, IndexedData
+from gan_lightning.data import BaseDataModule, DigitDomains, DigitPairs
 from gan_lightning.distributed.sharding import WHOLE, Shard
 from gan_lightning.evaluation.base import SampleEvaluator, floats
 from gan_lightning.evaluation.digits import DigitEvaluator
@@ -41,7 +41,7 @@ class PairEvaluator(SampleEvaluator):
 class TargetEvaluator(SampleEvaluator):
     """Measures how far test sources are translated from their targets, in order."""
 
-    def __init__(self, data: IndexedData, device: torch.device) -> None:
+    def __init__(self, data: BaseDataModule, device: torch.device) -> None:
         self._targets = data.test_data().data
         self._difference = MeanAbsoluteError().to(device)
         self._similarity = StructuralSimilarityIndexMeasure(data_range=2.0).to(device)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from gan_lightning.callbacks.sample_grids import draw_scatter, tile
-from gan_lightning.data import IndexedData
+from gan_lightning.data import BaseDataModule
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.export.card import Exported, model_card
 from gan_lightning.export.formats import FORMATS, Format, rebuilding
@@ -124,7 +124,7 @@ def _checked(function: GeneratorFunction, kind: Format, path: Path) -> Mapping[i
 
 
 @torch.no_grad()
-def _draw(function: GeneratorFunction, data: IndexedData, folder: Path) -> str:
+def _draw(function: GeneratorFunction, data: BaseDataModule, folder: Path) -> str:
     """Draw what the generator makes; of numbers there is no picture."""
     inputs = function.draw(PICTURED, seed=0)
     test = data.test_data()

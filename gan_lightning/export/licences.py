@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gan_lightning.data import IndexedData, StoredImages
+from gan_lightning.data import BaseDataModule, ImageStoreDataModule
 
 __all__ = ["DataCard", "data_card"]
 
@@ -58,9 +58,9 @@ CARDS: dict[str, DataCard] = {
 USPS = "; its second domain is USPS, which LIBSVM distributes without a licence"
 
 
-def data_card(name: str, data: IndexedData) -> DataCard:
+def data_card(name: str, data: BaseDataModule) -> DataCard:
     """Describe a data set of `DATASETS`."""
-    if name not in CARDS and not isinstance(data, StoredImages):
+    if name not in CARDS and not isinstance(data, ImageStoreDataModule):
         return DataCard(f"`{name}`", OURS, "mit")
     card = CARDS[name]
     if getattr(data.config, "second", "") == "usps":

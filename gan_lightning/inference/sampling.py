@@ -16,7 +16,7 @@ from torch import Tensor
 from gan_lightning.callbacks.sample_grids import draw_scatter, tile, to_uint8, traversal_picture
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import EvaluationConfig, RunConfig
-from gan_lightning.data import DATASETS, IndexedData
+from gan_lightning.data import DATASETS, BaseDataModule
 from gan_lightning.errors import UserError, nearest_first, warn
 from gan_lightning.evaluation import (
     Inception,
@@ -62,7 +62,7 @@ def evaluate_run(
     return evaluate(learner, data, samples, pixels=how.pixels, inception=_inception(data, how))
 
 
-def _inception(data: IndexedData, how: EvaluationConfig) -> Inception | None:
+def _inception(data: BaseDataModule, how: EvaluationConfig) -> Inception | None:
     """Find what colour pictures are looked at through, or say what to fetch."""
     if not looks_through_inception(data):
         return None
@@ -161,7 +161,7 @@ def _check_seed(seed: int) -> None:
         raise UserError(f"--seed is {seed}; it must lie in 0 to {2**32 - 1}")
 
 
-def _gan_of(run: str, checkpoint: str) -> tuple[GAN, IndexedData, RunConfig]:
+def _gan_of(run: str, checkpoint: str) -> tuple[GAN, BaseDataModule, RunConfig]:
     learner, data, config = load_learner(RunFolder.find(run), checkpoint)
     if not isinstance(learner, GAN):
         raise UserError(f"run {run!r} is of {config.model.name}, which generates nothing")
@@ -190,7 +190,7 @@ def _generated(gan: GAN, count: int, seed: int) -> dict[str, np.ndarray[Any, Any
     return arrays
 
 
-def _read_samples(path: Path, data: IndexedData) -> Tensor:
+def _read_samples(path: Path, data: BaseDataModule) -> Tensor:
     """Read samples as the networks see them."""
     key = "images" if data.spec.is_image else "points"
     array = _read_array(path, key)

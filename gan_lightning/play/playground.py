@@ -12,7 +12,7 @@ from torch import Tensor
 from gan_lightning.callbacks.figures import Array
 from gan_lightning.callbacks.sample_grids import to_uint8
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.data import IndexedData
+from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN, CoupledGAN
 from gan_lightning.play.controls import Choice, Slider, controls_of
 from gan_lightning.play.latents import interpolated, latent_deviation, principal_directions
@@ -68,7 +68,7 @@ class Playground:
         is_image: whether pictures are generated, or points that one picture shows.
     """
 
-    def __init__(self, gan: GAN, data: IndexedData, directions: int) -> None:
+    def __init__(self, gan: GAN, data: BaseDataModule, directions: int) -> None:
         self._gan = gan
         self.prior = gan.config.latent_prior
         self._directions = principal_directions(gan, directions)

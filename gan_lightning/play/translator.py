@@ -8,9 +8,9 @@ import torch
 
 from gan_lightning.callbacks.figures import Array
 from gan_lightning.callbacks.sample_grids import to_uint8
-from gan_lightning.data import DigitPairs, IndexedData
+from gan_lightning.data import BaseDataModule, DigitPairs
 from gan_lightning.data.base import to_float_nchw
-from gan_lightning.data.mnist.translated import edges
+from gan_lightning.data.mnist.translations import edges
 from gan_lightning.gans import Pix2Pix
 from gan_lightning.types import Batch, Condition
 
@@ -31,7 +31,7 @@ class Translator:
         finds_edges: whether a drawing can be of strokes, whose edges are the source.
     """
 
-    def __init__(self, gan: Pix2Pix, data: IndexedData) -> None:
+    def __init__(self, gan: Pix2Pix, data: BaseDataModule) -> None:
         self._gan = gan
         assert data.spec.source_shape is not None
         channels, height, width = data.spec.source_shape

@@ -10,7 +10,7 @@ from gan_lightning.classifiers import CLASSIFIERS
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
 from gan_lightning.core.seeding import derived_seed, isolated_randomness
-from gan_lightning.data import DATASETS, IndexedData, Schedule
+from gan_lightning.data import DATASETS, BaseDataModule, LoaderConfig
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GANS, Pix2Pix
 from gan_lightning.networks import NETWORKS
@@ -19,7 +19,7 @@ from gan_lightning.training.checks import rounds_per_batch
 __all__ = ["build"]
 
 
-def build(config: RunConfig) -> tuple[BaseModule, IndexedData]:
+def build(config: RunConfig) -> tuple[BaseModule, BaseDataModule]:
     """Make the model, initialised as the seed says, and its data.
 
     Raises:
@@ -48,7 +48,7 @@ def build(config: RunConfig) -> tuple[BaseModule, IndexedData]:
     learner.log_every = config.log.every_n_updates
     if config.trainer.channels_last and data.spec.is_image:
         learner = learner.to(memory_format=torch.channels_last)
-    data.schedule = Schedule(
+    data.loader_config = LoaderConfig(
         updates=config.trainer.max_updates,
         discriminator_steps=getattr(config.model, "discriminator_steps", 1),
         rounds_per_batch=rounds_per_batch(config, is_image=data.spec.is_image),

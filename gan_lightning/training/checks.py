@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gan_lightning.config.schema import RunConfig
-from gan_lightning.data import IndexedData
+from gan_lightning.data import BaseDataModule
 from gan_lightning.data.round_loader import check_batch_size
 from gan_lightning.distributed.environment import started
 from gan_lightning.errors import UserError
@@ -126,7 +126,7 @@ def _on_cuda(config: RunConfig) -> bool:
     return wanted in ("gpu", "cuda") or (wanted == "auto" and torch.cuda.is_available())
 
 
-def check_data(config: RunConfig, data: IndexedData) -> None:
+def check_data(config: RunConfig, data: BaseDataModule) -> None:
     """Read the data before anything is written, and refuse a batch that does not fit them.
 
     Raises:

@@ -30,7 +30,7 @@ from gan_lightning.callbacks import (
 )
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.config.wandb_mode import wandb_mode
-from gan_lightning.data import DigitDomains, IndexedData
+from gan_lightning.data import BaseDataModule, DigitDomains
 from gan_lightning.gans import GANS
 from gan_lightning.loggers import MetricsFile, WandbRun
 from gan_lightning.runs.directory import RunFolder
@@ -38,7 +38,7 @@ from gan_lightning.runs.directory import RunFolder
 __all__ = ["default_callbacks", "default_loggers", "logged_to"]
 
 
-def default_callbacks(config: RunConfig, folder: RunFolder, data: IndexedData) -> list[Callback]:
+def default_callbacks(config: RunConfig, folder: RunFolder, data: BaseDataModule) -> list[Callback]:
     """List what watches the run; signals come first, the checkpoint after what it must include."""
     callbacks: list[Callback] = [StopOnSignal(), UpdatesBar(config.trainer.max_updates)]
     callbacks += [FiniteWatch(folder.checkpoints), Stopwatch(folder.path)]

@@ -13,7 +13,7 @@ import torch
 from gan_lightning.callbacks import BEST, checkpoints
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
-from gan_lightning.data import IndexedData
+from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError, check_choice, warn
 from gan_lightning.runs.directory import RunFolder
@@ -49,7 +49,7 @@ class Damaged(Exception):  # noqa: N818 - what a file is, said to who reads it
 
 def load_learner(
     folder: RunFolder, which: str = "latest", overrides: Sequence[str] = ()
-) -> tuple[BaseModule, IndexedData, RunConfig]:
+) -> tuple[BaseModule, BaseDataModule, RunConfig]:
     """Load a run's model from a checkpoint, with its data and config.
 
     Args:

@@ -11,34 +11,35 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from gan_lightning.assets.loader import read_idx
-from gan_lightning.data.base import DataConfig, IndexedData, to_float_nchw
+from gan_lightning.data.base import BaseDataModule, DataConfig, to_float_nchw
 from gan_lightning.types import Batch, DataSpec
+from gan_lightning.utils.settings import setting
 
-__all__ = ["MNIST", "MNISTConfig"]
+__all__ = ["IMAGE_SIZES", "MNIST", "MNISTConfig"]
+
+IMAGE_SIZES = (28, 32)
+"""Height and width of the digits in pixels: as published, or with a border of zeros."""
 
 
 @dataclass
 class MNISTConfig(DataConfig):
     """60,000 training and 10,000 test digits."""
 
-    # height and width in pixels: 28, or 32 with a border of zeros
-    size: int = 28
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        if self.size not in (28, 32):
-            raise ValueError(f"size is {self.size}; MNIST comes at 28 and 32 pixels")
+    size: int = setting(
+        28,
+        "Height and width in pixels; 32 adds a border of two zeros on each side.",
+        choices=IMAGE_SIZES,
+    )
 
 
-class MNIST(IndexedData):
+class MNIST(BaseDataModule):
     """Handwritten digits, 1x28x28 (or padded to 1x32x32), ten classes.
 
     Raises:
         ValueError: `size` is neither 28 nor 32.
         UserError: an embedded file is missing or is not the published one.
 
-    Source: LeCun, Cortes, Burges; see ATTRIBUTION.md beside the files.
+    Source: LeCun, Cortes, Burges; see ATTRIBUTION.md next to the files.
     """
 
     Config: ClassVar[type[Any]] = MNISTConfig
@@ -60,12 +61,12 @@ class MNIST(IndexedData):
     def _images(self, name: str) -> Tensor:
         images = torch.from_numpy(read_idx(name)).view(-1, 28, 28, 1)
         border = (self.config.size - 28) // 2
-        return _padded(name, border) if border else images
+        return _padded_images(name, border) if border else images
 
 
 @lru_cache(maxsize=2)
-def _padded(name: str, border: int) -> Tensor:
-    """Return uint8 images (M, H, W, 1) in a frame of zeros, the same tensor each time."""
+def _padded_images(name: str, border: int) -> Tensor:
+    """Return uint8 images (M, H, W, 1) with a border of zeros, the same tensor at each call."""
     images = torch.from_numpy(read_idx(name)).view(-1, 28, 28)
     return pad(images, (border,) * 4).unsqueeze(-1)
 

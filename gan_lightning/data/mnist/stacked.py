@@ -10,36 +10,27 @@ import torch
 from torch import Tensor
 
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.data.base import DataConfig, IndexedData
-from gan_lightning.data.mnist.datamodule import MNIST, MNISTConfig
+from gan_lightning.data.base import BaseDataModule, DataConfig
+from gan_lightning.data.mnist.datamodule import IMAGE_SIZES, MNIST, MNISTConfig
 from gan_lightning.types import Batch, DataSpec
+from gan_lightning.utils.settings import setting
 
-__all__ = ["StackedMNIST", "StackedMNISTConfig", "Stacks"]
+__all__ = ["StackedDigits", "StackedMNIST", "StackedMNISTConfig"]
 
 TEST_IMAGES = 10_000
 
 
 @dataclass
 class StackedMNISTConfig(DataConfig):
-    """PacGAN's number of images."""
+    """Images of three digits; PacGAN's number of images."""
 
-    # number of training images
-    images: int = 128_000
-    # height and width in pixels: 28, or 32 with a border of zeros
-    size: int = 28
-    # of the draw of the digits
-    data_seed: int = 0
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        MNISTConfig(size=self.size).validate()
-        if self.images < 1:
-            raise ValueError(f"images is {self.images}; it must be at least 1")
+    images: int = setting(128_000, "Number of training images.", minimum=1)
+    size: int = setting(28, "Height and width in pixels.", choices=IMAGE_SIZES)
+    data_seed: int = setting(0, "Seed of the choice of the digits.")
 
 
-class Stacks:
-    """Images of three digits each, gathered when they are asked for: 128,000 take 300 MB.
+class StackedDigits:
+    """Images of three digits each, stacked when they are indexed: 128,000 would take 300 MB.
 
     Args:
         digits: uint8 (M, H, W, 1).
@@ -53,31 +44,32 @@ class Stacks:
         self.columns = triples.unbind(dim=1)
 
     def __len__(self) -> int:
-        """Count the images."""
+        """Return the number of images."""
         return len(self.columns[0])
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        """Gather the images of these numbers, uint8 (*rows.shape, H, W, 3)."""
+        """Stack the digits of these images, uint8 (*rows.shape, H, W, 3)."""
         digits = [self.digits[column[rows]].squeeze(-1) for column in self.columns]
         return torch.stack(digits, dim=-1)
 
 
-class StackedMNIST(IndexedData):
-    """Three random digits as the red, green and blue of an image; digits a, b, c are class abc.
+class StackedMNIST(BaseDataModule):
+    """Three random digits as the red, green and blue channel; digits a, b, c are class abc.
 
-    Digits are drawn uniformly with replacement, once for the whole run: the training images of the
-    60,000 training digits, 10,000 test images of the test digits.
+    Digits are chosen uniformly with replacement, once for the run: training images consist of the
+    60,000 training digits, the 10,000 test images of the test digits.
 
     Raises:
-        ValueError: `size` is neither 28 nor 32, or there is no image.
+        ValueError: a value of the config is out of range.
         UserError: an embedded file is missing or is not the published one.
 
     Source: Metz et al. 2017 (arXiv:1611.02163); Srivastava et al. 2017 (VEEGAN, arXiv:1705.07761);
         Lin et al. 2018 (PacGAN, arXiv:1712.04086). PacGAN's code (github.com/fjxmlzn/PacGAN,
-        stacked_MNIST_experiments/VEEGAN_experiment) draws 128,000 images once, without labels; for
-        the comparison with Metz et al. it draws every minibatch anew, as they are said to do.
-    Deviations: that code draws from the 70,000 digits of both sets; here the test digits are left
-        to the test images.
+        stacked_MNIST_experiments/VEEGAN_experiment) chooses 128,000 images once, without labels;
+        for the comparison with Metz et al. it chooses new digits for every minibatch, as it says
+        that they do.
+    Deviations: that code uses the 70,000 digits of both sets; here the test digits occur in test
+        images only.
     """
 
     Config: ClassVar[type[Any]] = StackedMNISTConfig
@@ -88,11 +80,11 @@ class StackedMNIST(IndexedData):
         self.spec = DataSpec((3, config.size, config.size), classes=1000)
         self._mnist = MNIST(MNISTConfig(size=config.size))
 
-    def training_data(self) -> tuple[Stacks, Tensor]:
-        """Return images that are gathered when indexed, and their classes (images,)."""
+    def training_data(self) -> tuple[StackedDigits, Tensor]:
+        """Return uint8 images (images, H, W, 3), stacked when indexed, and classes (images,)."""
         digits, labels = self._mnist.training_data()
         triples = self._triples("train", len(digits), self.config.images)
-        return Stacks(digits, triples), _classes(labels[triples])
+        return StackedDigits(digits, triples), _classes(labels[triples])
 
     def test_data(self) -> Batch:
         """Return images (10000, 3, H, W) in [-1, 1] and their classes (10000,)."""
@@ -107,10 +99,11 @@ class StackedMNIST(IndexedData):
         return Batch(digits.squeeze(1)[triples], _classes(labels[triples]))
 
     def _triples(self, part: str, digits: int, images: int) -> Tensor:
+        """Choose three digits for each image, int64 (images, 3) in [0, digits)."""
         seed = derived_seed(self.config.data_seed, "stacks", part)
         return torch.randint(digits, (images, 3), generator=torch.Generator().manual_seed(seed))
 
 
 def _classes(labels: Tensor) -> Tensor:
-    """Turn three digits (N, 3) into a number (N,) in [0, 1000)."""
+    """Convert the labels of three digits (N, 3) to a class (N,) in [0, 1000)."""
     return labels @ torch.tensor([100, 10, 1])

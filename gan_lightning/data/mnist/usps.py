@@ -1,4 +1,4 @@
-"""The user's copy of the USPS digits, at MNIST's size."""
+"""Reader of the USPS digits, which the user downloads, at the size of MNIST."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ __all__ = ["read_usps"]
 FILES = {"train": "usps.bz2", "test": "usps.t.bz2"}
 SOURCE = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass.html#usps"
 MARGIN = 4
-"""Pixels around a USPS digit, which fills its frame, at 28 pixels, as around MNIST's digits."""
+"""Pixels added around a USPS digit at 28 pixels: MNIST's digits have a margin, USPS's have none."""
 
 
 def read_usps(root: str, part: str, size: int) -> tuple[Tensor, Tensor]:
-    """Read USPS digits, 16x16, drawn at 20x20 in a frame of MNIST's size.
+    """Read USPS digits, resized from 16x16 to 20x20 pixels and padded to the size of MNIST.
 
     Args:
-        root: folder with usps.bz2 and usps.t.bz2, as LIBSVM distributes them.
+        root: folder with usps.bz2 and usps.t.bz2, as distributed by LIBSVM.
         part: train (7,291 digits) or test (2,007).
-        size: 28 or 32.
+        size: height and width in pixels, 28 or 32.
 
     Returns:
         Images uint8 (N, size, size, 1), and digits int64 (N,).
 
     Raises:
-        UserError: the file is not there, or is damaged.
+        UserError: the file is missing or damaged.
     """
     path = Path(root) / FILES[part]
     if not root or not path.is_file():
-        said = f"there is no {path}" if root else "data.root is not set"
+        problem = f"{path} does not exist" if root else "data.root is not set"
         raise UserError(
-            f"data.second is 'usps' and {said}; download {FILES['train']} and {FILES['test']} "
-            f"from {SOURCE} and give their folder as data.root=DIR"
+            f"data.second is 'usps', but {problem}; download {FILES['train']} and {FILES['test']} "
+            f"from {SOURCE} and set data.root=DIR to their folder"
         )
     from torchvision.datasets import USPS
 

@@ -1,4 +1,4 @@
-"""Stacked digits: the data, and what judges them."""
+"""Stacked MNIST: the images and their evaluator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.classifiers.digits import shipped_digit_network
-from gan_lightning.data import MNIST, Schedule, StackedMNIST
+from gan_lightning.data import MNIST, LoaderConfig, StackedMNIST
 from gan_lightning.data.mnist import MNISTConfig, StackedMNISTConfig
 from gan_lightning.evaluation import StackedDigitEvaluator, evaluators_for
 from gan_lightning.networks.digit_net import StackedDigitNet
@@ -23,7 +23,7 @@ def stacked() -> StackedMNIST:
     return StackedMNIST(StackedMNISTConfig())
 
 
-def test_images_are_three_training_digits_and_their_class_reads_them(stacked: StackedMNIST) -> None:
+def test_images_are_three_training_digits_whose_labels_are_the_class(stacked: StackedMNIST) -> None:
     images, classes = stacked.training_data()
     digits, labels = MNIST(MNISTConfig()).training_data()
     assert len(images) == len(classes) == 128_000
@@ -38,7 +38,7 @@ def test_images_are_three_training_digits_and_their_class_reads_them(stacked: St
             place //= 10
 
 
-def test_all_classes_come_and_none_often(stacked: StackedMNIST) -> None:
+def test_all_classes_occur_about_equally_often(stacked: StackedMNIST) -> None:
     _, classes = stacked.training_data()
     counts = torch.bincount(classes, minlength=1000)
     assert len(counts) == 1000
@@ -46,14 +46,14 @@ def test_all_classes_come_and_none_often(stacked: StackedMNIST) -> None:
     assert counts.max() < 250
 
 
-def test_only_digits_and_triples_are_held(stacked: StackedMNIST) -> None:
+def test_only_digits_and_triples_are_in_memory(stacked: StackedMNIST) -> None:
     images, _ = stacked.training_data()
     digits, _ = MNIST(MNISTConfig()).training_data()
     assert images.digits.data_ptr() == digits.data_ptr()
     assert sum(column.numel() for column in images.columns) == 3 * 128_000
 
 
-def test_test_images_are_of_test_digits(stacked: StackedMNIST) -> None:
+def test_test_images_consist_of_test_digits(stacked: StackedMNIST) -> None:
     test = stacked.test_data()
     assert test.labels is not None
     assert test.data.shape == (10_000, 3, 28, 28)
@@ -65,12 +65,12 @@ def test_test_images_are_of_test_digits(stacked: StackedMNIST) -> None:
         assert digits.labels[row] == test.labels[7] // place % 10
 
 
-def minibatches(world: StackedMNIST, first_update: int = 0) -> list[Tensor]:
-    world.config.batch_size = 4
-    world.schedule = Schedule(6, 2, 2, seed=3)
-    stream = world.train_dataloader()
-    stream._first_update = first_update
-    return [batch.data for batch in stream]
+def minibatches(dataset: StackedMNIST, first_update: int = 0) -> list[Tensor]:
+    dataset.config.batch_size = 4
+    dataset.loader_config = LoaderConfig(6, 2, 2, seed=3)
+    loader = dataset.train_dataloader()
+    loader._first_update = first_update
+    return [batch.data for batch in loader]
 
 
 def test_the_order_is_a_function_of_the_seed() -> None:
@@ -97,7 +97,7 @@ def stacked_test_labels() -> Tensor:
     return labels
 
 
-def test_at_32_pixels_there_is_a_black_border(stacked: StackedMNIST) -> None:
+def test_black_border_at_32_pixels(stacked: StackedMNIST) -> None:
     large, _ = StackedMNIST(StackedMNISTConfig(size=32)).training_data()
     small, _ = stacked.training_data()
     image = large[torch.tensor([3])]
@@ -105,10 +105,10 @@ def test_at_32_pixels_there_is_a_black_border(stacked: StackedMNIST) -> None:
     assert image[:, :2].sum() == 0
 
 
-def test_what_cannot_be_is_refused() -> None:
+def test_values_out_of_range() -> None:
     with pytest.raises(ValueError, match="images is 0"):
         StackedMNIST(StackedMNISTConfig(images=0))
-    with pytest.raises(ValueError, match="28 and 32"):
+    with pytest.raises(ValueError, match="size is 30; valid are 28, 32"):
         StackedMNIST(StackedMNISTConfig(size=30))
 
 
@@ -125,16 +125,16 @@ def test_the_classifier_reads_each_channel(stacked: StackedMNIST) -> None:
     assert (joint.argmax(1) == labels).float().mean() >= 0.97
 
 
-def test_the_judge_counts_modes_and_their_divergence_from_uniform(stacked: StackedMNIST) -> None:
-    (judge,) = evaluators_for(stacked, CPU)
-    assert isinstance(judge, StackedDigitEvaluator)
+def test_evaluator_counts_modes_and_their_divergence_from_uniform(stacked: StackedMNIST) -> None:
+    (evaluator,) = evaluators_for(stacked, CPU)
+    assert isinstance(evaluator, StackedDigitEvaluator)
     test = stacked.test_data()
     assert test.labels is not None
     classes = test.labels[:6].tolist()
     # three of one image, one of another, two of a third
-    judge.update(test.data[[0, 0, 0, 1]], 0)
-    judge.update(test.data[[2, 2]], 4)
+    evaluator.update(test.data[[0, 0, 0, 1]], 0)
+    evaluator.update(test.data[[2, 2]], 4)
     assert len(set(classes[:3])) == 3
     expected = math.log(1000) - sum(-n / 6 * math.log(n / 6) for n in (3, 1, 2))
-    found = judge.compute()
-    assert found == {"modes/covered": 3, "modes/kl": pytest.approx(expected, rel=1e-5)}
+    metrics = evaluator.compute()
+    assert metrics == {"modes/covered": 3, "modes/kl": pytest.approx(expected, rel=1e-5)}

@@ -1,4 +1,4 @@
-"""Few labelled data beside many others: who is given which labels, and in what order."""
+"""Labelled subsets of the training data: which labels reach a model, and in which order."""
 
 from __future__ import annotations
 
@@ -19,46 +19,49 @@ from gan_lightning.data.toy2d import Ring
 from gan_lightning.errors import UserError
 from gan_lightning.training.build import build
 
-FEW = (torch.arange(100, 106), torch.arange(6) % 3)
+LABELLED = (torch.arange(100, 106), torch.arange(6) % 3)
 
 
-def stream(updates: int, steps: int = 1, **settings: int) -> RoundLoader:
+def make_loader(updates: int, steps: int = 1, **settings: int) -> RoundLoader:
     data = torch.arange(20)
     loader_config = LoaderConfig(updates, steps, 2, seed=0)
     return RoundLoader(
-        data, None, labelled=FEW, batch_size=4, loader_config=loader_config, **settings
+        data, None, labelled=LABELLED, batch_size=4, loader_config=loader_config, **settings
     )
 
 
-def few(rounds: Iterator[Any] | RoundLoader) -> list[int]:
-    return [row for batch in rounds for row in batch.labelled.data.flatten().tolist()]
+def labelled_rows(batches: Iterator[Any] | RoundLoader) -> list[int]:
+    return [row for batch in batches for row in batch.labelled.data.flatten().tolist()]
 
 
 def test_labelled_minibatches_follow_one_permutation_after_another() -> None:
-    seen = few(stream(9))
-    assert len(seen) == 9 * 4
+    rows = labelled_rows(make_loader(9))
+    assert len(rows) == 9 * 4
     for epoch in range(6):
-        assert sorted(seen[6 * epoch : 6 * epoch + 6]) == list(range(100, 106))
-    assert seen[:6] != seen[6:12]
-    for batch in stream(9, steps=3):
+        assert sorted(rows[6 * epoch : 6 * epoch + 6]) == list(range(100, 106))
+    assert rows[:6] != rows[6:12]
+    for batch in make_loader(9, steps=3):
         assert batch.labels is None
         assert batch.labelled.data.shape == batch.data.shape
         assert torch.equal(batch.labelled.labels, (batch.labelled.data - 100) % 3)
 
 
 @pytest.mark.parametrize("first", [0, 1, 3, 6, 7])
-def test_a_resumed_stream_goes_on_with_its_labelled_data(first: int) -> None:
-    assert few(stream(7, 2, first_update=first)) == (few(stream(7, 2))[first * 2 * 4 :] or few([]))
+def test_resumed_loader_continues_its_labelled_data(first: int) -> None:
+    rest = labelled_rows(make_loader(7, 2, first_update=first))
+    assert rest == labelled_rows(make_loader(7, 2))[first * 2 * 4 :]
 
 
 def test_processes_share_the_labelled_data_without_overlap() -> None:
-    whole = [batch.labelled.data for batch in stream(6)]
-    parts = [[b.labelled.data for b in stream(6, rank=rank, world_size=2)] for rank in range(2)]
-    for number, batch in enumerate(whole):
+    global_batches = [batch.labelled.data for batch in make_loader(6)]
+    parts = [
+        [b.labelled.data for b in make_loader(6, rank=rank, world_size=2)] for rank in range(2)
+    ]
+    for number, batch in enumerate(global_batches):
         assert torch.equal(torch.cat([part[number] for part in parts], -1), batch)
 
 
-def test_as_many_of_each_class_and_others_for_another_draw() -> None:
+def test_subset_has_equally_many_of_each_class_and_depends_on_the_seed() -> None:
     labels = torch.arange(3).repeat_interleave(torch.tensor([10, 20, 30]))
     rows = stratified_subset(labels, 12, seed=0)
     assert torch.equal(torch.bincount(labels[rows]), torch.tensor([4, 4, 4]))
@@ -68,19 +71,19 @@ def test_as_many_of_each_class_and_others_for_another_draw() -> None:
 
 
 @pytest.mark.parametrize("count", [10, 33])
-def test_what_classes_cannot_share_is_refused(count: int) -> None:
+def test_counts_that_classes_cannot_share(count: int) -> None:
     labels = torch.arange(3).repeat_interleave(10)
     with pytest.raises(ValueError, match="multiple of the 3 classes, at most 30"):
         stratified_subset(labels, count, seed=0)
 
 
-def test_each_seed_of_a_run_draws_other_labels_unless_told() -> None:
+def test_labelled_data_depend_on_the_seed_of_the_run_or_labelled_seed() -> None:
     def rows(seed: int, **settings: int) -> Tensor:
         digits = MNIST(MNISTConfig(labelled=100, **settings))
         digits.loader_config = LoaderConfig(1, seed=seed)
-        found = digits.labelled_data()
-        assert found is not None
-        images, labels = found
+        labelled = digits.labelled_data()
+        assert labelled is not None
+        images, labels = labelled
         assert torch.equal(torch.bincount(labels), torch.full((10,), 10))
         return torch.as_tensor(images).flatten(1).float()
 
@@ -88,8 +91,8 @@ def test_each_seed_of_a_run_draws_other_labels_unless_told() -> None:
     assert torch.equal(rows(0, labelled_seed=3), rows(1, labelled_seed=3))
 
 
-def test_training_touches_exactly_the_labels_that_it_was_given() -> None:
-    """The others can be anything: the weights are the same to the bit."""
+def test_training_uses_the_given_labels_only() -> None:
+    """Other labels of the remaining data give the same weights, bit for bit."""
     run = make_config("semi_supervised")
     _, data = build(run)
     given = data.labelled_data()
@@ -97,10 +100,10 @@ def test_training_touches_exactly_the_labels_that_it_was_given() -> None:
     assert labels is not None
 
     def with_labels(others: Tensor) -> dict[str, Tensor]:
-        world = patch.multiple(
+        patched = patch.multiple(
             Ring, labelled_data=lambda _: given, training_data=lambda _: (points, others)
         )
-        with world:
+        with patched:
             return copy_weights(train_model(run))
 
     assert weights_equal(with_labels(labels), with_labels(torch.zeros_like(labels)))
@@ -111,7 +114,7 @@ def test_training_touches_exactly_the_labels_that_it_was_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "words", "line"),
+    ("model", "overrides", "message"),
     [
         ("semi_supervised", ["data.labelled=0"], "there are none; set data.labelled=100"),
         ("gan", ["data.labelled=8"], "learns nothing from a few labelled data; set data.labelled"),
@@ -119,31 +122,31 @@ def test_training_touches_exactly_the_labels_that_it_was_given() -> None:
         ("semi_supervised", ["network.packing=2"], "network.packing is 2: set it to 1"),
     ],
 )
-def test_what_does_not_fit_is_refused(model: str, words: list[str], line: str) -> None:
-    with pytest.raises(UserError, match=line):
-        build(make_config(model, *words))
+def test_settings_that_do_not_fit_together(model: str, overrides: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build(make_config(model, *overrides))
 
 
 def test_a_classifier_learns_from_the_labelled_data_alone() -> None:
-    """The baseline without the others: their labels never reach it."""
+    """The baseline: the labels of the remaining data never reach it."""
     run = load_config(
         {"model": {"name": "digit_classifier"}, "data": {"name": "mnist"}},
         ["data.labelled=20", "data.batch_size=20", "trainer.max_updates=1"],
     )
-    learner, data = build(run)
+    classifier, data = build(run)
     seen: list[Tensor] = []
-    original = type(learner).losses_of  # type: ignore[attr-defined]  # of classifiers
+    original = type(classifier).loss_terms  # type: ignore[attr-defined]  # of classifiers
 
-    def watched(self: Any, images: Tensor, labels: Tensor) -> Any:
+    def record(self: Any, images: Tensor, labels: Tensor) -> Any:
         seen.append(labels)
         return original(self, images, labels)
 
-    with patch.object(type(learner), "losses_of", watched):
-        quiet_trainer().fit(learner, datamodule=data)
+    with patch.object(type(classifier), "loss_terms", record):
+        quiet_trainer().fit(classifier, datamodule=data)
     assert torch.equal(torch.bincount(seen[0]), torch.full((10,), 2))
 
 
-def test_the_other_labels_never_leave_the_data() -> None:
+def test_labels_of_the_remaining_data_are_not_in_batches() -> None:
     for labelled in (0, 8):
         _, data = build(make_config("gan" if not labelled else "semi_supervised"))
         batch = next(iter(data.train_dataloader()))
@@ -151,14 +154,14 @@ def test_the_other_labels_never_leave_the_data() -> None:
         assert (batch.labelled is None) is not bool(labelled)
 
 
-def test_labelled_data_of_a_domain_are_of_that_domain() -> None:
+def test_labelled_data_belong_to_their_domain() -> None:
     for domain in (0, 1):
-        world = DigitDomains(DigitDomainsConfig(labelled=20, labelled_domain=domain))
-        found = world.labelled_data()
-        assert found is not None
-        images, _ = found
-        everything, domains = world.training_data()
-        there = everything[domains == domain].flatten(1)
-        assert all((there == image.flatten()).all(1).any() for image in images)
-        assert world.model_spec.labelled_domain == domain
-        assert world.model_spec.classes == 2
+        dataset = DigitDomains(DigitDomainsConfig(labelled=20, labelled_domain=domain))
+        labelled = dataset.labelled_data()
+        assert labelled is not None
+        images, _ = labelled
+        everything, domains = dataset.training_data()
+        in_domain = everything[domains == domain].flatten(1)
+        assert all((in_domain == image.flatten()).all(1).any() for image in images)
+        assert dataset.model_spec.labelled_domain == domain
+        assert dataset.model_spec.classes == 2
