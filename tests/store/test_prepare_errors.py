@@ -1,0 +1,82 @@
+"""Errors of `prepare`: a full disk, settings that differ from those of an existing store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from bad_inputs import mistake
+from conftest import run_cli
+from image_trees import folder, make_store
+
+from gan_lightning.store import ImageTransform, catalog, prepare
+
+prepare_module = import_module("gan_lightning.store.prepare")
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+
+def test_too_little_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder(Path("flowers"))
+    usage = shutil.disk_usage(".")._replace(free=10_000)
+    monkeypatch.setattr(prepare_module.shutil, "disk_usage", lambda path: usage)
+    mistake(
+        ["prepare", "folder", "--root", "flowers"],
+        "has 0.0 GB free, but the store needs 0.0 GB; free some space, or choose a folder on ",
+    )
+
+
+def test_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder(Path("flowers"))
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare_module, "decode_block", full)
+        outcome = run_cli("prepare", "folder", "--root", "flowers", "--workers", "1")
+    assert outcome.code == 2
+    assert "No space left on device; make room there and run the same command again" in outcome.err
+    assert not Path("flowers-64.store").exists()
+    assert run_cli("prepare", "folder", "--root", "flowers", "--workers", "1").code == 0
+
+
+def test_other_settings_than_those_of_the_store() -> None:
+    folder(Path("flowers"))
+    store = make_store("folder", Path("flowers"))
+    words = ["prepare", "folder", "--root", "flowers", "--output", str(store)]
+    mistake(
+        [*words, "--size", "32"],
+        "the store flowers-64.store was made with other settings (size 64 -> 32)",
+    )
+    mistake([*words, "--crop", "70"], "(crop 0 -> 70)", "--output DIR")
+    Path("flowers/daisies/000.jpg").unlink()
+    mistake(words, "(other images or labels)")
+
+
+def test_other_settings_than_those_of_the_unfinished_store() -> None:
+    folder(Path("flowers"))
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(
+            catalog.folder(Path("flowers")),
+            ImageTransform("folder"),
+            "flowers",
+            Path("flowers-64.store"),
+            1,
+            interrupt,
+        )
+    words = ["prepare", "folder", "--root", "flowers", "--background", "black", "--workers", "1"]
+    mistake(
+        words,
+        "unfinished store flowers-64.store.partial has other settings (background white -> black)",
+        "delete it",
+    )
+    train = ["train", "dcgan_celeba", "data.name=folder", "data.root=flowers"]
+    mistake(train, "the image store flowers-64.store is unfinished; resume it by")
