@@ -1,12 +1,12 @@
-"""What an update of an experiment costs: multiplications, weights, and memory kept for backward.
+"""Count the cost of an update: floating-point operations, weights, and memory saved for backward.
 
 `python benchmarks/cost.py [EXP ...]`
 
-Counts, by PyTorch's own counter, the floating-point operations of one generator update (all of its
-discriminator steps included) and the bytes that autograd keeps for the backward passes, on random
-data of the experiment's shape in a batch of 8, scaled to the experiment's batch. Nothing is timed:
-the counts are the same on every machine. docs/scaling.md makes hours of them, by assumptions that
-stand there.
+Counts the floating-point operations of one generator update, with all of its discriminator steps,
+by PyTorch's formulas, and the bytes that autograd saves for the backward passes. The update runs
+once on random data of the experiment's shape at batch size 8; the counts are scaled to the
+experiment's batch size. Nothing is timed, so the counts are the same on every machine.
+docs/scaling.md converts them to hours under the assumptions given there.
 """
 
 from __future__ import annotations
@@ -42,36 +42,38 @@ EXPERIMENTS = (
     "pix2pix_facades",
 )
 BATCH = 8
-"""Data in the counted update; counts grow with it in proportion."""
+"""Batch size of the counted update; the counts are proportional to it."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one update costs at the experiment's batch.
+    """Cost of one update at the experiment's batch size.
 
     Args:
-        operations: floating-point operations, a multiplication and an addition being two.
-        kept: bytes that autograd keeps, of all passes of the update together, in float32: a bound
-            of what is there at once.
-        weights: numbers of both players.
-        updates: of the whole run.
+        operations: floating-point operations; a multiply-add counts as two.
+        saved: bytes that autograd saves in float32, summed over all passes of the update; an upper
+            bound of what is in memory at once.
+        weights: number of parameters of generator and discriminator.
+        updates: of the complete run.
     """
 
     operations: float
-    kept: float
+    saved: float
     weights: int
     updates: int
 
 
-class Operations(TorchDispatchMode):
-    """Counts by PyTorch's formulas; its own FlopCounterMode does not take a second derivative.
+class FlopCounter(TorchDispatchMode):
+    """Count floating-point operations by PyTorch's formulas.
+
+    PyTorch's FlopCounterMode does not support second derivatives, which gradient penalties need.
 
     Attributes:
-        total: operations so far.
+        total: operations counted so far.
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's own
+        super().__init__()  # type: ignore[no-untyped-call]  # untyped in torch
         self.total = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -95,36 +97,39 @@ def cost(experiment: str, overrides: list[str]) -> Cost:
         config.model, NETWORKS[config.network.name](config.network), spec, 0
     )
     batch = random_round(spec, config.model.discriminator_steps)
-    kept: dict[int, torch.UntypedStorage] = {}  # alive, so that no two share a place
+    # Storages stay alive, so that no address is used twice.
+    saved: dict[int, torch.UntypedStorage] = {}
 
-    def keep(tensor: Tensor) -> Tensor:
+    def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage
+        saved[storage.data_ptr()] = storage
         return tensor
 
-    counter = Operations()
-    with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        play(gan, batch)
+    counter = FlopCounter()
+    with counter, torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        train_round(gan, batch)
     weights = sum(
         weight.numel()
         for weight in parameters({**gan.generator_players(), **gan.discriminator_players()})
     )
     scale = config.data.batch_size / BATCH
-    own = {weight.untyped_storage().data_ptr() for weight in gan.parameters()}
-    activations = sum(held.nbytes() for place, held in kept.items() if place not in own)
+    weight_addresses = {weight.untyped_storage().data_ptr() for weight in gan.parameters()}
+    activations = sum(
+        storage.nbytes() for address, storage in saved.items() if address not in weight_addresses
+    )
     return Cost(counter.total * scale, activations * scale, weights, config.trainer.max_updates)
 
 
 def random_round(spec: DataSpec, steps: int) -> Batch:
-    """Make one round of random data."""
+    """Draw one round of random data."""
     data = torch.rand(1, steps, BATCH, *spec.shape) * 2 - 1
     labels = None if spec.classes is None else torch.zeros(1, steps, BATCH, dtype=torch.int64)
     source = None if spec.source_shape is None else torch.rand_like(data)
     return Batch(data, labels, source)
 
 
-def play(gan: GAN, batch: Batch) -> None:
-    """Play one round by a Trainer that shows and writes nothing."""
+def train_round(gan: GAN, batch: Batch) -> None:
+    """Train one round with a Trainer that prints and writes nothing."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -140,22 +145,22 @@ def play(gan: GAN, batch: Batch) -> None:
 
 
 def main() -> None:
-    """Count and print a table."""
+    """Count, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("experiments", nargs="*", default=EXPERIMENTS, metavar="EXP")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
-    rows = [["experiment", "updates", "weights, M", "GFLOP an update", "PFLOP", "MB kept"]]
+    rows = [["experiment", "updates", "weights, M", "GFLOP per update", "PFLOP", "MB saved"]]
     for experiment in options.experiments:
-        found = cost(experiment, options.set)
+        counted = cost(experiment, options.set)
         rows.append(
             [
                 experiment,
-                f"{found.updates:,}",
-                f"{found.weights / 1e6:.1f}",
-                f"{found.operations / 1e9:,.0f}",
-                f"{found.operations * found.updates / 1e15:.2g}",
-                f"{found.kept / 1e6:,.0f}",
+                f"{counted.updates:,}",
+                f"{counted.weights / 1e6:.1f}",
+                f"{counted.operations / 1e9:,.0f}",
+                f"{counted.operations * counted.updates / 1e15:.2g}",
+                f"{counted.saved / 1e6:,.0f}",
             ]
         )
     print(text_table(rows))

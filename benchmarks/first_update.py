@@ -1,7 +1,7 @@
-"""`gan-lightning` with the given words, ended when the first update has been made.
+"""Run `gan-lightning` with the given arguments, and exit after the first generator update.
 
-The command imports its heavy parts where it needs them, so that the end is put into the class when
-it comes to be imported, and nothing is imported sooner than it would be.
+The command imports its heavy dependencies late. An import hook patches `BaseModule` when the
+command imports it, so that no module is imported earlier than in a normal start.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from types import ModuleType
 from typing import Any
 
 
-class EndAfterFirstUpdate(MetaPathFinder):
-    """Finds the module of the learners, and changes it once it is loaded."""
+class ExitAfterFirstUpdate(MetaPathFinder):
+    """Import hook that patches `gan_lightning.core.module` when it is loaded."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        """Return the module's own spec, which ends the process at `log_update`."""
+        """Return the module's spec with a loader that makes `log_update` exit the process."""
         if name != "gan_lightning.core.module":
             return None
         spec = PathFinder.find_spec(name, path)
         assert spec is not None
         assert spec.loader is not None
-        load = spec.loader.exec_module
+        exec_module = spec.loader.exec_module
 
-        def load_changed(module: ModuleType) -> None:
-            load(module)
-            module.BaseModule.log_update = lambda *given, **named: os._exit(0)
+        def exec_and_patch(module: ModuleType) -> None:
+            exec_module(module)
+            module.BaseModule.log_update = lambda *args, **kwargs: os._exit(0)
 
-        spec.loader.exec_module = load_changed  # type: ignore[method-assign]  # on purpose
+        spec.loader.exec_module = exec_and_patch  # type: ignore[method-assign]  # intended
         return spec
 
 
 if __name__ == "__main__":
-    sys.meta_path.insert(0, EndAfterFirstUpdate())
+    sys.meta_path.insert(0, ExitAfterFirstUpdate())
     from gan_lightning.cli.main import main
 
     main(sys.argv[1:])

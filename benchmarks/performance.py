@@ -1,9 +1,9 @@
-"""How fast it is: against bare and textbook loops, against peers, beside and as work grows.
+"""Run the benchmarks and write docs/performance.md.
 
 `python benchmarks/performance.py [--only PART ...] [--peer CHECKOUT] [--threads T] [--repeats K]`
 
-What is measured is kept in docs/performance.json, part by part and row by row, and
-docs/performance.md is made of that file alone.
+The measurements are stored in docs/performance.json, by part and row; docs/performance.md is
+generated from that file alone. A part that is not measured keeps its rows.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import against_peers
-import beside_training
-import growth
-import step
+import complexity
+import overhead
 import time_to_result
+import training_step
 from timing import machine, set_threads
 
 from gan_lightning.utils.files import atomic_write
+from gan_lightning.utils.tables import markdown_table
 
 __all__ = ["PARTS", "main", "page"]
 
@@ -31,78 +33,98 @@ DOCS = Path(__file__).parent.parent / "docs"
 Rows = Iterator[tuple[str, dict[str, Any]]]
 
 
-def steps(options: argparse.Namespace) -> Rows:
-    """Yield a row an experiment."""
-    for name in options.experiments or step.PLANS:
-        yield name, step.measured(name, OVERRIDES, options.repeats)
+def training_step_rows(options: argparse.Namespace) -> Rows:
+    """Yield a row for each experiment."""
+    for name in options.experiments or training_step.PLANS:
+        yield name, training_step.measure(name, OVERRIDES, options.repeats)
 
 
-def peers(options: argparse.Namespace) -> Rows:
-    """Yield a row a script of the checkout."""
+def peers_rows(options: argparse.Namespace) -> Rows:
+    """Yield a row for each script of the checkout."""
     if options.peer is None:
-        print("no --peer CHECKOUT of PyTorch-GAN: its part stays as it is", file=sys.stderr)
+        print("peers: skipped; name a checkout of PyTorch-GAN by --peer CHECKOUT", file=sys.stderr)
         return
     sys.path.insert(0, str(Path(__file__).parent))
     from peers import PEERS
 
     for name in options.experiments or PEERS:
-        yield name, against_peers.measured(name, options.peer.resolve(), OVERRIDES, options.repeats)
+        yield name, against_peers.measure(name, options.peer.resolve(), OVERRIDES, options.repeats)
 
 
-def beside(options: argparse.Namespace) -> Rows:
-    """Yield what is not training."""
+def overhead_rows(options: argparse.Namespace) -> Rows:
+    """Yield a row for each cost outside of training."""
     for rows in (
-        beside_training.start(options.repeats),
-        beside_training.frechet(options.repeats),
-        beside_training.evaluation(OVERRIDES, options.repeats),
+        overhead.startup(options.repeats),
+        overhead.frechet(options.repeats),
+        overhead.evaluation(OVERRIDES, options.repeats),
     ):
         for row in rows:
-            yield row["what"], row
+            yield row["quantity"], row
 
 
-def growing(options: argparse.Namespace) -> Rows:
-    """Yield a row a series."""
-    for series in growth.SERIES:
-        row = growth.measured(series, OVERRIDES, options.repeats)
+def complexity_rows(options: argparse.Namespace) -> Rows:
+    """Yield a row for each series."""
+    for series in complexity.SERIES:
+        row = complexity.measure(series, OVERRIDES, options.repeats)
         yield f"{series.experiment} {series.key}", row
-    yield "evaluation.samples", growth.evaluation_measured(options.repeats)
+    yield "evaluation.samples", complexity.measure_evaluation(options.repeats)
 
 
-def until_claims(options: argparse.Namespace) -> Rows:
-    """Yield a row an experiment with results."""
-    yield from time_to_result.found()
+def time_to_result_rows(options: argparse.Namespace) -> Rows:
+    """Yield a row for each experiment with results."""
+    yield from time_to_result.measure()
 
 
 OVERRIDES = ["log.wandb=offline"]
 
-PARTS: dict[str, tuple[Callable[[argparse.Namespace], Rows], Any, str, str]] = {
-    "steps": (steps, step, "A training step", step.__doc__ or ""),
-    "peers": (peers, against_peers, "Against PyTorch-GAN", against_peers.__doc__ or ""),
-    "beside": (beside, beside_training, "Beside training", beside_training.__doc__ or ""),
-    "growth": (growing, growth, "As work grows", growth.__doc__ or ""),
-    "claims": (until_claims, time_to_result, "Time to result", time_to_result.__doc__ or ""),
+
+@dataclass(frozen=True)
+class Part:
+    """A section of the page.
+
+    Args:
+        title: heading of the section.
+        measure: runs the benchmark; yields keys and rows for docs/performance.json.
+        module: whose `HEADER` and `row` format the table; its docstring explains it.
+    """
+
+    title: str
+    measure: Callable[[argparse.Namespace], Rows]
+    module: Any
+
+    @property
+    def text(self) -> str:
+        """The module's docstring, without its first line where more follows."""
+        summary, _, body = (self.module.__doc__ or "").partition("\n\n")
+        return body.strip() or summary.strip()
+
+
+PARTS = {
+    "training_step": Part("A training step", training_step_rows, training_step),
+    "peers": Part("Against PyTorch-GAN", peers_rows, against_peers),
+    "overhead": Part("Outside of training", overhead_rows, overhead),
+    "complexity": Part("Growth with the amount of work", complexity_rows, complexity),
+    "time_to_result": Part("Time to result", time_to_result_rows, time_to_result),
 }
-"""By name: what measures it, what writes its rows, its title, and what is said of it."""
+"""Sections of the page, by the name that `--only` and docs/performance.json use."""
 
 
-def page(kept: dict[str, Any]) -> str:
-    """Write docs/performance.md."""
-    lines = ["# Performance", "", "Made by `make benchmark`; every figure was measured here."]
-    for name, (_, writer, title, said) in PARTS.items():
-        part = kept.get(name)
-        if part is None:
+def page(measurements: dict[str, Any]) -> str:
+    """Generate docs/performance.md."""
+    lines = ["# Performance", "", "Generated by `make benchmark`; every number was measured."]
+    for name, part in PARTS.items():
+        if name not in measurements:
             continue
-        summary, _, explained = said.partition("\n\n")
-        command = f'`make benchmark ARGS="--only {name}"`'
-        lines += ["", f"## {title}", "", explained.strip() or summary]
-        lines += ["", f"{command}, {measured_on(part['rows'])}.", ""]
-        lines += ["| " + " | ".join(writer.HEADER) + " |", "| --- " * len(writer.HEADER) + "|"]
-        lines += ["| " + " | ".join(writer.row(row)) + " |" for row in part["rows"].values()]
+        rows = measurements[name]["rows"]
+        table = [list(part.module.HEADER), *(list(part.module.row(row)) for row in rows.values())]
+        lines += ["", f"## {part.title}", "", part.text, ""]
+        lines += [f'`make benchmark ARGS="--only {name}"`, {provenance(rows)}.', ""]
+        lines += [markdown_table(table)]
     return "\n".join(lines) + "\n"
 
 
-def measured_on(rows: dict[str, Any]) -> str:
-    """Say when and on what rows were measured: once where it is the same for all."""
+def provenance(rows: dict[str, Any]) -> str:
+    """State the date and the machine of the rows, once if they are the same for all."""
     by_machine: dict[str, list[str]] = {}
     for name, row in rows.items():
         by_machine.setdefault(row["on"], []).append(name)
@@ -112,26 +134,26 @@ def measured_on(rows: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the parts asked for, and write the page after each row."""
+    """Measure the selected parts, and write the page after each row."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--experiments", nargs="+", help="rows of --only steps or --only peers")
+    parser.add_argument("--experiments", nargs="+", help="rows of training_step or peers")
     parser.add_argument("--peer", type=Path, help="checkout of PyTorch-GAN", metavar="CHECKOUT")
-    parser.add_argument("--repeats", type=int, default=5, help="starts of each loop's process")
+    parser.add_argument("--repeats", type=int, default=5, help="starts of each process")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--docs", type=Path, default=DOCS, help="where the page is written")
+    parser.add_argument("--docs", type=Path, default=DOCS, help="directory of the page")
     options = parser.parse_args(arguments)
     set_threads(options.threads)
-    facts = options.docs / "performance.json"
-    kept = json.loads(facts.read_text()) if facts.exists() else {}
+    file = options.docs / "performance.json"
+    measurements = json.loads(file.read_text()) if file.exists() else {}
     for name in options.only:
-        measure, writer, _, _ = PARTS[name]
-        for key, row in measure(options):
-            part = kept.setdefault(name, {"rows": {}})
-            part["rows"][key] = row | {"on": f"{date.today()}, {machine(options.threads)}"}
-            atomic_write(facts, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
-            atomic_write(options.docs / "performance.md", page(kept))
-            print("  ".join(writer.row(row)), flush=True)
+        part = PARTS[name]
+        for key, row in part.measure(options):
+            rows = measurements.setdefault(name, {"rows": {}})["rows"]
+            rows[key] = row | {"on": f"{date.today()}, {machine(options.threads)}"}
+            atomic_write(file, json.dumps(measurements, indent=1, ensure_ascii=False) + "\n")
+            atomic_write(options.docs / "performance.md", page(measurements))
+            print("  ".join(part.module.row(row)), flush=True)
 
 
 if __name__ == "__main__":

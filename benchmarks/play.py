@@ -1,10 +1,11 @@
-"""How long a page of `gan-lightning play` takes to answer: from a slider to another picture.
+"""Measure the latency of a page of `gan-lightning play`: from a slider event to the new picture.
 
     python benchmarks/play.py RUN... [--repeats 20] [--threads 2]
 
-A slider is moved (of pix2pix: another source is put on the board) in a headless Chromium, from the
-event to the new picture in the page; and the same is asked for over HTTP, from a connection of its
-own. Model, server and browser share this machine. Milliseconds, the median of the repeats.
+In a headless Chromium, a slider is moved (for pix2pix another example is put on the canvas), and
+the time from the event to the new picture is measured. The same request is also sent over HTTP on a
+connection of its own. Model, server and browser share this machine. The table shows the median
+milliseconds over the repeats.
 """
 
 from __future__ import annotations
@@ -45,25 +46,27 @@ MOVE = """async repeats => {
 }"""
 
 
-def in_browser(address: str, chromium: str, repeats: int) -> tuple[list[float], dict[str, object]]:
-    """Time moves on a page, and return the first request that one makes.
+def time_in_browser(
+    address: str, chromium: str, repeats: int
+) -> tuple[list[float], dict[str, object]]:
+    """Time moves of a control on a page, and record the first request that one of them sends.
 
     Returns:
-        Milliseconds of each; and the request's address and data.
+        The milliseconds of each move, and the address and data of the request.
     """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
-        asked: list[dict[str, object]] = []
+        requests: list[dict[str, object]] = []
         page.goto(address)
         page.wait_for_selector("#picture img")
         page.wait_for_timeout(1000)
         page.on(
             "request",
             lambda request: (
-                asked.append({"address": request.url, "data": request.post_data})
+                requests.append({"address": request.url, "data": request.post_data})
                 if request.method == "POST"
                 else None
             ),
@@ -71,21 +74,21 @@ def in_browser(address: str, chromium: str, repeats: int) -> tuple[list[float], 
         page.evaluate(MOVE, 3)
         times = page.evaluate(MOVE, repeats)
         browser.close()
-    return [float(took) for took in times], asked[0]
+    return [float(milliseconds) for milliseconds in times], requests[0]
 
 
-def over_http(request: dict[str, object], repeats: int) -> tuple[list[float], int]:
-    """Time a request, and count the bytes of its answer."""
+def time_over_http(request: dict[str, object], repeats: int) -> tuple[list[float], int]:
+    """Return the milliseconds of each repeat of a request, and the bytes of the response."""
     times, size = [], 0
     for _ in range(repeats):
         start = time.perf_counter()
-        asked = urllib.request.Request(
+        http_request = urllib.request.Request(
             str(request["address"]),
             data=str(request["data"]).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(asked, timeout=30) as answer:
-            content = answer.read()
+        with urllib.request.urlopen(http_request, timeout=30) as response:
+            content = response.read()
         times.append(1000 * (time.perf_counter() - start))
         size = len(content)
         assert json.loads(content)["data"]
@@ -93,27 +96,27 @@ def over_http(request: dict[str, object], repeats: int) -> tuple[list[float], in
 
 
 def main() -> None:
-    """Time the pages of some runs."""
+    """Time the pages of the given runs, and print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="a run folder or experiment")
-    parser.add_argument("--repeats", type=int, default=20, help="of each page")
-    parser.add_argument("--threads", type=int, default=2, help="of torch")
-    parser.add_argument("--chromium", default=shutil.which("chromium"), help="path of a Chromium")
-    words = parser.parse_args()
-    if words.chromium is None:
-        parser.error("there is no Chromium on PATH; name one by --chromium PATH")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="a run directory or an experiment")
+    parser.add_argument("--repeats", type=int, default=20, help="moves per page")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
+    parser.add_argument("--chromium", default=shutil.which("chromium"), help="path of Chromium")
+    options = parser.parse_args()
+    if options.chromium is None:
+        parser.error("no Chromium on PATH; name one by --chromium PATH")
     rows = []
-    for run in words.runs:
+    for run in options.runs:
         served = serve(page_of(run), "127.0.0.1", 0)
-        torch.set_num_threads(words.threads)
+        torch.set_num_threads(options.threads)
         try:
-            seen, request = in_browser(served.address, words.chromium, words.repeats)
-            answered, size = over_http(request, words.repeats)
+            browser, request = time_in_browser(served.address, options.chromium, options.repeats)
+            http, size = time_over_http(request, options.repeats)
         finally:
             served.close()
-        row = [run, *(f"{took:.0f}" for took in (median(seen), max(seen), median(answered)))]
-        rows.append([*row, f"{size / 1000:.0f}"])
-    header = ["run", "browser", "browser, slowest", "HTTP", "answer, kB"]
+        times = median(browser), max(browser), median(http)
+        rows.append([run, *(f"{milliseconds:.0f}" for milliseconds in times), f"{size / 1000:.0f}"])
+    header = ["run", "browser, ms", "browser, slowest, ms", "HTTP, ms", "response, kB"]
     print(markdown_table([header, *rows]))
 
 

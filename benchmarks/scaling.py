@@ -1,10 +1,11 @@
-"""What an update of a DCGAN at 3 x 64 x 64 sends and computes, and what that predicts on many GPUs.
+"""Predict the data-parallel efficiency of a DCGAN at 3 x 64 x 64 on several GPUs.
 
     python benchmarks/scaling.py [--width 64 128] [--batch 128] [--step MS] [--gpus 8 64]
 
-Bytes are those of the optimizers' parameters, which tests/test_processes.py finds to be all that is
-sent; operations are counted by PyTorch. The rest is a prediction: its assumptions are options, and
-`--step`, a measured time of an update on one GPU, takes the place of the most uncertain one.
+The bytes that an update sends are those of the optimizers' parameters; tests/test_processes.py
+checks that nothing else is sent. PyTorch counts the floating-point operations. The rest is a
+prediction whose assumptions are options; `--step`, the measured time of an update on one GPU,
+replaces the most uncertain one.
 """
 
 from __future__ import annotations
@@ -24,23 +25,25 @@ from gan_lightning.utils.tables import markdown_table
 
 SHAPE = (3, 64, 64)
 COUNTED = 4
-"""Images for which operations are counted: they grow in proportion."""
+"""Batch size for which operations are counted; they are proportional to it."""
 NODE = 8
-"""GPUs of a node."""
-CONTROL = 5
-"""Messages of one number a Lightning batch, by which processes agree to go on: Lightning's one, and
-two of ours with the barrier that Lightning puts before each."""
+"""GPUs per node."""
+CONTROL_MESSAGES = 5
+"""Scalar messages per Lightning batch by which the processes agree to continue.
+
+One is Lightning's; two are this package's, each with the barrier that Lightning puts before it.
+"""
 
 
 @dataclass(frozen=True)
 class Update:
-    """What an update of one process takes.
+    """Communication and computation of one update in one process.
 
     Args:
-        discriminator: bytes of its gradients.
-        generator: bytes of its gradients.
+        discriminator: bytes of the discriminator's gradients.
+        generator: bytes of the generator's gradients.
         statistics: bytes of running statistics.
-        operations: floating-point operations an image, both players' steps.
+        operations: floating-point operations per image, for the steps of both players.
     """
 
     discriminator: int
@@ -53,8 +56,8 @@ class Update:
         return [self.discriminator, self.generator, self.statistics]
 
 
-def counted(width: int) -> Update:
-    """Build the game and count."""
+def count(width: int) -> Update:
+    """Build a DCGAN of the given width, and count its bytes and operations."""
     config = StandardGAN.Config(latent_size=100)
     networks = NETWORKS["dcgan"](NETWORKS["dcgan"].Config(width=width))
     gan = StandardGAN(config, networks, DataSpec(SHAPE))
@@ -72,42 +75,42 @@ def counted(width: int) -> Update:
     return Update(discriminator, generator, statistics, counter.get_total_flops() / COUNTED)
 
 
-def seconds_to_send(update: Update, gpus: int, assumed: argparse.Namespace) -> float:
-    """Predict the time of an update's messages: a ring's, none of it hidden behind computing."""
-    within = gpus <= NODE
-    rate: float = 1e9 * (assumed.node if within else assumed.network)
-    latency: float = 1e-6 * (assumed.node_latency if within else assumed.network_latency)
-    share = 2 * (gpus - 1) / gpus
-    large = sum(latency + share * size / rate for size in update.messages())
-    return large + CONTROL * latency
+def communication_seconds(update: Update, gpus: int, assumed: argparse.Namespace) -> float:
+    """Predict the time of an update's ring all-reduces, without overlap with computation."""
+    one_node = gpus <= NODE
+    rate: float = 1e9 * (assumed.node if one_node else assumed.network)
+    latency: float = 1e-6 * (assumed.node_latency if one_node else assumed.network_latency)
+    ring_factor = 2 * (gpus - 1) / gpus
+    large = sum(latency + ring_factor * size / rate for size in update.messages())
+    return large + CONTROL_MESSAGES * latency
 
 
 def main() -> None:
     """Count, and print two tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--width", type=int, nargs="+", default=[64, 128])
-    parser.add_argument("--batch", type=int, default=128, help="images of one GPU")
+    parser.add_argument("--batch", type=int, default=128, help="images per GPU")
     parser.add_argument("--gpus", type=int, nargs="+", default=[8, 64])
-    parser.add_argument("--step", type=float, help="measured ms of an update on one GPU, one width")
-    parser.add_argument("--speed", type=float, default=100, help="else: 10^12 operations a second")
+    parser.add_argument("--step", type=float, help="measured ms per update on one GPU")
+    parser.add_argument("--speed", type=float, default=100, help="without --step: TFLOP/s of a GPU")
     parser.add_argument("--node", type=float, default=200, help="GB/s of a ring within a node")
     parser.add_argument("--network", type=float, default=40, help="GB/s of a ring across nodes")
-    parser.add_argument("--node-latency", type=float, default=30, help="microseconds a message")
-    parser.add_argument("--network-latency", type=float, default=100, help="microseconds a message")
+    parser.add_argument("--node-latency", type=float, default=30, help="microseconds per message")
+    parser.add_argument("--network-latency", type=float, default=100, help="the same across nodes")
     assumed = parser.parse_args()
-    counts = [["width", "discriminator", "generator", "statistics", "operations an image"]]
-    predictions = [["width", "GPUs", "computing", "sending", "efficiency"]]
+    counts = [["width", "discriminator", "generator", "statistics", "operations per image"]]
+    predictions = [["width", "GPUs", "computation", "communication", "efficiency"]]
     for width in assumed.width:
-        update = counted(width)
-        sent = [f"{size / 1e6:.2f} MB" for size in update.messages()[:2]]
+        update = count(width)
+        gradients = [f"{size / 1e6:.2f} MB" for size in update.messages()[:2]]
         statistics = f"{update.statistics / 1e3:.1f} kB"
-        counts.append([str(width), *sent, statistics, f"{update.operations / 1e9:.2f} · 10⁹"])
+        counts.append([str(width), *gradients, statistics, f"{update.operations / 1e9:.2f} · 10⁹"])
         step = assumed.step or assumed.batch * update.operations / assumed.speed / 1e9
         for gpus in assumed.gpus:
-            sending = 1e3 * seconds_to_send(update, gpus, assumed)
-            efficiency = step / (step + sending)
-            figures = [f"{step:.2f} ms", f"{sending:.2f} ms", f"{efficiency:.0%}"]
-            predictions.append([str(width), str(gpus), *figures])
+            communication = 1e3 * communication_seconds(update, gpus, assumed)
+            efficiency = step / (step + communication)
+            numbers = [f"{step:.2f} ms", f"{communication:.2f} ms", f"{efficiency:.0%}"]
+            predictions.append([str(width), str(gpus), *numbers])
     print(markdown_table(counts), markdown_table(predictions), sep="\n\n")
 
 

@@ -1,4 +1,7 @@
-"""Images of noise of any size, to see how cost grows with it; they enter the table of data sets."""
+"""A dataset of random images of any size, for measuring how cost grows with image size.
+
+Importing this module registers the dataset as `noise`.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gan_lightning.data import DATASETS, IndexedData
+from gan_lightning.data import DATASETS, BaseDataModule
 from gan_lightning.data.base import DataConfig, to_float_nchw
 from gan_lightning.types import Batch, DataSpec
+from gan_lightning.utils.settings import setting
 
 __all__ = ["Noise"]
 
@@ -19,14 +23,13 @@ COUNT = 512
 
 @dataclass
 class NoiseConfig(DataConfig):
-    """Colour images."""
+    """Config of the dataset."""
 
-    # height and width in pixels
-    size: int = 32
+    size: int = setting(32, "Height and width of the images in pixels.", minimum=1)
 
 
-class Noise(IndexedData):
-    """Uniform noise, 3 x size x size."""
+class Noise(BaseDataModule):
+    """512 RGB images of uniform noise, (3, size, size)."""
 
     Config: ClassVar[type[Any]] = NoiseConfig
     config: NoiseConfig
@@ -43,7 +46,7 @@ class Noise(IndexedData):
         return self._images, None
 
     def test_data(self) -> Batch:
-        """Return images that are there to be found, not to be measured."""
+        """Return the first eight images; nothing is evaluated on them."""
         return Batch(to_float_nchw(self._images[:8]))
 
 

@@ -1,7 +1,8 @@
-"""How long until the claims of an experiment stand.
+"""Minutes of training until the claims of an experiment are verified.
 
-The minutes of the runs that [the results](results.md) are made of, evaluations and pictures
-included; start-up is not. Most ran beside others, one thread each, which is what *threads* says.
+Times are those of the runs behind [the results](results.md), with evaluations and pictures and
+without start-up. Most runs shared the processor with others, one thread each; *threads* gives the
+number of threads.
 """
 
 from __future__ import annotations
@@ -9,42 +10,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gan_lightning.results.records import Results, read_all, results_folder
+from gan_lightning.results.records import Results, read_all_results, results_folder
 
-__all__ = ["HEADER", "found", "row"]
+__all__ = ["HEADER", "measure", "row"]
 
-HEADER = ("experiment", "updates", "runs", "claims that hold", "minutes a run", "threads")
+HEADER = ("experiment", "updates", "runs", "claims that hold", "minutes per run", "threads")
 
 
-def found() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield a row an experiment that has results, its variations left out."""
-    known = read_all(results_folder())
-    for results in known:
+def measure() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a row for each experiment with results; variations of experiments are left out."""
+    all_results = read_all_results(results_folder())
+    for results in all_results:
         if results.name == results.experiment:
-            yield results.name, _row(results, known)
+            yield results.name, _row(results, all_results)
 
 
-def _row(results: Results, known: list[Results]) -> dict[str, Any]:
-    verdicts = results.verdicts(known)
+def _row(results: Results, all_results: list[Results]) -> dict[str, Any]:
+    claims = results.claim_rows(all_results)
     return {
         "experiment": results.name,
         "updates": results.updates,
         "minutes": [run.minutes for run in results.runs],
         "threads": sorted({run.machine.get("threads", 0) for run in results.runs}),
-        "held": sum(verdict.holds is True for verdict in verdicts),
-        "claims": len(verdicts),
+        "holding": sum(claim.verdict.holds is True for claim in claims),
+        "claims": len(claims),
     }
 
 
 def row(measured: dict[str, Any]) -> tuple[str, ...]:
-    """Write a row of the table."""
+    """Format a row of the table."""
     minutes = measured["minutes"]
-    least, most = f"{min(minutes):.1f}", f"{max(minutes):.1f}"
+    shortest, longest = f"{min(minutes):.1f}", f"{max(minutes):.1f}"
     return (
         measured["experiment"],
         f"{measured['updates']:,}",
         str(len(minutes)),
-        f"{measured['held']} of {measured['claims']}",
-        least if least == most else f"{least} to {most}",
+        f"{measured['holding']} of {measured['claims']}",
+        shortest if shortest == longest else f"{shortest} to {longest}",
         ", ".join(map(str, measured["threads"])),
     )

@@ -1,14 +1,14 @@
-"""Loops that take turns: each in a process of its own, one computing at a time.
+"""Timing of training loops that take turns, one computing at a time.
 
-Each loop lives in a process of its own, since flushing denormals is a state of each thread that
-PyTorch's workers keep from their start, and trains in short blocks, taking turns: first, second,
-third, first, ... Where its tensors come to lie makes a process some per cent faster or slower for
-all of its life, so after some turns all are started anew. A time is the median of all blocks; a
-ratio is taken block by block, its median of each start, and of those the median. Denormals come up
-after a while of training, so each loop first trains some updates unmeasured, hundreds where they
-matter. What they cost is the processor's affair: on an AMD Zen 4 a product of denormals costs no
-more than another, but the square root (in Adam) 36 times as much; elsewhere every operation on them
-may be slow.
+Each loop runs in a process of its own, because flushing denormals is a state of each thread, and
+PyTorch's worker threads keep the state with which they start. The loops train in short blocks and
+take turns: first, second, third, first, ... The memory addresses of its tensors make a process some
+per cent faster or slower for its lifetime, so after some turns all processes are restarted. A time
+is the median over all blocks. A ratio is computed block by block; its median is taken over the
+blocks of each start, then over the starts. Denormals appear only after some training, so each loop
+first trains some updates without timing, hundreds of them where denormals matter. Their cost
+depends on the processor: on an AMD Zen 4 a product of denormals costs as much as any other, but the
+square root in Adam costs 36 times as much; on other processors every operation on them may be slow.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from gan_lightning.config.schema import RunConfig
     from gan_lightning.core.module import BaseModule
 
-__all__ = ["Contestant", "Spread", "Timing", "interleaved", "machine", "set_threads", "spread"]
+__all__ = ["Spread", "TimedLoop", "Timing", "machine", "set_threads", "spread", "time_interleaved"]
 
 TURNS = 5
-"""Blocks of each loop between two starts."""
+"""Timed blocks of each loop per start of its process."""
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """A loop to be timed.
+class TimedLoop:
+    """A training loop to time.
 
     Args:
-        loop: trainer, bare, textbook, or peer: the script itself.
-        experiment: whose config it trains; or the name of a peer, with a checkout.
+        loop: trainer, bare or textbook; or peer, a script of PyTorch-GAN.
+        experiment: whose config is trained; with a checkout, the name of the peer script.
         overrides: of the config.
-        checkout: of the peers' scripts.
+        checkout: of PyTorch-GAN.
     """
 
     loop: str
@@ -58,78 +58,78 @@ class Contestant:
 
 @dataclass
 class Timing:
-    """What one start of all processes gave, or several.
+    """Measurements of all starts.
 
-    Args:
-        starts: milliseconds an update of every block, by contestant, of each start.
-        memory: most MiB that a contestant's process has held.
+    Attributes:
+        starts: for each start, by loop, the milliseconds per update of each block.
+        memory: by loop, the peak resident memory of its process in MiB.
     """
 
     starts: list[dict[str, list[float]]] = field(default_factory=list)
     memory: dict[str, float] = field(default_factory=dict)
 
     def median(self, name: str) -> float:
-        """Return the median of a contestant's blocks."""
+        """Return the median of a loop's blocks, in milliseconds per update."""
         return median(block for blocks in self.starts for block in blocks[name])
 
     def ratios(self, slow: str, fast: str) -> Spread:
-        """Divide block by block, and take the median of each start."""
+        """Divide the times of two loops block by block, and take the median of each start."""
         return spread([median(map(truediv, blocks[slow], blocks[fast])) for blocks in self.starts])
 
 
 @dataclass(frozen=True)
 class Spread:
-    """What several measurements give."""
+    """Median and range of repeated measurements."""
 
-    middle: float
-    least: float
-    most: float
+    median: float
+    min: float
+    max: float
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return the median, the least and the most."""
+    """Return the median, the minimum and the maximum."""
     return Spread(median(values), min(values), max(values))
 
 
-def interleaved(
-    contestants: Mapping[str, Contestant], updates: int, warmup: int, starts: int
+def time_interleaved(
+    loops: Mapping[str, TimedLoop], updates: int, warmup: int, starts: int
 ) -> Timing:
-    """Time contestants in turn.
+    """Time loops in turn.
 
     Args:
-        contestants: by name.
-        updates: in a block.
-        warmup: updates of each before its first block.
-        starts: how often all processes are started anew.
+        loops: by name.
+        updates: generator updates in a block.
+        warmup: generator updates of each loop before its first block.
+        starts: how many times all processes are started.
     """
     timing = Timing()
-    experiment = next(iter(contestants.values())).experiment
+    experiment = next(iter(loops.values())).experiment
     for start in range(starts):
-        blocks, memory = _one_start(contestants, updates, warmup)
+        blocks, memory = _time_one_start(loops, updates, warmup)
         timing.starts.append(blocks)
-        for name, held in memory.items():
-            timing.memory[name] = max(held, timing.memory.get(name, 0.0))
-        shown = ", ".join(f"{name} {median(times):.2f}" for name, times in blocks.items())
-        print(f"{experiment} {start + 1}/{starts}: ms {shown}", file=sys.stderr)
+        for name, peak in memory.items():
+            timing.memory[name] = max(peak, timing.memory.get(name, 0.0))
+        medians = ", ".join(f"{name} {median(times):.2f}" for name, times in blocks.items())
+        print(f"{experiment} {start + 1}/{starts}: ms {medians}", file=sys.stderr)
     return timing
 
 
-def _one_start(
-    contestants: Mapping[str, Contestant], updates: int, warmup: int
+def _time_one_start(
+    loops: Mapping[str, TimedLoop], updates: int, warmup: int
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Return milliseconds an update of every block, and most MiB held, by contestant."""
-    blocks: dict[str, list[float]] = {name: [] for name in contestants}
+    """Return, by loop, the milliseconds per update of each block and the peak memory in MiB."""
+    blocks: dict[str, list[float]] = {name: [] for name in loops}
     memory = {}
-    with _workers(contestants) as connections:
+    with _worker_processes(loops) as connections:
         for connection in connections.values():
-            _received(connection)
+            _receive(connection)
         for connection in connections.values():
             connection.send(warmup)
-            _received(connection)
+            _receive(connection)
         for _ in range(TURNS):
             for name, connection in connections.items():
                 connection.send(updates)
-                made, seconds = _received(connection)
+                made, seconds = _receive(connection)
                 blocks[name].append(1000 * seconds / made)
         for name, connection in connections.items():
             connection.send(None)
@@ -137,99 +137,102 @@ def _one_start(
     return blocks, memory
 
 
-def _received(connection: Connection[Any, Any]) -> tuple[int, float]:
+def _receive(connection: Connection[Any, Any]) -> tuple[int, float]:
+    """Return the number of updates that a worker process made and the seconds they took."""
     try:
         made, seconds = connection.recv()
     except EOFError:
-        raise SystemExit("a loop ended with an error, which is above") from None
+        raise SystemExit("a loop ended with an error; see the traceback above") from None
     return made, seconds
 
 
-class Stopwatch:
-    """The tick of a loop that trains a block whenever the parent asks for one."""
+class BlockTimer:
+    """Tick of a loop in a worker process: time blocks whose lengths the parent process sends."""
 
     def __init__(self, connection: Connection[Any, Any]) -> None:
         self._connection = connection
         self._first = self._end = 0
         self._start = time.perf_counter()
 
-    def __call__(self, learner: BaseModule | None, updates: int) -> None:
-        """At a block's end send its updates and seconds, and wait for the next one's length.
+    def __call__(self, model: BaseModule | None, updates: int) -> None:
+        """At the end of a block send its updates and seconds, and receive the next block's length.
 
         Raises:
-            Finished: the parent wants no more.
+            Finished: the parent process sent None.
         """
         if updates < self._end:
             return
-        _synchronise()
+        _synchronize()
         self._connection.send((updates - self._first, time.perf_counter() - self._start))
-        wanted = self._connection.recv()
-        if wanted is None:
+        length = self._connection.recv()
+        if length is None:
             from loops import Finished
 
             raise Finished
-        self._first, self._end = updates, updates + wanted
+        self._first, self._end = updates, updates + length
         self._start = time.perf_counter()
 
 
-def _synchronise() -> None:
+def _synchronize() -> None:
     import torch
 
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
-def _work(contestant: Contestant, connection: Connection[Any, Any]) -> None:
-    """Train in this process, which is one contestant's; at the end say how much memory it took."""
-    if contestant.loop in ("trainer", "bare"):
+def _run_loop(timed: TimedLoop, connection: Connection[Any, Any]) -> None:
+    """Train in this worker process, and at the end send its peak memory in MiB."""
+    if timed.loop in ("trainer", "bare"):
         from gan_lightning.utils.hardware import set_up_arithmetic
         from gan_lightning.utils.imports import gc_paused_imports
 
-        with gc_paused_imports():  # as the commands do: the collector leaves them alone afterwards
-            import loops  # noqa: F401 - imported for what it brings
+        with gc_paused_imports():  # as the commands do
+            import loops  # noqa: F401 - imported early for its dependencies
         set_up_arithmetic()
     from loops import LOOPS, Finished
 
-    if contestant.loop in ("textbook", "peer"):  # Lightning sets it, which these do not import
+    if timed.loop in ("textbook", "peer"):  # Lightning sets it; these loops do not use Lightning
         del os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"]
-    tick = Stopwatch(connection)
+    tick = BlockTimer(connection)
     with suppress(Finished):
-        if contestant.loop == "peer":
+        if timed.loop == "peer":
             from peers.script import train
 
-            assert contestant.checkout is not None
-            train(contestant.checkout, contestant.experiment, tick)
+            assert timed.checkout is not None
+            train(timed.checkout, timed.experiment, tick)
         else:
-            LOOPS[contestant.loop](_config(contestant), tick)
+            LOOPS[timed.loop](_config(timed), tick)
     connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def _config(contestant: Contestant) -> RunConfig:
+def _config(timed: TimedLoop) -> RunConfig:
     from gan_lightning.config.experiments import experiment_path, read_yaml
     from gan_lightning.config.load import load_config
 
-    if contestant.checkout is not None:
+    if timed.checkout is not None:
         from peers import PEERS
 
-        return PEERS[contestant.experiment].config(list(contestant.overrides))
-    import synthetic  # noqa: F401 - its data set enters the table
+        return PEERS[timed.experiment].config(list(timed.overrides))
+    import synthetic  # noqa: F401 - registers its dataset
 
-    source = read_yaml(experiment_path(contestant.experiment))
-    return load_config(source, contestant.overrides)
+    source = read_yaml(experiment_path(timed.experiment))
+    return load_config(source, timed.overrides)
 
 
 @contextmanager
-def _workers(contestants: Mapping[str, Contestant]) -> Iterator[dict[str, Connection[Any, Any]]]:
-    """Start a process a contestant, and end them after the block."""
+def _worker_processes(
+    loops: Mapping[str, TimedLoop],
+) -> Iterator[dict[str, Connection[Any, Any]]]:
+    """Start a worker process for each loop, and end all of them after the block."""
     context = get_context("spawn")
     connections, processes = {}, []
     try:
-        for name, contestant in contestants.items():
-            connections[name], theirs = context.Pipe()
-            process = context.Process(target=_work, args=(contestant, theirs))
+        for name, timed in loops.items():
+            connections[name], child_end = context.Pipe()
+            process = context.Process(target=_run_loop, args=(timed, child_end))
             process.start()
             processes.append(process)
-            theirs.close()
+            child_end.close()
         yield connections
         for process in processes:
             process.join()
@@ -239,13 +242,13 @@ def _workers(contestants: Mapping[str, Contestant]) -> Iterator[dict[str, Connec
 
 
 def set_threads(threads: int) -> None:
-    """Let this process's children compute with so many threads."""
+    """Set the number of threads with which the child processes compute."""
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
 
 
 def machine(threads: int) -> str:
-    """Name what the times were taken on."""
+    """Describe the processor and the versions with which times are measured."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
     models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return (

@@ -32,9 +32,9 @@ def loops(monkeypatch):
 def weights_after(loops, loop, experiment, overrides):
     weights = {}
 
-    def tick(learner, updates):
+    def tick(model, updates):
         if updates >= UPDATES:
-            weights.update(learner.state_dict())
+            weights.update(model.state_dict())
             raise loops.Finished
 
     config = load_config(read_yaml(experiment_path(experiment)), ["log.wandb=disabled", *overrides])
@@ -45,7 +45,7 @@ def weights_after(loops, loop, experiment, overrides):
 
 SMALL = ["data.batch_size=8", "trainer.precision=32-true"]
 NARROW = [*SMALL, "network.width=8"]
-WORK = {
+SMALL_CONFIGS = {
     "infogan_mnist": ["data.batch_size=8", "trainer.precision=bf16-mixed"],
     "gan_mnist": SMALL,
     "gan_ring": ["data.batch_size=16", "trainer.rounds_per_batch=1"],
@@ -62,23 +62,23 @@ WORK = {
     "semi_supervised_mnist": SMALL,
     "pix2pix_edges_mnist": NARROW,
 }
-"""Experiments of every GAN, and what makes them small."""
+"""An experiment of every GAN, with overrides that make it small."""
 
 
-@pytest.mark.parametrize("experiment", WORK)
-def test_bare_loop_does_the_trainers_work(loops, experiment):
-    ours = weights_after(loops, loops.trainer, experiment, WORK[experiment])
-    bare = weights_after(loops, loops.bare, experiment, WORK[experiment])
-    assert ours.keys() == bare.keys()
-    for name, value in ours.items():
-        # the counters inside a running average are kept by PyTorch's class
+@pytest.mark.parametrize("experiment", SMALL_CONFIGS)
+def test_bare_loop_gives_the_weights_of_the_trainer(loops, experiment):
+    expected = weights_after(loops, loops.trainer, experiment, SMALL_CONFIGS[experiment])
+    bare = weights_after(loops, loops.bare, experiment, SMALL_CONFIGS[experiment])
+    assert expected.keys() == bare.keys()
+    for name, value in expected.items():
+        # the bare loop does not update the counters of the averaged models
         if value.is_floating_point() or not name.startswith(("ema.", "averaged_classifier.")):
             torch.testing.assert_close(bare[name], value, rtol=0, atol=1e-7, msg=name)
 
 
-def test_every_gan_has_a_game_by_hand(loops):
-    written = {load_config(read_yaml(experiment_path(name)), []).model.name for name in WORK}
-    assert written == set(GANS)
+def test_every_gan_has_a_hand_written_version(loops):
+    names = {load_config(read_yaml(experiment_path(n)), []).model.name for n in SMALL_CONFIGS}
+    assert names == set(GANS)
 
 
 @pytest.mark.parametrize(
@@ -92,20 +92,40 @@ def test_textbook_loop_trains(loops, experiment):
     assert any(not torch.equal(value, before[name]) for name, value in after.items())
 
 
-def test_what_is_measured_is_kept_and_made_a_page_of(tmp_path):
-    arguments = ["--only", "steps", "--experiments", "gan_ring", "--repeats", "2", "--threads", "1"]
-    script = "import step; step.PLANS['gan_ring'] = step.Plan(20, 20, 0.05)\n"
-    script += "import performance; performance.main()"
+def test_a_ratio_is_the_median_over_starts_of_the_medians_over_blocks(loops):
+    from timing import Spread, Timing
+
+    slow, fast = [[2.0, 4.0, 6.0], [3.0, 3.0, 9.0], [5.0, 5.0, 5.0]], [1.0, 1.0, 2.0]
+    timing = Timing([{"slow": blocks, "fast": fast} for blocks in slow])
+    assert timing.ratios("slow", "fast") == Spread(median=3.0, min=3.0, max=5.0)
+    assert timing.median("slow") == 5.0
+
+
+def test_measurements_are_stored_and_the_page_is_generated(tmp_path):
+    arguments = [
+        "--only",
+        "training_step",
+        "--experiments",
+        "gan_ring",
+        "--repeats",
+        "1",
+        "--threads",
+        "1",
+    ]
+    script = "import performance, training_step\n"
+    script += "training_step.PLANS['gan_ring'] = training_step.Plan(20, 20, 0.05)\n"
+    script += "performance.main()"
     command = [sys.executable, "-c", script, *arguments, "--docs", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(BENCHMARKS), str(CHECKOUT)])}
-    done = subprocess.run(
+    process = subprocess.run(
         command, capture_output=True, text=True, timeout=TIMEOUT, check=False, env=environment
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[:2] == ["gan_ring", "256"]
-    kept = json.loads((tmp_path / "performance.json").read_text())["steps"]["rows"]["gan_ring"]
-    assert set(kept["milliseconds"]) == {"trainer", "bare", "textbook"}
-    assert all(value > 0 for value in kept["milliseconds"].values())
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split()[:2] == ["gan_ring", "256"]
+    parts = json.loads((tmp_path / "performance.json").read_text())
+    row = parts["training_step"]["rows"]["gan_ring"]
+    assert set(row["milliseconds"]) == {"trainer", "bare", "textbook"}
+    assert all(value > 0 for value in row["milliseconds"].values())
     page = (tmp_path / "performance.md").read_text()
     assert "| gan_ring | 256 |" in page
 
@@ -131,17 +151,17 @@ digits = datasets.MNIST("nowhere", train=True, download=True, transform=transfor
     [transforms.ToTensor(), transforms.Normalize([0.5], [0.5])]))
 loss = nn.BCEWithLogitsLoss()
 for imgs, _ in DataLoader(digits, batch_size=opt.batch_size, shuffle=True):
-    print("a line that nobody reads")
+    print("progress")
     ones, zeros = torch.ones(len(imgs), 1), torch.zeros(len(imgs), 1)
     fake = generator(torch.tensor(np.random.normal(size=(len(imgs), 100))).float())
     g_loss = loss(discriminator(fake), ones)
-    d_loss = SHARE * (loss(discriminator(imgs.flatten(1)), ones)
+    d_loss = WEIGHT * (loss(discriminator(imgs.flatten(1)), ones)
                       + loss(discriminator(fake.detach()), zeros))
 """
 
 
 @pytest.fixture
-def tables_put_back():
+def restored_tables():
     before = [(table, dict(table)) for table in (GANS, NETWORKS, DATASETS)]
     yield
     for table, entries in before:
@@ -149,28 +169,28 @@ def tables_put_back():
         table.update(entries)
 
 
-@pytest.mark.usefixtures("tables_put_back")
-def test_every_series_that_grows_can_train(loops):
-    import growth
+@pytest.mark.usefixtures("restored_tables")
+def test_every_series_of_complexity_can_train(loops):
+    import complexity
     import synthetic
 
-    DATASETS["noise"] = synthetic.Noise  # what another test's import has put in is taken out again
-    for series in growth.SERIES:
+    DATASETS["noise"] = synthetic.Noise  # restored_tables may have removed it
+    for series in complexity.SERIES:
         smallest = [*series.overrides, f"{series.key}={series.values[0]}", "data.batch_size=4"]
         assert weights_after(loops, loops.trainer, series.experiment, smallest)
 
 
-@pytest.mark.usefixtures("tables_put_back")
-@pytest.mark.parametrize(("share", "same"), [("0.5", True), ("0.6", False)])
-def test_a_peers_losses_are_compared_with_ours(share, same, monkeypatch, tmp_path, capsys):
+@pytest.mark.usefixtures("restored_tables")
+@pytest.mark.parametrize(("weight", "equal"), [("0.5", True), ("0.6", False)])
+def test_losses_of_a_peer_script_are_compared(weight, equal, monkeypatch, tmp_path, capsys):
     monkeypatch.syspath_prepend(BENCHMARKS)
-    from peers.same_work import same_losses
+    from peers.same_work import loss_difference
 
     script = tmp_path / "implementations" / "gan" / "gan.py"
     script.parent.mkdir(parents=True)
-    script.write_text(SCRIPT.replace("SHARE", share))
+    script.write_text(SCRIPT.replace("WEIGHT", weight))
     before = Path.cwd()
-    assert (same_losses(tmp_path, "gan") < 1e-5) is same
+    assert (loss_difference(tmp_path, "gan") < 1e-5) is equal
     assert Path.cwd() == before
     assert not capsys.readouterr().out
 
@@ -200,15 +220,15 @@ def test_grid_page_counts_the_settings_above_half_of_the_best_score(grid):
     assert (folder / "ebgan_grid.png").stat().st_size > 1000
 
 
-def test_grid_keeps_no_row_of_a_run_that_a_signal_ended(grid, monkeypatch):
+def test_grid_writes_no_row_for_a_run_that_a_signal_interrupted(grid, monkeypatch):
     module, setting, _ = grid
-    ended = SimpleNamespace(interrupted=15, measures={})
-    monkeypatch.setattr(module, "train", lambda *args, **options: ended)
+    interrupted = SimpleNamespace(interrupted=15, measures={})
+    monkeypatch.setattr(module, "train", lambda *args, **options: interrupted)
     with pytest.raises(SystemExit, match="143"):
-        module.measured("EBGAN", setting, updates=3)
+        module.measure("EBGAN", setting, updates=3)
 
 
-def test_the_prediction_counts_what_is_sent(monkeypatch, capsys):
+def test_scaling_prints_counts_and_predictions(monkeypatch, capsys):
     monkeypatch.syspath_prepend(BENCHMARKS)
     import scaling
 
@@ -216,5 +236,5 @@ def test_the_prediction_counts_what_is_sent(monkeypatch, capsys):
     scaling.main()
     counts, predictions = capsys.readouterr().out.split("\n\n")
     assert len(counts.splitlines()) == 3
-    shares = [float(line.split()[-2].rstrip("%")) for line in predictions.splitlines()[2:]]
-    assert shares == sorted(shares, reverse=True)
+    efficiency = [float(line.split()[-2].rstrip("%")) for line in predictions.splitlines()[2:]]
+    assert efficiency == sorted(efficiency, reverse=True)

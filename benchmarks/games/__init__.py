@@ -1,15 +1,15 @@
-"""Every paper's game by hand, as a script would have it: what our own costs is held against it."""
+"""Hand-written versions of every GAN, for the bare and textbook loops of the benchmark."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from games.contract import Game, Given, Real
+from games.contract import Game, GeneratorInput, Real
 from games.critics import WGAN, WGANGP
 from games.labelled import AuxiliaryClassifierGAN, ConditionalGAN, CoupledGAN, SemiSupervisedGAN
 from games.standard import EBGAN, InfoGAN, Pix2Pix, StandardGAN, UnrolledGAN
 
-__all__ = ["GAMES", "Game", "Given", "Real", "game_of"]
+__all__ = ["GAMES", "Game", "GeneratorInput", "Real", "game_of"]
 
 GAMES: dict[str, type[Game]] = {
     game.__name__: game
@@ -27,16 +27,19 @@ GAMES: dict[str, type[Game]] = {
         SemiSupervisedGAN,
     )
 }
-"""By the name of the framework's class."""
+"""Hand-written classes, by the name of the class in `gan_lightning.gans`."""
 
 
 def game_of(model: Any) -> Game:
-    """Take the networks of a freshly built model.
+    """Return the hand-written version of a model, with the networks of the model.
+
+    Args:
+        model: a freshly built GAN.
 
     Raises:
-        ValueError: its game is not written by hand.
+        ValueError: the model has no hand-written version.
     """
     name = type(model).__name__
     if name not in GAMES:
-        raise ValueError(f"{name} has no game by hand; there are {', '.join(GAMES)}")
+        raise ValueError(f"{name} has no hand-written version; those are {', '.join(GAMES)}")
     return GAMES[name](model)

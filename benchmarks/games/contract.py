@@ -1,4 +1,4 @@
-"""What a game by hand has: networks, and plain arithmetic on them."""
+"""Base class of the hand-written GANs: networks and plain arithmetic on tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-__all__ = ["Game", "Given", "Real", "cross_entropies", "numbers_of", "uniform"]
+__all__ = ["Game", "GeneratorInput", "Real", "averaged_tensors", "cross_entropies", "uniform"]
 
 
 class Real(NamedTuple):
@@ -18,121 +18,121 @@ class Real(NamedTuple):
     Args:
         data: (N, *shape); images in [-1, 1].
         labels: (N,) int64, or None.
-        source: what the data are translations of, (N, *shape), or None.
-        few: the minibatch of the few labelled data, and their classes, or None.
+        source: source images of the translation, (N, *shape), or None.
+        labelled: data and labels of the labelled minibatch of semi-supervised learning, or None.
     """
 
     data: Tensor
     labels: Tensor | None = None
     source: Tensor | None = None
-    few: tuple[Tensor, Tensor] | None = None
+    labelled: tuple[Tensor, Tensor] | None = None
 
 
-class Given(NamedTuple):
-    """What a minibatch is generated from.
+class GeneratorInput(NamedTuple):
+    """Input of the generator for one minibatch.
 
     Args:
-        inputs: of the generator: noise with codes and classes one-hot, or images.
+        tensor: noise concatenated with codes and one-hot classes, (N, features), or source images.
         labels: classes or domains, (N,) int64, or None.
-        category: of InfoGAN's first code, (N,) int64, or None.
+        category: InfoGAN's categorical code, (N,) int64, or None.
         continuous: InfoGAN's continuous codes, (N, codes) in [-1, 1], or None.
     """
 
-    inputs: Tensor
+    tensor: Tensor
     labels: Tensor | None = None
     category: Tensor | None = None
     continuous: Tensor | None = None
 
 
 class Game(ABC):
-    """Players and rules of one paper, as a script would have them.
+    """Networks and losses of one GAN, as a script would write them.
 
-    The networks are those of a freshly built model, taken apart; no class of the framework plays.
+    The networks belong to a freshly built model of the framework; nothing else of it is used.
 
     Args:
-        model: whose networks these are.
+        model: the GAN whose networks are trained.
 
     Raises:
-        ValueError: the model has an option that is not written here.
+        ValueError: the config of the model has an option that is not supported here.
     """
 
     objectives: ClassVar[tuple[str, ...]] = ("non_saturating",)
-    """Which are written here, where the model has a choice."""
+    """Supported values of `model.objective`."""
 
     def __init__(self, model: Any) -> None:
         config = model.config
         objective = getattr(config, "objective", None)
         if objective is not None and objective not in self.objectives:
             raise ValueError(
-                f"the game by hand of {type(model).__name__} has the objectives "
-                f"{', '.join(self.objectives)}, and not {objective}"
+                f"the hand-written {type(model).__name__} supports the objectives "
+                f"{', '.join(self.objectives)}, not {objective}"
             )
-        plain = {"label_smoothing": 0.0, **self.options()}
-        for name, value in plain.items():
+        supported = {"label_smoothing": 0.0, **self.supported_options()}
+        for name, value in supported.items():
             if getattr(config, name, value) != value:
                 raise ValueError(
-                    f"the game by hand of {type(model).__name__} has {name}={value}, "
-                    f"and not {getattr(config, name)}"
+                    f"the hand-written {type(model).__name__} supports {name}={value}, "
+                    f"not {getattr(config, name)}"
                 )
         self.config, self.generator = config, model.generator
         self.size, self.normal = config.latent_size, config.latent_prior == "normal"
-        self.generator_average = None if model.ema is None else numbers_of(model.ema.module)
-        self.played = 0
+        self.ema_tensors = None if model.ema is None else averaged_tensors(model.ema.module)
+        self.rounds = 0
 
-    def options(self) -> dict[str, Any]:
-        """Name the values that this game has of the config, other than the usual ones."""
+    def supported_options(self) -> dict[str, Any]:
+        """Return further config keys with the only value that is supported here."""
         return {}
 
     def after_generator_step(self) -> None:
-        """Take the new generator into its running average, where the config asks for one."""
-        if self.generator_average is not None:
-            kept = min(self.config.ema_decay, (1 + self.played) / (10 + self.played))
-            share = 1 - kept if self.played else 1.0
-            torch._foreach_lerp_(self.generator_average, numbers_of(self.generator), share)
-            self.played += 1
+        """Update the exponential moving average of the generator, if the model has one."""
+        if self.ema_tensors is not None:
+            decay = min(self.config.ema_decay, (1 + self.rounds) / (10 + self.rounds))
+            weight = 1 - decay if self.rounds else 1.0
+            torch._foreach_lerp_(self.ema_tensors, averaged_tensors(self.generator), weight)
+            self.rounds += 1
 
     @abstractmethod
     def discriminator_players(self) -> list[nn.Module]:
-        """List what the discriminator's optimizer moves."""
+        """List the modules that the discriminator's optimizer updates."""
 
-    def prior(self, count: int, real: Real, rng: torch.Generator | None) -> Given:
-        """Draw what `count` data are generated from."""
-        return Given(self.noise(count, real, rng))
+    def prior(self, count: int, real: Real, rng: torch.Generator | None) -> GeneratorInput:
+        """Sample the generator's input for `count` samples."""
+        return GeneratorInput(self.noise(count, real, rng))
 
-    def generate(self, given: Given) -> Tensor:
-        """Map it to data, (N, *shape)."""
-        data: Tensor = self.generator(given.inputs)
+    def generate(self, inputs: GeneratorInput) -> Tensor:
+        """Generate data, (N, *shape)."""
+        data: Tensor = self.generator(inputs.tensor)
         return data
 
     @abstractmethod
-    def discriminator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """Return what the discriminator minimises, a scalar."""
+    def discriminator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the discriminator's loss, a scalar."""
 
     @abstractmethod
-    def generator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """Return what the generator minimises, a scalar."""
+    def generator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the generator's loss, a scalar."""
 
-    def after_discriminator_step(self) -> None:  # noqa: B027 - most papers do nothing
-        """Do what the paper does after each of its steps."""
+    def after_discriminator_step(self) -> None:  # noqa: B027 - most GANs do nothing here
+        """Run after each step of the discriminator."""
 
     def noise(self, count: int, real: Real, rng: torch.Generator | None) -> Tensor:
-        """Draw noise, uniform on [-1, 1] or standard normal, shape (count, latent size)."""
+        """Sample noise, uniform on [-1, 1] or standard normal, (count, latent size)."""
         if not self.normal:
             return uniform((count, self.size), real, rng)
         return torch.randn(count, self.size, generator=rng, device=real.data.device)
 
 
 def uniform(shape: tuple[int, ...], real: Real, rng: torch.Generator | None) -> Tensor:
-    """Draw numbers uniform on [-1, 1], on the device of the data."""
+    """Sample uniformly on [-1, 1], on the device of the data."""
     return torch.rand(shape, generator=rng, device=real.data.device).mul_(2).sub_(1)
 
 
 def cross_entropies(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Sum the mean cross-entropies of real data labelled 1 and generated data labelled 0."""
+    """Sum the mean cross-entropies of real data with label 1 and generated data with label 0."""
     return softplus(-real_logits.float()).mean() + softplus(fake_logits.float()).mean()
 
 
-def numbers_of(network: nn.Module) -> list[Tensor]:
-    """List what a running average is taken of: weights and running statistics, not counts."""
+def averaged_tensors(network: nn.Module) -> list[Tensor]:
+    """List the floating-point parameters and buffers, of which a moving average is kept."""
     state = [*network.parameters(), *network.buffers()]
     return [part.detach() for part in state if part.is_floating_point()]

@@ -1,4 +1,4 @@
-"""GANs without labels: the standard one, InfoGAN, EBGAN, unrolled, pix2pix."""
+"""Hand-written GANs without labels: standard, unrolled, InfoGAN, EBGAN, pix2pix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, l1_loss, one_hot, relu, softplus
 
-from games.contract import Game, Given, Real, cross_entropies, uniform
+from games.contract import Game, GeneratorInput, Real, cross_entropies, uniform
 from gan_lightning.gans.augmentation import affine
 from gan_lightning.gans.differentiable_optim import Weights, unroll
 from gan_lightning.losses import shared_information
@@ -19,7 +19,7 @@ __all__ = ["EBGAN", "InfoGAN", "Pix2Pix", "StandardGAN", "UnrolledGAN"]
 
 
 class StandardGAN(Game):
-    """Non-saturating or minimax."""
+    """Standard GAN, non-saturating or minimax."""
 
     objectives: ClassVar[tuple[str, ...]] = ("non_saturating", "minimax")
 
@@ -31,12 +31,12 @@ class StandardGAN(Game):
         """The discriminator."""
         return [self.discriminator]
 
-    def discriminator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """Both cross-entropies."""
+    def discriminator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the cross-entropies of real and generated data."""
         return cross_entropies(self.discriminator(real.data), self.discriminator(fake))
 
-    def generator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """The cross-entropy with the label of real data, or minus the one of generated."""
+    def generator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the non-saturating or the minimax loss."""
         logits = self.discriminator(fake).float()
         if self.config.objective == "minimax":
             return -softplus(logits).mean()
@@ -44,16 +44,16 @@ class StandardGAN(Game):
 
 
 class UnrolledGAN(StandardGAN):
-    """Minimax against the discriminator of K steps later.
+    """Minimax loss against the discriminator after K further steps.
 
-    The steps are the framework's own function, tested against steps by hand elsewhere.
+    `unroll` is the framework's function; its tests compare it with hand-written steps.
     """
 
     objectives = ("minimax",)
     optimizer: torch.optim.Optimizer
 
-    def generator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """Minus the discriminator's loss after its answer."""
+    def generator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the negative loss of the unrolled discriminator."""
 
         def loss(weights: Weights) -> Tensor:
             scores = [
@@ -67,13 +67,13 @@ class UnrolledGAN(StandardGAN):
 
 
 class InfoGAN(Game):
-    """One categorical code, and continuous ones of variance 1.
+    """InfoGAN with one categorical code and continuous codes of variance 1.
 
-    The change of images and the information of categories are the framework's own functions.
+    `affine` and `shared_information` are the framework's functions.
     """
 
-    def options(self) -> dict[str, Any]:
-        """Both players are rewarded."""
+    def supported_options(self) -> dict[str, Any]:
+        """Both players minimise the information loss."""
         return {"reward": True}
 
     def __init__(self, model: Any) -> None:
@@ -86,21 +86,21 @@ class InfoGAN(Game):
         """The encoder and both heads."""
         return [self.encoder, self.score, self.recognition]
 
-    def prior(self, count: int, real: Real, rng: torch.Generator | None) -> Given:
-        """Noise, an even category, and uniform codes."""
+    def prior(self, count: int, real: Real, rng: torch.Generator | None) -> GeneratorInput:
+        """Sample noise, a uniform category and uniform continuous codes."""
         latent = self.noise(count, real, rng)
         size, device = self.categories, real.data.device
         category = torch.randint(size, (count,), generator=rng, device=device)
         continuous = uniform((count, self.continuous), real, rng)
-        inputs = torch.cat([latent, one_hot(category, size).float(), continuous], 1)
-        return Given(inputs, category=category, continuous=continuous)
+        tensor = torch.cat([latent, one_hot(category, size).float(), continuous], 1)
+        return GeneratorInput(tensor, category=category, continuous=continuous)
 
-    def discriminator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """Both cross-entropies, and what Q cannot read."""
+    def discriminator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the adversarial loss plus the information loss."""
         real_features = self.encoder(real.data)
         features = self.encoder(fake)
-        game = cross_entropies(self.score(real_features), self.score(features))
-        loss = game + self.unread(features, given)
+        adversarial = cross_entropies(self.score(real_features), self.score(features))
+        loss = adversarial + self.information_loss(features, inputs)
         if self.config.consistency_weight:
             before, after = (
                 self.recognition(features)[:, : self.categories]
@@ -109,27 +109,27 @@ class InfoGAN(Game):
             loss = loss - self.config.consistency_weight * shared_information(before, after)
         return loss
 
-    def generator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """The cross-entropy with the label of real data, and what Q cannot read."""
+    def generator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the non-saturating loss plus the information loss."""
         features = self.encoder(fake)
-        game = softplus(-self.score(features).float()).mean()
-        return game + self.unread(features, given)
+        adversarial = softplus(-self.score(features).float()).mean()
+        return adversarial + self.information_loss(features, inputs)
 
-    def unread(self, features: Tensor, given: Given) -> Tensor:
-        """Return Q's weighted negative log-likelihood of the codes."""
-        assert given.category is not None
-        assert given.continuous is not None
+    def information_loss(self, features: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the weighted negative log-likelihood of the codes under Q."""
+        assert inputs.category is not None
+        assert inputs.continuous is not None
         recognised = self.recognition(features).float()
         logits, mean = recognised.split([self.categories, self.continuous], 1)
-        error = (given.continuous - mean).square() + math.log(2 * math.pi)
+        error = (inputs.continuous - mean).square() + math.log(2 * math.pi)
         gaussian = 0.5 * error.sum(dim=1).mean()
-        loss: Tensor = self.config.information_weight * cross_entropy(logits, given.category)
+        loss: Tensor = self.config.information_weight * cross_entropy(logits, inputs.category)
         loss = loss + self.config.continuous_information_weight * gaussian
         return loss
 
 
 class EBGAN(Game):
-    """An autoencoder with a margin, and the pulling-away term where it weighs."""
+    """EBGAN: an autoencoder with a margin, optionally with the pulling-away term."""
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)
@@ -140,49 +140,49 @@ class EBGAN(Game):
         return [self.encoder, self.decoder]
 
     def energy(self, data: Tensor, code: Tensor) -> Tensor:
-        """Return the Euclidean norm of each datum's error, (N,)."""
+        """Return the Euclidean norm of the reconstruction error of each sample, (N,)."""
         error: Tensor = self.decoder(code).float() - data.float()
         norms: Tensor = error.flatten(1).norm(dim=1)
         return norms
 
-    def discriminator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """The energy of real data, and what generated data lack of the margin."""
+    def discriminator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the energy of real data plus the hinge of generated data at the margin."""
         energy = self.energy(real.data, self.encoder(real.data))
-        lacking = relu(self.config.margin - self.energy(fake, self.encoder(fake)))
-        return energy.mean() + lacking.mean()
+        hinge = relu(self.config.margin - self.energy(fake, self.encoder(fake)))
+        return energy.mean() + hinge.mean()
 
-    def generator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """The energy of generated data, and the mean squared cosine of their codes."""
+    def generator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the energy of generated data plus the weighted pulling-away term."""
         code = self.encoder(fake)
         loss: Tensor = self.energy(fake, code).mean()
         if not self.config.pulling_away_weight:
             return loss
         directions = nn.functional.normalize(code.float(), dim=1)
         squares = (directions @ directions.T).square()
-        others = len(code) * (len(code) - 1)
-        away: Tensor = (squares.sum() - squares.diagonal().sum()) / others
-        loss = loss + self.config.pulling_away_weight * away
+        pairs = len(code) * (len(code) - 1)
+        pulling_away: Tensor = (squares.sum() - squares.diagonal().sum()) / pairs
+        loss = loss + self.config.pulling_away_weight * pulling_away
         return loss
 
 
 class Pix2Pix(StandardGAN):
-    """The game on pairs, and the L1 distance from the target."""
+    """pix2pix: an adversarial loss on pairs plus the L1 distance to the target."""
 
     objectives = ("non_saturating",)
 
-    def prior(self, count: int, real: Real, rng: torch.Generator | None) -> Given:
-        """The sources of the minibatch."""
+    def prior(self, count: int, real: Real, rng: torch.Generator | None) -> GeneratorInput:
+        """Return the source images of the minibatch."""
         assert real.source is not None
-        return Given(real.source)
+        return GeneratorInput(real.source)
 
-    def discriminator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """Half of both cross-entropies."""
-        pairs = [torch.cat([given.inputs, data], 1) for data in (real.data, fake)]
+    def discriminator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return half of the cross-entropies of real and generated pairs."""
+        pairs = [torch.cat([inputs.tensor, data], 1) for data in (real.data, fake)]
         return 0.5 * cross_entropies(*map(self.discriminator, pairs))
 
-    def generator_loss(self, real: Real, fake: Tensor, given: Given) -> Tensor:
-        """The cross-entropy with the label of real pairs, and the weighted distance."""
-        logits = self.discriminator(torch.cat([given.inputs, fake], 1))
-        game = self.config.adversarial_weight * softplus(-logits.float()).mean()
-        loss: Tensor = game + self.config.l1_weight * l1_loss(fake.float(), real.data)
+    def generator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the weighted non-saturating loss plus the weighted L1 distance."""
+        logits = self.discriminator(torch.cat([inputs.tensor, fake], 1))
+        adversarial = self.config.adversarial_weight * softplus(-logits.float()).mean()
+        loss: Tensor = adversarial + self.config.l1_weight * l1_loss(fake.float(), real.data)
         return loss

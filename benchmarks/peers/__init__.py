@@ -1,7 +1,7 @@
-"""Scripts of PyTorch-GAN beside ours: the same networks, batch, rates and real digits.
+"""Scripts of PyTorch-GAN, and configs with which the Trainer does the same work.
 
-A peer is one of its scripts, and the config with which ours does the same work: `same_losses` takes
-a script's weights and minibatch over and compares the losses.
+Networks, batch size, learning rates and real digits are the same. `same_work.loss_difference` takes
+over the weights and the minibatch of a script, and compares the losses.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ ADAM = {"learning_rate": 2e-4, "betas": [0.5, 0.999]}
 
 @dataclass(frozen=True)
 class Peer:
-    """A script, and how ours is set to do its work.
+    """A script of PyTorch-GAN and the config with which the Trainer does the same work.
 
     Args:
-        model: section of the config.
-        network: section of the config.
-        size: height and width of the digits.
-        speedup: of ours, at least.
-        weights: of the script's losses in terms of ours, the discriminator's and the generator's.
-        minibatches: of the discriminator for one step of the generator.
+        model: the `model` section of the config.
+        network: the `network` section of the config.
+        size: height and width of the digits in pixels.
+        speedup: target: the script takes at least this many times as long as the Trainer.
+        weights: factors that convert the Trainer's losses of discriminator and generator to the
+            script's.
+        minibatches: discriminator steps per generator step.
     """
 
     model: dict[str, Any]
@@ -44,12 +45,12 @@ class Peer:
     batch: int = field(default=64, init=False)
 
     def config(self, overrides: list[str]) -> RunConfig:
-        """Return the config of ours."""
+        """Return the Trainer's config, and register the peer's GANs and network families."""
         GANS.update(GAMES)
         NETWORKS.update(FAMILIES)
         optimizers = {"discriminator_optimizer": ADAM, "generator_optimizer": ADAM}
         source = {
-            "title": "a peer's work",
+            "title": "a script of PyTorch-GAN",
             "paper": "none",
             "model": {"latent_size": 100, "latent_prior": "normal", **optimizers, **self.model},
             "network": self.network,
@@ -68,7 +69,7 @@ PEERS = {
     "wgan_gp": Peer({"name": "wgan_gp"}, LINEAR, 28, 2.0, minibatches=5),
     "cgan": Peer(
         {"name": "cgan", "objective": "least_squares"},
-        {**LINEAR, "labels": "beside", "hidden": [512, 512, 512], "dropout": 0.4},
+        {**LINEAR, "labels": "concatenate", "hidden": [512, 512, 512], "dropout": 0.4},
         32,
         2.0,
         (1.0, 2.0),
@@ -94,9 +95,9 @@ PEERS = {
         3.0,
     ),
 }
-"""By the name of the script."""
+"""Peers by the name of the script."""
 
 
-def script_of(checkout: Path, name: str) -> Path:
-    """Return where a checkout has a script."""
+def script_path(checkout: Path, name: str) -> Path:
+    """Return the path of a script in a checkout."""
     return checkout / "implementations" / name / f"{name}.py"

@@ -1,13 +1,13 @@
-"""The networks of PyTorch-GAN's scripts for MNIST, as families of ours: the same layers and sizes.
+"""Network families with the layers and sizes of PyTorch-GAN's scripts for MNIST.
 
-They differ from the papers' (batch norm with an epsilon of 0.8, a softmax before a cross-entropy
-that has its own): rebuilt to time the same work, not to be used.
+They exist for timing only. They differ from the papers' networks, for example in a batch norm
+epsilon of 0.8 and in a softmax before a cross-entropy that takes logits.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from gan_lightning.networks import Encoder, NetworkFamily, Shape
 from gan_lightning.networks.base import NetworkConfig
 from gan_lightning.networks.dropout import Dropout
 from gan_lightning.networks.layout import MapsToVector, VectorToMaps
+from gan_lightning.utils.settings import setting
 
 __all__ = ["FAMILIES", "PeerConvolutions", "PeerLinear"]
 
@@ -27,22 +28,23 @@ CLASSES = 10
 
 @dataclass
 class PeerConfig(NetworkConfig):
-    """What the scripts differ in."""
+    """Differences between the scripts' networks."""
 
-    # how the generator is told the class: none, beside (an embedding beside the noise) or product
-    labels: str = "none"
-    # in the linear discriminator: widths
-    hidden: list[int] = field(default_factory=lambda: [512, 256])
-    # and dropout from its second layer on
-    dropout: float = 0.0
-    # whether the generator's first maps are normalised
-    first_norm: bool = True
-    # whether an autoencoder takes the discriminator's place
-    autoencoder: bool = False
+    labels: str = setting(
+        "none",
+        "Class input of the generator; concatenate: an embedding next to the noise.",
+        choices=("none", "concatenate", "product"),
+    )
+    hidden: list[int] = setting([512, 256], "Hidden widths of the linear discriminator.")
+    dropout: float = setting(
+        0.0, "Dropout probability of the linear discriminator, from its second layer on."
+    )
+    first_norm: bool = setting(True, "Whether the generator's first feature maps are normalised.")
+    autoencoder: bool = setting(False, "Whether the discriminator is an autoencoder.")
 
 
 class EmbeddedLabels(nn.Module):
-    """A generator's inputs, noise and one-hot class, as the scripts make them of an embedding."""
+    """Replace the one-hot class in a generator's input by an embedding, as the scripts do."""
 
     def __init__(self, width: int, product: bool) -> None:
         super().__init__()
@@ -57,20 +59,20 @@ class EmbeddedLabels(nn.Module):
         return joined
 
 
-class LabelsBeside(nn.Module):
-    """An embedding of the class beside flattened data."""
+class ConcatenatedLabels(nn.Module):
+    """Concatenate flattened data with an embedding of the class."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(classes, classes)
 
     def forward(self, data: Tensor, labels: Tensor) -> Tensor:
-        """Map data (N, *shape) and labels (N,) to (N, numbers of a datum + classes)."""
+        """Map data (N, *shape) and labels (N,) to (N, prod(shape) + classes)."""
         return torch.cat([data.flatten(1), self.embedding(labels)], 1)
 
 
-class Answers(nn.Module):
-    """Probabilities of classes, and means of two continuous codes where they are wanted."""
+class RecognitionHead(nn.Module):
+    """Predict class probabilities, and the means of two continuous codes if outputs has room."""
 
     def __init__(self, features: int, outputs: int) -> None:
         super().__init__()
@@ -87,16 +89,16 @@ class Answers(nn.Module):
 
 
 class PeerNetworks(NetworkFamily[PeerConfig]):
-    """What both kinds share."""
+    """Base class of the two families."""
 
     Config: ClassVar[type[Any]] = PeerConfig
 
-    def recognition(self, features: int, outputs: int) -> nn.Module:
-        """Probabilities, which the scripts hand to a loss that expects logits."""
-        return Answers(features, outputs)
+    def recognition_layers(self, features: int, outputs: int) -> nn.Module:
+        """Return a head with probabilities, which the scripts pass to a loss for logits."""
+        return RecognitionHead(features, outputs)
 
-    def told(self, inputs: int) -> tuple[list[nn.Module], int]:
-        """Return the layer that takes the class in, if any, and the length of what it makes."""
+    def label_layers(self, inputs: int) -> tuple[list[nn.Module], int]:
+        """Return the layer that embeds the class, if any, and its number of outputs."""
         if self.config.labels == "none":
             return [], inputs
         product = self.config.labels == "product"
@@ -108,9 +110,9 @@ class PeerLinear(PeerNetworks):
     """The fully connected networks of gan, wgan_gp and cgan."""
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
-        """128, 256, 512 and 1,024 units, all but the first normalised."""
-        told, width = self.told(inputs)
-        layers = [*told, nn.Linear(width, 128), nn.LeakyReLU(0.2, inplace=True)]
+        """Return layers of 128, 256, 512 and 1,024 units, batch-normalised but for the first."""
+        embedding, width = self.label_layers(inputs)
+        layers = [*embedding, nn.Linear(width, 128), nn.LeakyReLU(0.2, inplace=True)]
         for before, after in pairwise((128, 256, 512, 1024)):
             norm = nn.BatchNorm1d(after, EPSILON)
             layers += [nn.Linear(before, after), norm, nn.LeakyReLU(0.2, inplace=True)]
@@ -118,7 +120,7 @@ class PeerLinear(PeerNetworks):
         return nn.Sequential(*layers)
 
     def trunk(self, shape: Shape) -> Encoder:
-        """Hidden layers of the config's widths."""
+        """Return hidden layers of the configured widths."""
         widths = [math.prod(shape), *self.config.hidden]
         layers: list[nn.Module] = [nn.Flatten()]
         for depth, (before, after) in enumerate(pairwise(widths)):
@@ -129,27 +131,27 @@ class PeerLinear(PeerNetworks):
         return Encoder(nn.Sequential(*layers), widths[-1])
 
     def label_input(self, shape: Shape, classes: int) -> tuple[nn.Module, Shape]:
-        """An embedding beside the flattened data."""
-        return LabelsBeside(classes), (math.prod(shape) + classes,)
+        """Return the layer that concatenates the class embedding and its output shape."""
+        return ConcatenatedLabels(classes), (math.prod(shape) + classes,)
 
 
 class PeerConvolutions(PeerNetworks):
-    """The convolutional networks of dcgan, acgan, sgan, infogan and ebgan, for 32 pixels."""
+    """The convolutional networks of dcgan, acgan, sgan, infogan and ebgan, for 32 x 32 pixels."""
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
-        """A linear layer to 128 maps of 8x8, doubled twice, with 3x3 convolutions.
+        """Return a linear layer to 128 maps of 8 x 8, upsampled twice, with 3 x 3 convolutions.
 
-        Of an autoencoder's code (32 numbers) it is the decoder.
+        For an autoencoder's code (32 inputs), return the decoder instead.
         """
         if self.config.autoencoder and inputs == 32:
             return self.decoder(shape)
-        told, width = self.told(inputs)
-        first = [nn.BatchNorm2d(128)] if self.config.first_norm else []
+        embedding, width = self.label_layers(inputs)
+        first_norm = [nn.BatchNorm2d(128)] if self.config.first_norm else []
         return nn.Sequential(
-            *told,
+            *embedding,
             nn.Linear(width, 128 * 8 * 8),
             VectorToMaps(128, 8, 8),
-            *first,
+            *first_norm,
             nn.Upsample(scale_factor=2),
             nn.Conv2d(128, 128, 3, 1, 1),
             nn.BatchNorm2d(128, EPSILON),
@@ -163,7 +165,7 @@ class PeerConvolutions(PeerNetworks):
         )
 
     def decoder(self, shape: Shape) -> nn.Module:
-        """From the code to 64 maps of 16x16, doubled once."""
+        """Return the decoder: a linear layer to 64 maps of 16 x 16, upsampled once."""
         inner = 64 * 16 * 16
         return nn.Sequential(
             nn.BatchNorm1d(32, EPSILON),
@@ -177,7 +179,7 @@ class PeerConvolutions(PeerNetworks):
         )
 
     def trunk(self, shape: Shape) -> Encoder:
-        """Four strided convolutions with dropout, or the autoencoder's first half."""
+        """Return four strided convolutions with dropout, or the autoencoder's encoder."""
         if self.config.autoencoder:
             layers: list[nn.Module] = [nn.Conv2d(shape[0], 64, 3, 2, 1), nn.ReLU()]
             layers += [MapsToVector(), nn.Linear(64 * 16 * 16, 32)]

@@ -1,4 +1,4 @@
-"""Whether ours does a script's work: the same weights and minibatch give the same losses."""
+"""Check that the Trainer's model and a script give the same losses for the same weights."""
 
 from __future__ import annotations
 
@@ -16,129 +16,145 @@ from gan_lightning.gans import InfoGAN, regularisation
 from gan_lightning.gans.base import GAN
 from gan_lightning.training.build import build
 from gan_lightning.types import Batch, Condition, Sample
-from peers import PEERS, Peer, script_of
+from peers import PEERS, Peer, script_path
 from peers.games import PeerSGAN
 from peers.script import Ended, run_script
 
-__all__ = ["same_losses"]
+__all__ = ["loss_difference"]
 
 MAPS = {128 * 8 * 8: (128, 8, 8), 64 * 16 * 16: (64, 16, 16), 128 * 2 * 2: (128, 2, 2)}
-"""Lengths of vectors that are maps: channels first in the scripts, channels fastest in ours."""
+"""Lengths of flattened feature maps, and their shapes.
+
+The scripts flatten with channels first, this package with channels last.
+"""
 
 
-def same_losses(checkout: Path, name: str) -> float:
-    """Compare the losses of a script's first batch with ours, on its weights and numbers.
+def loss_difference(checkout: Path, name: str) -> float:
+    """Compare the losses of a script's first batch with the model's, at the script's weights.
 
     Returns:
-        The largest relative difference of its losses.
+        The largest relative difference of the losses.
 
     Raises:
-        ValueError: the networks are not the same.
+        ValueError: the networks differ.
     """
-    peer, seen = PEERS[name], Recorded()
+    peer, recorder = PEERS[name], Recorder()
     arguments = ["--batch_size", str(peer.batch), "--lr", "0"]
-    with patch.object(np.random, "random", seen.random):
-        theirs = run_script(script_of(checkout, name), arguments, seen)
-    learner, _ = build(peer.config([]))
-    assert isinstance(learner, GAN)
-    learner = learner.to(memory_format=torch.contiguous_format)
-    take_weights(learner, theirs, convolutions=peer.network["name"] == "peer_convolutions")
-    _without_dropout([learner])
-    expected = [theirs["d_loss"], theirs["g_loss"]]
-    got = list(losses(learner, peer, theirs, seen))
-    if "info_loss" in theirs:
-        expected.append(theirs["info_loss"])
+    with patch.object(np.random, "random", recorder.random):
+        script = run_script(script_path(checkout, name), arguments, recorder)
+    model, _ = build(peer.config([]))
+    assert isinstance(model, GAN)
+    model = model.to(memory_format=torch.contiguous_format)
+    copy_weights(model, script, convolutions=peer.network["name"] == "peer_convolutions")
+    _disable_dropout([model])
+    expected = [script["d_loss"], script["g_loss"]]
+    actual = list(losses(model, peer, script, recorder))
+    if "info_loss" in script:
+        expected.append(script["info_loss"])
     difference: float = max(
-        abs(mine.item() - script.item()) / abs(script.item())
-        for mine, script in zip(got, expected, strict=True)
+        abs(own.item() - other.item()) / abs(other.item())
+        for own, other in zip(actual, expected, strict=True)
     )
     return difference
 
 
-class Recorded:
-    """What a script's first batch was made of."""
+class Recorder:
+    """Callback of `run_script` that records the random inputs of the script's first batch.
+
+    Attributes:
+        generator_inputs: arguments of each call of the generator.
+        interpolation: arrays that the script drew by `numpy.random.random`: the positions of a
+            gradient penalty.
+    """
 
     def __init__(self) -> None:
-        self.given: list[tuple[Tensor, ...]] = []
-        self.places: list[Any] = []
-        self._draw = np.random.random
+        self.generator_inputs: list[tuple[Tensor, ...]] = []
+        self.interpolation: list[Any] = []
+        self._random = np.random.random
 
     def __call__(self, variables: dict[str, Any], batches: int) -> None:
-        """Before the first batch begin to listen, after it end the script."""
+        """Register the hook before the first batch; end the script after it."""
         if batches:
             raise Ended
-        _without_dropout([variables["generator"], variables["discriminator"]])
+        _disable_dropout([variables["generator"], variables["discriminator"]])
         variables["generator"].register_forward_pre_hook(
-            lambda module, given: self.given.append(given)
+            lambda module, inputs: self.generator_inputs.append(inputs)
         )
 
     def random(self, size: Any) -> Any:
-        """Draw as numpy does, and keep it."""
-        self.places.append(self._draw(size))
-        return self.places[-1]
+        """Draw with numpy, and record the array."""
+        self.interpolation.append(self._random(size))
+        return self.interpolation[-1]
 
 
-def take_weights(learner: GAN, theirs: dict[str, Any], convolutions: bool) -> None:
-    """Copy a script's weights in the order of its layers.
+def copy_weights(model: GAN, script: dict[str, Any], convolutions: bool) -> None:
+    """Copy a script's weights into the model, in the order of the layers.
+
+    Args:
+        model: to copy to.
+        script: variables of the script.
+        convolutions: whether flattened feature maps have to be reordered.
 
     Raises:
-        ValueError: a shape differs.
+        ValueError: the number of tensors or a shape differs.
     """
-    given = {
+    sources = {
         player: [
             value
-            for key, value in theirs[player].state_dict().items()
-            if not (key == "label_emb.weight" and isinstance(learner, PeerSGAN))  # it is not used
+            for key, value in script[player].state_dict().items()
+            if not (key == "label_emb.weight" and isinstance(model, PeerSGAN))  # unused there
         ]
         for player in ("generator", "discriminator")
     }
-    ours = {
-        "generator": list(learner.generator.state_dict().values()),
+    targets = {
+        "generator": list(model.generator.state_dict().values()),
         "discriminator": [
             value
-            for player in learner.discriminator_players().values()
+            for player in model.discriminator_players().values()
             for value in player.state_dict().values()
         ],
     }
-    for player, tensors in ours.items():
-        if len(tensors) != len(given[player]):
-            raise ValueError(f"the {player}s have {len(tensors)} and {len(given[player])} tensors")
-        for tensor, value in zip(tensors, given[player], strict=True):
+    for player, tensors in targets.items():
+        if len(tensors) != len(sources[player]):
+            counts = f"{len(tensors)} and {len(sources[player])}"
+            raise ValueError(f"the {player}s have {counts} tensors")
+        for tensor, value in zip(tensors, sources[player], strict=True):
             if tensor.shape != value.shape:
-                raise ValueError(f"a {player}'s shapes are {tensor.shape} and {value.shape}")
-            tensor.copy_(_channels_fastest(value) if convolutions else value)
+                raise ValueError(f"the {player}s have shapes {tensor.shape} and {value.shape}")
+            tensor.copy_(_to_channels_last(value) if convolutions else value)
 
 
-def losses(learner: GAN, peer: Peer, theirs: dict[str, Any], seen: Recorded) -> Iterator[Tensor]:
-    """Yield our discriminator's loss, our generator's and, of InfoGAN, the information's."""
-    real = Batch(theirs["imgs"].float(), _labels(theirs))
-    condition = _condition(learner, seen.given[0])
-    fake = Sample(learner.generate(condition), condition)
-    places = torch.zeros(0)
-    if seen.places:  # theirs is the share of the real datum, ours of the generated one
-        places = 1 - torch.from_numpy(seen.places[0]).float().flatten()
-    with patch.object(regularisation, "shared_uniform", lambda count, device: places):
+def losses(model: GAN, peer: Peer, script: dict[str, Any], recorder: Recorder) -> Iterator[Tensor]:
+    """Yield the model's losses: discriminator, generator and, for InfoGAN, information."""
+    real = Batch(script["imgs"].float(), _labels(script))
+    condition = _condition(model, recorder.generator_inputs[0])
+    fake = Sample(model.generate(condition), condition)
+    fractions = torch.zeros(0)
+    if recorder.interpolation:  # the script's fraction is that of real data, ours of generated data
+        fractions = 1 - torch.from_numpy(recorder.interpolation[0]).float().flatten()
+    with patch.object(regularisation, "shared_uniform", lambda count, device: fractions):
         terms = [
-            learner.discriminator_terms(real, fake.detach()),
-            learner.generator_loss(real, fake),
+            model.discriminator_terms(real, fake.detach()),
+            model.generator_loss(real, fake),
         ]
     weights = peer.weights
-    if "info_loss" not in theirs:
+    if "info_loss" not in script:
         for side, weight in zip(terms, weights, strict=True):
             yield weight * torch.stack(list(side.values())).sum()
         return
     for side, weight in zip(terms, weights, strict=True):
         yield weight * side["adversarial"]
-    later = _condition(learner, seen.given[1])
-    told = learner.generator_loss(real, Sample(learner.generate(later), later))["information"]
-    assert isinstance(learner, InfoGAN)
-    constant = 0.5 * learner.config.continuous_codes * math.log(2 * math.pi)
-    yield told - learner.config.continuous_information_weight * constant
+    condition = _condition(model, recorder.generator_inputs[1])
+    fake = Sample(model.generate(condition), condition)
+    information = model.generator_loss(real, fake)["information"]
+    assert isinstance(model, InfoGAN)
+    constant = 0.5 * model.config.continuous_codes * math.log(2 * math.pi)
+    yield information - model.config.continuous_information_weight * constant
 
 
-def _condition(learner: GAN, given: tuple[Tensor, ...]) -> Condition:
-    """Say in our words what a script's generator was given."""
-    latent, *others = (tensor.detach() for tensor in given)
+def _condition(model: GAN, inputs: tuple[Tensor, ...]) -> Condition:
+    """Convert the inputs of a script's generator to a `Condition`."""
+    latent, *others = (tensor.detach() for tensor in inputs)
     if len(others) == 2:
         return Condition(
             latent, categorical=others[0].argmax(1, keepdim=True), continuous=others[1]
@@ -146,12 +162,13 @@ def _condition(learner: GAN, given: tuple[Tensor, ...]) -> Condition:
     return Condition(latent, labels=others[0] if others else None)
 
 
-def _labels(theirs: dict[str, Any]) -> Tensor | None:
-    labels = theirs.get("labels", theirs.get("_"))
+def _labels(script: dict[str, Any]) -> Tensor | None:
+    labels = script.get("labels", script.get("_"))
     return labels.detach().long() if isinstance(labels, Tensor) and labels.ndim == 1 else None
 
 
-def _channels_fastest(value: Tensor) -> Tensor:
+def _to_channels_last(value: Tensor) -> Tensor:
+    """Reorder the dimensions that hold flattened feature maps."""
     for dimension, length in enumerate(value.shape):
         if length in MAPS and value.ndim <= 2:
             maps = value.unflatten(dimension, MAPS[length]).movedim(dimension, dimension + 2)
@@ -159,7 +176,7 @@ def _channels_fastest(value: Tensor) -> Tensor:
     return value
 
 
-def _without_dropout(networks: list[nn.Module]) -> None:
+def _disable_dropout(networks: list[nn.Module]) -> None:
     for network in networks:
         for layer in network.modules():
             if isinstance(layer, (nn.Dropout, nn.Dropout2d)):

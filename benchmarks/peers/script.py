@@ -1,4 +1,4 @@
-"""A script of PyTorch-GAN, run as it is, on the embedded digits."""
+"""Run a script of PyTorch-GAN unchanged, on the embedded digits."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from reading import unpack_digits
+from data_sources import unpack_digits
 from torchvision import datasets
 
-from peers import PEERS, script_of
+from peers import PEERS, script_path
 
 __all__ = ["Ended", "run_script", "train"]
 
@@ -24,24 +24,25 @@ __all__ = ["Ended", "run_script", "train"]
 def run_script(
     path: Path, arguments: Sequence[str], before_batch: Callable[[dict[str, Any], int], None]
 ) -> dict[str, Any]:
-    """Run a training script in an empty folder until `before_batch` raises Ended.
+    """Run a training script in an empty directory until `before_batch` raises Ended.
 
-    Nothing of it is changed: its data set finds the files that it would download, what it prints
-    goes nowhere, and its DataLoader says when a batch is due.
+    The script itself is unchanged. torchvision's MNIST is patched to find the files that the script
+    would download, the DataLoader to call `before_batch`, and standard output is discarded.
 
     Args:
         path: of the script.
         arguments: of its command line.
-        before_batch: called with the script's variables and the number of batches so far.
+        before_batch: called before each batch with the script's global variables and the number of
+            batches so far.
 
     Returns:
-        The script's variables.
+        The script's global variables.
     """
     variables: dict[str, Any] = {"__name__": "__main__", "__file__": str(path)}
     batches = 0
 
-    class Counted(torch.utils.data.DataLoader[Any]):
-        def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch names its own iterator
+    class CountingLoader(torch.utils.data.DataLoader[Any]):
+        def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch has a narrower type
             nonlocal batches
             for batch in super().__iter__():
                 before_batch(variables, batches)
@@ -58,7 +59,7 @@ def run_script(
 
         datasets_mnist = datasets.MNIST
         stack.enter_context(patch.object(datasets, "MNIST", digits))
-        stack.enter_context(patch.object(torch.utils.data, "DataLoader", Counted))
+        stack.enter_context(patch.object(torch.utils.data, "DataLoader", CountingLoader))
         stack.enter_context(patch.object(sys, "argv", [str(path), *arguments]))
         stack.enter_context(redirect_stdout(stack.enter_context(Path(os.devnull).open("w"))))
         stack.enter_context(warnings.catch_warnings())
@@ -68,17 +69,18 @@ def run_script(
         code = compile(path.read_text(), str(path), "exec")
         os.chdir(folder)
         with suppress(Ended):
-            exec(code, variables)  # a checkout that the user named: as `python PATH` would
+            exec(code, variables)  # the user named the checkout; the same as `python PATH`
     return variables
 
 
 def train(checkout: Path, name: str, tick: Callable[[None, int], None]) -> None:
-    """Train by a script of a checkout, as `loops.py` trains by ours.
+    """Train with a script of a checkout, with the interface of the loops in `loops.py`.
 
     Args:
         checkout: of PyTorch-GAN.
         name: of the script.
-        tick: called before each generator update with the number of those made; ends it by raising.
+        tick: called before each generator update with None and the number of updates so far; raises
+            to end the script.
     """
     peer = PEERS[name]
 
@@ -86,8 +88,8 @@ def train(checkout: Path, name: str, tick: Callable[[None, int], None]) -> None:
         if batches % peer.minibatches == 0:
             tick(None, batches // peer.minibatches)
 
-    run_script(script_of(checkout, name), ["--batch_size", str(peer.batch)], before_batch)
+    run_script(script_path(checkout, name), ["--batch_size", str(peer.batch)], before_batch)
 
 
-class Ended(Exception):  # noqa: N818 - it ends a script, nothing went wrong
+class Ended(Exception):  # noqa: N818 - it ends a script and is no error
     """Raised by `before_batch` to end a script."""

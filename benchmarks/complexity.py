@@ -1,7 +1,8 @@
-"""How a step's time and memory and an evaluation's time grow with the work.
+"""Growth of time and memory with batch size, image size, network width and number of samples.
 
-A power law is fitted to the two largest settings of each series, where what is constant weighs
-least: an exponent of 1 says that the cost doubles when the setting does, of 2 that it grows by 4.
+The exponent of a power law is computed from the two largest settings of each series, where constant
+costs weigh least. An exponent of 1 means that the time doubles when the setting doubles; an
+exponent of 2 means that it grows fourfold.
 """
 
 from __future__ import annotations
@@ -11,30 +12,30 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from timing import Contestant, interleaved
+from timing import TimedLoop, time_interleaved
 
-__all__ = ["HEADER", "SERIES", "measured", "row"]
+__all__ = ["HEADER", "SERIES", "measure", "measure_evaluation", "row"]
 
 
 @dataclass(frozen=True)
 class Series:
-    """One setting that grows, all else fixed.
+    """A series of runs in which one config key grows and everything else is fixed.
 
     Args:
         experiment: that is timed.
-        key: of the config.
-        values: of the key.
-        expected: range in which the exponent of time should lie, and why.
-        why: in words.
-        overrides: what else is set.
-        updates: in a block.
+        key: config key that grows.
+        values: of the key, ascending.
+        expected: range of the exponent of time.
+        reason: what the time is expected to grow with.
+        overrides: further config overrides, the same for all values.
+        updates: generator updates in a timed block.
     """
 
     experiment: str
     key: str
     values: tuple[int, ...]
     expected: tuple[float, float]
-    why: str
+    reason: str
     overrides: tuple[str, ...] = ()
     updates: int = 5
 
@@ -42,13 +43,13 @@ class Series:
 NOISE = ("data.name=noise", "network.width=32")
 
 SERIES = (
-    Series("dcgan_mnist", "data.batch_size", (16, 32, 64, 128, 256), (0.8, 1.1), "images"),
+    Series("dcgan_mnist", "data.batch_size", (16, 32, 64, 128, 256), (0.8, 1.1), "batch size"),
     Series(
         "dcgan_lsun_bedroom",
         "data.size",
         (32, 64, 128),
         (1.7, 2.5),
-        "pixels, and a layer more",
+        "pixels, and one more layer",
         (*NOISE, "data.batch_size=16"),
     ),
     Series(
@@ -56,7 +57,7 @@ SERIES = (
         "network.width",
         (16, 32, 64, 128),
         (1.0, 2.1),
-        "weights, the square; maps, once",
+        "weights, quadratic in the width; feature maps, linear",
         ("data.batch_size=32",),
     ),
     Series(
@@ -64,7 +65,7 @@ SERIES = (
         "model.unrolled_steps",
         (1, 2, 5, 10, 20),
         (0.8, 1.1),
-        "steps",
+        "unrolled steps",
         updates=40,
     ),
 )
@@ -72,23 +73,23 @@ SERIES = (
 SAMPLES = (2_500, 5_000, 10_000, 20_000)
 
 
-def measured(series: Series, overrides: list[str], repeats: int) -> dict[str, Any]:
+def measure(series: Series, overrides: list[str], repeats: int) -> dict[str, Any]:
     """Time all settings of a series in turn."""
-    contestants = {
-        str(value): Contestant(
+    loops = {
+        str(value): TimedLoop(
             "trainer",
             series.experiment,
             (*overrides, *series.overrides, f"{series.key}={value}"),
         )
         for value in series.values
     }
-    timing = interleaved(contestants, series.updates, series.updates, repeats)
-    times = [timing.median(name) for name in contestants]
-    return _row(series, times, [timing.memory[name] for name in contestants])
+    timing = time_interleaved(loops, series.updates, series.updates, repeats)
+    times = [timing.median(name) for name in loops]
+    return _result(series, times, [timing.memory[name] for name in loops])
 
 
-def evaluation_measured(repeats: int) -> dict[str, Any]:
-    """Time the evaluation of more and more samples of an untrained infogan_mnist."""
+def measure_evaluation(repeats: int) -> dict[str, Any]:
+    """Time the evaluation of an untrained infogan_mnist on growing numbers of samples."""
     from gan_lightning.config.experiments import experiment_path, read_yaml
     from gan_lightning.config.load import load_config
     from gan_lightning.evaluation import evaluate
@@ -97,19 +98,19 @@ def evaluation_measured(repeats: int) -> dict[str, Any]:
 
     set_up_arithmetic()
     config = load_config(read_yaml(experiment_path("infogan_mnist")), [])
-    learner, data = build(config)
-    evaluate(learner, data, SAMPLES[0])
+    model, data = build(config)
+    evaluate(model, data, SAMPLES[0])
     times = dict.fromkeys(SAMPLES, math.inf)
     for _ in range(repeats):
         for count in SAMPLES:
             start = time.perf_counter()
-            evaluate(learner, data, count)
+            evaluate(model, data, count)
             times[count] = min(times[count], 1000 * (time.perf_counter() - start))
     series = Series("infogan_mnist", "evaluation.samples", SAMPLES, (0.5, 1.1), "samples")
-    return _row(series, list(times.values()), None)
+    return _result(series, list(times.values()), None)
 
 
-def _row(series: Series, times: list[float], memory: list[float] | None) -> dict[str, Any]:
+def _result(series: Series, times: list[float], memory: list[float] | None) -> dict[str, Any]:
     (first, last), (before, after) = series.values[-2:], times[-2:]
     return {
         "experiment": series.experiment,
@@ -119,15 +120,24 @@ def _row(series: Series, times: list[float], memory: list[float] | None) -> dict
         "mebibytes": memory,
         "exponent": math.log(after / before) / math.log(last / first),
         "expected": list(series.expected),
-        "why": series.why,
+        "reason": series.reason,
     }
 
 
-HEADER = ("experiment", "key", "values", "ms", "MiB of the process", "exponent", "expected", "of")
+HEADER = (
+    "experiment",
+    "config key",
+    "values",
+    "ms",
+    "MiB of the process",
+    "exponent",
+    "expected",
+    "grows with",
+)
 
 
 def row(measured: dict[str, Any]) -> tuple[str, ...]:
-    """Write a row of the table."""
+    """Format a row of the table."""
     low, high = measured["expected"]
     memory = measured["mebibytes"]
     return (
@@ -138,5 +148,5 @@ def row(measured: dict[str, Any]) -> tuple[str, ...]:
         "" if memory is None else ", ".join(f"{value:,.0f}" for value in memory),
         f"{measured['exponent']:.2f}",
         f"{low} to {high}",
-        measured["why"],
+        measured["reason"],
     )

@@ -1,9 +1,11 @@
-"""What our Trainer costs over a bare loop, and what our loop saves over a tutorial's.
+"""Time of a training step: the Trainer against a bare loop and against a tutorial's loop.
 
-For every GAN, at the networks and the batch of its experiment, three loops train a model each (see
-loops.py): *trainer*, the path of `gan-lightning train` with its progress bar, metrics.csv and W&B
-offline; *bare*, the same arithmetic by hand, to the same weights; *textbook*, a tutorial's loop. No
-evaluation, picture or checkpoint falls into the timed blocks of the trainer.
+For the experiment of each GAN, three loops train its model at its batch size (see loops.py).
+*trainer* is the code path of `gan-lightning train`, with progress bar, metrics.csv and W&B offline.
+*bare* is the same arithmetic in a hand-written loop; it gives the same weights. *textbook* is a
+loop as a tutorial writes it. No evaluation, sample grid or checkpoint falls into the timed blocks.
+Ratios are the median over several starts of the processes, with the range in parentheses; *at most*
+and *at least* are targets.
 """
 
 from __future__ import annotations
@@ -11,22 +13,23 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from timing import Contestant, interleaved
+from timing import TimedLoop, time_interleaved
 
-__all__ = ["HEADER", "PLANS", "Plan", "measured", "row"]
+__all__ = ["HEADER", "PLANS", "Plan", "format_ratio", "measure", "row"]
 
 LOOPS = ("trainer", "bare", "textbook")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How an experiment is timed, and what is to be shown.
+    """How an experiment is timed, and its targets.
 
     Args:
-        updates: in a block.
-        warmup: updates of each loop before its first block.
-        overhead: of the trainer over the bare loop, at most.
-        speedup: of the trainer over the textbook, at least; 1 where nothing is claimed.
+        updates: generator updates in a timed block.
+        warmup: generator updates of each loop before its first block.
+        overhead: target: the trainer takes at most this fraction more than the bare loop.
+        speedup: target: the textbook loop takes at least this many times as long as the trainer;
+            1 for no target.
     """
 
     updates: int
@@ -55,18 +58,18 @@ PLANS = {
     "wgan_ring": Plan(100, 60, overhead=0.05),
     "wgan_gp_ring": Plan(60, 60, overhead=0.05),
 }
-"""Experiments in which every GAN plays."""
+"""Experiments that are timed; together they cover every GAN."""
 
 
-def measured(experiment: str, overrides: list[str], repeats: int) -> dict[str, Any]:
-    """Time one experiment's loops in turn, and return a row of plain numbers."""
+def measure(experiment: str, overrides: list[str], repeats: int) -> dict[str, Any]:
+    """Time the loops of one experiment in turn, and return a row of plain numbers."""
     from gan_lightning.config.experiments import experiment_path, read_yaml
     from gan_lightning.config.load import load_config
 
     plan = PLANS[experiment]
     config = load_config(read_yaml(experiment_path(experiment)), overrides)
-    contestants = {loop: Contestant(loop, experiment, tuple(overrides)) for loop in LOOPS}
-    timing = interleaved(contestants, plan.updates, plan.warmup, repeats)
+    loops = {loop: TimedLoop(loop, experiment, tuple(overrides)) for loop in LOOPS}
+    timing = time_interleaved(loops, plan.updates, plan.warmup, repeats)
     steps = getattr(config.model, "discriminator_steps", 1)
     return {
         "experiment": experiment,
@@ -80,9 +83,9 @@ def measured(experiment: str, overrides: list[str], repeats: int) -> dict[str, A
 
 HEADER = (
     "experiment",
-    "batch",
-    "images a second",
-    "ms an update: trainer",
+    "batch size",
+    "real images per second",
+    "ms per update: trainer",
     "bare",
     "textbook",
     "trainer / bare",
@@ -93,20 +96,20 @@ HEADER = (
 
 
 def row(measured: dict[str, Any]) -> tuple[str, ...]:
-    """Write a row of the table; what is aimed at stands beside, and decides nothing."""
+    """Format a row of the table; targets are shown next to the ratios and are not enforced."""
     plan, times = PLANS[measured["experiment"]], measured["milliseconds"]
     return (
         measured["experiment"],
         str(measured["batch"]),
         f"{1000 * measured['images'] / times['trainer']:,.0f}",
         *(f"{times[loop]:.3g}" for loop in LOOPS),
-        in_words(measured["overhead"]),
+        format_ratio(measured["overhead"]),
         f"{1 + plan.overhead:.2f}",
-        in_words(measured["speedup"]),
+        format_ratio(measured["speedup"]),
         f"{plan.speedup:.0f}" if plan.speedup > 1 else "",
     )
 
 
-def in_words(ratio: dict[str, float]) -> str:
-    """Write the median of the starts and their range."""
-    return f"{ratio['middle']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})"
+def format_ratio(ratio: dict[str, float]) -> str:
+    """Format the median over the starts and its range."""
+    return f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})"
