@@ -11,12 +11,12 @@ import pytest
 import torch
 from conftest import TinyRun
 from factories import make_config, make_real_batch
-from gan_lightning.data.mnist.translated import edges, negative
 from PIL import Image
 from scipy.ndimage import grey_dilation
 from torch import nn
 
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitDomainsConfig, MNISTConfig
+from gan_lightning.data.mnist.translations import edges, negative
 from gan_lightning.distributed.sharding import WHOLE
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import PairEvaluator
@@ -120,7 +120,7 @@ def test_the_classifier_learns_from_labelled_data_in_their_domain() -> None:
 def test_domains_are_needed_and_plain_stacks() -> None:
     with pytest.raises(ValueError, match="needs labels"):
         learner().discriminate(torch.randn(2, 1, 28, 28))
-    with pytest.raises(UserError, match="cuts plain stacks of layers"):
+    with pytest.raises(UserError, match="shares layers of plain stacks"):
         build(make_config("cogan", "network.packing=2"))
 
 

@@ -104,7 +104,7 @@ def test_players_are_one_number_each() -> None:
 
 
 def test_what_a_slope_cannot_judge_is_refused() -> None:
-    with pytest.raises(ValueError, match="minibatch_kernels to 0"):
+    with pytest.raises(ValueError, match="minibatch_kernels=0"):
         DiracNetworks(DiracNetworksConfig(minibatch_kernels=3)).discriminator((1,))
     with pytest.raises(ValueError, match="packing=1"):
         DiracNetworks(DiracNetworksConfig(packing=2)).discriminator((1,))

@@ -158,11 +158,11 @@ def test_a_perfect_translation_has_no_error_and_its_digit() -> None:
 @pytest.mark.parametrize(
     ("model", "sections", "line"),
     [
-        ("pix2pix", {"network": {"name": "dcgan"}}, "translate no images; choose network.name=pix"),
+        ("pix2pix", {"network": {"name": "dcgan"}}, "cannot translate images; set network"),
         ("pix2pix", {"data": {"name": "mnist"}}, "these data have no sources; choose data.name"),
-        ("gan", {"network": {"name": "pix2pix"}, "data": {"name": "mnist"}}, "not of noise"),
+        ("gan", {"network": {"name": "pix2pix"}, "data": {"name": "mnist"}}, "not from noise"),
         ("pix2pix", {"data": {"name": "mnist_pairs", "size": 28}}, "S of 32, 64, 128, 256"),
-        ("pix2pix", {"network": {"name": "pix2pix", "patch": 20}}, "valid are 16, 34 and 70"),
+        ("pix2pix", {"network": {"name": "pix2pix", "patch": 20}}, "valid are 16, 34, 70"),
     ],
 )
 def test_what_does_not_fit_is_refused(

@@ -11,7 +11,7 @@ from factories import make_config, make_gan, make_real_batch, train_model
 from gan_lightning.evaluation import evaluate
 from gan_lightning.gans import SemiSupervisedGAN
 from gan_lightning.losses import feature_matching
-from gan_lightning.networks.salimans import NormedLinear
+from gan_lightning.networks.salimans import WeightNormLinear
 from gan_lightning.training.build import build
 
 
@@ -96,7 +96,7 @@ def test_eight_labels_and_many_points_make_a_classifier() -> None:
 
 
 def test_a_row_of_a_normed_layer_has_its_length_whatever_its_weights() -> None:
-    layer = NormedLinear(5, 3, scale=2.0)
+    layer = WeightNormLinear(5, 3, scale=2.0)
     with torch.no_grad():
         layer.direction *= torch.tensor([[1.0], [10.0], [0.1]])
     rows = layer(torch.eye(5)).T

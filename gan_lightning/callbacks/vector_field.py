@@ -14,7 +14,7 @@ from torch.autograd import grad
 from gan_lightning.core.seeding import derived_seed, isolated_randomness
 from gan_lightning.gans import GAN
 from gan_lightning.gans.base import LossTerms
-from gan_lightning.networks.dirac import MovingPoint, Slope
+from gan_lightning.networks.dirac import DiracGenerator, DiracScore
 from gan_lightning.types import Batch
 
 __all__ = ["ARROWS", "DiracPlayers", "Floats", "players_of", "vector_field"]
@@ -44,12 +44,12 @@ class DiracPlayers(NamedTuple):
 
 def players_of(gan: GAN) -> DiracPlayers | None:
     """Find the two numbers of a GAN with the dirac networks; None where it has others."""
-    theta = [part.theta for part in gan.generator.modules() if isinstance(part, MovingPoint)]
+    theta = [part.theta for part in gan.generator.modules() if isinstance(part, DiracGenerator)]
     psi = [
         part.psi
         for player in gan.discriminator_players().values()
         for part in player.modules()
-        if isinstance(part, Slope)
+        if isinstance(part, DiracScore)
     ]
     return DiracPlayers(theta[0], psi[0]) if theta and psi else None
 

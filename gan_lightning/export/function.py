@@ -89,7 +89,7 @@ class GeneratorFunction(nn.Module):
     def _take_noise_from(self, given: Given) -> list[int]:
         """Let dropout that is noise read it from `given`; return the units of each such layer."""
         noisy = [part for part in self.generator.modules() if isinstance(part, DropoutNoise)]
-        if not any(part.silenced for part in noisy):
+        if not any(part.p for part in noisy):
             return []
         units: list[int] = []
         hooks = [
@@ -103,7 +103,7 @@ class GeneratorFunction(nn.Module):
         for parent in list(self.generator.modules()):
             for name, part in parent.named_children():
                 if isinstance(part, DropoutNoise):
-                    setattr(parent, name, GivenNoise(part.silenced, given))
+                    setattr(parent, name, GivenNoise(part.p, given))
         return units
 
 

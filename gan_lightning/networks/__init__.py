@@ -1,4 +1,4 @@
-"""Network families: generators, encoders and heads that know no loss, optimizer or data set."""
+"""Network families: generators, encoders and heads, independent of loss, optimizer and dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of a network family, and the few rules that all families share."""
+"""The interface of network families, and the options that all of them share."""
 
 from __future__ import annotations
 
@@ -11,56 +11,58 @@ from typing import Any, ClassVar, Generic, TypeVar, final
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_lightning.errors import check_choice
 from gan_lightning.networks.heads import ScoreHead
 from gan_lightning.networks.labels import ConditionalEncoder, LabelMaps, LabelVector
 from gan_lightning.networks.minibatch import MinibatchDiscrimination, Pack
-from gan_lightning.utils.settings import check_settings
+from gan_lightning.utils.settings import check_settings, setting
 
 Shape = tuple[int, ...]
-"""Shape of one datum without the batch: (2,) for points, (C, H, W) for images."""
+"""Shape of one sample without the batch: (2,) for points, (C, H, W) for images."""
+
+LAYERS_WITH_WEIGHTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
 @dataclass
 class NetworkConfig:
-    """What every family takes; a family overrides the defaults with its paper's."""
+    """Options of every family; a family overrides the defaults with those of its paper."""
 
-    # default (PyTorch's), normal_0.02, orthogonal, orthogonal_1.4 or xavier
-    initialisation: str = "default"
-    # data that the discriminator judges together (PacGAN); 1 judges each alone
-    packing: int = 1
-    # kernels of minibatch discrimination on the discriminator's features; 0 for none
-    minibatch_kernels: int = 0
-    # dimensions in which each of these kernels compares two data
-    minibatch_dimensions: int = 5
-    # whether they compare the data of all processes, or those of each process apart
-    sync_minibatch_discrimination: bool = False
-    # spectral normalisation of the discriminator's trunk and heads; EBGAN's decoder has none
-    spectral_norm: bool = False
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        check_choice("initialisation", self.initialisation, INITIALISATIONS)
-        for name in ("packing", "minibatch_dimensions"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.minibatch_kernels < 0:
-            raise ValueError(
-                f"minibatch_kernels is {self.minibatch_kernels}; it must be at least 0"
-            )
+    initialisation: str = setting(
+        "default",
+        "Initialisation of the weights; default is PyTorch's.",
+        choices=lambda: INITIALISATIONS,
+    )
+    packing: int = setting(
+        1, "Samples that the discriminator scores jointly (PacGAN); 1 means separately.", minimum=1
+    )
+    minibatch_kernels: int = setting(
+        0,
+        "Kernels of minibatch discrimination on the discriminator's features; 0 means none.",
+        minimum=0,
+    )
+    minibatch_dimensions: int = setting(
+        5, "Dimensions in which each of these kernels compares two samples.", minimum=1
+    )
+    sync_minibatch_discrimination: bool = setting(
+        False,
+        "Compare the samples of all processes in minibatch discrimination, not of each separately.",
+    )
+    spectral_norm: bool = setting(
+        False,
+        "Spectral normalisation of the discriminator's trunk and heads; not of EBGAN's decoder.",
+    )
 
 
 ConfigT = TypeVar("ConfigT", bound=NetworkConfig)
 
 
 class Encoder(nn.Module):
-    """The trunk of a discriminator: data (N, *shape) to features (N, features).
+    """The trunk of a discriminator: samples (N, *shape) to features (N, features).
 
-    A network that is no plain stack of layers subclasses it and overrides `forward`.
+    A network that is not a plain stack of layers subclasses it and overrides `forward`.
 
     Args:
-        layers: a module from (N, *shape) to (N, features).
-        features: width of the output.
+        layers: module from (N, *shape) to (N, features).
+        features: size of the output.
     """
 
     def __init__(self, layers: nn.Module, features: int) -> None:
@@ -69,16 +71,16 @@ class Encoder(nn.Module):
         self.features = features
 
     def forward(self, data: Tensor) -> Tensor:
-        """Map data, shape (N, *shape), to features, shape (N, features), unbounded."""
+        """Map samples (N, *shape) to features (N, features), unbounded."""
         features: Tensor = self.layers(data)
         return features
 
 
 class NetworkFamily(ABC, Generic[ConfigT]):
-    """Builds the networks of a GAN at any data shape that the family supports.
+    """Builds the networks of a GAN for any data shape that the family supports.
 
-    A family builds a generator and a trunk; what lets a discriminator see more than one datum at a
-    time, packing and minibatch discrimination, and its spectral normalisation are the same for all.
+    A family builds a generator and a trunk. Packing, minibatch discrimination and spectral
+    normalisation of the discriminator are implemented here for all families.
 
     Args:
         config: an instance of the class's `Config`.
@@ -99,8 +101,8 @@ class NetworkFamily(ABC, Generic[ConfigT]):
         """Build a generator.
 
         Args:
-            inputs: length of its input vector: latent, codes and labels side by side.
-            shape: shape of one datum.
+            inputs: size of its input vector: latent vector, codes and one-hot label, concatenated.
+            shape: shape of one sample.
 
         Returns:
             Module from (N, inputs) to (N, *shape); images in [-1, 1], points unbounded.
@@ -113,13 +115,13 @@ class NetworkFamily(ABC, Generic[ConfigT]):
         """Build a generator of images from images: (N, *source) to (N, *shape) in [-1, 1].
 
         Raises:
-            ValueError: the family has none, or does not support a shape.
+            ValueError: the family has no such generator, or does not support a shape.
         """
-        raise ValueError("these networks translate no images; choose network.name=pix2pix")
+        raise ValueError("these networks cannot translate images; set network.name=pix2pix")
 
     @abstractmethod
     def trunk(self, shape: Shape) -> Encoder:
-        """Build the layers of a discriminator up to its features, for data of this shape.
+        """Build the layers of a discriminator up to its features, for samples of this shape.
 
         Raises:
             ValueError: the family does not support the shape.
@@ -127,10 +129,10 @@ class NetworkFamily(ABC, Generic[ConfigT]):
 
     @final
     def encoder(self, shape: Shape) -> Encoder:
-        """Build a discriminator up to its features, all that the config asks for included.
+        """Build a discriminator up to its features: packing, trunk and minibatch discrimination.
 
-        With packing m it maps (N, *shape) to (N / m, features): m data become one, their channels
-        (or coordinates) side by side.
+        With packing m it maps (N, *shape) to (N / m, features): the channels (or coordinates) of m
+        samples are concatenated.
 
         Raises:
             ValueError: the family does not support the shape.
@@ -145,85 +147,86 @@ class NetworkFamily(ABC, Generic[ConfigT]):
                 encoder.features, kernels, dimensions, config.sync_minibatch_discrimination
             )
             encoder = Encoder(nn.Sequential(encoder, layer), encoder.features + kernels)
-        self._normalised(encoder)
+        self._apply_spectral_norm(encoder)
         return encoder
 
     @final
     def conditional_encoder(self, shape: Shape, classes: int) -> ConditionalEncoder:
-        """Build an encoder that is told each datum's class, of `classes`.
+        """Build an encoder whose second input is the class label, one of `classes`.
 
         Raises:
             ValueError: the family does not support the shape.
         """
-        join, joined = self.label_input(shape, classes)
-        encoder = self.encoder(joined)
+        join, joined_shape = self.label_input(shape, classes)
+        encoder = self.encoder(joined_shape)
         return ConditionalEncoder(join, encoder, encoder.features)
 
     def label_input(self, shape: Shape, classes: int) -> tuple[nn.Module, Shape]:
-        """Choose how labels come beside data of a shape, and say the shape of both together."""
+        """Build the module that joins samples and labels, and return it with the joined shape."""
         if len(shape) == 3:
             return LabelMaps(classes), (shape[0] + classes, *shape[1:])
         return LabelVector(classes), (math.prod(shape) + classes,)
 
     @final
     def discriminator(self, shape: Shape) -> nn.Module:
-        """Build an encoder with a real/fake head: (N, *shape) to scores (N,), or (N / m,)."""
+        """Build an encoder with a score head: (N, *shape) to scores (N,), with packs (N / m,)."""
         encoder = self.encoder(shape)
         return nn.Sequential(encoder, self.score_head(encoder.features))
 
     @final
     def score_head(self, features: int) -> nn.Module:
-        """Build the real/fake head: (N, features) to logits or critic scores, shape (N,)."""
-        return self._normalised(self.scoring(features))
+        """Build the real/fake head: (N, features) to logits or critic scores (N,)."""
+        return self._apply_spectral_norm(self.score_layers(features))
 
     @final
     def recognition_head(self, features: int, outputs: int) -> nn.Module:
         """Build a head for codes or classes: (N, features) to (N, outputs), unbounded."""
-        return self._normalised(self.recognition(features, outputs))
+        return self._apply_spectral_norm(self.recognition_layers(features, outputs))
 
-    def scoring(self, features: int) -> nn.Module:
-        """Build the layers of the real/fake head: by default one linear unit."""
-        return self.initialised(ScoreHead(features))
+    def score_layers(self, features: int) -> nn.Module:
+        """Build the layers of the real/fake head; the default is one linear unit."""
+        return self.initialise_weights(ScoreHead(features))
 
-    def recognition(self, features: int, outputs: int) -> nn.Module:
-        """Build the layers of a head for codes or classes: by default one linear layer."""
-        return self.initialised(nn.Linear(features, outputs))
+    def recognition_layers(self, features: int, outputs: int) -> nn.Module:
+        """Build the layers of a head for codes or classes; the default is one linear layer."""
+        return self.initialise_weights(nn.Linear(features, outputs))
 
-    def _normalised(self, network: nn.Module) -> nn.Module:
+    def _apply_spectral_norm(self, network: nn.Module) -> nn.Module:
         if self.config.spectral_norm:
             for layer in list(network.modules()):
-                if _weights(layer) is not None:
+                if _weight(layer) is not None:
                     spectral_norm(layer)
         return network
 
-    def initialised(self, network: nn.Module) -> nn.Module:
-        """Apply the config's initialisation to every layer in place, and return the network."""
+    def initialise_weights(self, network: nn.Module) -> nn.Module:
+        """Initialise every layer in place as the config requires, and return the network."""
         return network.apply(self._initialise)
 
 
 def unsupported_shape(family: str, shape: Shape, valid: str, fix: str) -> ValueError:
-    """Build the one-line error of a family that cannot work at a shape."""
+    """Build the error of a family that does not support a shape."""
     return ValueError(
         f"{family} networks do not support shape {tuple(shape)}; valid: {valid}. {fix}"
     )
 
 
-def _weights(module: nn.Module) -> Tensor | None:
-    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
-    return module.weight if isinstance(module, kinds) else None
+def _weight(module: nn.Module) -> Tensor | None:
+    return module.weight if isinstance(module, LAYERS_WITH_WEIGHTS) else None
 
 
 def _keep_default(module: nn.Module) -> None:
-    """Leave PyTorch's own initialisation as it is."""
+    """Keep PyTorch's initialisation."""
 
 
-def _fill(fill: Callable[[Tensor], Any], norm_std: float = 0.0) -> Callable[[nn.Module], None]:
-    """Make a rule: weights by `fill`, biases zero, norm scales from N(1, norm_std^2)."""
+def _initialiser(
+    initialise_weight: Callable[[Tensor], Any], norm_std: float = 0.0
+) -> Callable[[nn.Module], None]:
+    """Build an initialiser of layers: biases 0, scales of norms from N(1, norm_std^2)."""
 
     def initialise(module: nn.Module) -> None:
-        weight = _weights(module)
+        weight = _weight(module)
         if weight is not None:
-            fill(weight)
+            initialise_weight(weight)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.GroupNorm):
             nn.init.normal_(module.weight, 1.0, norm_std)
         else:
@@ -236,8 +239,8 @@ def _fill(fill: Callable[[Tensor], Any], norm_std: float = 0.0) -> Callable[[nn.
 
 INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
     "default": _keep_default,
-    "normal_0.02": _fill(lambda weight: nn.init.normal_(weight, 0.0, 0.02), norm_std=0.02),
-    "orthogonal": _fill(nn.init.orthogonal_),
-    "orthogonal_1.4": _fill(lambda weight: nn.init.orthogonal_(weight, gain=1.4)),
-    "xavier": _fill(nn.init.xavier_uniform_),
+    "normal_0.02": _initialiser(lambda weight: nn.init.normal_(weight, 0.0, 0.02), norm_std=0.02),
+    "orthogonal": _initialiser(nn.init.orthogonal_),
+    "orthogonal_1.4": _initialiser(lambda weight: nn.init.orthogonal_(weight, gain=1.4)),
+    "xavier": _initialiser(nn.init.xavier_uniform_),
 }

@@ -1,4 +1,4 @@
-"""The DCGAN's convolutional networks."""
+"""Convolutional networks of DCGAN."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from torch import nn
 
-from gan_lightning.errors import check_choice
 from gan_lightning.networks.base import (
     Encoder,
     NetworkConfig,
@@ -18,6 +17,7 @@ from gan_lightning.networks.base import (
     unsupported_shape,
 )
 from gan_lightning.networks.layout import MapsToVector, VectorToMaps
+from gan_lightning.utils.settings import setting
 
 STEMS = {28: (7, 2), 32: (4, 3), 64: (4, 4), 128: (4, 5)}
 """Image size -> (size of the smallest feature map, number of doublings)."""
@@ -34,47 +34,44 @@ DISCRIMINATOR_NORMS: dict[str, Callable[[int], nn.Module]] = {
 
 @dataclass
 class DCGANConfig(NetworkConfig):
-    """Width, normalisation and slopes of the convolutional networks."""
+    """Widths, normalisation and slope of the convolutional networks."""
 
-    # channels of the largest hidden map, doubled at each halving; the paper's figure 1 has 128
-    width: int = 64
-    # channels of the discriminator's first hidden map; 0 for as many as `width`
-    discriminator_width: int = 0
-    # batch or none
-    generator_norm: str = "batch"
-    # batch, layer (over channels, height and width) or none; gradient penalties need no batch norm
-    discriminator_norm: str = "batch"
-    # slope of the discriminator's leaky ReLU below zero
-    negative_slope: float = 0.2
+    width: int = setting(
+        64,
+        "Channels of the largest hidden map, doubled at each halving; 128 in the paper's figure 1.",
+        minimum=1,
+    )
+    discriminator_width: int = setting(
+        0, "Channels of the discriminator's first hidden map; 0 means `width`.", minimum=0
+    )
+    generator_norm: str = setting(
+        "batch", "Normalisation of the generator's hidden maps.", choices=GENERATOR_NORMS
+    )
+    discriminator_norm: str = setting(
+        "batch",
+        "Normalisation of the discriminator's hidden maps; layer is over channels, height and "
+        "width. Gradient penalties exclude batch.",
+        choices=DISCRIMINATOR_NORMS,
+    )
+    negative_slope: float = setting(
+        0.2, "Negative slope of the discriminator's leaky ReLU.", minimum=0
+    )
     initialisation: str = "normal_0.02"
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        check_choice("generator_norm", self.generator_norm, GENERATOR_NORMS)
-        check_choice("discriminator_norm", self.discriminator_norm, DISCRIMINATOR_NORMS)
-        if self.width < 1:
-            raise ValueError(f"width is {self.width}; it must be at least 1")
-        if self.discriminator_width < 0:
-            raise ValueError(
-                f"discriminator_width is {self.discriminator_width}; it must be at least 0"
-            )
-        if self.negative_slope < 0:
-            raise ValueError(f"negative_slope is {self.negative_slope}; it must be at least 0")
 
 
 class DCGAN(NetworkFamily[DCGANConfig]):
-    """Strided convolutions down, transposed ones up; images of 28, 32, 64 or 128 pixels square.
+    """Strided and transposed convolutions for square images of 28, 32, 64 or 128 pixels.
 
-    Every layer has a norm but the generator's output and the discriminator's input. The encoder
-    ends with its flattened last feature map, so a linear head is the paper's last convolution.
+    Every layer is normalised except the generator's output and the discriminator's input. The
+    encoder ends with its last feature map, flattened, so a linear head equals the paper's last
+    convolution.
 
     Raises:
         ValueError: a value of the config is out of range.
 
     Source: Radford, Metz, Chintala 2016 (arXiv:1511.06434), sections 3 and 4, figure 1.
     Deviations: kernels are 4x4, not 5x5, so that every pixel is covered equally often; 28-pixel
-        images start from a 7x7 map; layers before a batch norm have no bias of their own.
+        images start from a 7x7 map; layers before a batch norm have no bias.
     """
 
     Config: ClassVar[type[DCGANConfig]] = DCGANConfig
@@ -85,7 +82,7 @@ class DCGAN(NetworkFamily[DCGANConfig]):
         self._discriminator_norm = DISCRIMINATOR_NORMS[config.discriminator_norm]
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
-        """Build a projection to the smallest map, then one 4x4 up-convolution a doubling."""
+        """Build a projection to the smallest map and a 4x4 transposed convolution per doubling."""
         start, doublings = _stem(shape)
         widths = [self.config.width * 2**level for level in reversed(range(doublings))]
         bias = self.config.generator_norm == "none"
@@ -98,10 +95,10 @@ class DCGAN(NetworkFamily[DCGANConfig]):
             layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias))
         layers += [self._generator_norm(widths[-1]), nn.ReLU()]
         layers += [nn.ConvTranspose2d(widths[-1], shape[0], 4, 2, 1), nn.Tanh()]
-        return self.initialised(nn.Sequential(*layers))
+        return self.initialise_weights(nn.Sequential(*layers))
 
     def trunk(self, shape: Shape) -> Encoder:
-        """Build one 4x4 convolution a halving, down to the smallest map, flattened."""
+        """Build one 4x4 convolution per halving, down to the smallest map, flattened."""
         start, halvings = _stem(shape)
         width = self.config.discriminator_width or self.config.width
         widths = [width * 2**level for level in range(halvings)]
@@ -113,7 +110,7 @@ class DCGAN(NetworkFamily[DCGANConfig]):
             layers += [self._discriminator_norm(after), nn.LeakyReLU(self.config.negative_slope)]
         layers.append(MapsToVector())
         encoder = Encoder(nn.Sequential(*layers), widths[-1] * start * start)
-        self.initialised(encoder)
+        self.initialise_weights(encoder)
         return encoder
 
 
@@ -124,6 +121,6 @@ def _stem(shape: Shape) -> tuple[int, int]:
             "dcgan",
             shape,
             valid=f"(C, S, S) with S of {', '.join(map(str, STEMS))}",
-            fix="Resize the images, or choose the mlp networks.",
+            fix="Resize the images, or set network.name=mlp.",
         )
     return STEMS[shape[1]]

@@ -1,4 +1,4 @@
-"""The convolutional network of the digit classifier."""
+"""Convolutional network of the digit classifier."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["DigitNet", "StackedDigitNet"]
 
 
 class DigitNet(nn.Module):
-    """Five 3x3 convolutions with batch norm, two poolings, an average over positions, a linear map.
+    """Five 3x3 convolutions with batch norm, two max poolings, average pooling, a linear layer.
 
-    About 140,000 parameters. Works at 28 pixels; larger images are cropped to their middle, so that
-    digits with a border look the same.
+    It has about 140,000 parameters and works at 28 pixels. Larger images are cropped to their
+    centre, so that a border around the digits has no influence.
     """
 
     features_size: ClassVar[int] = 128
@@ -24,13 +24,13 @@ class DigitNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
-            *_convolution(1, 32),
-            *_convolution(32, 32),
+            *_conv_block(1, 32),
+            *_conv_block(32, 32),
             nn.MaxPool2d(2),
-            *_convolution(32, 64),
-            *_convolution(64, 64),
+            *_conv_block(32, 64),
+            *_conv_block(64, 64),
             nn.MaxPool2d(2),
-            *_convolution(64, self.features_size),
+            *_conv_block(64, self.features_size),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
         )
@@ -45,12 +45,12 @@ class DigitNet(nn.Module):
         return features
 
     def fold(self) -> None:
-        """Fold each norm, as it is in evaluation mode, into the convolution before it."""
+        """Fold each batch norm, in evaluation mode, into the convolution before it."""
         layers = list(self.trunk)
-        for place, (before, norm) in enumerate(pairwise(layers)):
-            if isinstance(before, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                self.trunk[place] = fuse_conv_bn_eval(before, norm)
-                self.trunk[place + 1] = nn.Identity()
+        for index, (layer, norm) in enumerate(pairwise(layers)):
+            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                self.trunk[index] = fuse_conv_bn_eval(layer, norm)
+                self.trunk[index + 1] = nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 1, H, W) in [-1, 1] to class logits (N, 10)."""
@@ -59,10 +59,10 @@ class DigitNet(nn.Module):
 
 
 class StackedDigitNet(nn.Module):
-    """Reads three digits, one a channel, as a class of a thousand: 100 a + 10 b + c.
+    """Classifies three digits, one per channel, as one of 1,000 classes: 100 a + 10 b + c.
 
     Args:
-        network: reads one digit.
+        network: classifies one digit.
     """
 
     classes: ClassVar[int] = DigitNet.classes**3
@@ -79,5 +79,5 @@ class StackedDigitNet(nn.Module):
         return joint.flatten(1)
 
 
-def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+def _conv_block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
     return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()

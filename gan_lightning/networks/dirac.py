@@ -1,4 +1,4 @@
-"""The players of the Dirac GAN: one number each."""
+"""Players of the Dirac GAN, which have one parameter each."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ from gan_lightning.networks.base import (
     Shape,
     unsupported_shape,
 )
+from gan_lightning.utils.settings import setting
 
-__all__ = ["DiracNetworks", "DiracNetworksConfig", "MovingPoint", "Slope"]
+__all__ = ["DiracGenerator", "DiracNetworks", "DiracNetworksConfig", "DiracScore"]
 
 
 @dataclass
 class DiracNetworksConfig(NetworkConfig):
-    """Where the game starts: the values of the authors' code."""
+    """Starting point of the game, as in the authors' code."""
 
-    # the generated point at the start
-    theta: float = 1.0
-    # the discriminator's slope at the start
-    psi: float = 1.0
+    theta: float = setting(1.0, "Initial generated point.")
+    psi: float = setting(1.0, "Initial slope of the discriminator.")
 
 
-class MovingPoint(nn.Module):
-    """A generator that makes one point, theta, of whatever noise.
+class DiracGenerator(nn.Module):
+    """A generator of a single point, theta, whatever the latent vector.
 
     Args:
-        theta: where it starts.
+        theta: initial value.
     """
 
     def __init__(self, theta: float) -> None:
@@ -41,15 +40,15 @@ class MovingPoint(nn.Module):
         self.theta = nn.Parameter(torch.tensor(theta))
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Map (N, inputs) to (N, 1), all equal."""
+        """Map (N, inputs) to (N, 1), all equal to theta."""
         return self.theta.expand(latent.shape[0], 1)
 
 
-class Slope(nn.Module):
-    """A discriminator D(x) = psi x.
+class DiracScore(nn.Module):
+    """The linear discriminator D(x) = psi x.
 
     Args:
-        psi: where it starts.
+        psi: initial value.
     """
 
     def __init__(self, psi: float) -> None:
@@ -62,43 +61,44 @@ class Slope(nn.Module):
 
 
 class DiracNetworks(NetworkFamily[DiracNetworksConfig]):
-    """A point against a slope: the game is a curve in the plane of (theta, psi).
+    """A point as generator and a slope as discriminator, so that a game is a curve in a plane.
 
-    Its equilibrium is (0, 0). Scores are high where data look real, as in all of this project; the
-    paper's are low there, so our psi is minus theirs and the players turn the other way round.
+    The equilibrium is (theta, psi) = (0, 0). As everywhere in this project, scores are high for
+    real data. The paper has the opposite sign, so its psi is minus ours and the players rotate in
+    the opposite direction.
 
     Raises:
         ValueError: a value of the config is out of range.
 
     Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), section 2; their code
         (github.com/LMescheder/GAN_stability, notebooks/DiracGAN.ipynb) starts at (1, 1) and makes
-        500 steps of 0.2.
+        500 steps with learning rate 0.2.
     """
 
     Config: ClassVar[type[DiracNetworksConfig]] = DiracNetworksConfig
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
-        """Build the point."""
+        """Build the generated point."""
         _check(shape)
-        return MovingPoint(self.config.theta)
+        return DiracGenerator(self.config.theta)
 
     def trunk(self, shape: Shape) -> Encoder:
-        """Build nothing: the feature is the datum."""
+        """Build an identity: the feature is the sample."""
         _check(shape)
         return Encoder(nn.Identity(), 1)
 
-    def scoring(self, features: int) -> nn.Module:
+    def score_layers(self, features: int) -> nn.Module:
         """Build the slope.
 
         Raises:
-            ValueError: the discriminator sees more than the datum.
+            ValueError: there are further features, of minibatch discrimination.
         """
         if features != 1:
             raise ValueError(
-                f"a slope judges one number, and there are {features} features: "
-                f"set network.minibatch_kernels to 0"
+                f"dirac networks score a single feature and there are {features}; set "
+                f"network.minibatch_kernels=0"
             )
-        return Slope(self.config.psi)
+        return DiracScore(self.config.psi)
 
 
 def _check(shape: Shape) -> None:
@@ -106,6 +106,6 @@ def _check(shape: Shape) -> None:
         raise unsupported_shape(
             "dirac",
             shape,
-            valid="(1,), points on a line, each judged alone",
-            fix="Choose data.name=dirac with network.packing=1, or the mlp networks.",
+            valid="(1,), points on a line without packing",
+            fix="Set data.name=dirac and network.packing=1, or network.name=mlp.",
         )

@@ -1,4 +1,4 @@
-"""Heads: what turns an encoder's features into a discriminator's answers."""
+"""Heads of discriminators."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 
 class ScoreHead(nn.Module):
-    """One linear unit: how real the data looks.
+    """A linear unit that scores how real a sample is.
 
     Args:
-        features: width of the encoder's output.
+        features: size of the encoder's output.
     """
 
     def __init__(self, features: int) -> None:
@@ -17,6 +17,6 @@ class ScoreHead(nn.Module):
         self.linear = nn.Linear(features, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map features, shape (N, features), to logits or critic scores, shape (N,), unbounded."""
+        """Map features (N, features) to logits or critic scores (N,), unbounded."""
         scores: Tensor = self.linear(features)
         return scores.squeeze(1)

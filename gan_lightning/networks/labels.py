@@ -1,4 +1,4 @@
-"""How a discriminator is told the class of what it judges."""
+"""Conditioning of discriminators on class labels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch.nn.functional import one_hot
 __all__ = ["ConditionalEncoder", "LabelMaps", "LabelVector"]
 
 
-class _Labels(nn.Module):
-    """Puts the class of a datum beside it, one number a class.
+class _LabelInput(nn.Module):
+    """Base of modules that append one-hot labels to samples.
 
     Args:
         classes: number of classes.
@@ -20,35 +20,35 @@ class _Labels(nn.Module):
         super().__init__()
         self.classes = classes
 
-    def beside(self, data: Tensor, labels: Tensor) -> Tensor:
-        """Return labels (N,) one-hot, (N, classes), in the type of the data."""
+    def one_hot(self, data: Tensor, labels: Tensor) -> Tensor:
+        """Encode labels (N,) as one-hot vectors (N, classes) in the dtype of the data."""
         return one_hot(labels, self.classes).to(data.dtype)
 
 
-class LabelMaps(_Labels):
-    """Puts one constant map a class beside an image's channels: ones for its own class."""
+class LabelMaps(_LabelInput):
+    """Appends one constant channel per class to images: ones for the image's class, else zeros."""
 
     def forward(self, data: Tensor, labels: Tensor) -> Tensor:
         """Map images (N, C, H, W) and labels (N,) to (N, C + classes, H, W)."""
-        maps = self.beside(data, labels)[:, :, None, None]
+        maps = self.one_hot(data, labels)[:, :, None, None]
         return torch.cat([data, maps.expand(-1, -1, *data.shape[2:])], 1)
 
 
-class LabelVector(_Labels):
-    """Puts the one-hot class beside the flattened data."""
+class LabelVector(_LabelInput):
+    """Appends the one-hot label to flattened samples."""
 
     def forward(self, data: Tensor, labels: Tensor) -> Tensor:
-        """Map data (N, *shape) and labels (N,) to (N, numbers of a datum + classes)."""
-        return torch.cat([data.flatten(1), self.beside(data, labels)], 1)
+        """Map samples (N, *shape) and labels (N,) to (N, elements of a sample + classes)."""
+        return torch.cat([data.flatten(1), self.one_hot(data, labels)], 1)
 
 
 class ConditionalEncoder(nn.Module):
-    """An encoder of data and labels.
+    """An encoder of samples and labels.
 
     Args:
-        join: makes one tensor of both.
-        encoder: from that to features.
-        features: width of the output.
+        join: module that combines samples and labels into one tensor.
+        encoder: module from that tensor to features.
+        features: size of the output.
     """
 
     def __init__(self, join: nn.Module, encoder: nn.Module, features: int) -> None:
@@ -58,6 +58,6 @@ class ConditionalEncoder(nn.Module):
         self.features = features
 
     def forward(self, data: Tensor, labels: Tensor) -> Tensor:
-        """Map data (N, *shape) and labels (N,) to features (N, features)."""
+        """Map samples (N, *shape) and labels (N,) to features (N, features)."""
         features: Tensor = self.encoder(self.join(data, labels))
         return features

@@ -1,4 +1,4 @@
-"""Between feature maps and vectors without a copy, for maps in channels-last order."""
+"""Reshaping between feature maps and vectors without a copy, for channels_last maps."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["MapsToVector", "VectorToMaps"]
 
 
 class MapsToVector(nn.Module):
-    """Flatten feature maps, channels fastest, as they lie in memory in channels-last order.
+    """Flattens feature maps in the order in which channels_last maps lie in memory.
 
-    Flattening in the usual order copies them, and hands gradients back in the other order, which
-    every layer below pays for.
+    nn.Flatten would copy such maps, and return gradients in the other memory format, which slows
+    down every layer below.
     """
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ class MapsToVector(nn.Module):
 
 
 class VectorToMaps(nn.Module):
-    """Fold vectors into feature maps in channels-last order, the inverse of `MapsToVector`.
+    """Reshapes vectors into channels_last feature maps; the inverse of `MapsToVector`.
 
     Args:
         channels: of the maps.

@@ -1,4 +1,4 @@
-"""The convolutional network of the papers on adversarial examples."""
+"""Convolutional network of the papers on adversarial examples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["MadryNet"]
 
 
 class MadryNet(nn.Module):
-    """Two 5x5 convolutions of 32 and 64 channels, each with a pooling, and 1024 units; 28 pixels.
+    """Two 5x5 convolutions of 32 and 64 channels with max pooling, and 1024 units; 28 pixels.
 
     Source: Madry et al. 2018 (arXiv:1706.06083), section 5, and its code
         (github.com/MadryLab/mnist_challenge).

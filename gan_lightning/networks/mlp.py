@@ -1,16 +1,15 @@
-"""Multilayer perceptrons, for points and for small images."""
+"""Multilayer perceptrons for points and small images."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
 from torch import Tensor, nn
 
-from gan_lightning.errors import check_choice
 from gan_lightning.networks.base import (
     Encoder,
     NetworkConfig,
@@ -20,6 +19,7 @@ from gan_lightning.networks.base import (
 )
 from gan_lightning.networks.dropout import Dropout
 from gan_lightning.networks.labels import LabelVector
+from gan_lightning.utils.settings import setting
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -30,46 +30,44 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 @dataclass
 class MLPConfig(NetworkConfig):
-    """Widths and layers of the perceptrons."""
+    """Widths and options of the perceptrons."""
 
-    # units of each hidden layer of the generator
-    generator_hidden: list[int] = field(default_factory=lambda: [128, 128])
-    # units of each hidden layer of the discriminator; the last one is the feature vector
-    discriminator_hidden: list[int] = field(default_factory=lambda: [128, 128])
-    # of all hidden layers: relu, leaky_relu (slope 0.2) or tanh
-    activation: str = "relu"
-    # batch normalisation of the generator's hidden layers
-    batch_norm: bool = False
-    # pieces of the discriminator's maxout units, in place of its activation; 0 for none
-    maxout_pieces: int = 0
-    # probability that a hidden unit of the discriminator is zeroed in training, in [0, 1)
-    dropout: float = 0.0
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        check_choice("activation", self.activation, ACTIVATIONS)
-        for name in ("generator_hidden", "discriminator_hidden"):
-            widths = list(getattr(self, name))
-            if not widths or min(widths) < 1:
-                raise ValueError(f"{name} is {widths}; it needs a layer, each of 1 unit or more")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}; it must lie in [0, 1)")
-        if self.maxout_pieces < 0:
-            raise ValueError(f"maxout_pieces is {self.maxout_pieces}; it must be at least 0")
+    generator_hidden: list[int] = setting(
+        [128, 128], "Units of each hidden layer of the generator.", min_length=1, minimum=1
+    )
+    discriminator_hidden: list[int] = setting(
+        [128, 128],
+        "Units of each hidden layer of the discriminator; the last is the feature vector.",
+        min_length=1,
+        minimum=1,
+    )
+    activation: str = setting(
+        "relu",
+        "Activation of all hidden layers; leaky_relu has a negative slope of 0.2.",
+        choices=ACTIVATIONS,
+    )
+    batch_norm: bool = setting(False, "Batch normalisation of the generator's hidden layers.")
+    maxout_pieces: int = setting(
+        0,
+        "Pieces of the discriminator's maxout units, instead of the activation; 0 means no maxout.",
+        minimum=0,
+    )
+    dropout: float = setting(
+        0.0, "Dropout probability of the discriminator's hidden units.", minimum=0, below=1
+    )
 
 
 class MLP(NetworkFamily[MLPConfig]):
-    """Fully connected networks that take points (D,) and images (C, H, W) of any size.
+    """Fully connected networks for points (D,) and images (C, H, W) of any size.
 
     Raises:
         ValueError: a value of the config is out of range.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 5, for the layout. The default widths
-        are customary on 2-D mixtures; the code of Metz et al. 2017 (github.com/poolio/unrolled_gan)
-        starts them as initialisation orthogonal_1.4.
-    Deviations: maxout units in the discriminator are an option; images leave the generator through
-        tanh.
+        are customary on 2-D mixtures; initialisation orthogonal_1.4 is that of the code of Metz et
+        al. 2017 (github.com/poolio/unrolled_gan).
+    Deviations: maxout units in the discriminator are an option; the generator's output for images
+        is a tanh.
     """
 
     Config: ClassVar[type[MLPConfig]] = MLPConfig
@@ -79,7 +77,7 @@ class MLP(NetworkFamily[MLPConfig]):
         self._activation = ACTIVATIONS[config.activation]
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
-        """Build hidden layers and a linear output, with tanh for images."""
+        """Build hidden layers and a linear output layer, with tanh for images."""
         _check(shape)
         widths = [inputs, *self.config.generator_hidden]
         layers: list[nn.Module] = []
@@ -91,10 +89,10 @@ class MLP(NetworkFamily[MLPConfig]):
         layers.append(nn.Linear(widths[-1], math.prod(shape)))
         if len(shape) == 3:
             layers += [nn.Tanh(), nn.Unflatten(1, shape)]
-        return self.initialised(nn.Sequential(*layers))
+        return self.initialise_weights(nn.Sequential(*layers))
 
     def label_input(self, shape: Shape, classes: int) -> tuple[nn.Module, Shape]:
-        """Put the one-hot label beside the flattened data, as Mirza, Osindero 2014 do."""
+        """Append the one-hot label to the flattened sample, as Mirza, Osindero 2014 do."""
         _check(shape)
         return LabelVector(classes), (math.prod(shape) + classes,)
 
@@ -111,17 +109,17 @@ class MLP(NetworkFamily[MLPConfig]):
             if self.config.dropout > 0:
                 layers.append(Dropout(self.config.dropout))
         encoder = Encoder(nn.Sequential(*layers), widths[-1])
-        self.initialised(encoder)
+        self.initialise_weights(encoder)
         return encoder
 
 
 class Maxout(nn.Module):
-    """A layer of units, each the largest of several linear pieces.
+    """A layer whose units are the maximum of several linear functions.
 
     Args:
-        inputs: length of the input vector.
+        inputs: size of the input vector.
         outputs: number of units.
-        pieces: of each unit.
+        pieces: linear functions per unit.
 
     Source: Goodfellow et al. 2013 (arXiv:1302.4389), section 3.
     """

@@ -1,4 +1,4 @@
-"""The networks of image-to-image translation: a U-Net, and a discriminator of patches."""
+"""Networks of image-to-image translation: a U-Net and a PatchGAN discriminator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.errors import check_choice
 from gan_lightning.networks.base import (
     Encoder,
     NetworkConfig,
@@ -19,11 +18,12 @@ from gan_lightning.networks.base import (
     unsupported_shape,
 )
 from gan_lightning.networks.dropout import dropout
+from gan_lightning.utils.settings import setting
 
 __all__ = ["DropoutNoise", "Pix2PixNetworks", "Pix2PixNetworksConfig", "UNet"]
 
 HALVINGS = {16: 1, 34: 2, 70: 3}
-"""Pixels of a patch, along a side -> convolutions of stride 2 before the two of stride 1."""
+"""Side of a patch in pixels -> number of convolutions of stride 2 before the two of stride 1."""
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
@@ -31,52 +31,55 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
     "none": lambda channels: nn.Identity(),
 }
 
-NOISY = 3
-"""Layers of the decoder, the first ones, with dropout."""
+DROPOUT_LAYERS = 3
+"""The first layers of the decoder have dropout."""
 
 
 @dataclass
 class Pix2PixNetworksConfig(NetworkConfig):
-    """The paper's networks."""
+    """Options of the paper's networks."""
 
-    # channels of the largest hidden map, doubled at each halving up to eight times as many
-    width: int = 64
-    # pixels along the side of what one score sees: 16, 34 or 70
-    patch: int = 70
-    # batch, instance (the paper's, whose batches hold one image) or none
-    norm: str = "batch"
-    # share of the units of the first three decoder layers that dropout silences, in sampling too
-    dropout: float = 0.5
+    width: int = setting(
+        64,
+        "Channels of the largest hidden map, doubled at each halving up to 8 times as many.",
+        minimum=1,
+    )
+    patch: int = setting(
+        70, "Side in pixels of the patch that one score depends on.", choices=HALVINGS
+    )
+    norm: str = setting(
+        "batch",
+        "Normalisation; instance equals the paper's batch norm, whose minibatches have one image.",
+        choices=NORMS,
+    )
+    dropout: float = setting(
+        0.5,
+        "Dropout probability in the first three decoder layers, also in evaluation mode.",
+        minimum=0,
+        below=1,
+    )
     initialisation: str = "normal_0.02"
 
     def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        check_choice("norm", self.norm, NORMS)
-        if self.width < 1:
-            raise ValueError(f"width is {self.width}; it must be at least 1")
-        if self.patch not in HALVINGS:
-            raise ValueError(f"patch is {self.patch}; valid are 16, 34 and 70")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}; it must lie in [0, 1)")
+        """Raise a ValueError if minibatch discrimination is requested."""
         if self.minibatch_kernels:
             raise ValueError(
-                f"minibatch_kernels is {self.minibatch_kernels}; a discriminator of patches has no "
-                f"features of a whole image: set it to 0"
+                f"minibatch_kernels is {self.minibatch_kernels} and the pix2pix discriminator has "
+                "no features of a complete image; set it to 0"
             )
 
 
 class Pix2PixNetworks(NetworkFamily[Pix2PixNetworksConfig]):
-    """A U-Net as generator, whose noise is dropout, and a PatchGAN; sides of 32, 64, 128, 256.
+    """A U-Net generator with dropout as noise and a PatchGAN; sides of 32, 64, 128 or 256 pixels.
 
-    A score sees a square of `patch` pixels of its image, the border's zeros included.
+    Each score depends on a square of `patch` pixels of the zero-padded image.
 
     Raises:
         ValueError: a value of the config is out of range.
 
     Source: Isola et al. 2017 (arXiv:1611.07004), section 3.2 and appendix 6.1.
-    Deviations: the decoder's normalisation at test time is that of training's running statistics
-        where `norm` is batch; the paper normalises by the test image itself: `norm` instance.
+    Deviations: with `norm` batch, the decoder is normalised by running statistics at test time;
+        the paper normalises by the statistics of the test image, as `norm` instance does.
     """
 
     Config: ClassVar[type[Pix2PixNetworksConfig]] = Pix2PixNetworksConfig
@@ -86,13 +89,13 @@ class Pix2PixNetworks(NetworkFamily[Pix2PixNetworksConfig]):
         self._norm = NORMS[config.norm]
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
-        """Refuse: these networks make images of images.
+        """Raise an error, because these networks generate images from images only.
 
         Raises:
             ValueError: always.
         """
         raise ValueError(
-            "pix2pix networks make images of images, not of noise; choose network.name=dcgan, "
+            "pix2pix networks generate images from images, not from noise; set network.name=dcgan "
             "or model.name=pix2pix"
         )
 
@@ -101,10 +104,10 @@ class Pix2PixNetworks(NetworkFamily[Pix2PixNetworksConfig]):
         _check(source)
         _check(shape)
         network = UNet(source, shape[0], self.config.width, self.config.dropout, self._norm)
-        return self.initialised(network)
+        return self.initialise_weights(network)
 
     def trunk(self, shape: Shape) -> Encoder:
-        """Build the convolutions before the last one: maps, not a vector."""
+        """Build all convolutions but the last; the features are maps instead of a vector."""
         _check(shape)
         width, halvings = self.config.width, HALVINGS[self.config.patch]
         widths = [shape[0], *(width * 2**level for level in range(halvings + 1))]
@@ -114,33 +117,35 @@ class Pix2PixNetworks(NetworkFamily[Pix2PixNetworksConfig]):
             layers += [self._norm(after)] if level else []
             layers.append(nn.LeakyReLU(0.2))
         encoder = Encoder(nn.Sequential(*layers), widths[-1])
-        self.initialised(encoder)
+        self.initialise_weights(encoder)
         return encoder
 
-    def scoring(self, features: int) -> nn.Module:
-        """Build the last convolution: maps (N, features, H, W) to one score a patch, (N P,)."""
-        return self.initialised(nn.Sequential(nn.Conv2d(features, 1, 4, 1, 1), nn.Flatten(0)))
+    def score_layers(self, features: int) -> nn.Module:
+        """Build the last convolution: maps (N, features, H, W) to one score per patch, (N P,)."""
+        return self.initialise_weights(
+            nn.Sequential(nn.Conv2d(features, 1, 4, 1, 1), nn.Flatten(0))
+        )
 
-    def recognition(self, features: int, outputs: int) -> nn.Module:
-        """Refuse: a patch has no class.
+    def recognition_layers(self, features: int, outputs: int) -> nn.Module:
+        """Raise an error, because a patch has no class.
 
         Raises:
             ValueError: always.
         """
         raise ValueError(
-            "pix2pix networks judge patches, which have no code or class; choose network.name=dcgan"
+            "pix2pix networks score patches, which have no code or class; set network.name=dcgan"
         )
 
 
 class UNet(nn.Module):
-    """An encoder down to one pixel and a decoder up again, each layer told what the encoder saw.
+    """An encoder down to one pixel and a decoder with skip connections from the encoder.
 
     Args:
-        source: shape of the image that comes in, its side a power of two.
-        channels: of the image that goes out.
+        source: shape of the input images; their side is a power of two.
+        channels: channels of the output images.
         width: channels of the first hidden map.
-        silenced: share of units that dropout silences.
-        norm: makes the normalisation of maps of so many channels.
+        p: dropout probability.
+        norm: builds the normalisation of maps, given their number of channels.
     """
 
     def __init__(
@@ -148,7 +153,7 @@ class UNet(nn.Module):
         source: Shape,
         channels: int,
         width: int,
-        silenced: float,
+        p: float,
         norm: Callable[[int], nn.Module],
     ) -> None:
         super().__init__()
@@ -156,7 +161,7 @@ class UNet(nn.Module):
         widths = [width * min(2**level, 8) for level in range(levels)]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for level, (before, after) in enumerate(pairwise([source[0], *widths])):
-            inner = 0 < level < levels - 1  # one pixel of one image has no statistics
+            inner = 0 < level < levels - 1  # a single pixel of a single image has no variance
             layers = [nn.Conv2d(before, after, 4, 2, 1), norm(after) if inner else nn.Identity()]
             self.down.append(nn.Sequential(*layers, nn.LeakyReLU(0.2)))
         for level in reversed(range(levels)):
@@ -167,36 +172,36 @@ class UNet(nn.Module):
                 break
             after = widths[level - 1]
             layers = [nn.ConvTranspose2d(before, after, 4, 2, 1), norm(after)]
-            layers += [DropoutNoise(silenced)] if level >= levels - NOISY else []
+            layers += [DropoutNoise(p)] if level >= levels - DROPOUT_LAYERS else []
             self.up.append(nn.Sequential(*layers, nn.ReLU()))
 
     def forward(self, source: Tensor) -> Tensor:
         """Map images (N, C, S, S) to images (N, channels, S, S) in [-1, 1]."""
-        seen = [source]
+        skips = [source]
         for layer in self.down:
-            seen.append(layer(seen[-1]))
-        maps = seen.pop()
+            skips.append(layer(skips[-1]))
+        maps = skips.pop()
         for layer in self.up:
             maps = layer(maps)
-            if len(seen) > 1:
-                maps = torch.cat([maps, seen.pop()], 1)
+            if len(skips) > 1:
+                maps = torch.cat([maps, skips.pop()], 1)
         return maps
 
 
 class DropoutNoise(nn.Module):
-    """Dropout as the generator's noise: in evaluation mode too.
+    """Dropout as the noise of a generator, active in evaluation mode too.
 
     Args:
-        silenced: share of units set to 0, in [0, 1).
+        p: probability that a unit is set to 0, in [0, 1).
     """
 
-    def __init__(self, silenced: float) -> None:
+    def __init__(self, p: float) -> None:
         super().__init__()
-        self.silenced = silenced
+        self.p = p
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Silence units of maps (N, C, H, W), and scale the others up."""
-        return dropout(maps, self.silenced)
+        """Set units of maps (N, C, H, W) to 0 and scale the others by 1 / (1 - p)."""
+        return dropout(maps, self.p)
 
 
 def _check(shape: Shape) -> None:

@@ -1,4 +1,4 @@
-"""The digit classifier's network reads the same however it is kept."""
+"""The network of the digit classifier: folded batch norms, batch sizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gan_lightning.networks.digit_net import DigitNet
 
 
 def trained() -> DigitNet:
-    """Make one whose norms have seen something."""
+    """Build a network with non-trivial running statistics and scales."""
     torch.manual_seed(0)
     network = DigitNet()
     for _ in range(3):
@@ -22,7 +22,7 @@ def trained() -> DigitNet:
     return network.eval()
 
 
-def test_folded_norms_change_nothing() -> None:
+def test_folding_norms_keeps_the_output() -> None:
     network = trained()
     images = torch.rand(20, 1, 32, 32) * 2 - 1
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Every network family keeps the contract at every shape that it supports."""
+"""Every network family fulfils its interface at every supported shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IMAGE_FAMILIES = [name for name in NETWORKS if name not in ("dirac", "pix2pix")]
 IMAGES: list[Shape] = [(1, 28, 28), (1, 32, 32), (3, 32, 32), (3, 64, 64), (3, 128, 128)]
 SUPPORTED = [(name, shape) for name in IMAGE_FAMILIES for shape in IMAGES]
 SUPPORTED += [("mlp", POINTS), ("dirac", (1,))]
-# infogan's dense layers are sized for small images: 512 MiB of weights at 128 pixels, skipped
+# skipped: infogan's dense layers have 512 MiB of weights at 128 pixels
 SUPPORTED.remove(("infogan", (3, 128, 128)))
 UNSUPPORTED: list[tuple[str, Shape]] = [
     ("mlp", (28, 28)),
@@ -112,7 +112,7 @@ def test_same_seed_same_weights(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "shape"), UNSUPPORTED, ids=str)
-def test_unsupported_shape_is_named_in_one_line(name: str, shape: Shape) -> None:
+def test_unsupported_shape_raises_a_one_line_message(name: str, shape: Shape) -> None:
     family = build(name)
     for make in (lambda: family.generator(INPUTS, shape), lambda: family.encoder(shape)):
         with pytest.raises(ValueError, match="do not support shape") as caught:
@@ -134,7 +134,7 @@ def test_unsupported_shape_is_named_in_one_line(name: str, shape: Shape) -> None
         ("infogan", {"initialisation": "zeros"}),
     ],
 )
-def test_unknown_option_is_named_with_the_valid_ones(name: str, options: dict[str, str]) -> None:
+def test_unknown_option_raises_with_the_valid_ones(name: str, options: dict[str, str]) -> None:
     option, value = next(iter(options.items()))
     with pytest.raises(ValueError, match=rf"{option} is '{value}'; valid are [a-z]"):
         build(name, **options)
@@ -195,7 +195,7 @@ def test_mlp_options_change_the_layers_they_name() -> None:
     assert parameters(generator) == 12 * 16 + 2 * 16 + 16 * 8 + 2 * 8 + 8 * 2 + 2
 
 
-def test_normal_initialisation_has_its_spread() -> None:
+def test_normal_initialisation_has_its_standard_deviation() -> None:
     encoder = build("infogan").encoder((1, 28, 28))
     weights = {name: weight for name, weight in encoder.named_parameters() if weight.ndim > 1}
     for weight in weights.values():
@@ -209,26 +209,29 @@ def test_orthogonal_initialisation_is_scaled() -> None:
 
 
 @pytest.mark.parametrize("precise", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("silenced", [0.0, 0.4])
-def test_dropout_silences_a_share_and_scales_the_rest(
-    silenced: float, precise: torch.dtype
+@pytest.mark.parametrize("probability", [0.0, 0.4])
+def test_dropout_zeroes_units_and_scales_the_others(
+    probability: float, precise: torch.dtype
 ) -> None:
     torch.manual_seed(0)
-    layer = Dropout(silenced)
+    layer = Dropout(probability)
     data = torch.full((50, 2, 20, 20), 3.0, dtype=precise).to(memory_format=torch.channels_last)
     data.requires_grad_(True)
     dropped = layer(data)
     assert dropped.dtype == precise
     assert dropped.is_contiguous(memory_format=torch.channels_last)
-    silent = dropped == 0
-    assert silent.float().mean().item() == pytest.approx(silenced, abs=0.01)
+    zeroed = dropped == 0
+    assert zeroed.float().mean().item() == pytest.approx(probability, abs=0.01)
     torch.testing.assert_close(
-        dropped[~silent], torch.full_like(dropped[~silent], 3 / (1 - silenced)), rtol=1e-2, atol=0
+        dropped[~zeroed],
+        torch.full_like(dropped[~zeroed], 3 / (1 - probability)),
+        rtol=1e-2,
+        atol=0,
     )
-    if silenced:  # each by itself: in no direction are neighbours alike
-        for part in (silent[1:] & silent[:-1], silent[..., 1:] & silent[..., :-1]):
-            assert part.float().mean().item() == pytest.approx(silenced**2, abs=0.01)
-    (slope,) = torch.autograd.grad(dropped.float().sum(), data)
-    assert torch.equal(slope == 0, silent)
+    if probability:  # independently: neighbours in no direction are correlated
+        for part in (zeroed[1:] & zeroed[:-1], zeroed[..., 1:] & zeroed[..., :-1]):
+            assert part.float().mean().item() == pytest.approx(probability**2, abs=0.01)
+    (gradient,) = torch.autograd.grad(dropped.float().sum(), data)
+    assert torch.equal(gradient == 0, zeroed)
     layer.eval()
     assert layer(data) is data

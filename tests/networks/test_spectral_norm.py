@@ -1,4 +1,4 @@
-"""Every layer of a discriminator has largest singular value 1, where the config asks for it."""
+"""With spectral_norm, every layer of a discriminator has a largest singular value of 1."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def largest(layer: nn.Module) -> float:
 
 @pytest.mark.parametrize("name", ["mlp", "dcgan", "infogan"])
 @pytest.mark.parametrize("kernels", [0, 3])
-def test_all_layers_have_norm_1_and_without_the_option_none_has(name: str, kernels: int) -> None:
+def test_all_layers_have_norm_1_and_none_without_the_option(name: str, kernels: int) -> None:
     shape = shape_of(name)
     norms = {}
     for on in (False, True):
@@ -48,7 +48,7 @@ def test_all_layers_have_norm_1_and_without_the_option_none_has(name: str, kerne
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-def test_it_holds_while_every_variant_plays_and_leaves_the_generator_alone(model: str) -> None:
+def test_norms_stay_near_1_in_training_and_generators_are_not_normalised(model: str) -> None:
     words = ("network.spectral_norm=true", "model.discriminator_optimizer.learning_rate=0.01")
     learner, data = build(make_config(model, *words, "trainer.max_updates=30"))
     assert isinstance(learner, GAN)
@@ -62,15 +62,15 @@ def test_it_holds_while_every_variant_plays_and_leaves_the_generator_alone(model
     assert all(value.isfinite().all() for value in learner.state_dict().values())
 
 
-def test_the_decoder_of_ebgan_generates_and_is_left_alone() -> None:
+def test_the_decoder_of_ebgan_is_not_normalised() -> None:
     learner = make_gan("ebgan", "network.spectral_norm=true")
     parts = dict(learner.named_children())
     assert any(is_parametrized(part) for part in parts["encoder"].modules())
     assert not any(is_parametrized(part) for part in parts["decoder"].modules())
 
 
-def test_scale_is_what_is_learned_through_it() -> None:
-    """Weights twice as large are the same discriminator."""
+def test_the_scale_of_weights_has_no_influence() -> None:
+    """A discriminator with doubled weights gives the same scores."""
     network = family("mlp", spectral_norm=True).discriminator((2,)).eval()
     data = torch.randn(4, 2)
     before = network(data)
