@@ -9,7 +9,7 @@ from pytorch_lightning import Trainer
 
 from gan_lightning.callbacks.figures import Array, ImageCallback, rendered, show
 from gan_lightning.classifiers import AdversarialClassifier
-from gan_lightning.classifiers.attacks import AttackConfig, perturbed
+from gan_lightning.classifiers.attacks import AttackConfig, perturb
 from gan_lightning.core.module import BaseModule, evaluation_mode
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.types import Batch
@@ -59,7 +59,7 @@ def draw_attack(learner: AdversarialClassifier, test: Batch, attack: AttackConfi
     seed = derived_seed(learner.seed, "attack picture")
     rng = torch.Generator(learner.device).manual_seed(seed)
     with evaluation_mode(learner.network), torch.enable_grad():
-        attacked = perturbed(learner.network, images, labels, attack, rng)
+        attacked = perturb(learner.network, images, labels, attack, rng)
         said = [learner.network(part).detach().softmax(1).max(1) for part in (images, attacked)]
     rows = [images, (attacked - images) / 2, attacked]
     figure = Figure(figsize=(1.1 * len(images), 4.2), dpi=120, layout="constrained")

@@ -1,4 +1,4 @@
-"""The discriminative side of the lecture; the table of all classifiers."""
+"""Classifiers, for the discriminative models of the lecture, and the table of all of them."""
 
 from __future__ import annotations
 

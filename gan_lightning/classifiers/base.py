@@ -1,4 +1,4 @@
-"""What every classifier has: an update on a minibatch, a network to ship."""
+"""Base class of classifiers."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ __all__ = ["Classifier"]
 
 
 class Classifier(BaseModule):
-    """Digits to classes; an update is one optimizer step.
+    """A classifier of digits; an update is one optimizer step.
 
     Args:
-        config: of the training, with an `optimizer`.
-        data: shape and classes; one-channel images of at least 28 pixels, ten classes.
-        updates: of the whole training, which a learning rate's schedule has to know.
-        seed: of all random draws.
+        config: config of the training, with an `optimizer`.
+        data: shape and classes of the data; one-channel images of at least 28 pixels, ten classes.
+        updates: length of the training, for the learning rate schedule.
+        seed: seed of all random draws.
 
     Attributes:
         network: images (N, 1, H, W) in [-1, 1] to logits (N, 10).
 
     Raises:
-        ValueError: a value of the config is out of range, or the data are no digits.
+        ValueError: a value of the config is out of range, or the data are not digits.
     """
 
     network: nn.Module
@@ -43,18 +43,23 @@ class Classifier(BaseModule):
         check_settings(config)
         if data.shape[0] != 1 or (data.labelled_classes or data.classes) != self.classes:
             raise ValueError(
-                f"the digit classifier needs one-channel images of ten classes, not shape "
-                f"{data.shape} with {data.classes} classes: choose data.name=mnist"
+                f"classifiers need one-channel images of ten classes, not shape {data.shape} with "
+                f"{data.classes} classes; set data.name=mnist"
             )
         self.config = config
         self.total_updates = updates
 
     @abstractmethod
-    def losses_of(self, images: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
-        """Return the weighted loss terms of a minibatch, by name."""
+    def loss_terms(self, images: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        """Compute the weighted loss terms of a minibatch, by name.
+
+        Args:
+            images: (N, 1, H, W) in [-1, 1].
+            labels: classes, int64 (N,).
+        """
 
     def learning_rate(self) -> float:
-        """Return the step size of this update."""
+        """Return the learning rate of this update."""
         rate: float = self.config.optimizer.learning_rate
         return rate
 
@@ -69,24 +74,24 @@ class Classifier(BaseModule):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Make an update on each minibatch of (rounds, 1, N, 1, H, W) images in [-1, 1].
 
-        Where few data are labelled, it learns from those alone.
+        If only few data are labelled, only those are used.
         """
         optimizer = self.optimizers()
         assert isinstance(optimizer, LightningOptimizer)
         for game_round in batch.unbind():
             for minibatch in game_round.unbind():
-                self._learn(minibatch.labelled or minibatch, optimizer)
+                self._update(minibatch.labelled or minibatch, optimizer)
 
-    def _learn(self, batch: Batch, optimizer: LightningOptimizer) -> None:
+    def _update(self, batch: Batch, optimizer: LightningOptimizer) -> None:
         seed = derived_seed(self.seed, "learn", self.global_rank, self.updates)
         seed_generators(seed, self.device)
         assert batch.labels is not None
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate()
-        terms = self.losses_of(batch.data, batch.labels)
+        terms = self.loss_terms(batch.data, batch.labels)
         self.backward_and_step(optimizer, terms)
-        named = {f"loss/classifier/{name}": value for name, value in terms.items()}
-        self.log_update(len(batch.data), named)
+        losses = {f"loss/classifier/{name}": value for name, value in terms.items()}
+        self.log_update(len(batch.data), losses)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Build the optimizer."""

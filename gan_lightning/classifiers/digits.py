@@ -1,10 +1,10 @@
-"""The project's own digit classifier: trained here, shipped, the feature net of digit metrics."""
+"""Digit classifier; a trained one is shipped as the feature extractor of digit metrics."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from typing import Any, ClassVar
@@ -19,6 +19,7 @@ from gan_lightning.classifiers.base import Classifier
 from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.networks.digit_net import DigitNet
 from gan_lightning.types import DataSpec
+from gan_lightning.utils.settings import setting
 
 __all__ = [
     "DigitClassifier",
@@ -30,29 +31,26 @@ __all__ = [
 
 @dataclass
 class DigitClassifierConfig:
-    """How the classifier is trained."""
+    """Learning rate schedule and data augmentation of the digit classifier."""
 
-    optimizer: OptimizerConfig = field(
-        default_factory=lambda: OptimizerConfig(learning_rate=2e-3, betas=[0.9, 0.99])
+    optimizer: OptimizerConfig = setting(
+        OptimizerConfig(learning_rate=2e-3, betas=[0.9, 0.99]), "Optimizer of the classifier."
     )
-    # share of the updates in which the learning rate rises to its peak; then a cosine to 0
-    warm_up: float = 0.1
-    # random distortion of each training digit: rotation in degrees, to either side
-    rotation: float = 12.0
-    # shift in pixels, to either side
-    shift: float = 2.0
-    # share of the size by which a digit grows or shrinks
-    scale: float = 0.1
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        if not 0 <= self.warm_up < 1:
-            raise ValueError(f"warm_up is {self.warm_up}; it must lie in [0, 1)")
-        if not 0 <= self.scale < 1:
-            raise ValueError(f"scale is {self.scale}; it must lie in [0, 1)")
-        for name in ("rotation", "shift"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
+    warm_up: float = setting(
+        0.1,
+        "Fraction of the updates in which the learning rate rises to its peak; a cosine decay to 0 "
+        "follows.",
+        minimum=0,
+        below=1,
+    )
+    rotation: float = setting(12.0, "Largest random rotation of images, in degrees.", minimum=0)
+    shift: float = setting(2.0, "Largest random shift of images, in pixels.", minimum=0)
+    scale: float = setting(
+        0.1,
+        "Largest random change of the images' size, as a fraction of it.",
+        minimum=0,
+        below=1,
+    )
 
 
 class DigitClassifier(Classifier):
@@ -67,21 +65,21 @@ class DigitClassifier(Classifier):
         super().__init__(config, data, updates, seed)
         self.network = DigitNet()
 
-    def losses_of(self, images: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
-        """Return the cross-entropy of the distorted digits."""
-        loss = cross_entropy(self.network(self._distorted(images)).float(), labels)
+    def loss_terms(self, images: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        """Compute the cross-entropy of the augmented images."""
+        loss = cross_entropy(self.network(self._augment(images)).float(), labels)
         return {"cross_entropy": loss}
 
     def learning_rate(self) -> float:
-        """Rise to the config's rate, then fall as a cosine to 0."""
-        rise = max(1.0, self.config.warm_up * self.total_updates)
-        fall = max(1.0, self.total_updates - rise)
-        done = min(1.0, max(0.0, self.updates - rise) / fall)
-        factor = min(1.0, (self.updates + 1) / rise) * 0.5 * (1 + math.cos(math.pi * done))
+        """Return the learning rate: a linear warm-up, then a cosine decay to 0."""
+        warm_up = max(1.0, self.config.warm_up * self.total_updates)
+        decay = max(1.0, self.total_updates - warm_up)
+        progress = min(1.0, max(0.0, self.updates - warm_up) / decay)
+        factor = min(1.0, (self.updates + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * progress))
         return self.config.optimizer.learning_rate * factor
 
-    def _distorted(self, images: Tensor) -> Tensor:
-        """Rotate, scale and shift each image at random, the background staying at -1."""
+    def _augment(self, images: Tensor) -> Tensor:
+        """Rotate, scale and shift each image randomly; the background stays at -1."""
         count, size = len(images), images.shape[-1]
         uniform = torch.rand(count, 4, device=images.device).mul_(2).sub_(1).unbind(1)
         angle = uniform[0] * math.radians(self.config.rotation)
@@ -97,12 +95,12 @@ class DigitClassifier(Classifier):
 
 @cache
 def shipped_digit_network() -> DigitNet:
-    """Load the shipped classifier: fixed weights, evaluation mode, no gradients; one for all.
+    """Load the shipped classifier, frozen and in evaluation mode; it is loaded once and cached.
 
-    Its norms are folded into its convolutions, which changes features by a millionth.
+    Its batch norms are folded into the convolutions, which changes features by about 1e-6.
 
     Raises:
-        UserError: the file is not the one that was shipped; nothing in it is run.
+        UserError: the file is not the shipped one; it is checked before it is read.
     """
     network = DigitNet()
     network.load_state_dict(load_safetensors(read_classifier()))
@@ -112,5 +110,5 @@ def shipped_digit_network() -> DigitNet:
 
 @cache
 def digit_network_fingerprint() -> str:
-    """Return the SHA-256 of the shipped weights, which names the space of every digit metric."""
+    """Return the SHA-256 of the shipped weights, which identifies the features of digit metrics."""
     return sha256(read_classifier()).hexdigest()

@@ -9,10 +9,10 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassAccuracy
 
 from gan_lightning.classifiers import AdversarialClassifier, Classifier
-from gan_lightning.classifiers.attacks import perturbed
+from gan_lightning.classifiers.attacks import perturb
 from gan_lightning.core.module import BaseModule, evaluation_mode
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.data import DigitDomains, IndexedData
+from gan_lightning.data import BaseDataModule, DigitDomains
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.evaluation.batching import in_chunks, tested
 from gan_lightning.gans import GAN, CoupledGAN, SemiSupervisedGAN
@@ -25,7 +25,7 @@ ATTACKED = 100
 
 
 def classifier_accuracies(
-    learner: Classifier, data: IndexedData, samples: int, share: Shard
+    learner: Classifier, data: BaseDataModule, samples: int, share: Shard
 ) -> dict[str, float]:
     """Measure a classifier on the test data, and on as many attacked ones as `samples` says."""
     with evaluation_mode(learner.network):
@@ -37,7 +37,7 @@ def classifier_accuracies(
     return found
 
 
-def learnt_classes(gan: GAN, data: IndexedData, share: Shard) -> dict[str, float]:
+def learnt_classes(gan: GAN, data: BaseDataModule, share: Shard) -> dict[str, float]:
     """Measure the classifier that a GAN with few labelled data has become, if it has.
 
     Returns:
@@ -54,7 +54,7 @@ def learnt_classes(gan: GAN, data: IndexedData, share: Shard) -> dict[str, float
     if isinstance(gan, CoupledGAN) and isinstance(data, DigitDomains) and classes is not None:
         taught = data.config.labelled_domain
         domain = 1 - taught if gan.config.adversarial_weight else taught
-        chunks = in_chunks(data.target_test(), gan.device, share)
+        chunks = in_chunks(data.target_test_data(), gan.device, share)
         return {
             "adaptation/accuracy": _accuracy(
                 gan, classes, lambda images: gan.classified(images, domain), chunks
@@ -79,7 +79,7 @@ def _accuracy(
 
 
 def _robust_accuracies(
-    learner: AdversarialClassifier, data: IndexedData, samples: int, share: Shard
+    learner: AdversarialClassifier, data: BaseDataModule, samples: int, share: Shard
 ) -> dict[str, float]:
     """Classify the first test images as each attack of the config leaves them."""
     test = data.test_data()
@@ -92,7 +92,7 @@ def _robust_accuracies(
             seed = derived_seed(learner.seed, "attack", attack.name, start)
             rng = torch.Generator(learner.device).manual_seed(seed)
             with evaluation_mode(learner.network), torch.enable_grad():
-                attacked = perturbed(learner.network, part.data, part.labels, attack, rng)
+                attacked = perturb(learner.network, part.data, part.labels, attack, rng)
             accuracy.update(learner.network(attacked), part.labels)
         found[f"robust/{attack.name}"] = accuracy.compute().item()
     return found
