@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType
 from typing import Any
 
@@ -12,7 +13,9 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 __all__ = ["StopOnSignal", "Stopped", "raise_if_stopping"]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+if sys.platform != "win32":
+    SIGNALS += (signal.SIGUSR1,)
 
 
 class Stopped(Exception):  # noqa: N818 (no error: the run ends as it was told to)

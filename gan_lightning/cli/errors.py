@@ -16,6 +16,11 @@ from gan_lightning.errors import Diverged, ProcessLost, UserError, storage_error
 
 __all__ = ["Failure", "handle_errors"]
 
+STOP_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGTERM,)
+"""Signals that end a command, in addition to SIGINT."""
+if sys.platform != "win32":
+    STOP_SIGNALS += (signal.SIGUSR1,)
+
 DIVERGED = 3
 """Exit code of a run whose numbers are no longer finite."""
 
@@ -56,7 +61,7 @@ def handle_errors(command: Command) -> Command:
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         # the others have nothing to clear away, and may be waiting where Python hears no signal
-        numbers = (signal.SIGTERM, signal.SIGUSR1) if is_first_process() else ()
+        numbers = STOP_SIGNALS if is_first_process() else ()
         before = {number: signal.signal(number, _interrupt) for number in numbers}
         try:
             return patient(*args, **kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -23,6 +24,8 @@ __all__ = ["Broadcast", "cluster", "is_distributed", "launch", "lost"]
 Result = TypeVar("Result")
 Broadcast = Callable[[Any], Any]
 """What the first process gives, every process gets; plain values."""
+
+KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
 
 PATIENCE = 10.0
 """Seconds in which the processes that this one has started may end by themselves."""
@@ -88,7 +91,7 @@ def launch(config: RunConfig, body: Callable[[Broadcast], Result]) -> Result:
         found: Result = launcher.launch(introduced)
         return found
     except KeyboardInterrupt:
-        launcher.kill(signal.SIGKILL)
+        launcher.kill(KILL)
         raise
     finally:
         _end(launcher.procs)
