@@ -26,7 +26,7 @@ def checkpoint(folder: Path) -> dict[str, Any]:
 
 def measures_of(folder: Path) -> dict[str, float]:
     """Read the final measures, null being no number."""
-    measures = json.loads((folder / "measures.json").read_text())
+    measures = json.loads((folder / "outcome.json").read_text())["measures"]
     return {name: float("nan") if value is None else value for name, value in measures.items()}
 
 

@@ -13,6 +13,7 @@ from conftest import run_cli
 
 from gan_lightning.config.renamed import RENAMED
 from gan_lightning.runs.directory import RunFolder
+from gan_lightning.runs.state import RunState, read_state
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -57,14 +58,43 @@ def test_it_evaluates_and_samples(earlier: Path) -> None:
     assert sampled.code == 0, sampled.err
 
 
-def test_an_old_measures_file_is_still_read(earlier: Path) -> None:
-    measures = json.loads((FIXTURES / "run_of_0_1_measures.json").read_text())
-    content = {"updates": 8, "seconds": 1.0, "measures": measures}
-    (earlier / "outcome.json").write_text(json.dumps(content))
+def finish(run: Path) -> dict[str, float]:
+    """Give a run the two files in which version 0.1 kept the final measures."""
+    content = (FIXTURES / "run_of_0_1_measures.json").read_text()
+    (run / "measures.json").write_text(content)
+    measures: dict[str, float] = json.loads(content)
+    outcome = {"updates": 4, "seconds": 90.0, "measures": measures}
+    (run / "outcome.json").write_text(json.dumps(outcome))
+    return measures
+
+
+def test_its_final_measures_are_read(earlier: Path) -> None:
+    measures = finish(earlier)
+    assert read_state(earlier) == RunState(4, 90.0, measures)
     shutil.copytree(earlier, "other")
     outcome = run_cli("compare", str(earlier), "other")
     assert outcome.code == 0, outcome.err
     assert f"{measures['wasserstein/exact']:.4f}"[:5] in outcome.out
+
+
+def test_its_export_has_the_final_measures_and_the_time(earlier: Path) -> None:
+    measures = finish(earlier)
+    outcome = run_cli("export", str(earlier), "--format", "safetensors", "--output", "exported")
+    assert outcome.code == 0, outcome.err
+    card = Path("exported/README.md").read_text()
+    assert "in 1.5 minutes" in card
+    assert f"{measures['wasserstein/exact']:.4g}" in card
+
+
+def test_resumed_it_keeps_its_measures_in_one_file(earlier: Path) -> None:
+    finish(earlier)
+    outcome = run_cli("train", "gan_ring", "--resume", str(earlier))
+    assert outcome.code == 0, outcome.err
+    assert not (earlier / "measures.json").exists()
+    state = read_state(earlier)
+    assert state.updates == 8
+    assert state.measures is not None
+    assert state.seconds > 90
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())

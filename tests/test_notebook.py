@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import CHECKOUT, TinyRun, tiny
+from run_files import measures_of
 
 import gan_lightning
 from gan_lightning.errors import UserError
@@ -68,7 +68,7 @@ def test_a_run_is_loaded_and_measured_as_by_the_commands(ring_run: TinyRun) -> N
     assert config.data.name == "ring"
     first, again = (gan.sample(8, seed=3).data for _ in range(2))
     assert torch.equal(first, again)
-    written = json.loads((ring_run.folder / "measures.json").read_text())
+    written = measures_of(ring_run.folder)
     measured = gan_lightning.evaluate(ring_run.folder)
     assert measured == pytest.approx({name: written[name] for name in measured})
     with pytest.raises(UserError, match=r"trainer\.max_updates"):

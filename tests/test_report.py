@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from math import nan
 from pathlib import Path
@@ -16,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from reports import Trained, made_up, report_of
+from run_files import measures_of
 
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.report import image_sliders
@@ -48,7 +48,7 @@ def test_every_kind_of_run(experiment: str, trained: Trained) -> None:
     assert shown == drawn
     assert all(part["alt"] for part in page.all("img"))
     assert "Finished after 4 updates" in page.words
-    for name in json.loads((run.folder / "measures.json").read_text()):
+    for name in measures_of(run.folder):
         assert name in page.words
     charts = [part for part in page.all("div") if "data-figure" in part]
     assert len(charts) >= 2

@@ -184,7 +184,8 @@ def test_a_stopped_run_saves_and_measures_nothing(
     assert outcome.code == 130, outcome.err
     names = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()]
     assert names == ["update_0000001.ckpt"]
-    assert not (tmp_path / "run" / "measures.json").exists()
+    outcome_file = tmp_path / "run" / "outcome.json"
+    assert json.loads(outcome_file.read_text())["measures"] is None
 
 
 def test_resume_refuses_other_values_unless_asked(ring_run: TinyRun) -> None:

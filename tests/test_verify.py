@@ -89,7 +89,7 @@ def test_every_seed_is_trained_and_written(once: tuple[Path, Outcome], folder: P
     assert [Path(run["run"]).name for run in content["runs"]] == [run.name for run in runs]
     for seed, (run, there) in enumerate(zip(content["runs"], runs, strict=True)):
         assert (run["seed"], run["updates"]) == (seed, 4)
-        assert run["measures"] == json.loads((there / "measures.json").read_text())
+        assert run["measures"] == json.loads((there / "outcome.json").read_text())["measures"]
         assert run["minutes"] == round(read_state(there).seconds / 60, 2)
         assert run["machine"]["threads"] >= 1
         assert run["versions"]["torch"]
@@ -104,9 +104,7 @@ def test_every_seed_is_trained_and_written(once: tuple[Path, Outcome], folder: P
 
 def test_finished_runs_are_taken(folder: Path) -> None:
     before = [run["measures"] for run in written()["runs"]]
-    outcome = verify(
-        "--seeds", "0-2", "log.every_n_updates=1", "pictures.every_n_updates=0"
-    )
+    outcome = verify("--seeds", "0-2", "log.every_n_updates=1", "pictures.every_n_updates=0")
     assert outcome.code == 0, outcome.err
     assert outcome.out.count(": takes runs/tiny_ring/") == 2
     assert len(run_folders()) == 3
@@ -247,7 +245,10 @@ def test_a_damaged_file_is_named(content: str, folder: Path) -> None:
         (["--name", "tiny_ring", "trainer.max_updates=2"], "--name is 'tiny_ring', the name of"),
         (["trainer.devices=2", "--name", "two"], "verify trains on one device"),
         (["claims=[{metric: m, at_least: 1, above: x}]"], "needs exactly one of at_least"),
-        (["claims=[{metric: m, at_least: 1, aggregate: best}]"], "aggregate is 'best'; valid are all, any"),
+        (
+            ["claims=[{metric: m, at_least: 1, aggregate: best}]"],
+            "aggregate is 'best'; valid are all, any",
+        ),
         (["--output", "experiments/tiny_ring.yaml"], "cannot write to experiments/tiny_ring.yaml"),
     ],
 )

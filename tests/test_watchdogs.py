@@ -10,6 +10,7 @@ import pytest
 import torch
 from conftest import run_cli, tiny
 from factories import ALL_GANS
+from gan_lightning.gans.round import train_round
 from test_resume import small
 
 from gan_lightning.callbacks import checkpoints
@@ -17,7 +18,6 @@ from gan_lightning.callbacks.watchdogs import OPPONENT, WON, CollapseWatch, coll
 from gan_lightning.core.module import BaseModule
 from gan_lightning.errors import Diverged
 from gan_lightning.gans.base import GAN
-from gan_lightning.gans.round import train_round
 from gan_lightning.metrics import DuplicateRate
 from gan_lightning.training.train import train
 from gan_lightning.types import Batch

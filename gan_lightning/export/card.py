@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from gan_lightning.export.function import GeneratorFunction
 from gan_lightning.export.licences import DataCard
 from gan_lightning.results.claims import bound_in_short, judge
 from gan_lightning.runs.directory import RunFolder
+from gan_lightning.runs.state import read_state
 from gan_lightning.utils.hardware import machine_in_words
 from gan_lightning.utils.tables import markdown_table
 
@@ -144,7 +144,7 @@ def _inputs(made: Exported) -> str:
 def _measured(made: Exported, measures: Mapping[str, float]) -> str:
     if not measures:
         return "## Metrics\n\nThis run has not been measured: `gan-lightning evaluate RUN` does it."
-    end = _outcome(made.folder).get("updates", made.updates)
+    end = read_state(made.folder.path).updates or made.updates
     values = ((f"`{name}`", f"{value:.4g}") for name, value in measures.items())
     other = "" if end == made.updates else f"; these weights are of update {made.updates:,}"
     return (
@@ -193,8 +193,8 @@ def _origin(made: Exported) -> str:
     said = f"By {', '.join(parts)}" if parts else "By gan-lightning"
     if revision := environment.get("git_revision"):
         said += f", revision {revision}"
-    seconds = _outcome(made.folder).get("seconds")
-    took = f", in {seconds / 60:.1f} minutes" if isinstance(seconds, int | float) else ""
+    seconds = read_state(made.folder.path).seconds
+    took = f", in {seconds / 60:.1f} minutes" if seconds else ""
     where = environment.get("machine")
     return said + (f", on {machine_in_words(where)}" if where else "") + took + "."
 
@@ -205,17 +205,5 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 def _measures(folder: RunFolder) -> dict[str, float]:
     """Read the run's final measures without those that are no number."""
-    found = _json(folder.path / "measures.json")
-    return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
-
-
-def _outcome(folder: RunFolder) -> dict[str, Any]:
-    return _json(folder.path / "outcome.json")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    measures = read_state(folder.path).measures or {}
+    return {name: value for name, value in measures.items() if math.isfinite(value)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import subprocess
@@ -11,7 +10,6 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
-from math import isfinite
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -24,7 +22,7 @@ from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.utils.files import atomic_write
-from gan_lightning.utils.hardware import machine
+from gan_lightning.utils.hardware import available_cores, machine
 
 __all__ = ["STEP", "RunFolder"]
 
@@ -180,15 +178,11 @@ class RunFolder:
         except UserError:
             return (self.path / "config.yaml").exists()
 
-    def write_measures(self, measures: dict[str, float]) -> None:
-        """Write the final measures; what is no number, as the KL of no samples, is null."""
-        plain = {name: value if isfinite(value) else None for name, value in measures.items()}
-        atomic_write(self.path / "measures.json", json.dumps(plain, indent=2) + "\n")
-
     def sweep(self) -> None:
-        """Delete what a killed process was writing."""
+        """Delete partial files of killed processes, and the measures.json of version 0.1."""
         for partial in self.path.glob("**/.*.partial"):
             partial.unlink(missing_ok=True)
+        (self.path / "measures.json").unlink(missing_ok=True)  # outcome.json has the measures
 
     def remove(self) -> None:
         """Delete the folder with all in it."""
@@ -232,7 +226,7 @@ def _environment() -> dict[str, Any]:
         "command": sys.argv,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processors": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "processors": available_cores(),
         "machine": machine(),
         "packages": {name: version(name) for name in PACKAGES},
         "git_revision": _git_revision(),

@@ -152,8 +152,6 @@ def _train(
             if claims := table_of_run(config.claims, measures, experiment):
                 wandb_run.log_table("claims", TABLE, claims, learner.updates)
         if trainer.is_global_zero:
-            if signals.received is None:
-                folder.write_measures(measures)
             _write_network(folder, learner)
             if signals.received is None:
                 write_state(folder.path, RunState(learner.updates, stopwatch.seconds(), measures))

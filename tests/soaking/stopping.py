@@ -18,6 +18,7 @@ from test_resume import assert_equal
 
 from gan_lightning.callbacks import checkpoints
 from gan_lightning.runs.directory import RunFolder
+from gan_lightning.runs.state import read_state
 from gan_lightning.training.restore import last_saved, read
 from soaking.reliability import Part
 from soaking.runs import EVERY, ring, rows, start
@@ -52,7 +53,7 @@ def kills(count: int, folder: Path) -> Part:
         part.failures += kill(run, updates, chance, tally)
     said = start([*ring(updates), "--resume", "run"], folder).communicate()[0]
     whole.communicate()
-    if not (run / "measures.json").exists():
+    if read_state(run).measures is None:
         part.failures.append(f"the run did not end by itself: {said[-500:]}")
     else:
         part.failures += differences(folder / "whole", run)
@@ -127,7 +128,9 @@ def differences(whole: Path, run: Path) -> list[str]:
         assert_equal(*ends)
     except AssertionError as error:
         found.append(f"the last checkpoints differ: {str(error)[:200]}")
-    for name in ("metrics.csv", "measures.json", "generator.safetensors"):
+    if repr(read_state(whole).measures) != repr(read_state(run).measures):
+        found.append("the final measures differ")
+    for name in ("metrics.csv", "generator.safetensors"):
         if (whole / name).read_bytes() != (run / name).read_bytes():
             found.append(f"{name} differs")
     return found
