@@ -1,9 +1,9 @@
-"""Hours of bad luck in minutes: kills, signals, full disks, long runs; `make soak`.
+"""Soak test: kills, signals, full disks, long runs; `make soak`.
 
     python tests/soak.py [--parts NAME ...] [--kills 100] [--signals 20] [--cases 400]
 
-Runs what the suite is too short for, and writes docs/reliability.md from what it measured. The exit
-code is 1 where anything did not hold. The parts are in soaking/.
+Runs for about an hour what is too long for the test suite, and writes docs/reliability.md. The exit
+code is 1 if a check fails. The parts are in soaking/.
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ from pathlib import Path
 
 from conftest import CHECKOUT
 from soaking.mistyping import fuzzing
-from soaking.reliability import Part, keep, known_parts, write_page
+from soaking.reliability import Part, store, stored_parts, write_page
 from soaking.stopping import kills, one_process, signals, two_processes
 from soaking.wear import full_disk, long_run
 
 
 def main() -> int:
-    """Run the parts, print each as it ends, and write the page."""
+    """Run the parts, print the result of each, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument(
-        "--signals", type=int, default=20, help="of each kind, on one and two ranks"
+        "--signals", type=int, default=20, help="per kind of signal, on one and on two processes"
     )
     parser.add_argument("--cases", type=int, default=400, help="mistyped command lines")
-    parser.add_argument("--parts", nargs="*", help="only these; the page keeps the others")
+    parser.add_argument(
+        "--parts", nargs="*", help="run only these; the page keeps the stored results of the others"
+    )
     options = parser.parse_args()
     todo: dict[str, Callable[[Path], Part]] = {
         "kills": lambda folder: kills(options.kills, folder),
@@ -43,14 +45,14 @@ def main() -> int:
         "one_process": one_process,
         "two_processes": two_processes,
     }
-    known = known_parts()
-    for word in options.parts or todo:
+    results = stored_parts()
+    for name in options.parts or todo:
         with tempfile.TemporaryDirectory() as folder:
-            known[word] = todo[word](Path(folder))
+            results[name] = todo[name](Path(folder))
             os.chdir(CHECKOUT)
-        print(json.dumps(asdict(known[word]), indent=2), flush=True)
-        keep(known)
-    parts = [known[word] for word in todo if word in known]
+        print(json.dumps(asdict(results[name]), indent=2), flush=True)
+        store(results)
+    parts = [results[name] for name in todo if name in results]
     write_page(parts)
     return int(any(part.failures for part in parts))
 

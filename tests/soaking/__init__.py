@@ -1,8 +1,8 @@
-"""The parts of `make soak`, by what runs out of luck, and the page that they end on.
+"""The parts of the soak test, `make soak`.
 
-stopping.py      a run is killed, signalled, or stopped on two processes
-wear.py          a long run's memory, files and disk; a disk that is full
-mistyping.py     command lines that a person could have mistyped
-runs.py          the small run that is made to suffer
-reliability.py   what a part found, docs/reliability.json and docs/reliability.md
+stopping.py      kills, signals and stops of runs on one and two processes
+wear.py          memory, open files and disk space of a long run; a full disk
+mistyping.py     mistyped command lines
+runs.py          the small run that the parts interrupt
+reliability.py   the results: docs/reliability.json and docs/reliability.md
 """

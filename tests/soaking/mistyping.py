@@ -1,4 +1,4 @@
-"""Command lines that a person could have mistyped, more of them than the suite tries."""
+"""Mistyped command lines, more of them than the test suite tries."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from soaking.reliability import Part
 
 
 def fuzzing(cases: int, folder: Path) -> Part:
-    """Give mistyped command lines, and train what is accepted of the small worlds."""
+    """Run mistyped command lines; those that are valid by chance train a small experiment."""
     # imported here: it reads all experiments, which no other part needs
     from fuzzing import command_lines, outcome_of
     from hypothesis import HealthCheck, given, settings
 
     part = Part(
-        "mistyped command lines",
-        "one line and exit code 2, or accepted; seconds of the processor each",
+        "Mistyped command lines",
+        "Each must end with one line and exit code 2, or be valid; CPU time of each.",
     )
     seconds: dict[str, list[float]] = {"accepted": [], "refused": []}
     os.chdir(folder)
@@ -30,19 +30,19 @@ def fuzzing(cases: int, folder: Path) -> Part:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    def each(words: list[str]) -> None:
-        said, took = outcome_of(words)
-        seconds[said].append(took)
+    def run(words: list[str]) -> None:
+        outcome, took = outcome_of(words)
+        seconds[outcome].append(took)
 
     try:
-        each()
-    except Exception as error:  # whatever it is, it is what the soak looks for
+        run()
+    except Exception as error:  # any exception is a finding
         part.failures.append(f"{type(error).__name__}: {str(error)[:500]}")
-    for said, took in seconds.items():
+    for outcome, took in seconds.items():
         if took:
-            part.figures[said] = (
+            part.measurements[outcome] = (
                 f"{len(took)}; median {median(took):.3f} s, at most {max(took):.2f} s"
             )
     if seconds["refused"] and median(seconds["refused"]) > 1:
-        part.failures.append("a mistake takes more than a second to be found")
+        part.failures.append("finding a mistake takes more than a second")
     return part

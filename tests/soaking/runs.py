@@ -1,4 +1,4 @@
-"""The small run that is made to suffer, in processes of its own."""
+"""The small run that the soak test interrupts, in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from conftest import command, tiny
 
 EVERY = 10
-"""Updates between checkpoints of the killed run: so few that many kills fall into a save."""
+"""Updates between checkpoints: few, so that many kills fall into a save."""
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
 
 
 def ring(updates: int, *more: str) -> list[str]:
-    """Return the words of a small run of gan_ring that saves and logs often."""
+    """Return the command line of a small run of gan_ring that saves and logs often."""
     words = [word for word in tiny("gan_ring") if not word.startswith(("trainer.", "pictures.ev"))]
     return [
         *[
@@ -35,7 +35,7 @@ def ring(updates: int, *more: str) -> list[str]:
 
 
 def start(words: list[str], folder: Path) -> subprocess.Popen[str]:
-    """Start a command line in a process group of its own."""
+    """Start a command in a process group of its own."""
     return subprocess.Popen(
         command(*words),
         cwd=folder,
@@ -48,7 +48,7 @@ def start(words: list[str], folder: Path) -> subprocess.Popen[str]:
 
 
 def rows(run: Path) -> int:
-    """Return the last update in a run's metrics.csv, 0 where there is none."""
+    """Return the last update in a run's metrics.csv, 0 without one."""
     try:
         lines = (run / "metrics.csv").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Runs that are killed, signalled or stopped at random moments, and must come out the same."""
+"""Runs that are killed, signalled or stopped at random moments, and must end with equal results."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from soaking.runs import EVERY, ring, rows, start
 
 @dataclass
 class Tally:
-    """What is counted over kills.
+    """Counts over all kills.
 
-    Args:
-        killed: attempts that were.
-        in_saves: of them, those that left a checkpoint half written.
+    Attributes:
+        killed: attempts that were killed.
+        in_saves: of them, those that left a partly written checkpoint.
         idle: of them, those that had not made an update.
-        lost: updates that each kill cost.
+        lost: updates that each kill lost.
     """
 
     killed: int = 0
@@ -42,19 +42,23 @@ class Tally:
 
 
 def kills(count: int, folder: Path) -> Part:
-    """Kill one run at random moments, go on each time, and compare with one left alone."""
-    part = Part("kills", f"`gan_ring` with small networks, saving every {EVERY} updates, SIGKILL")
-    chance = random.Random(0)
+    """Kill and resume a run at random moments, and compare it with an uninterrupted one."""
+    part = Part(
+        "Kills",
+        f"`gan_ring` with small networks and a checkpoint every {EVERY} updates, killed by SIGKILL "
+        f"at random moments and resumed each time.",
+    )
+    rng = random.Random(0)
     updates = 60 * count
     whole = start([*ring(updates), "--output", "whole"], folder)
     run = folder / "run"
     tally = Tally()
     while tally.killed < count and not part.failures:
-        part.failures += kill(run, updates, chance, tally)
-    said = start([*ring(updates), "--resume", "run"], folder).communicate()[0]
+        part.failures += kill(run, updates, rng, tally)
+    output = start([*ring(updates), "--resume", "run"], folder).communicate()[0]
     whole.communicate()
     if read_state(run).measures is None:
-        part.failures.append(f"the run did not end by itself: {said[-500:]}")
+        part.failures.append(f"the run did not finish: {output[-500:]}")
     else:
         part.failures += differences(folder / "whole", run)
     left = [path.name for path in run.rglob("*partial*")]
@@ -63,35 +67,35 @@ def kills(count: int, folder: Path) -> Part:
     most = max(tally.lost, default=0)
     if most > EVERY:
         part.failures.append(f"{most} updates were lost, more than {EVERY}")
-    part.figures = {
+    part.measurements = {
         "kills": str(tally.killed),
-        "of them inside a save": str(tally.in_saves),
-        "of them before the first update of an attempt": str(tally.idle),
-        "updates lost in one kill, at most": f"{most} of {EVERY}",
+        "of them while saving": str(tally.in_saves),
+        "of them before the first update after resuming": str(tally.idle),
+        "updates lost by one kill, at most": f"{most} of {EVERY}",
         "updates of the run": f"{updates:,}",
-        "last checkpoint and metrics.csv": "bitwise those of the undisturbed run"
+        "last checkpoint and metrics.csv": "equal to those of an uninterrupted run, bit for bit"
         if not part.failures
-        else "DIFFER",
+        else "DIFFER from those of an uninterrupted run",
     }
     return part
 
 
-def kill(run: Path, updates: int, chance: random.Random, tally: Tally) -> list[str]:
-    """Begin a run or go on with it, kill it at a random moment, and say what did not hold."""
-    begun = (run / "config.yaml").exists()
+def kill(run: Path, updates: int, rng: random.Random, tally: Tally) -> list[str]:
+    """Start or resume a run, kill it at a random moment, and return the checks that failed."""
+    exists = (run / "config.yaml").exists()
     before = rows(run)
-    if run.exists() and not begun:
+    if run.exists() and not exists:
         shutil.rmtree(run)
-    process = start([*ring(updates), "--resume" if begun else "--output", run.name], run.parent)
-    # mostly a moment in training, now and then one of the start
-    if chance.random() > 0.1:
+    process = start([*ring(updates), "--resume" if exists else "--output", run.name], run.parent)
+    # mostly during training, sometimes while the run starts
+    if rng.random() > 0.1:
         wait_for_row(process, run, before, 120)
-    time.sleep(chance.uniform(0, 0.5))
+    time.sleep(rng.uniform(0, 0.5))
     if process.poll() is not None:
-        said = process.communicate()[0]
+        output = process.communicate()[0]
         if process.returncode == 0:
-            return [f"the run ended after {tally.killed} kills: give it more updates"]
-        return [f"attempt {tally.killed + 1} ended with {process.returncode}: {said[-500:]}"]
+            return [f"the run finished after {tally.killed} kills; it needs more updates"]
+        return [f"attempt {tally.killed + 1} ended with {process.returncode}: {output[-500:]}"]
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     reached = rows(run)
@@ -102,7 +106,7 @@ def kill(run: Path, updates: int, chance: random.Random, tally: Tally) -> list[s
         return []
     try:
         saved = last_saved(RunFolder(run))
-    except Exception as error:  # whatever it is, it is what the soak looks for
+    except Exception as error:  # any exception is a finding
         return [f"kill {tally.killed}: {error}"]
     tally.lost.append(reached - (saved.updates if saved else 0))
     return []
@@ -111,14 +115,14 @@ def kill(run: Path, updates: int, chance: random.Random, tally: Tally) -> list[s
 def wait_for_row(
     process: subprocess.Popen[str], run: Path, after: int, seconds: float = float("inf")
 ) -> None:
-    """Wait until metrics.csv has a row after an update, the process ends, or this time is over."""
+    """Wait until metrics.csv has a row after an update, the process ends, or the time is over."""
     deadline = time.monotonic() + seconds
     while rows(run) <= after and process.poll() is None and time.monotonic() <= deadline:
         time.sleep(0.005)
 
 
 def differences(whole: Path, run: Path) -> list[str]:
-    """Say what tells two finished runs apart, the time they took aside."""
+    """List the differences between two finished runs, except their durations."""
     found = []
     ends = [read(checkpoints(path / "checkpoints")[-1]).content for path in (whole, run)]
     for end in ends:
@@ -137,9 +141,11 @@ def differences(whole: Path, run: Path) -> list[str]:
 
 
 def signals(count: int, folder: Path) -> Part:
-    """Send SIGTERM to the first process, and Ctrl-C to all, on one and two ranks."""
-    part = Part("signals", "seconds from the signal to the end of the last process")
-    chance = random.Random(0)
+    """Send SIGTERM to rank 0, and SIGINT to all processes, on one and on two processes."""
+    part = Part(
+        "Signals", "Time from the signal to the end of the last process, median and maximum."
+    )
+    rng = random.Random(0)
     for ranks in (1, 2):
         for number in (signal.SIGTERM, signal.SIGINT):
             took, codes = [], set()
@@ -147,20 +153,21 @@ def signals(count: int, folder: Path) -> Part:
                 run = folder / f"{ranks}-{number.name}-{attempt}"
                 process = start_on(ranks, run)
                 wait_for_row(process, run, 0)
-                time.sleep(chance.uniform(0, 0.3))
+                time.sleep(rng.uniform(0, 0.3))
                 seconds = seconds_to_end(process, number)
                 if seconds is None:
-                    part.failures.append(f"{number.name} on {ranks} ranks: hung for 60 s")
+                    part.failures.append(f"{number.name} on {ranks} processes: no end within 60 s")
                     continue
                 took.append(seconds)
                 codes.add(process.returncode)
                 saved = last_saved(RunFolder(run))
                 if saved is None or saved.updates < rows(run):
-                    part.failures.append(f"{number.name} on {ranks} ranks: an update was lost")
+                    part.failures.append(f"{number.name} on {ranks} processes: an update was lost")
                 shutil.rmtree(run)
             if codes != {128 + number}:
-                part.failures.append(f"{number.name} on {ranks} ranks: exit codes {codes}")
-            part.figures[f"{number.name}, {ranks} rank{'s' * (ranks > 1)}"] = (
+                part.failures.append(f"{number.name} on {ranks} processes: exit codes {codes}")
+            name = f"{number.name}, {ranks} process{'es' * (ranks > 1)}"
+            part.measurements[name] = (
                 f"{median(took):.2f} s, at most {max(took):.2f} s, of {len(took)}; "
                 f"exit code {', '.join(map(str, sorted(codes)))}"
             )
@@ -168,13 +175,13 @@ def signals(count: int, folder: Path) -> Part:
 
 
 def start_on(ranks: int, run: Path) -> subprocess.Popen[str]:
-    """Start a run that does not end by itself on one or two processes."""
+    """Start an endless run on one or two processes."""
     more = ["--devices", "2", "--accelerator", "cpu"] if ranks == 2 else []
     return start([*ring(10**6), *more, "--output", str(run)], run.parent)
 
 
 def seconds_to_end(process: subprocess.Popen[str], number: signal.Signals) -> float | None:
-    """Signal a run and wait for its end; one that hangs for a minute is killed, and None."""
+    """Signal a run and return the seconds to its end; after a minute, kill it and return None."""
     sent = time.perf_counter()
     to = os.killpg if number == signal.SIGINT else os.kill
     to(process.pid, number)
@@ -188,25 +195,30 @@ def seconds_to_end(process: subprocess.Popen[str], number: signal.Signals) -> fl
 
 
 def one_process(folder: Path) -> Part:
-    """Stop every experiment four times."""
-    part = Part("resume", "every experiment stopped four times, tiny data")
+    """Stop and resume every experiment four times."""
+    part = Part("Resume", "Every experiment, with tiny data, stopped and resumed four times.")
     for experiment in EXPERIMENTS:
         try:
             compare(experiment, folder)
         except AssertionError as error:
             part.failures.append(f"{experiment}: {str(error)[-500:]}")
-    part.figures["experiments, bitwise those that were not stopped"] = (
+    part.measurements["experiments equal to uninterrupted ones, bit for bit"] = (
         f"{len(EXPERIMENTS) - len(part.failures)} of {len(EXPERIMENTS)}"
     )
     return part
 
 
 def two_processes(folder: Path) -> Part:
-    """Stop every experiment four times on two processes."""
-    part = Part("resume on two processes", "every experiment stopped four times, tiny data")
+    """Stop and resume every experiment four times on two processes."""
+    part = Part(
+        "Resume on two processes",
+        "Every experiment, with tiny data, stopped and resumed four times.",
+    )
     try:
         compare_on_two(EXPERIMENTS, folder)
-        part.figures["experiments, bitwise those that were not stopped"] = str(len(EXPERIMENTS))
+        part.measurements["experiments equal to uninterrupted ones, bit for bit"] = (
+            f"{len(EXPERIMENTS)} of {len(EXPERIMENTS)}"
+        )
     except AssertionError as error:
         part.failures.append(str(error)[-1500:])
     return part

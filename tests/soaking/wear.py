@@ -1,4 +1,4 @@
-"""What a run uses up: memory, open files, the disk."""
+"""Resources of a run: memory, open files, disk space."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from soaking.reliability import Part
 from soaking.runs import ring, rows, start
 
 
-class Use(NamedTuple):
-    """What a run holds at an update: memory in MiB, open files, KiB of checkpoints."""
+class Usage(NamedTuple):
+    """Resources of a run at an update: memory in MiB, open files, checkpoints in KiB."""
 
     update: int
     memory: float
@@ -29,12 +29,13 @@ class Use(NamedTuple):
 
 
 def long_run(folder: Path) -> Part:
-    """Watch memory, open files and disk over 2,000 updates with everything that a run does."""
+    """Record memory, open files and disk space over 2,000 updates, and check that none grows."""
     part = Part(
-        "2,000 updates", "`gan_ring`, evaluated, drawn and saved every 50 updates, by quarter"
+        "2,000 updates",
+        "`gan_ring` evaluates, draws and saves every 50 updates; resources by quarter of the run.",
     )
-    ours = ("evaluation.", "pictures.ev", "checkpoints.every_n_updates")
-    words = [word for word in ring(2000) if not word.startswith(ours)]
+    replaced = ("evaluation.", "pictures.ev", "checkpoints.every_n_updates")
+    words = [word for word in ring(2000) if not word.startswith(replaced)]
     words += [
         "evaluation.every_n_updates=50",
         "evaluation.samples=500",
@@ -42,36 +43,36 @@ def long_run(folder: Path) -> Part:
     ]
     run = folder / "run"
     process = start([*words, "checkpoints.every_n_updates=50", "--output", str(run)], folder)
-    uses = watch(process, run)
-    said = process.communicate()[0]
+    usages = watch(process, run)
+    output = process.communicate()[0]
     if process.returncode != 0:
-        part.failures.append(said[-500:])
+        part.failures.append(output[-500:])
         return part
     for first in range(0, 2000, 500):
-        inside = [use for use in uses if first < use.update <= first + 500]
-        memory = [use.memory for use in inside]
-        part.figures[f"updates {first} to {first + 500}"] = (
+        quarter = [usage for usage in usages if first < usage.update <= first + 500]
+        memory = [usage.memory for usage in quarter]
+        part.measurements[f"updates {first} to {first + 500}"] = (
             f"{median(memory):.0f} MiB (at most {max(memory):.0f}), "
-            f"{max(use.files for use in inside)} open files, "
-            f"{max(use.disk for use in inside):.0f} KiB of checkpoints"
+            f"{max(usage.files for usage in quarter)} open files, "
+            f"{max(usage.disk for usage in quarter):.0f} KiB of checkpoints"
         )
-    second = [use for use in uses if 500 < use.update <= 1000]
-    last = [use for use in uses if use.update > 1500]
-    growth = median(use.memory for use in last) - median(use.memory for use in second)
-    part.figures["memory, last quarter less second"] = f"{growth:+.1f} MiB"
+    second = [usage for usage in usages if 500 < usage.update <= 1000]
+    last = [usage for usage in usages if usage.update > 1500]
+    growth = median(usage.memory for usage in last) - median(usage.memory for usage in second)
+    part.measurements["growth of memory from the second to the last quarter"] = f"{growth:+.1f} MiB"
     if growth > 10:
         part.failures.append(f"memory grows by {growth:.1f} MiB in 1,000 updates")
-    if max(use.files for use in last) > max(use.files for use in second) + 2:
-        part.failures.append("open files grow")
+    if max(usage.files for usage in last) > max(usage.files for usage in second) + 2:
+        part.failures.append("the number of open files grows")
     return part
 
 
-def watch(process: subprocess.Popen[str], run: Path) -> list[Use]:
-    """Look at a run every 20 updates until it ends."""
-    uses: list[Use] = []
+def watch(process: subprocess.Popen[str], run: Path) -> list[Usage]:
+    """Record the resources of a run every 20 updates until it ends."""
+    usages: list[Usage] = []
     while process.poll() is None:
         update = rows(run)
-        if update and (not uses or update >= uses[-1].update + 20):
+        if update and (not usages or update >= usages[-1].update + 20):
             try:
                 pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
                 files = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
@@ -79,14 +80,14 @@ def watch(process: subprocess.Popen[str], run: Path) -> list[Use]:
                 break
             memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
             disk = sum(path.stat().st_size for path in (run / "checkpoints").glob("*"))
-            uses.append(Use(update, memory, files, disk / 2**10))
+            usages.append(Usage(update, memory, files, disk / 2**10))
         time.sleep(0.05)
-    return uses
+    return usages
 
 
 @contextmanager
 def small_disk(mebibytes: int) -> Iterator[Path | None]:
-    """Mount a file system in memory of this size; None where that may not be done."""
+    """Mount a file system of this size in memory and yield its path, None without permission."""
     libc = ctypes.CDLL(None, use_errno=True)
     with tempfile.TemporaryDirectory() as name:
         size = f"size={mebibytes}m".encode()
@@ -100,26 +101,28 @@ def small_disk(mebibytes: int) -> Iterator[Path | None]:
 
 
 def full_disk(folder: Path) -> Part:
-    """Let the disk fill up while a run saves."""
-    part = Part("full disk", "a run on a file system of 8 MiB whose checkpoints are kept for ever")
+    """Fill the disk by the checkpoints of a run, and check how the run ends."""
+    part = Part(
+        "Full disk", "A run that keeps all checkpoints on a file system of 8 MiB, until it is full."
+    )
     with small_disk(8) as disk:
         if disk is None:
-            part.figures["skipped"] = "a file system can be mounted by root only"
+            part.measurements["skipped"] = "only root can mount a file system"
             return part
         process = start(
             [*ring(10**6), "checkpoints.keep=100000", "--output", str(disk / "run")], folder
         )
-        said = process.communicate(timeout=300)[0]
-        line = next((line for line in said.splitlines() if "cannot write" in line), "")
+        output = process.communicate(timeout=300)[0]
+        line = next((line for line in output.splitlines() if "cannot write" in line), "")
         files = checkpoints(disk / "run" / "checkpoints")
-        part.figures["exit code"] = str(process.returncode)
-        part.figures["said"] = line.strip().rpartition("\r")[2].replace(str(disk), "DISK")
-        if process.returncode != 2 or "Traceback" in said:
-            part.failures.append(f"exit code {process.returncode}: {said[-800:]}")
+        part.measurements["exit code"] = str(process.returncode)
+        part.measurements["message"] = line.strip().rpartition("\r")[2].replace(str(disk), "DISK")
+        if process.returncode != 2 or "Traceback" in output:
+            part.failures.append(f"exit code {process.returncode}: {output[-800:]}")
         elif not files or str(files[-1]) not in line:
-            part.failures.append(f"the whole checkpoint is not named: {line}")
+            part.failures.append(f"the message does not name the last valid checkpoint: {line}")
         else:
             for path in files:
                 read(path)
-            part.figures["checkpoints, all whole"] = str(len(files))
+            part.measurements["checkpoints, all of them valid"] = str(len(files))
     return part
