@@ -142,9 +142,7 @@ def differences(whole: Path, run: Path) -> list[str]:
 
 def signals(count: int, folder: Path) -> Part:
     """Send SIGTERM to rank 0, and SIGINT to all processes, on one and on two processes."""
-    part = Part(
-        "Signals", "Time from the signal to the end of the last process, median and maximum."
-    )
+    part = Part("Signals", "Seconds from the signal to the end of the last process, median first.")
     rng = random.Random(0)
     for ranks in (1, 2):
         for number in (signal.SIGTERM, signal.SIGINT):
