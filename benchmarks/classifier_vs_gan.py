@@ -22,8 +22,8 @@ from gan_lightning.classifiers.attacks import AttackConfig, perturb
 from gan_lightning.classifiers.digits import shipped_digit_network
 from gan_lightning.gans import LabelledGAN
 from gan_lightning.metrics.parzen import parzen_log_likelihood
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.training.restore import load_learner
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.training.restore import load_model
 from gan_lightning.utils.tables import markdown_table
 
 FOLDER = Path(__file__).parents[1] / "docs" / "results"
@@ -77,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("run", help="a run of dcgan_conditional_mnist")
     run = parser.parse_args().run
-    gan, data, _ = load_learner(RunFolder.find(run), "latest")
+    gan, data, _ = load_model(RunDirectory.find(run), "latest")
     assert isinstance(gan, LabelledGAN)
     network = shipped_digit_network()
     test = data.test_data()

@@ -78,8 +78,8 @@ def measure(method: str, setting: dict[str, Any], updates: int) -> dict[str, Any
         start = time.perf_counter()
         run = load_config(configuration(method, setting, updates))
         outcome = train(run, "ebgan_grid", output=Path(folder) / "run")
-        if outcome.interrupted is not None:
-            raise SystemExit(128 + outcome.interrupted)
+        if outcome.stop_signal is not None:
+            raise SystemExit(128 + outcome.stop_signal)
         seconds = round(time.perf_counter() - start, 1)
     measures = {name: outcome.measures[name] for name in MEASURES}
     return {"method": method, **setting, **measures, "seconds": seconds}

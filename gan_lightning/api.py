@@ -10,15 +10,15 @@ from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
 from gan_lightning.inference.sampling import evaluate_run
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.training.restore import load_learner
-from gan_lightning.training.train import Outcome
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.training.restore import load_model
+from gan_lightning.training.train import TrainingResult
 from gan_lightning.training.train import train as train_run
 
 __all__ = ["evaluate", "load", "train"]
 
 
-def train(experiment: str, *overrides: str, output: Path | str | None = None) -> Outcome:
+def train(experiment: str, *overrides: str, output: Path | str | None = None) -> TrainingResult:
     """Train an experiment, as `gan-lightning train EXP key=value …` does.
 
     Args:
@@ -47,7 +47,7 @@ def load(run: Path | str, checkpoint: str = "latest") -> tuple[BaseModule, BaseD
     Raises:
         UserError: there is no such run, or it has no such checkpoint.
     """
-    return load_learner(RunFolder.find(str(run)), checkpoint)
+    return load_model(RunDirectory.find(str(run)), checkpoint)
 
 
 def evaluate(

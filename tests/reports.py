@@ -12,7 +12,7 @@ from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config, to_yaml
 from gan_lightning.report.page import render
 from gan_lightning.report.run_data import read_runs
-from gan_lightning.runs.state import RunState, write_state
+from gan_lightning.runs.state import RunOutcome, write_outcome
 
 __all__ = ["Reader", "Trained", "made_up", "report_of"]
 
@@ -58,5 +58,5 @@ def made_up(
     folder.mkdir(parents=True)
     config = load_config(read_yaml(experiment_path(experiment)), overrides)
     (folder / "config.yaml").write_text(to_yaml(config))
-    write_state(folder, RunState(config.trainer.max_updates, 60, measures))
+    write_outcome(folder, RunOutcome(config.trainer.max_updates, 60, measures))
     return folder

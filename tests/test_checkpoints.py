@@ -17,11 +17,16 @@ import torch
 from test_resume import assert_equal, losses, small
 
 from gan_lightning.assets import loader
-from gan_lightning.callbacks import BEST, AtomicCheckpointIO, checkpoints
+from gan_lightning.callbacks import BEST, AtomicCheckpointIO, list_checkpoints
 from gan_lightning.classifiers import digits
 from gan_lightning.errors import UserError
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.training.restore import Damaged, last_saved, load_learner, read
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.training.restore import (
+    DamagedCheckpoint,
+    latest_checkpoint,
+    load_model,
+    read_checkpoint,
+)
 from gan_lightning.training.train import train
 
 
@@ -73,18 +78,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(finished: Path, tmp_path: Path) -> RunFolder:
+def run(finished: Path, tmp_path: Path) -> RunDirectory:
     shutil.copytree(finished, tmp_path / "run")
-    return RunFolder(tmp_path / "run")
+    return RunDirectory(tmp_path / "run")
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
-    damage: Callable[[Path], None], run: RunFolder, finished: Path, capsys: Any
+    damage: Callable[[Path], None], run: RunDirectory, finished: Path, capsys: Any
 ) -> None:
-    before, last = checkpoints(run.checkpoints)
+    before, last = list_checkpoints(run.checkpoints)
     damage(last)
-    learner, _, _ = load_learner(run)
+    learner, _, _ = load_model(run)
     assert learner.updates == 9
     told = capsys.readouterr().err
     assert len(told.splitlines()) == 1
@@ -94,8 +99,8 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
 
     rest = train(small("gan", 10), "test", resume=run)
     assert rest.updates == 10
-    whole = read(checkpoints(finished / "checkpoints")[-1]).content
-    again = read(checkpoints(run.checkpoints)[-1]).content
+    whole = read_checkpoint(list_checkpoints(finished / "checkpoints")[-1]).content
+    again = read_checkpoint(list_checkpoints(run.checkpoints)[-1]).content
     for part in ("progress", "state_dict", "optimizer_states"):
         assert_equal(whole[part], again[part])
     assert losses(finished) == losses(run.path)
@@ -103,32 +108,32 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
     assert not (run.checkpoints / "executed").exists()
 
 
-def test_a_checkpoint_knows_its_run(run: RunFolder) -> None:
+def test_a_checkpoint_knows_its_run(run: RunDirectory) -> None:
     """W&B goes on with the same run where environment.json is lost."""
-    known = run.identity()
+    known = run.run_id()
     assert known is not None
-    assert [read(file).content["run"] for file in checkpoints(run.checkpoints)] == [known] * 2
-    checkpoints(run.checkpoints)[-1].unlink()
+    assert [read_checkpoint(file).content["run"] for file in list_checkpoints(run.checkpoints)] == [known] * 2
+    list_checkpoints(run.checkpoints)[-1].unlink()
     (run.path / "environment.json").unlink()
     train(small("gan", 10), "test", resume=run)
-    assert run.identity() == known
+    assert run.run_id() == known
 
 
-def test_where_all_are_damaged_each_is_named(run: RunFolder) -> None:
-    files = checkpoints(run.checkpoints)
+def test_where_all_are_damaged_each_is_named(run: RunDirectory) -> None:
+    files = list_checkpoints(run.checkpoints)
     cut(files[0])
     flip(files[1])
     with pytest.raises(UserError) as error:
-        last_saved(run)
+        latest_checkpoint(run)
     assert all(str(path) in str(error.value) for path in files)
     assert "has another checksum" in str(error.value)
     assert "train the run again" in str(error.value)
 
 
-def test_a_flipped_bit_is_found_or_changes_nothing(run: RunFolder) -> None:
-    path = checkpoints(run.checkpoints)[-1]
+def test_a_flipped_bit_is_found_or_changes_nothing(run: RunDirectory) -> None:
+    path = list_checkpoints(run.checkpoints)[-1]
     content = path.read_bytes()
-    whole = read(path).content
+    whole = read_checkpoint(path).content
     chance = random.Random(0)
     refused = 0
     for _ in range(150):
@@ -136,14 +141,14 @@ def test_a_flipped_bit_is_found_or_changes_nothing(run: RunFolder) -> None:
         changed[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
         path.write_bytes(changed)
         try:
-            assert_equal(read(path).content, whole)
-        except Damaged:
+            assert_equal(read_checkpoint(path).content, whole)
+        except DamagedCheckpoint:
             refused += 1
     assert refused > 20
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_again(
-    run: RunFolder, finished: Path
+    run: RunDirectory, finished: Path
 ) -> None:
     shutil.rmtree(run.checkpoints)
     outcome = train(small("gan", 10), "test", resume=run)
@@ -152,14 +157,14 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(
 
 
 def test_a_checkpoint_without_permission_is_no_damage(
-    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("gan_lightning.training.restore.ZipFile", refuse)
     with pytest.raises(UserError, match="may not be read; change its permissions"):
-        last_saved(run)
+        latest_checkpoint(run)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
@@ -191,22 +196,22 @@ def test_a_save_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
-def test_the_best_is_the_one_of_the_smallest_distance(run: RunFolder) -> None:
+def test_the_best_is_the_one_of_the_smallest_distance(run: RunDirectory) -> None:
     rows = [line.split(",") for line in run.metrics.read_text().splitlines()]
     column, updates = rows[0].index("wasserstein/exact"), rows[0].index("updates")
     measured = {int(row[updates]): float(row[column]) for row in rows[1:] if row[column]}
     assert len(measured) >= 3
-    saved = read(run.checkpoints / BEST)
+    saved = read_checkpoint(run.checkpoints / BEST)
     assert saved.updates == min(measured, key=lambda update: measured[update])
-    assert load_learner(run, "best")[0].updates == saved.updates
+    assert load_model(run, "best")[0].updates == saved.updates
 
 
-def test_which_checkpoint_is_a_word(run: RunFolder) -> None:
+def test_which_checkpoint_is_a_word(run: RunDirectory) -> None:
     with pytest.raises(UserError, match="--checkpoint is 'bets'; valid are best, latest"):
-        load_learner(run, "bets")
+        load_model(run, "bets")
     (run.checkpoints / BEST).unlink()
     with pytest.raises(UserError, match=r"has no best\.ckpt; take --checkpoint latest"):
-        load_learner(run, "best")
+        load_model(run, "best")
 
 
 @pytest.mark.parametrize("damage", [cut, empty, foreign, malicious])

@@ -21,7 +21,7 @@ from gan_lightning.dashboard.panels import SECTIONS, all_panels, panel_of
 from gan_lightning.evaluation import InceptionEvaluator
 from gan_lightning.results.records import read_all, results_folder
 from gan_lightning.results.topics import TOPICS
-from gan_lightning.runs.directory import RunFolder
+from gan_lightning.runs.directory import RunDirectory
 
 KINDS = (
     "gan_ring",
@@ -45,7 +45,7 @@ class Saved:
 
     outcomes: list[Outcome]
     server: WandbServer
-    run: RunFolder
+    run: RunDirectory
 
     def view(self, kind: str) -> StubView:
         (view,) = (view for view in self.server.views.values() if view.type == kind)
@@ -60,7 +60,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory, ring_run: TinyRun) -> Saved:
         environment = wandb_environment(folder, server)
         outcomes = [run_process(words, folder, environment) for _ in range(2)]
     assert not server.unknown
-    return Saved(outcomes, server, RunFolder(ring_run.folder))
+    return Saved(outcomes, server, RunDirectory(ring_run.folder))
 
 
 def test_prints_the_addresses(saved: Saved) -> None:
@@ -97,7 +97,7 @@ def test_workspace_has_every_panel(saved: Saved) -> None:
             assert config["xAxis"] == "updates"
             assert config["metrics"] == ([] if panel.families else list(panel.keys))
             assert config.get("metricRegex", "") == panel.pattern
-    assert f"Run:v1:{saved.run.identity()}" in _pinned(section)
+    assert f"Run:v1:{saved.run.run_id()}" in _pinned(section)
 
 
 def _pinned(section: dict[str, Any]) -> str:
@@ -129,7 +129,7 @@ def test_report_has_the_lecture_in_its_order(saved: Saved) -> None:
             assert (f"| {name} |" in claims["content"]) == (name in known)
         runs = str(grid["metadata"]["runSets"])
         assert all(f"'{name}'" in runs for name in topic.experiments)
-        assert f"'{saved.run.identity()}'" in runs
+        assert f"'{saved.run.run_id()}'" in runs
         titles = _titles(grid)
         assert titles <= {panel.title for panel in all_panels()}
         assert {title for title in titles if title.startswith("Losses")}

@@ -16,7 +16,7 @@ from torch import nn
 
 from gan_lightning.callbacks import Checkpoints, PhasePortrait
 from gan_lightning.callbacks.phase_portrait import draw_portrait
-from gan_lightning.callbacks.vector_field import players_of, vector_field
+from gan_lightning.callbacks.vector_field import dirac_parameters, vector_field
 from gan_lightning.config.load import load_config
 from gan_lightning.data import BaseDataModule, Dirac
 from gan_lightning.data.dirac import DiracConfig
@@ -89,7 +89,7 @@ def portrait(folder: Path = Path("/nonexistent"), every: int = 0) -> PhasePortra
     """Make a portrait that records and does not draw."""
     callback = PhasePortrait(folder, every)
     if not folder.exists():
-        callback.act = lambda trainer, learner: None  # type: ignore[method-assign]  # a stand-in
+        callback.run = lambda trainer, learner: None  # type: ignore[method-assign]  # a stand-in
     return callback
 
 
@@ -204,7 +204,7 @@ def test_clipped_standings_have_no_force() -> None:
 def test_a_field_needs_the_players() -> None:
     learner, data = dirac()
     learner.discriminator = nn.Sequential(nn.Linear(1, 1), nn.Flatten(0))
-    assert players_of(learner) is None
+    assert dirac_parameters(learner) is None
     with pytest.raises(ValueError, match=r"network\.name=dirac"):
         vector_field(learner, 1.0)
     callback = portrait()

@@ -12,8 +12,8 @@ import pytest
 from conftest import run_cli
 
 from gan_lightning.config.renamed import RENAMED
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.runs.state import RunState, read_state
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.state import RunOutcome, read_outcome
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -31,7 +31,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_its_config_is_read_under_the_new_keys(earlier: Path) -> None:
-    config = RunFolder(earlier).config()
+    config = RunDirectory(earlier).config()
     assert (config.trainer.max_updates, config.evaluation.every_n_updates) == (8, 2)
     assert [claim.aggregate for claim in config.claims] == ["mean"]
     assert config.claims[0].statement
@@ -70,7 +70,7 @@ def finish(run: Path) -> dict[str, float]:
 
 def test_its_final_measures_are_read(earlier: Path) -> None:
     measures = finish(earlier)
-    assert read_state(earlier) == RunState(4, 90.0, measures)
+    assert read_outcome(earlier) == RunOutcome(4, 90.0, measures)
     shutil.copytree(earlier, "other")
     outcome = run_cli("compare", str(earlier), "other")
     assert outcome.code == 0, outcome.err
@@ -91,7 +91,7 @@ def test_resumed_it_keeps_its_measures_in_one_file(earlier: Path) -> None:
     outcome = run_cli("train", "gan_ring", "--resume", str(earlier))
     assert outcome.code == 0, outcome.err
     assert not (earlier / "measures.json").exists()
-    state = read_state(earlier)
+    state = read_outcome(earlier)
     assert state.updates == 8
     assert state.measures is not None
     assert state.seconds > 90

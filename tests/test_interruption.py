@@ -18,15 +18,14 @@ from run_files import measures_of
 from test_resume import assert_equal
 
 import gan_lightning.training.train
-from gan_lightning.callbacks import Evaluation, checkpoints
-from gan_lightning.callbacks import sample_grids as drawing
+from gan_lightning.callbacks import Evaluation, list_checkpoints, scatter
 from gan_lightning.cli.main import main
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.evaluation import DigitEvaluator, ModeEvaluator
 from gan_lightning.evaluation.base import CHUNK
 from gan_lightning.metrics.statistics_cache import cache_folder
-from gan_lightning.training.train import Outcome, train
+from gan_lightning.training.train import TrainingResult, train
 
 CHUNKS = 2
 
@@ -61,23 +60,23 @@ def signalled(
     return calls
 
 
-def pictures_of(outcome: Outcome) -> list[str]:
-    return sorted(path.name for path in outcome.folder.samples.glob("*.png"))
+def pictures_of(outcome: TrainingResult) -> list[str]:
+    return sorted(path.name for path in outcome.run_directory.samples.glob("*.png"))
 
 
-def points_of(outcome: Outcome) -> dict[int, bytes]:
-    return {update: path.read_bytes() for update, path in outcome.folder.points().items()}
+def points_of(outcome: TrainingResult) -> dict[int, bytes]:
+    return {update: path.read_bytes() for update, path in outcome.run_directory.points().items()}
 
 
-def checkpoint_of(outcome: Outcome) -> dict[str, Any]:
-    path = checkpoints(outcome.folder.checkpoints)[-1]
+def checkpoint_of(outcome: TrainingResult) -> dict[str, Any]:
+    path = list_checkpoints(outcome.run_directory.checkpoints)[-1]
     content: dict[str, Any] = torch.load(str(path), weights_only=True)
     return {name: content[name] for name in ("progress", "state_dict", "optimizer_states")}
 
 
 @pytest.mark.parametrize(
     ("owner", "name", "updates", "done"),
-    [(ModeEvaluator, "update", 4, False), (drawing, "draw_scatter", 5, True)],
+    [(ModeEvaluator, "update", 4, False), (scatter, "draw_scatter", 5, True)],
     ids=["chunk", "picture"],
 )
 def test_a_run_stopped_beside_training_is_resumed_to_the_same_bits(
@@ -93,16 +92,16 @@ def test_a_run_stopped_beside_training_is_resumed_to_the_same_bits(
     with monkeypatch.context() as patch:
         calls = signalled(patch, owner, name)
         part = train(small(), "test", tmp_path / "part")
-    assert (part.interrupted, part.updates, part.measures) == (signal.SIGINT, updates, {})
+    assert (part.stop_signal, part.updates, part.measures) == (signal.SIGINT, updates, {})
     assert len(calls) == 1
     assert checkpoint_of(part)["progress"]["updates"] == updates
-    assert ("modes/covered" in part.folder.metrics.read_text()) == done
+    assert ("modes/covered" in part.run_directory.metrics.read_text()) == done
     assert pictures_of(part) == (["scatter_0000004.png"] if done else [])
 
-    rest = train(small(), "test", resume=part.folder)
+    rest = train(small(), "test", resume=part.run_directory)
     assert rest.updates == 10
     assert_equal(checkpoint_of(whole), checkpoint_of(rest))
-    assert whole.folder.metrics.read_text() == rest.folder.metrics.read_text()
+    assert whole.run_directory.metrics.read_text() == rest.run_directory.metrics.read_text()
     assert pictures_of(whole) == pictures_of(rest)
     assert points_of(whole) == points_of(rest)
     assert list(points_of(rest)) == [4, 8, 10]
@@ -113,11 +112,11 @@ def test_what_was_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Mon
     part = train(small("trainer.max_updates=4"), "test", tmp_path / "run")
     updates: list[int] = []
 
-    def act(self: Evaluation, trainer: Any, learner: Any) -> None:
+    def run(self: Evaluation, trainer: Any, learner: Any) -> None:
         updates.append(learner.updates)
 
-    monkeypatch.setattr(Evaluation, "act", act)
-    train(small("trainer.max_updates=9"), "test", resume=part.folder)
+    monkeypatch.setattr(Evaluation, "run", run)
+    train(small("trainer.max_updates=9"), "test", resume=part.run_directory)
     assert updates == [8, 9]
 
 
@@ -128,7 +127,7 @@ def test_the_statistics_of_real_data_are_broken_off(
     calls = signalled(monkeypatch, DigitEvaluator, "_features")
     run = small("evaluation.every_n_updates=1", "pictures.every_n_updates=0", "data.name=mnist")
     outcome = train(run, "test", tmp_path / "run")
-    assert (outcome.interrupted, outcome.updates, len(calls)) == (signal.SIGINT, 1, 1)
+    assert (outcome.stop_signal, outcome.updates, len(calls)) == (signal.SIGINT, 1, 1)
     assert not cache_folder().exists()
 
 
@@ -164,12 +163,12 @@ def test_a_run_killed_after_its_last_checkpoint_is_not_measured_again(
     run = train(
         small("trainer.max_updates=4", "pictures.every_n_updates=0"), "test", tmp_path / "run"
     )
-    figures = run.folder.metrics.read_text()
-    (run.folder.path / "outcome.json").unlink()
+    figures = run.run_directory.metrics.read_text()
+    (run.run_directory.path / "outcome.json").unlink()
     monkeypatch.setattr(ModeEvaluator, "update", None)
-    again = train(run.folder.config(), "test", resume=run.folder)
+    again = train(run.run_directory.config(), "test", resume=run.run_directory)
     assert (again.updates, again.measures) == (4, pytest.approx(run.measures, nan_ok=True))
-    assert run.folder.metrics.read_text() == figures
+    assert run.run_directory.metrics.read_text() == figures
 
 
 @pytest.fixture

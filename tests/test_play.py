@@ -20,7 +20,7 @@ from bad_inputs import mistake
 from conftest import TinyRun, command
 from torch import nn
 
-from gan_lightning.callbacks.sample_grids import to_uint8
+from gan_lightning.callbacks.figures import to_uint8
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.data import BaseDataModule
@@ -31,17 +31,17 @@ from gan_lightning.play.markup import data_url, figure, pixels_of
 from gan_lightning.play.playground import Playground, Shown
 from gan_lightning.play.serving import play
 from gan_lightning.play.translator import Translator
-from gan_lightning.runs.directory import RunFolder
+from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.build import build
 from gan_lightning.types import Condition
 
 
-def initialised(experiment: str, path: Path, *overrides: str) -> RunFolder:
+def initialised(experiment: str, path: Path, *overrides: str) -> RunDirectory:
     """Make the run folder of an experiment that is about to make its first update."""
     config = load_config(read_yaml(experiment_path(experiment)), overrides)
     learner, _ = build(config)
-    folder = RunFolder.create(experiment, path)
-    folder.describe(config)
+    folder = RunDirectory.create(experiment, path)
+    folder.write_config(config)
     content: dict[str, Any] = {"state_dict": learner.state_dict()}
     learner.on_save_checkpoint(content)
     folder.checkpoints.mkdir()

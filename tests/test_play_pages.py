@@ -16,11 +16,11 @@ pytest.importorskip("gradio")
 from process_pool import TIMEOUT
 from test_play import initialised
 
-from gan_lightning.callbacks.sample_grids import to_uint8
+from gan_lightning.callbacks.figures import to_uint8
 from gan_lightning.play.markup import pixels_of
 from gan_lightning.play.serving import page_of, serve
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.training.restore import load_learner
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.training.restore import load_model
 from gan_lightning.types import Condition
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
@@ -33,7 +33,7 @@ class Seen:
     """A page that is open, and what it has asked for and complained of."""
 
     page: Any
-    folder: RunFolder
+    folder: RunDirectory
     asked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
@@ -141,7 +141,7 @@ def test_a_drawing_is_translated(opened: Callable[[str], Seen]) -> None:
     seen = opened("pix2pix_edges_mnist")
     page = seen.page
     seen.after(lambda: page.get_by_role("button", name="Take source 4").click())
-    gan, data, _ = load_learner(seen.folder)
+    gan, data, _ = load_model(seen.folder)
     test = data.test_data()
     row = int((test.labels == 3).nonzero()[0])
     source = test.source[row : row + 1]

@@ -21,9 +21,9 @@ from gan_lightning.core.seeding import derived_seed
 from gan_lightning.report import image_sliders
 from gan_lightning.report.curves import Curve, read_curves, thinned
 from gan_lightning.report.run_data import read_runs
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.runs.state import RunState, run_lock, write_state
-from gan_lightning.training.restore import load_learner
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.state import RunOutcome, run_lock, write_outcome
+from gan_lightning.training.restore import load_model
 
 KINDS = {
     "gan_ring": {"points"},
@@ -42,7 +42,7 @@ def test_every_kind_of_run(experiment: str, trained: Trained) -> None:
     page = report_of(run.folder)
     always = {"runs", "curves", "measures", "configs", "environment"}
     assert page.sections - {"claims"} == always | KINDS[experiment]
-    pictures = RunFolder(run.folder).pictures()
+    pictures = RunDirectory(run.folder).pictures()
     shown = {part["data-update"] for part in page.all("img")}
     drawn = {str(update) for kind in pictures if kind != "scatter" for update in pictures[kind]}
     assert shown == drawn
@@ -69,10 +69,10 @@ def test_the_same_runs_give_the_same_bytes(
 
 
 def test_points_are_kept_of_one_latent(ring_run: TinyRun) -> None:
-    folder = RunFolder(ring_run.folder)
+    folder = RunDirectory(ring_run.folder)
     kept = folder.points()
     assert list(kept) == [2, 4]
-    learner, data, _ = load_learner(folder)
+    learner, data, _ = load_model(folder)
     again = learner.sample(2500, seed=derived_seed(learner.seed, "scatter")).data  # type: ignore[operator]
     np.testing.assert_array_equal(np.load(kept[4]), again.numpy())
     assert not np.array_equal(np.load(kept[2]), again.numpy())
@@ -107,7 +107,7 @@ def test_files_that_cannot_be_read_are_left_out(infogan_run: TinyRun, tmp_path: 
 
 def test_a_run_that_has_measured_nothing(tmp_path: Path) -> None:
     run = made_up(tmp_path / "young", "gan_ring", None)
-    write_state(run, RunState())
+    write_outcome(run, RunOutcome())
     page = report_of(run)
     assert "Stopped at update 0 of 8,000" in page.words
     assert "Nothing has been measured yet." in page.words
@@ -119,7 +119,7 @@ def test_a_run_that_has_measured_nothing(tmp_path: Path) -> None:
 
 def test_an_unfinished_run_shows_its_latest_measures(tmp_path: Path) -> None:
     run = made_up(tmp_path / "run", "gan_ring", None)
-    write_state(run, RunState(400, 90))
+    write_outcome(run, RunOutcome(400, 90))
     rows = "updates,loss/generator/adversarial,modes/covered\n200,0.5,3\n400,nan,7\n450,0.25,\n"
     (run / "metrics.csv").write_text(rows)
     (facts,) = read_runs([str(run)])

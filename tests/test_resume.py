@@ -10,12 +10,12 @@ import pytest
 import torch
 from factories import ALL_GANS, make_config
 
-from gan_lightning.callbacks import checkpoints
+from gan_lightning.callbacks import list_checkpoints
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.training.restore import load_learner
-from gan_lightning.training.train import Outcome, train
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.training.restore import load_model
+from gan_lightning.training.train import TrainingResult, train
 
 
 def small(model: str, updates: int, *options: str) -> RunConfig:
@@ -34,7 +34,7 @@ def small(model: str, updates: int, *options: str) -> RunConfig:
     )
 
 
-def fresh(run: RunConfig, folder: Path) -> Outcome:
+def fresh(run: RunConfig, folder: Path) -> TrainingResult:
     return train(run, "test", folder)
 
 
@@ -80,14 +80,14 @@ def assert_resumes(model: str, stops: Sequence[int], tmp_path: Path, *options: s
     whole = fresh(small(model, 10, *options), tmp_path / "whole")
     rest = fresh(small(model, stops[0], *options), tmp_path / "part")
     for goal in (*stops[1:], 10):
-        rest = train(small(model, goal, *options), "test", resume=rest.folder)
+        rest = train(small(model, goal, *options), "test", resume=rest.run_directory)
         assert rest.updates == goal
-    files = [checkpoints(outcome.folder.checkpoints)[-1] for outcome in (whole, rest)]
+    files = [list_checkpoints(outcome.run_directory.checkpoints)[-1] for outcome in (whole, rest)]
     first, second = (torch.load(str(file), weights_only=True) for file in files)
     assert first["progress"] == second["progress"]
     assert_equal(first["state_dict"], second["state_dict"])
     assert_equal(first["optimizer_states"], second["optimizer_states"])
-    assert losses(whole.folder.path) == losses(rest.folder.path)
+    assert losses(whole.run_directory.path) == losses(rest.run_directory.path)
     # of all evaluations so far, and each budget ends with one
     ends = [
         {
@@ -125,19 +125,19 @@ def test_evaluation_and_pictures_do_not_touch_training(tmp_path: Path) -> None:
         fresh(run, tmp_path / "seldom"),
         fresh(often, tmp_path / "often"),
     ]
-    models = [load_learner(outcome.folder)[0].state_dict() for outcome in outcomes]
+    models = [load_model(outcome.run_directory)[0].state_dict() for outcome in outcomes]
     assert_equal(*models)
 
 
 def test_a_finished_run_says_what_to_change(tmp_path: Path) -> None:
     outcome = fresh(small("gan", 2), tmp_path / "run")
     with pytest.raises(UserError, match=r"all its 2 updates; to go on, give a larger trainer"):
-        train(small("gan", 2), "test", resume=outcome.folder)
+        train(small("gan", 2), "test", resume=outcome.run_directory)
 
 
 def test_the_latest_checkpoints_are_kept(tmp_path: Path) -> None:
     outcome = fresh(small("gan", 10), tmp_path / "run")
-    names = sorted(path.name for path in outcome.folder.checkpoints.iterdir())
+    names = sorted(path.name for path in outcome.run_directory.checkpoints.iterdir())
     assert names == ["best.ckpt", "update_0000009.ckpt", "update_0000010.ckpt"]
 
 
@@ -147,7 +147,7 @@ def test_a_run_is_found_by_folder_and_by_experiment(
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
         outcome = train(small("gan", 1), "my_ring")
-    assert RunFolder.find("my_ring").path.resolve() == outcome.folder.path.resolve()
-    assert RunFolder.find(str(outcome.folder.path)).path == outcome.folder.path
+    assert RunDirectory.find("my_ring").path.resolve() == outcome.run_directory.path.resolve()
+    assert RunDirectory.find(str(outcome.run_directory.path)).path == outcome.run_directory.path
     with pytest.raises(UserError, match="runs exist of my_ring"):
-        RunFolder.find("my_rin")
+        RunDirectory.find("my_rin")

@@ -143,7 +143,7 @@ def full_disk(row: Any, step: int) -> None:
 
 def begun(tmp_path: Path) -> WandbRun:
     run = WandbRun(make_config("gan").log, "offline", "test", tmp_path, "identity")
-    run.begin({})
+    run.start({})
     return run
 
 
@@ -156,10 +156,10 @@ def test_nothing_waits_for_wandb_but_the_end(
     run.log_metrics(figures, step=2)
     figures["loss"] = 2.0
     run.log_metrics(figures, step=4)
-    run.summarise({"distance": 3.0})
+    run.write_summary({"distance": 3.0})
     assert client.calls == []
     client.let.set()
-    run.end(failed=False)
+    run.finish(failed=False)
     rows = [{"loss": 1.0, "updates": 2}, {"loss": 2.0, "updates": 4}]
     assert client.calls == ["init", *rows, "finish 0"]
     assert client.summary == {"distance": 3.0}
@@ -171,7 +171,7 @@ def test_a_stopped_run_leaves_a_server_that_does_not_answer(
     client = SlowClient(monkeypatch, full_disk)
     run = begun(tmp_path)
     run.log_metrics({"loss": 1.0}, step=2)
-    run.end(failed=False, patience=0.01)
+    run.finish(failed=False, patience=0.01)
     assert client.calls == []
     client.let.set()
 
@@ -184,6 +184,6 @@ def test_an_error_of_the_client_reaches_the_run(
     run = begun(tmp_path)
     run.log_metrics({"loss": 1.0}, step=2)
     with pytest.raises(OSError, match="No space left"):
-        run.end(failed=False)
+        run.finish(failed=False)
     with pytest.raises(OSError, match="No space left"):
         run.log_metrics({"loss": 1.0}, step=4)

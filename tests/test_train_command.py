@@ -158,7 +158,7 @@ def test_interrupt_before_the_first_update_leaves_nothing(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gan_lightning.training.train, "assemble", interrupted)
+    monkeypatch.setattr(gan_lightning.training.train, "build_trainer", interrupted)
     words = [*tiny("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
     outcome = run_cli("train", "gan_ring", *words)
     assert outcome.code == 130
@@ -178,7 +178,7 @@ def test_a_stopped_run_saves_and_measures_nothing(
         raise AssertionError("a stopped run was evaluated")
 
     monkeypatch.setattr(StopOnSignal, "on_train_batch_end", at_once)
-    monkeypatch.setattr(Evaluation, "act", never)
+    monkeypatch.setattr(Evaluation, "run", never)
     words = [*tiny("gan_ring"), "trainer.rounds_per_batch=1", "log.wandb=disabled"]
     outcome = run_cli("train", "gan_ring", *words, "--output", str(tmp_path / "run"))
     assert outcome.code == 130, outcome.err

@@ -16,7 +16,7 @@ from run_files import made_up
 
 from gan_lightning.callbacks.signals import StopOnSignal
 from gan_lightning.results.records import read_all
-from gan_lightning.runs.state import read_state, run_lock, write_state
+from gan_lightning.runs.state import read_outcome, run_lock, write_outcome
 
 YAML = """\
 title: A tiny ring
@@ -90,7 +90,7 @@ def test_every_seed_is_trained_and_written(once: tuple[Path, Outcome], folder: P
     for seed, (run, there) in enumerate(zip(content["runs"], runs, strict=True)):
         assert (run["seed"], run["updates"]) == (seed, 4)
         assert run["measures"] == json.loads((there / "outcome.json").read_text())["measures"]
-        assert run["minutes"] == round(read_state(there).seconds / 60, 2)
+        assert run["minutes"] == round(read_outcome(there).seconds / 60, 2)
         assert run["machine"]["threads"] >= 1
         assert run["versions"]["torch"]
     for name in MEASURES:
@@ -163,13 +163,13 @@ def test_an_interrupted_run_is_gone_on_with(folder: Path, monkeypatch: pytest.Mo
     assert outcome.code == 130
     assert outcome.out.endswith("stopped; the same command goes on\n")
     (run,) = run_folders()
-    before = read_state(run)
+    before = read_outcome(run)
     assert (before.updates, before.measures) == (1, None)
     with run_lock(run):
         assert "is being trained right now" in verify("--seeds", "0").err
         resumed = run_cli("train", "tiny_ring", "--resume")
         assert (resumed.code, "another process" in resumed.err) == (2, True)
-    write_state(run, replace(before, seconds=6000.0))
+    write_outcome(run, replace(before, seconds=6000.0))
     outcome = verify("--seeds", "0")
     assert outcome.out.startswith(f"seed 0: goes on with {run}\n"), outcome.err
     assert run_folders() == [run]

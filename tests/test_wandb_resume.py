@@ -13,7 +13,7 @@ from conftest import run_process, tiny
 from wandb_offline import read_offline_run
 from wandb_server import wandb_environment
 
-from gan_lightning.callbacks import checkpoints
+from gan_lightning.callbacks import list_checkpoints
 from gan_lightning.loggers.sent_rows import SentRows
 
 
@@ -32,7 +32,7 @@ def test_a_killed_run_has_no_gap_and_no_double(tmp_path: Path) -> None:
     assert whole.code == 0, whole.err
     part = run_process([*words, "--output", "part"], tmp_path, environment)
     assert part.code == 0, part.err
-    before, last = checkpoints(tmp_path / "part" / "checkpoints")
+    before, last = list_checkpoints(tmp_path / "part" / "checkpoints")
     assert (before.stem, last.stem) == ("update_0000002", "update_0000004")
     # as if killed in the last save
     last.unlink()
@@ -56,15 +56,15 @@ def test_rows_are_known_by_update_and_names(tmp_path: Path) -> None:
     path = tmp_path / "sent.json"
     sent = SentRows(path)
     assert sent.next_step == 0
-    sent.note(50, ["loss"])
-    sent.note(100, ["loss"])
-    assert SentRows(path).has(50, ["anything"])
-    assert SentRows(path).has(100, ["loss"])
-    assert not SentRows(path).has(100, ["fd_digits"])
-    assert not SentRows(path).has(150, ["loss"])
-    SentRows(path).note(100, ["fd_digits"])
+    sent.record(50, ["loss"])
+    sent.record(100, ["loss"])
+    assert SentRows(path).contains(50, ["anything"])
+    assert SentRows(path).contains(100, ["loss"])
+    assert not SentRows(path).contains(100, ["fd_digits"])
+    assert not SentRows(path).contains(150, ["loss"])
+    SentRows(path).record(100, ["fd_digits"])
     again = SentRows(path)
-    assert again.has(100, ["loss", "fd_digits"])
+    assert again.contains(100, ["loss", "fd_digits"])
     assert again.next_step == 3
 
 
@@ -72,6 +72,6 @@ def test_a_damaged_note_begins_anew(tmp_path: Path) -> None:
     path = tmp_path / "sent.json"
     for text in ("", "{", "[]", '{"updates": "x", "names": [], "step": 1}'):
         path.write_text(text)
-        assert not SentRows(path).has(0, ["loss"])
+        assert not SentRows(path).contains(0, ["loss"])
     shutil.rmtree(tmp_path)
     assert SentRows(path).next_step == 0

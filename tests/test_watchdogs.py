@@ -10,14 +10,14 @@ import pytest
 import torch
 from conftest import run_cli, tiny
 from factories import ALL_GANS
-from gan_lightning.gans.round import train_round
 from test_resume import small
 
-from gan_lightning.callbacks import checkpoints
-from gan_lightning.callbacks.watchdogs import OPPONENT, WON, CollapseWatch, collapse
+from gan_lightning.callbacks import list_checkpoints
+from gan_lightning.callbacks.watchdogs import OPPONENT, WON, WarnOnCollapse, describe_collapse
 from gan_lightning.core.module import BaseModule
 from gan_lightning.errors import Diverged
 from gan_lightning.gans.base import GAN
+from gan_lightning.gans.round import train_round
 from gan_lightning.metrics import DuplicateRate
 from gan_lightning.training.train import train
 from gan_lightning.types import Batch
@@ -50,7 +50,7 @@ def test_a_nan_in_a_player_is_found_at_that_update(
     said = str(error.value)
     assert said.startswith("update 5: ")
     assert " is nan" in said
-    last = checkpoints(tmp_path / "run" / "checkpoints")[-1:]
+    last = list_checkpoints(tmp_path / "run" / "checkpoints")[-1:]
     assert (str(last[0]) if last else "no checkpoint is there") in said
     for path in last:
         state = torch.load(path, weights_only=True)["state_dict"]
@@ -92,7 +92,7 @@ def test_weights_that_are_not_finite_are_not_saved(
     monkeypatch.setattr("gan_lightning.gans.base.train_round", poisoned)
     with pytest.raises(Diverged, match=r"update 6: weights generator\..* are not finite.*0000003"):
         train(small("gan", 10), "test", tmp_path / "run")
-    names = [path.name for path in checkpoints(tmp_path / "run" / "checkpoints")]
+    names = [path.name for path in list_checkpoints(tmp_path / "run" / "checkpoints")]
     assert names == ["update_0000003.ckpt"]
 
 
@@ -138,7 +138,7 @@ def test_a_collapsed_ring_raises_an_alarm_and_a_healthy_one_none(
     ],
 )
 def test_what_collapse_is(measures: dict[str, float], kinds: int | None, said: str) -> None:
-    found = collapse(measures, kinds)
+    found = describe_collapse(measures, kinds)
     assert said in found
     assert bool(found) == bool(said)
 
@@ -159,7 +159,7 @@ class FakeEvaluation:
 def test_a_discriminator_that_has_won_is_told_once(capsys: Any) -> None:
     evaluation: Any = FakeEvaluation()
     trainer: Any = FakeTrainer()
-    watch = CollapseWatch(evaluation, None)
+    watch = WarnOnCollapse(evaluation, None)
     learner = bare_learner()
 
     def told(updates: int, loss: float, opponent: float = 4.0) -> int:
@@ -201,5 +201,5 @@ def test_near_copies_are_counted() -> None:
 def test_every_run_measures_its_duplicates(tmp_path: Path) -> None:
     outcome = train(small("gan", 4), "test", tmp_path / "run")
     assert 0 <= outcome.measures["samples/duplicates"] <= 1
-    with outcome.folder.metrics.open() as file:
+    with outcome.run_directory.metrics.open() as file:
         assert "samples/duplicates" in next(csv.reader(file))

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from pytorch_lightning import Trainer
 
-from gan_lightning.callbacks.figures import Array, ImageCallback, rendered, show
+from gan_lightning.callbacks.figures import Array, ImageCallback, render_figure, save_picture
 from gan_lightning.classifiers import AdversarialClassifier
 from gan_lightning.classifiers.attacks import AttackConfig, perturb
 from gan_lightning.core.module import BaseModule, evaluation_mode
@@ -32,13 +32,13 @@ class AttackedDigits(ImageCallback):
         super().__init__(folder, every)
         self.test = test
 
-    def act(self, trainer: Trainer, learner: BaseModule) -> None:
+    def run(self, trainer: Trainer, learner: BaseModule) -> None:
         """Draw the picture."""
         if not isinstance(learner, AdversarialClassifier) or not learner.config.attacks:
             return
         if trainer.is_global_zero:
             picture = draw_attack(learner, self.test, learner.config.attacks[0])
-            show(trainer, learner, self.folder, "attacked", picture)
+            save_picture(trainer, learner, self.folder, "attacked", picture)
 
 
 def draw_attack(learner: AdversarialClassifier, test: Batch, attack: AttackConfig) -> Array:
@@ -73,4 +73,4 @@ def draw_attack(learner: AdversarialClassifier, test: Batch, attack: AttackConfi
             colour = "black" if answer == label else "#b00020"
             axis.set_title(f"{int(answer)}, {sure:.0%}", fontsize=9, color=colour)
     figure.suptitle(f"digits, changes ({attack.name}, ε {attack.epsilon:g}), attacked", fontsize=10)
-    return rendered(figure)
+    return render_figure(figure)

@@ -18,7 +18,7 @@ from gan_lightning.core.module import BaseModule
 from gan_lightning.errors import UserError, storage_error, storage_fix
 from gan_lightning.utils.files import atomic_write
 
-__all__ = ["BEST", "AtomicCheckpointIO", "Checkpoints", "checkpoints"]
+__all__ = ["BEST", "AtomicCheckpointIO", "Checkpoints", "list_checkpoints"]
 
 BEST = "best.ckpt"
 
@@ -57,7 +57,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except Exception as error:  # torch wraps what the disk says into errors of its own
             if (cause := storage_error(error)) is None:
                 raise
-            before = checkpoints(target.parent)
+            before = list_checkpoints(target.parent)
             left = f"{before[-1]} is whole" if before else "there is none before it"
             raise UserError(
                 f"cannot write checkpoint {target}: {cause.strerror}; {left}: "
@@ -77,13 +77,13 @@ class Checkpoints(Periodic, Checkpoint):
         every: updates between two.
         keep: number of latest checkpoints that stay.
         evaluation: whose measures tell the best, after each of its acts; see `QUALITY`.
-        run: id of the run, by which W&B knows it.
+        run_id: id of the run, by which W&B knows it.
 
     Attributes:
         best: measure of the best so far, or None.
     """
 
-    acts_when_stopped: ClassVar[bool] = True
+    runs_when_stopping: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -91,22 +91,22 @@ class Checkpoints(Periodic, Checkpoint):
         every: int,
         keep: int,
         evaluation: Evaluation | None = None,
-        run: str | None = None,
+        run_id: str | None = None,
     ) -> None:
         super().__init__(every)
         self.folder = folder
         self.keep = keep
-        self.run = run
+        self.run_id = run_id
         self.best: float | None = None
         self._evaluation = evaluation
 
-    def act(self, trainer: Trainer, learner: BaseModule) -> None:
+    def run(self, trainer: Trainer, learner: BaseModule) -> None:
         """Save, then delete what is older than the latest `keep`."""
         for logger in trainer.loggers:
             logger.save()  # what a resumed run does not say again
         trainer.save_checkpoint(self.folder / f"update_{learner.updates:07d}.ckpt")
         if trainer.is_global_zero:
-            for old in checkpoints(self.folder)[: -self.keep]:
+            for old in list_checkpoints(self.folder)[: -self.keep]:
                 old.unlink()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -154,9 +154,9 @@ class Checkpoints(Periodic, Checkpoint):
         assert isinstance(pl_module, BaseModule)
         checkpoint.pop("loops", None)
         checkpoint["global_step"] = pl_module.updates
-        checkpoint["run"] = self.run
+        checkpoint["run"] = self.run_id
 
 
-def checkpoints(folder: Path) -> list[Path]:
+def list_checkpoints(folder: Path) -> list[Path]:
     """List a run's checkpoints but the best, the latest last."""
     return sorted(folder.glob("update_*.ckpt"))

@@ -59,7 +59,7 @@ class Evaluation(Periodic):
         elif trainer.is_global_zero:
             warn(network if isinstance(network, str) else "another node lacks Inception's weights")
 
-    def act(self, trainer: Trainer, learner: BaseModule) -> None:
+    def run(self, trainer: Trainer, learner: BaseModule) -> None:
         """Measure, on every process its share, and log; stop between two chunks if told to."""
         share = Shard(
             trainer.global_rank,

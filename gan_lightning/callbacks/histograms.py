@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pytorch_lightning import Trainer
 
-from gan_lightning.callbacks.figures import Array, ImageCallback, rendered, show
+from gan_lightning.callbacks.figures import Array, ImageCallback, render_figure, save_picture
 from gan_lightning.core.module import BaseModule
 from gan_lightning.evaluation import discriminator_weights
 from gan_lightning.gans import GAN
@@ -23,13 +23,13 @@ class WeightHistogram(ImageCallback):
         every: updates between two pictures.
     """
 
-    def act(self, trainer: Trainer, learner: BaseModule) -> None:
+    def run(self, trainer: Trainer, learner: BaseModule) -> None:
         """Draw the histogram."""
         if isinstance(learner, GAN) and trainer.is_global_zero:
             weights = discriminator_weights(learner).float().cpu().numpy()
             if weights.size:
                 picture = draw_histogram(weights, f"after {learner.updates:,} updates")
-                show(trainer, learner, self.folder, "weights", picture)
+                save_picture(trainer, learner, self.folder, "weights", picture)
 
 
 def draw_histogram(weights: np.ndarray[tuple[int], np.dtype[np.float32]], title: str) -> Array:
@@ -46,4 +46,4 @@ def draw_histogram(weights: np.ndarray[tuple[int], np.dtype[np.float32]], title:
     axis.set(xlabel="weight", ylabel="share of the weights", title=f"Critic's weights {title}")
     axis.locator_params(axis="x", nbins=6)
     axis.grid(axis="y", alpha=0.3)
-    return rendered(figure)
+    return render_figure(figure)

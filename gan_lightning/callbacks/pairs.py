@@ -7,8 +7,7 @@ from pathlib import Path
 import torch
 from pytorch_lightning import Trainer
 
-from gan_lightning.callbacks.figures import Array, ImageCallback, show
-from gan_lightning.callbacks.sample_grids import tile
+from gan_lightning.callbacks.figures import Array, ImageCallback, image_grid, save_picture
 from gan_lightning.core.module import BaseModule
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.gans import GAN, LabelledGAN
@@ -24,11 +23,11 @@ TRANSLATIONS = 10
 class PairGrid(ImageCallback):
     """Draws what some fixed latents become in each domain, side by side."""
 
-    def act(self, trainer: Trainer, learner: BaseModule) -> None:
+    def run(self, trainer: Trainer, learner: BaseModule) -> None:
         """Draw the grid."""
         if isinstance(learner, LabelledGAN) and trainer.is_global_zero:
             picture = draw_pairs(learner, derived_seed(learner.seed, "pairs"))
-            show(trainer, learner, self.folder, "pairs", picture)
+            save_picture(trainer, learner, self.folder, "pairs", picture)
 
 
 class TranslationGrid(ImageCallback):
@@ -44,11 +43,11 @@ class TranslationGrid(ImageCallback):
         super().__init__(folder, every)
         self.test = test
 
-    def act(self, trainer: Trainer, learner: BaseModule) -> None:
+    def run(self, trainer: Trainer, learner: BaseModule) -> None:
         """Draw the grid."""
         if isinstance(learner, GAN) and trainer.is_global_zero:
             picture = draw_translations(learner, self.test, derived_seed(learner.seed, "pairs"))
-            show(trainer, learner, self.folder, "translations", picture)
+            save_picture(trainer, learner, self.folder, "translations", picture)
 
 
 def draw_pairs(gan: LabelledGAN, seed: int) -> Array:
@@ -57,7 +56,9 @@ def draw_pairs(gan: LabelledGAN, seed: int) -> Array:
     Returns:
         uint8 (H, W, 3).
     """
-    return tile(gan.sample_across(PAIRS, seed=seed).data, COLUMNS // gan.classes * gan.classes)
+    return image_grid(
+        gan.sample_across(PAIRS, seed=seed).data, COLUMNS // gan.classes * gan.classes
+    )
 
 
 def draw_translations(gan: GAN, test: Batch, seed: int) -> Array:
@@ -72,4 +73,4 @@ def draw_translations(gan: GAN, test: Batch, seed: int) -> Array:
         assert part.source is not None
         made = gan.sample(len(part.data), Condition(source=part.source), seed=seed).data
         rows += [part.source, made, part.data]
-    return tile(torch.cat(rows), TRANSLATIONS)
+    return image_grid(torch.cat(rows), TRANSLATIONS)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from gan_lightning.callbacks.signals import Stopped, raise_if_stopping
+from gan_lightning.callbacks.signals import StopRequested, raise_if_stopping
 from gan_lightning.core.module import BaseModule
 
 __all__ = ["Periodic"]
@@ -26,14 +26,14 @@ class Periodic(Callback):
         acted: update of the latest act, or the run's first; checkpoints keep it.
     """
 
-    acts_when_stopped: ClassVar[bool] = False
+    runs_when_stopping: ClassVar[bool] = False
 
     def __init__(self, every: int) -> None:
         self.every = every
         self.acted: int | None = None
 
     @abstractmethod
-    def act(self, trainer: Trainer, learner: BaseModule) -> None:
+    def run(self, trainer: Trainer, learner: BaseModule) -> None:
         """Do what is due at `learner.updates`.
 
         Raises:
@@ -74,10 +74,10 @@ class Periodic(Callback):
     def _act(self, trainer: Trainer, learner: BaseModule) -> None:
         before, self.acted = self.acted, learner.updates
         try:
-            if not self.acts_when_stopped:
+            if not self.runs_when_stopping:
                 raise_if_stopping(trainer)
-            self.act(trainer, learner)
-        except Stopped:
+            self.run(trainer, learner)
+        except StopRequested:
             self.acted = before
 
 

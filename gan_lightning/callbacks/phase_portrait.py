@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from pytorch_lightning import LightningModule, Trainer
 
-from gan_lightning.callbacks.figures import Array, rendered, show
+from gan_lightning.callbacks.figures import Array, render_figure, save_picture
 from gan_lightning.callbacks.periodic import Periodic
-from gan_lightning.callbacks.vector_field import ARROWS, Floats, players_of, vector_field
+from gan_lightning.callbacks.vector_field import ARROWS, Floats, dirac_parameters, vector_field
 from gan_lightning.core.module import BaseModule
 from gan_lightning.gans import GAN
 
@@ -57,13 +57,13 @@ class PhasePortrait(Periodic):
         self._record(pl_module)
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
-    def act(self, trainer: Trainer, learner: BaseModule) -> None:
+    def run(self, trainer: Trainer, learner: BaseModule) -> None:
         """Draw the portrait."""
         if isinstance(learner, GAN) and self.way and trainer.is_global_zero:
             way = np.array(self.way, np.float64)
             reach = MARGIN * reach_of(way[:, 1:])
             picture = draw_portrait(way, *vector_field(learner, reach))
-            show(trainer, learner, self.folder, "portrait", picture)
+            save_picture(trainer, learner, self.folder, "portrait", picture)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the way so far."""
@@ -76,7 +76,7 @@ class PhasePortrait(Periodic):
         self.way = [(int(update), theta, psi) for update, theta, psi in state_dict["way"].tolist()]
 
     def _record(self, gan: GAN) -> None:
-        players = players_of(gan)
+        players = dirac_parameters(gan)
         if players is not None:
             self.way.append((gan.updates, *players.standing()))
 
@@ -102,7 +102,7 @@ def draw_portrait(way: Floats, standings: Floats, forces: Floats) -> Array:
     _draw_plane(plane, way[:, 1:], standings, forces)
     _draw_distance(distance, way[:, 0], np.hypot(way[:, 1], way[:, 2]))
     figure.suptitle(f"The players after {int(way[-1, 0]):,} updates")
-    return rendered(figure)
+    return render_figure(figure)
 
 
 def _draw_plane(axis: Any, way: Floats, standings: Floats, forces: Floats) -> None:

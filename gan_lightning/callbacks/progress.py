@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from gan_lightning.core.module import BaseModule
 
-__all__ = ["UpdatesBar"]
+__all__ = ["UpdateProgressBar"]
 
 
-class UpdatesBar(ProgressBar):
+class UpdateProgressBar(ProgressBar):
     """Shows updates done and a second, time left, and the latest logged losses.
 
     Args:

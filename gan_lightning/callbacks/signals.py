@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-__all__ = ["StopOnSignal", "Stopped", "raise_if_stopping"]
+__all__ = ["StopOnSignal", "StopRequested", "raise_if_stopping"]
 
 SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 if sys.platform != "win32":
     SIGNALS += (signal.SIGUSR1,)
 
 
-class Stopped(Exception):  # noqa: N818 (no error: the run ends as it was told to)
+class StopRequested(Exception):  # noqa: N818 (no error: the run ends as it was told to)
     """The run has been told to stop; what was being done is left, for when the run goes on."""
 
 
@@ -49,9 +49,9 @@ class StopOnSignal(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop when any process has been signalled."""
-        self.agree(trainer)
+        self.synchronize(trainer)
 
-    def agree(self, trainer: Trainer) -> None:
+    def synchronize(self, trainer: Trainer) -> None:
         """Stop the trainer when any process has been signalled; all have to ask together."""
         number = int(self.received or 0)
         if trainer.world_size > 1:  # alone, nothing waits for a GPU here
@@ -89,6 +89,6 @@ def raise_if_stopping(trainer: Trainer, apart: bool = False) -> None:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set outside of __init__
         signals = callback if isinstance(callback, StopOnSignal) else None
         if signals and not trainer.should_stop and (signals.received or not apart):
-            signals.agree(trainer)
+            signals.synchronize(trainer)
     if trainer.should_stop:
-        raise Stopped
+        raise StopRequested

@@ -9,12 +9,12 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from gan_lightning.core.module import BaseModule
-from gan_lightning.runs.state import RunState, read_state, write_state
+from gan_lightning.runs.state import RunOutcome, read_outcome, write_outcome
 
-__all__ = ["Stopwatch"]
+__all__ = ["RunTimer"]
 
 
-class Stopwatch(Callback):
+class RunTimer(Callback):
     """Writes a run's updates and seconds whenever it saves a checkpoint.
 
     So a run that is killed loses of its time what it loses of its updates.
@@ -25,7 +25,7 @@ class Stopwatch(Callback):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._before = read_state(folder).seconds
+        self._before = read_outcome(folder).seconds
         self._start = time.perf_counter()
 
     def seconds(self) -> float:
@@ -38,4 +38,4 @@ class Stopwatch(Callback):
         """Write where the run stands."""
         assert isinstance(pl_module, BaseModule)
         if trainer.is_global_zero:
-            write_state(self.folder, RunState(pl_module.updates, self.seconds()))
+            write_outcome(self.folder, RunOutcome(pl_module.updates, self.seconds()))

@@ -17,7 +17,7 @@ from gan_lightning.gans.base import LossTerms
 from gan_lightning.networks.dirac import DiracGenerator, DiracScore
 from gan_lightning.types import Batch
 
-__all__ = ["ARROWS", "DiracPlayers", "Floats", "players_of", "vector_field"]
+__all__ = ["ARROWS", "DiracPlayers", "Floats", "dirac_parameters", "vector_field"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 ARROWS = 15
@@ -42,7 +42,7 @@ class DiracPlayers(NamedTuple):
         return self.theta.item(), self.psi.item()
 
 
-def players_of(gan: GAN) -> DiracPlayers | None:
+def dirac_parameters(gan: GAN) -> DiracPlayers | None:
     """Find the two numbers of a GAN with the dirac networks; None where it has others."""
     theta = [part.theta for part in gan.generator.modules() if isinstance(part, DiracGenerator)]
     psi = [
@@ -70,12 +70,12 @@ def vector_field(gan: GAN, reach: float) -> tuple[Floats, Floats]:
     Raises:
         ValueError: the GAN has other networks.
     """
-    players = players_of(gan)
+    players = dirac_parameters(gan)
     if players is None:
         raise ValueError("a vector field needs the players of network.name=dirac")
     line = torch.linspace(-reach, reach, ARROWS).tolist()
     standings = [(theta, psi) for theta in line for psi in line]
-    with put_back(gan), isolated_randomness(derived_seed(gan.seed, "portrait")):
+    with restore_weights(gan), isolated_randomness(derived_seed(gan.seed, "portrait")):
         forces = [_force(gan, players, *standing) for standing in standings]
     return np.array(standings), np.array(forces)
 
@@ -102,7 +102,7 @@ def _pull(terms: LossTerms, number: nn.Parameter) -> float:
 
 
 @contextmanager
-def put_back(gan: GAN) -> Iterator[None]:
+def restore_weights(gan: GAN) -> Iterator[None]:
     """Give all weights and buffers their values back after the block, bit for bit."""
     tensors: list[Tensor] = [*gan.parameters(), *gan.buffers()]
     values = [tensor.detach().clone() for tensor in tensors]

@@ -8,13 +8,13 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from gan_lightning.callbacks.checkpoints import checkpoints
+from gan_lightning.callbacks.checkpoints import list_checkpoints
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.core.module import BaseModule, NonFiniteReport
 from gan_lightning.errors import Diverged, warn
 from gan_lightning.loggers import WandbRun
 
-__all__ = ["CollapseWatch", "FiniteWatch"]
+__all__ = ["StopOnNonFinite", "WarnOnCollapse"]
 
 WON = "loss/discriminator/adversarial"
 OPPONENT = "loss/generator/adversarial"
@@ -26,7 +26,7 @@ DUPLICATES = 0.5
 ON_MODES = 0.5
 
 
-class FiniteWatch(Callback):
+class StopOnNonFinite(Callback):
     """Ends a run whose loss or weights are no longer finite, on all processes together.
 
     Losses are looked at after every update (on a GPU whenever they are logged, without waiting for
@@ -74,7 +74,7 @@ class FiniteWatch(Callback):
 
     def _stop(self, trainer: Trainer, learner: BaseModule, broken: NonFiniteReport | None) -> None:
         where = broken or NonFiniteReport(learner.updates, {}, ())
-        before = checkpoints(self._folder)
+        before = list_checkpoints(self._folder)
         last = f"the last good checkpoint is {before[-1]}" if before else "no checkpoint is there"
         said = (
             f"update {where.update:,}: {where.describe()}; {last}. Try a smaller learning rate, "
@@ -84,7 +84,7 @@ class FiniteWatch(Callback):
         raise Diverged(said)
 
 
-class CollapseWatch(Callback):
+class WarnOnCollapse(Callback):
     """Warns once when the discriminator has won, or the generator makes few different data.
 
     The discriminator has won where its adversarial loss stays below 0.05 for 500 updates, and the
@@ -140,7 +140,7 @@ class CollapseWatch(Callback):
         if losses and not any(losses):  # it is not trained
             return
         self._seen = self._evaluation.measured
-        if found := collapse(self._evaluation.measures, self._kinds):
+        if found := describe_collapse(self._evaluation.measures, self._kinds):
             self._tell(
                 trainer,
                 "the generator has collapsed",
@@ -158,7 +158,7 @@ class CollapseWatch(Callback):
             _alert(trainer, what, said, update)
 
 
-def collapse(measures: Mapping[str, float], num_modes: int | None) -> str:
+def describe_collapse(measures: Mapping[str, float], num_modes: int | None) -> str:
     """Say how a generator has collapsed by what was measured, or nothing.
 
     Args:

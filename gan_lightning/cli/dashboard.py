@@ -52,10 +52,10 @@ def _identity(run: str) -> str:
     Raises:
         UserError: there is no such run, or it never began.
     """
-    from gan_lightning.runs.directory import RunFolder
+    from gan_lightning.runs.directory import RunDirectory
 
-    folder = RunFolder.find(run)
-    identity = folder.identity()
+    folder = RunDirectory.find(run)
+    identity = folder.run_id()
     if identity is None:
         raise UserError(f"run {folder.path} has no id in its environment.json; train it anew")
     return identity

@@ -19,7 +19,7 @@ from gan_lightning.utils.imports import gc_paused_imports
 
 if TYPE_CHECKING:
     from gan_lightning.config.schema import RunConfig
-    from gan_lightning.runs.directory import RunFolder
+    from gan_lightning.runs.directory import RunDirectory
 
 __all__ = ["train"]
 
@@ -84,7 +84,7 @@ def train(
       gan-lightning train infogan_mnist --resume
     """
     from gan_lightning.config.experiments import experiment_path, read_yaml
-    from gan_lightning.runs.directory import RUNS, RunFolder
+    from gan_lightning.runs.directory import RUNS, RunDirectory
 
     if resume is not None and is_override(resume):  # RUN may be left out after --resume
         overrides, resume = [resume, *overrides], ""
@@ -102,8 +102,8 @@ def train(
         raise UserError("--output and --resume exclude each other: a run stays in its folder")
     if runs is not None and (resume is not None or output is not None):
         raise UserError("--runs is for new runs that choose their folder; leave it out")
-    folder = None if resume is None else RunFolder.find(resume or path.stem)
-    source = read_yaml(path) if folder is None else folder.source()
+    folder = None if resume is None else RunDirectory.find(resume or path.stem)
+    source = read_yaml(path) if folder is None else folder.raw_config()
     read_ahead(source, changes)
     with gc_paused_imports():
         from gan_lightning.config.load import load_config
@@ -116,11 +116,11 @@ def train(
     if is_first_process():
         report(outcome, config, experiment)
         # the first process alone: Lightning kills it where another ends with an error
-        if outcome.interrupted is not None:
-            sys.exit(128 + outcome.interrupted)
+        if outcome.stop_signal is not None:
+            sys.exit(128 + outcome.stop_signal)
 
 
-def _refuse_changes(folder: RunFolder, config: RunConfig) -> None:
+def _refuse_changes(folder: RunDirectory, config: RunConfig) -> None:
     """Refuse to go on with a run as if it were another.
 
     Raises:
@@ -149,10 +149,10 @@ def report(outcome: Any, config: Any, experiment: str) -> None:
         click.echo(f"  {name:<26} {value:>9.4f}{claims}")
     minutes = outcome.seconds / 60
     click.echo(f"  {outcome.updates:,} updates; {minutes:.1f} minutes")
-    click.echo(f"  run    {outcome.folder.path}")
+    click.echo(f"  run    {outcome.run_directory.path}")
     click.echo(f"  W&B    {outcome.wandb}")
     if outcome.interrupted is not None:
         click.echo(
             f"stopped at update {outcome.updates:,}; go on by "
-            f"`gan-lightning train {experiment} --resume {outcome.folder.path}`"
+            f"`gan-lightning train {experiment} --resume {outcome.run_directory.path}`"
         )

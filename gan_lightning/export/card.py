@@ -16,8 +16,8 @@ from gan_lightning.export.formats import Format
 from gan_lightning.export.function import GeneratorFunction
 from gan_lightning.export.licences import DataCard
 from gan_lightning.results.claims import bound_in_short, judge
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.runs.state import read_state
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.state import read_outcome
 from gan_lightning.utils.hardware import machine_in_words
 from gan_lightning.utils.tables import markdown_table
 
@@ -46,7 +46,7 @@ class Exported:
     """
 
     target: Path
-    folder: RunFolder
+    folder: RunDirectory
     config: RunConfig
     updates: int
     function: GeneratorFunction
@@ -144,7 +144,7 @@ def _inputs(made: Exported) -> str:
 def _measured(made: Exported, measures: Mapping[str, float]) -> str:
     if not measures:
         return "## Metrics\n\nThis run has not been measured: `gan-lightning evaluate RUN` does it."
-    end = read_state(made.folder.path).updates or made.updates
+    end = read_outcome(made.folder.path).updates or made.updates
     values = ((f"`{name}`", f"{value:.4g}") for name, value in measures.items())
     other = "" if end == made.updates else f"; these weights are of update {made.updates:,}"
     return (
@@ -193,7 +193,7 @@ def _origin(made: Exported) -> str:
     said = f"By {', '.join(parts)}" if parts else "By gan-lightning"
     if revision := environment.get("git_revision"):
         said += f", revision {revision}"
-    seconds = read_state(made.folder.path).seconds
+    seconds = read_outcome(made.folder.path).seconds
     took = f", in {seconds / 60:.1f} minutes" if seconds else ""
     where = environment.get("machine")
     return said + (f", on {machine_in_words(where)}" if where else "") + took + "."
@@ -203,7 +203,7 @@ def _shape(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, ('N', *shape)))})" if shape else "(N,)"
 
 
-def _measures(folder: RunFolder) -> dict[str, float]:
+def _measures(folder: RunDirectory) -> dict[str, float]:
     """Read the run's final measures without those that are no number."""
-    measures = read_state(folder.path).measures or {}
+    measures = read_outcome(folder.path).measures or {}
     return {name: value for name, value in measures.items() if math.isfinite(value)}

@@ -10,7 +10,8 @@ from shutil import rmtree
 import torch
 from PIL import Image
 
-from gan_lightning.callbacks.sample_grids import draw_scatter, tile
+from gan_lightning.callbacks.figures import image_grid
+from gan_lightning.callbacks.scatter import draw_scatter
 from gan_lightning.data import BaseDataModule
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.export.card import Exported, model_card
@@ -18,8 +19,8 @@ from gan_lightning.export.formats import FORMATS, Format, rebuilding
 from gan_lightning.export.function import GeneratorFunction
 from gan_lightning.export.licences import data_card
 from gan_lightning.gans import GAN
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.training.restore import load_learner
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.training.restore import load_model
 
 __all__ = ["TOLERANCE", "export_run"]
 
@@ -63,10 +64,10 @@ def export_run(
         raise UserError(f"--license is {licence!r}; give an identifier, as mit or cc-by-4.0")
     kind = FORMATS[format_name]
     kind.check()
-    folder = RunFolder.find(run)
+    folder = RunDirectory.find(run)
     target = output or folder.path / "export" / format_name
     _check_free(target)
-    gan, data, config = load_learner(folder, checkpoint)
+    gan, data, config = load_model(folder, checkpoint)
     if not isinstance(gan, GAN):
         raise UserError(f"run {run!r} is of {config.model.name}, which generates nothing")
     described = data_card(config.data.name, data)
@@ -136,9 +137,9 @@ def _draw(function: GeneratorFunction, data: BaseDataModule, folder: Path) -> st
             for part in parts
         ]
         pairs = zip(parts, made, strict=True)
-        picture = tile(torch.cat([side for part, one in pairs for side in (part, one * 2 - 1)]), 8)
+        picture = image_grid(torch.cat([side for part, one in pairs for side in (part, one * 2 - 1)]), 8)
     elif function.is_image:
-        picture = tile(function(**inputs) * 2 - 1)
+        picture = image_grid(function(**inputs) * 2 - 1)
     elif test.data.shape[1] == 2:
         points = function(**function.draw(2500, seed=0))
         picture = draw_scatter(test.data[:2500], points, "real points and what it generates")

@@ -10,8 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan_lightning.callbacks.figures import Array, rendered
-from gan_lightning.callbacks.sample_grids import to_uint8
+from gan_lightning.callbacks.figures import Array, render_figure, to_uint8
 from gan_lightning.classifiers.digits import shipped_digit_network
 from gan_lightning.data import MNIST, IndexableData, IndexedData
 from gan_lightning.data.base import to_float_nchw
@@ -19,8 +18,8 @@ from gan_lightning.errors import UserError, check_choice
 from gan_lightning.gans import GAN
 from gan_lightning.metrics.data_copying import Copying, copying
 from gan_lightning.metrics.nearest_neighbour import nearest
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.training.restore import load_learner
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.training.restore import load_model
 from gan_lightning.utils.files import write_output
 
 __all__ = ["write_neighbours"]
@@ -77,7 +76,7 @@ def write_neighbours(
         raise UserError(f"--seed is {seed}; it must lie in 0 to {2**32 - 1}")
     if output.suffix != ".png":
         raise UserError(f"--output is {output}; its name must end in .png")
-    gan, data, config = load_learner(RunFolder.find(run), checkpoint)
+    gan, data, config = load_model(RunDirectory.find(run), checkpoint)
     if not isinstance(gan, GAN):
         raise UserError(f"run {run!r} is of {config.model.name}, which generates nothing")
     look = _look(space, data, run)
@@ -189,7 +188,7 @@ def _drawn_images(samples: Tensor, neighbours: Tensor, distances: Tensor) -> Arr
     figure.text(0.01, 0.995, "sample", va="top", fontsize=10, weight="bold")
     left = (width + 2 + gap) / wide
     figure.text(left, 0.995, "nearest training data, and how far", va="top", fontsize=10)
-    return rendered(figure)
+    return render_figure(figure)
 
 
 def _drawn_points(samples: Tensor, neighbours: Tensor, known: Tensor) -> Array:
@@ -212,4 +211,4 @@ def _drawn_points(samples: Tensor, neighbours: Tensor, known: Tensor) -> Array:
     axis.scatter(samples[:, 0], samples[:, 1], s=30, color="#d1495b", label="samples", zorder=2)
     axis.set(aspect="equal", title=f"{neighbours.shape[1]} nearest training points of each sample")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    return rendered(figure)
+    return render_figure(figure)

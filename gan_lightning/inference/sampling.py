@@ -13,7 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan_lightning.callbacks.sample_grids import draw_scatter, tile, to_uint8, traversal_picture
+from gan_lightning.callbacks.figures import image_grid, to_uint8
+from gan_lightning.callbacks.scatter import draw_scatter
+from gan_lightning.callbacks.traversal_grid import draw_traversals
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import EvaluationConfig, RunConfig
 from gan_lightning.data import DATASETS, BaseDataModule
@@ -27,8 +29,8 @@ from gan_lightning.evaluation import (
     measurable,
 )
 from gan_lightning.gans import GAN
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.training.restore import load_learner
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.training.restore import load_model
 from gan_lightning.utils.files import write_output
 
 __all__ = ["evaluate_file", "evaluate_run", "write_samples", "write_traversal"]
@@ -56,7 +58,7 @@ def evaluate_run(
                 f"{word} would be another run; `evaluate RUN` takes evaluation.KEY=VALUE, "
                 f"data.root=DIR and data.store=DIR"
             )
-    learner, data, config = load_learner(RunFolder.find(run), checkpoint, overrides)
+    learner, data, config = load_model(RunDirectory.find(run), checkpoint, overrides)
     how = config.evaluation
     samples = how.samples if count is None else count
     return evaluate(learner, data, samples, pixels=how.pixels, inception=_inception(data, how))
@@ -130,7 +132,7 @@ def write_samples(
         picture = draw_scatter(data.test_data().data[:2500], points, f"{count} samples of {run}")
     else:
         images = torch.from_numpy(arrays["images"]).movedim(-1, 1)
-        picture = tile(images.float().div(127.5).sub(1))
+        picture = image_grid(images.float().div(127.5).sub(1))
     write_output(output, lambda file: Image.fromarray(picture).save(file, "png"))
 
 
@@ -152,7 +154,7 @@ def write_traversal(
         raise UserError(f"run {run!r} makes points, and traversals are for images; use `sample`")
     if gan.prior(1).latent is None:
         raise UserError(f"run {run!r} translates images, and has no codes to move; use `sample`")
-    picture = traversal_picture(gan, seed, rows)
+    picture = draw_traversals(gan, seed, rows)
     write_output(output, lambda file: Image.fromarray(picture).save(file, "png"))
 
 
@@ -162,7 +164,7 @@ def _check_seed(seed: int) -> None:
 
 
 def _gan_of(run: str, checkpoint: str) -> tuple[GAN, BaseDataModule, RunConfig]:
-    learner, data, config = load_learner(RunFolder.find(run), checkpoint)
+    learner, data, config = load_model(RunDirectory.find(run), checkpoint)
     if not isinstance(learner, GAN):
         raise UserError(f"run {run!r} is of {config.model.name}, which generates nothing")
     return learner, data, config

@@ -33,7 +33,7 @@ class SentRows:
             return
         self._updates, self._names, self._step = updates, names, step
 
-    def has(self, updates: int, names: Iterable[str]) -> bool:
+    def contains(self, updates: int, names: Iterable[str]) -> bool:
         """Tell whether a row of these figures has been sent."""
         sent = set(self._names) if updates == self._updates else set()
         return updates < self._updates or (updates == self._updates and sent >= set(names))
@@ -43,7 +43,7 @@ class SentRows:
         """W&B's own number of the next row."""
         return self._step + 1
 
-    def note(self, updates: int, names: Iterable[str]) -> None:
+    def record(self, updates: int, names: Iterable[str]) -> None:
         """Remember a row that has been sent."""
         kept = self._names if updates == self._updates else []
         self._updates, self._names = updates, [*kept, *names]

@@ -15,6 +15,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from gan_lightning.config.schema import LogConfig
 from gan_lightning.loggers.sent_rows import SentRows
+from gan_lightning.results.claims import ClaimRow
 from gan_lightning.runs.directory import STEP
 
 __all__ = ["WandbRun"]
@@ -80,7 +81,7 @@ class WandbRun(Logger):
         return str(self._settings["id"])
 
     @rank_zero_only
-    def begin(self, config: Mapping[str, Any]) -> None:
+    def start(self, config: Mapping[str, Any]) -> None:
         """Start the run, with its resolved config, and make updates the x-axis of everything.
 
         A server that refuses the run, or does not answer in time, costs no run: it goes on offline.
@@ -141,9 +142,9 @@ class WandbRun(Logger):
     def _log(self, run: Any, row: Mapping[str, Any], updates: int | None) -> None:
         """Send a row, unless the run had sent it before it was killed."""
         updates = updates or 0
-        if not self._sent.has(updates, row):
+        if not self._sent.contains(updates, row):
             run.log({**row, STEP: updates}, step=self._sent.next_step)
-            self._sent.note(updates, row)
+            self._sent.record(updates, row)
 
     @rank_zero_only
     def log_table(
@@ -168,6 +169,31 @@ class WandbRun(Logger):
         self._call(log)
 
     @rank_zero_only
+    def log_claims(self, rows: Sequence[ClaimRow], step: int) -> None:
+        """Log the table `claims` of the claims whose metric was measured.
+
+        Args:
+            rows: claims of the run, evaluated on it alone.
+            step: generator update.
+        """
+        columns = ("measure", "claim", "bound", "measured", "verdict", "paper", "source")
+        table = [
+            (
+                row.measure,
+                row.statement,
+                row.bound,
+                row.values[0],
+                row.verdict.text,
+                row.paper,
+                row.source,
+            )
+            for row in rows
+            if row.values
+        ]
+        if table:
+            self.log_table("claims", columns, table, step)
+
+    @rank_zero_only
     def alert(self, title: str, text: str, step: int) -> None:
         """Send an alert, which W&B passes on as its user wishes, and add it to the run's table."""
         self._call(lambda run: run.alert(title=title, text=text, level="WARN"))
@@ -175,12 +201,12 @@ class WandbRun(Logger):
         self.log_table("alerts", ("updates", "alert", "what to try"), list(self._alerts), step)
 
     @rank_zero_only
-    def summarise(self, measures: Mapping[str, float]) -> None:
+    def write_summary(self, measures: Mapping[str, float]) -> None:
         """Write the final measures into the run's summary."""
         figures = dict(measures)
         self._call(lambda run: run.summary.update(figures))
 
-    def what_to_tell(self) -> str:
+    def status_message(self) -> str:
         """Say in one line where the run is."""
         if self._late:
             return f"its server does not answer; `wandb sync {self._folder}/wandb/run-*` sends it"
@@ -193,7 +219,7 @@ class WandbRun(Logger):
         return f"{why}logged offline; `wandb sync {self._folder}/wandb/offline-run-*` sends it"
 
     @rank_zero_only
-    def end(self, failed: bool, patience: float = PATIENCE) -> None:
+    def finish(self, failed: bool, patience: float = PATIENCE) -> None:
         """Close the run, so that the next one in this process is another.
 
         Args:

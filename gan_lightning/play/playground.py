@@ -9,8 +9,7 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from gan_lightning.callbacks.figures import Array
-from gan_lightning.callbacks.sample_grids import to_uint8
+from gan_lightning.callbacks.figures import Array, to_uint8
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN, CoupledGAN

@@ -15,8 +15,8 @@ import click
 
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN, GANS, Pix2Pix
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.training.restore import load_learner
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.training.restore import load_model
 
 if TYPE_CHECKING:
     import gradio
@@ -94,8 +94,8 @@ def page_of(run: str, checkpoint: str = "latest", directions: int = 5) -> gradio
     from gan_lightning.play.playground import Playground
     from gan_lightning.play.translator import Translator
 
-    folder = RunFolder.find(run)
-    learner, data, config = load_learner(folder, checkpoint)
+    folder = RunDirectory.find(run)
+    learner, data, config = load_model(folder, checkpoint)
     if not isinstance(learner, GAN):
         raise UserError(
             f"run {run!r} is of {config.model.name}, which generates nothing to play with; "

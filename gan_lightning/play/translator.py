@@ -6,8 +6,7 @@ from threading import Lock
 
 import torch
 
-from gan_lightning.callbacks.figures import Array
-from gan_lightning.callbacks.sample_grids import to_uint8
+from gan_lightning.callbacks.figures import Array, to_uint8
 from gan_lightning.data import BaseDataModule, DigitPairs
 from gan_lightning.data.base import to_float_nchw
 from gan_lightning.data.mnist.translations import edges

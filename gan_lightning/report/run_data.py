@@ -16,8 +16,8 @@ from gan_lightning.config.experiments import one_line
 from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.report.curves import Curve, read_curves
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.runs.state import is_locked, read_state
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.state import is_locked, read_outcome
 from gan_lightning.utils.settings import check_settings
 
 __all__ = ["RunSummary", "read_runs"]
@@ -39,7 +39,7 @@ class RunSummary:
     """
 
     label: str
-    folder: RunFolder
+    folder: RunDirectory
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class RunSummary:
         Raises:
             UserError: it cannot be read.
         """
-        return self.folder.source()
+        return self.folder.raw_config()
 
     @property
     def title(self) -> str:
@@ -82,7 +82,7 @@ class RunSummary:
     def updates(self) -> int:
         """Generator updates that are known of, saved or logged."""
         logged = (curve.updates[-1] for curve in self.curves.values())
-        return max([read_state(self.folder.path).updates, *logged])
+        return max([read_outcome(self.folder.path).updates, *logged])
 
     @property
     def budget(self) -> int | None:
@@ -93,12 +93,12 @@ class RunSummary:
     @property
     def minutes(self) -> float:
         """Minutes of the run's whole life, as it last saved."""
-        return read_state(self.folder.path).seconds / 60
+        return read_outcome(self.folder.path).seconds / 60
 
     @property
     def finished(self) -> bool:
         """Whether the run has reached its end."""
-        return read_state(self.folder.path).measures is not None
+        return read_outcome(self.folder.path).measures is not None
 
     @property
     def status(self) -> str:
@@ -113,7 +113,7 @@ class RunSummary:
     @cached_property
     def measures(self) -> dict[str, float]:
         """The final measures, or the latest where the run has not ended; none before the first."""
-        final = read_state(self.folder.path).measures
+        final = read_outcome(self.folder.path).measures
         return dict(final) if final is not None else {n: c.values[-1] for n, c in self.measured()}
 
     @property
@@ -152,9 +152,9 @@ def read_runs(names: Sequence[str]) -> list[RunSummary]:
     Raises:
         UserError: there is no such run, or one is named twice.
     """
-    folders: list[RunFolder] = []
+    folders: list[RunDirectory] = []
     for name in names:
-        folder = RunFolder.find(name)
+        folder = RunDirectory.find(name)
         if any(folder.path.resolve() == other.path.resolve() for other in folders):
             raise UserError(f"run {folder.path} is named twice; name each run once")
         folders.append(folder)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_lightning.errors import UserError, nearest_first
-from gan_lightning.runs.directory import RunFolder
+from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.utils.files import write_output
 
 __all__ = ["write_timelapse"]
@@ -51,7 +51,7 @@ def write_timelapse(
         UserError: there is no such run or kind, it has fewer than two pictures, or the file cannot
             be written.
     """
-    folder = RunFolder.find(run)
+    folder = RunDirectory.find(run)
     target = output or folder.path / "timelapse.mp4"
     if target.suffix not in WRITERS:
         raise UserError(f"--output is {target}; its name must end in {', '.join(WRITERS)}")
@@ -66,7 +66,7 @@ def write_timelapse(
     return target, len(chosen)
 
 
-def _pictures(folder: RunFolder, kind: str | None) -> list[tuple[int, Path]]:
+def _pictures(folder: RunDirectory, kind: str | None) -> list[tuple[int, Path]]:
     """List (update, file) of a kind of picture, in order."""
     kinds: dict[str, list[tuple[int, Path]]] = {}
     for path in sorted(folder.samples.glob("*.png")):

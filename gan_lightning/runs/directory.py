@@ -24,7 +24,7 @@ from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.hardware import available_cores, machine
 
-__all__ = ["STEP", "RunFolder"]
+__all__ = ["STEP", "RunDirectory"]
 
 STEP = "updates"
 """Column of `metrics.csv`, and key at W&B, that is the x-axis of all others."""
@@ -44,13 +44,13 @@ PACKAGES = ("gan-lightning", "torch", "pytorch-lightning", "torchmetrics", "wand
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunDirectory:
     """Where things of one run lie."""
 
     path: Path
 
     @classmethod
-    def create(cls, experiment: str, output: Path | None, runs: Path = RUNS) -> RunFolder:
+    def create(cls, experiment: str, output: Path | None, runs: Path = RUNS) -> RunDirectory:
         """Make a new folder, `output` or RUNS/EXPERIMENT/<time>.
 
         Raises:
@@ -67,7 +67,7 @@ class RunFolder:
         return cls(path)
 
     @classmethod
-    def find(cls, run: str) -> RunFolder:
+    def find(cls, run: str) -> RunDirectory:
         """Find a run by its folder, or the latest of an experiment by its name.
 
         Raises:
@@ -126,7 +126,7 @@ class RunFolder:
                 found.setdefault(name["kind"], {})[int(name["updates"] or 0)] = path
         return {kind: dict(sorted(found[kind].items())) for kind in sorted(found)}
 
-    def source(self) -> dict[str, Any]:
+    def raw_config(self) -> dict[str, Any]:
         """Read the plain content of the run's resolved config, whichever version wrote it.
 
         Raises:
@@ -140,22 +140,22 @@ class RunFolder:
         Raises:
             UserError: it cannot be read or does not fit this version.
         """
-        return load_config(self.source(), overrides or [])
+        return load_config(self.raw_config(), overrides or [])
 
-    def describe(self, config: RunConfig, known_as: str | None = None) -> None:
+    def write_config(self, config: RunConfig, known_as: str | None = None) -> None:
         """Write the resolved config and the environment; a run that changes its mind says so.
 
         Args:
             config: of the run.
             known_as: its id, where a checkpoint holds one and the folder has lost it.
         """
-        changed = self.has_changed() or self._differs_from(config)
-        identity = self.identity() or known_as or uuid4().hex[:16]
+        changed = self.config_changed() or self._differs_from(config)
+        identity = self.run_id() or known_as or uuid4().hex[:16]
         environment = {"run": identity, "config_changed": changed, **_environment()}
         atomic_write(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
         atomic_write(self.config_file, to_yaml(config))
 
-    def identity(self) -> str | None:
+    def run_id(self) -> str | None:
         """Read the run's id, which W&B knows it by; None before `describe`."""
         found = self.environment().get("run")
         return None if found is None else str(found)
@@ -168,7 +168,7 @@ class RunFolder:
             return {}
         return content if isinstance(content, dict) else {}
 
-    def has_changed(self) -> bool:
+    def config_changed(self) -> bool:
         """Tell whether the run was resumed with another config, so that no one config made it."""
         return bool(self.environment().get("config_changed", False))
 
@@ -178,13 +178,13 @@ class RunFolder:
         except UserError:
             return (self.path / "config.yaml").exists()
 
-    def sweep(self) -> None:
+    def delete_partial_files(self) -> None:
         """Delete partial files of killed processes, and the measures.json of version 0.1."""
         for partial in self.path.glob("**/.*.partial"):
             partial.unlink(missing_ok=True)
         (self.path / "measures.json").unlink(missing_ok=True)  # outcome.json has the measures
 
-    def remove(self) -> None:
+    def delete(self) -> None:
         """Delete the folder with all in it."""
         rmtree(self.path, ignore_errors=True)
 

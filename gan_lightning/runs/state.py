@@ -11,14 +11,14 @@ from pathlib import Path
 
 from gan_lightning.utils.files import atomic_write, exclusive_lock, is_lock_held
 
-__all__ = ["RunState", "is_locked", "read_state", "run_lock", "write_state"]
+__all__ = ["RunOutcome", "is_locked", "read_outcome", "run_lock", "write_outcome"]
 
 FILE = "outcome.json"
 LOCK = "owner.lock"
 
 
 @dataclass(frozen=True)
-class RunState:
+class RunOutcome:
     """Where a run stood when it last saved.
 
     Args:
@@ -32,19 +32,19 @@ class RunState:
     measures: Mapping[str, float] | None = None
 
 
-def read_state(folder: Path) -> RunState:
+def read_outcome(folder: Path) -> RunOutcome:
     """Read where a run stood; at its beginning where the file is missing or damaged."""
     try:
         content = json.loads((folder / FILE).read_text())
         measures = content["measures"]
         if measures is not None:
             measures = {k: nan if v is None else float(v) for k, v in measures.items()}
-        return RunState(int(content["updates"]), float(content["seconds"]), measures)
+        return RunOutcome(int(content["updates"]), float(content["seconds"]), measures)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return RunState()
+        return RunOutcome()
 
 
-def write_state(folder: Path, state: RunState) -> None:
+def write_outcome(folder: Path, state: RunOutcome) -> None:
     """Write where a run stands; a measure that is no number is null.
 
     Raises:

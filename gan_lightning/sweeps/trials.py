@@ -11,8 +11,8 @@ from typing import Any
 
 from gan_lightning.config.schema import as_plain
 from gan_lightning.errors import UserError
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.runs.state import read_state
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.state import read_outcome
 from gan_lightning.sweeps.space import Sweep, Values, words
 from gan_lightning.utils.tables import text_table
 
@@ -38,10 +38,10 @@ def trials_in(folder: Path, sweep: Sweep) -> list[Trial]:
     """Read the runs that agents have left in a folder."""
     found = []
     for file in sorted(folder.glob("*/*/config.yaml")):
-        run = RunFolder(file.parent)
+        run = RunDirectory(file.parent)
         plain = as_plain(run.config())
         values = {key: _select(plain, key) for key in sweep.keys}
-        measures = read_state(run.path).measures
+        measures = read_outcome(run.path).measures
         found.append(Trial(values, (measures or {}).get(sweep.metric), str(run.path)))
     return found
 

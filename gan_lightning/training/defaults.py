@@ -14,18 +14,18 @@ from pytorch_lightning.loggers import Logger
 from gan_lightning.callbacks import (
     AttackedDigits,
     Checkpoints,
-    CollapseWatch,
     Evaluation,
-    FiniteWatch,
     PairGrid,
     PhasePortrait,
+    RunTimer,
     SampleGrid,
     Scatter,
+    StopOnNonFinite,
     StopOnSignal,
-    Stopwatch,
     TranslationGrid,
     TraversalGrid,
-    UpdatesBar,
+    UpdateProgressBar,
+    WarnOnCollapse,
     WeightHistogram,
 )
 from gan_lightning.config.schema import RunConfig
@@ -33,19 +33,21 @@ from gan_lightning.config.wandb_mode import wandb_mode
 from gan_lightning.data import BaseDataModule, DigitDomains
 from gan_lightning.gans import GANS
 from gan_lightning.loggers import MetricsFile, WandbRun
-from gan_lightning.runs.directory import RunFolder
+from gan_lightning.runs.directory import RunDirectory
 
-__all__ = ["default_callbacks", "default_loggers", "logged_to"]
+__all__ = ["default_callbacks", "default_loggers", "log_to_file"]
 
 
-def default_callbacks(config: RunConfig, folder: RunFolder, data: BaseDataModule) -> list[Callback]:
+def default_callbacks(
+    config: RunConfig, folder: RunDirectory, data: BaseDataModule
+) -> list[Callback]:
     """List what watches the run; signals come first, the checkpoint after what it must include."""
-    callbacks: list[Callback] = [StopOnSignal(), UpdatesBar(config.trainer.max_updates)]
-    callbacks += [FiniteWatch(folder.checkpoints), Stopwatch(folder.path)]
+    callbacks: list[Callback] = [StopOnSignal(), UpdateProgressBar(config.trainer.max_updates)]
+    callbacks += [StopOnNonFinite(folder.checkpoints), RunTimer(folder.path)]
     measured = Evaluation(data, config.evaluation)
     callbacks.append(measured)
     if config.model.name in GANS:
-        callbacks.append(CollapseWatch(measured, data.num_modes))
+        callbacks.append(WarnOnCollapse(measured, data.num_modes))
         every = config.pictures.every_n_updates
         if data.spec.source_shape is not None:
             callbacks.append(TranslationGrid(folder.samples, every, data.test_data()))
@@ -70,26 +72,26 @@ def default_callbacks(config: RunConfig, folder: RunFolder, data: BaseDataModule
             checkpoints.every_n_updates,
             checkpoints.keep,
             measured,
-            folder.identity(),
+            folder.run_id(),
         )
     )
     return callbacks
 
 
 def default_loggers(
-    config: RunConfig, experiment: str, folder: RunFolder, first_update: int
+    config: RunConfig, experiment: str, folder: RunDirectory, first_update: int
 ) -> list[Logger]:
     """List what a run's figures go to: its metrics.csv, and W&B where it is wanted."""
     loggers: list[Logger] = [MetricsFile(folder.metrics, first_update)]
     mode = wandb_mode(config.log)
     if mode != "disabled":
-        identity = folder.identity() or ""
+        identity = folder.run_id() or ""
         loggers.append(WandbRun(config.log, mode, experiment, folder.path, identity))
     return loggers
 
 
 @contextmanager
-def logged_to(path: Path | None) -> Iterator[None]:
+def log_to_file(path: Path | None) -> Iterator[None]:
     """Send Lightning's remarks and Python's warnings to the run's log, not to the screen.
 
     Args:

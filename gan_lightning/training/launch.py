@@ -19,7 +19,7 @@ from gan_lightning.distributed.strategy import AlternatingDDP
 from gan_lightning.errors import ProcessLost
 from gan_lightning.utils.hardware import end_with_parent
 
-__all__ = ["Broadcast", "cluster", "is_distributed", "launch", "lost"]
+__all__ = ["Broadcast", "is_distributed", "launch", "process_lost_error", "slurm_plugins"]
 
 Result = TypeVar("Result")
 Broadcast = Callable[[Any], Any]
@@ -44,7 +44,7 @@ def is_distributed(config: RunConfig) -> bool:
     return config.trainer.devices * config.trainer.nodes > 1
 
 
-def cluster() -> list[SLURMEnvironment]:
+def slurm_plugins() -> list[SLURMEnvironment]:
     """Return SLURM's environment without Lightning's requeueing, where srun has started this.
 
     Lightning saves inside the handler of SLURM's signal, wherever the update stands: here the
@@ -72,7 +72,7 @@ def launch(config: RunConfig, body: Callable[[Broadcast], Result]) -> Result:
         devices=config.trainer.devices,
         num_nodes=config.trainer.nodes,
         strategy=AlternatingDDP(),
-        plugins=[*cluster()],
+        plugins=[*slurm_plugins()],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -97,7 +97,7 @@ def launch(config: RunConfig, body: Callable[[Broadcast], Result]) -> Result:
         _end(launcher.procs)
 
 
-def lost(error: RuntimeError) -> ProcessLost | None:
+def process_lost_error(error: RuntimeError) -> ProcessLost | None:
     """Return what to raise where an error is that another process of the run is gone, or None."""
     said = str(error)
     if isinstance(error, dist.DistNetworkError) or any(words in said for words in GONE):

@@ -10,23 +10,23 @@ from zipfile import ZipFile
 
 import torch
 
-from gan_lightning.callbacks import BEST, checkpoints
+from gan_lightning.callbacks import BEST, list_checkpoints
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError, check_choice, warn
-from gan_lightning.runs.directory import RunFolder
+from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.build import build
 from gan_lightning.utils.hardware import set_up_arithmetic
 
-__all__ = ["Saved", "last_saved", "load_learner"]
+__all__ = ["LoadedCheckpoint", "latest_checkpoint", "load_model"]
 
 CHOICES = ("latest", "best")
 
 
 @dataclass(frozen=True)
-class Saved:
+class LoadedCheckpoint:
     """A checkpoint that is whole.
 
     Args:
@@ -43,12 +43,12 @@ class Saved:
         return int(self.content["progress"]["updates"])
 
 
-class Damaged(Exception):  # noqa: N818 - what a file is, said to who reads it
+class DamagedCheckpoint(Exception):  # noqa: N818 - what a file is, said to who reads it
     """A file that is no whole checkpoint of ours; the message says why."""
 
 
-def load_learner(
-    folder: RunFolder, which: str = "latest", overrides: Sequence[str] = ()
+def load_model(
+    folder: RunDirectory, checkpoint: str = "latest", overrides: Sequence[str] = ()
 ) -> tuple[BaseModule, BaseDataModule, RunConfig]:
     """Load a run's model from a checkpoint, with its data and config.
 
@@ -62,12 +62,12 @@ def load_learner(
     """
     set_up_arithmetic()
     try:
-        check_choice("--checkpoint", which, CHOICES)
+        check_choice("--checkpoint", checkpoint, CHOICES)
     except ValueError as error:
         raise UserError(str(error)) from error
     config = folder.config(list(overrides))
     learner, data = build(config)
-    saved = _best(folder) if which == "best" else last_saved(folder)
+    saved = _best(folder) if checkpoint == "best" else latest_checkpoint(folder)
     if saved is None:
         raise UserError(f"run {folder.path} has no checkpoint yet; train it again")
     learner.load_state_dict(saved.content["state_dict"])
@@ -75,7 +75,9 @@ def load_learner(
     return learner.eval(), data, config
 
 
-def last_saved(folder: RunFolder, put_aside: bool = False) -> Saved | None:
+def latest_checkpoint(
+    folder: RunDirectory, rename_damaged: bool = False
+) -> LoadedCheckpoint | None:
     """Find a run's latest checkpoint that is whole; a damaged one is named.
 
     Args:
@@ -90,23 +92,23 @@ def last_saved(folder: RunFolder, put_aside: bool = False) -> Saved | None:
     """
     damaged: dict[Path, str] = {}
     found = None
-    for path in reversed(checkpoints(folder.checkpoints)):
+    for path in reversed(list_checkpoints(folder.checkpoints)):
         try:
-            found = read(path)
+            found = read_checkpoint(path)
             break
-        except Damaged as error:
+        except DamagedCheckpoint as error:
             damaged[path] = str(error)
     said = ", ".join(f"{path} ({why})" for path, why in damaged.items())
     if damaged and found is None:
         raise UserError(f"no checkpoint can be read: {said}; train the run again")
     if damaged and found is not None and is_first_process():
         warn(f"checkpoint {said} is damaged; takes {found.path}, the one before")
-        for path in damaged if put_aside else ():
+        for path in damaged if rename_damaged else ():
             path.replace(path.with_name(f"{path.name}.damaged"))
     return found
 
 
-def read(path: Path) -> Saved:
+def read_checkpoint(path: Path) -> LoadedCheckpoint:
     """Read a checkpoint without running anything in it, and check every byte of it.
 
     Raises:
@@ -116,24 +118,24 @@ def read(path: Path) -> Saved:
     try:
         with ZipFile(path) as archive:
             if (record := archive.testzip()) is not None:
-                raise Damaged(f"its record {record} has another checksum")
+                raise DamagedCheckpoint(f"its record {record} has another checksum")
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Damaged:
+    except DamagedCheckpoint:
         raise
     except PermissionError as error:
         raise UserError(f"checkpoint {path} may not be read; change its permissions") from error
     except Exception as error:  # torch and zipfile name no narrower class for what is damaged
-        raise Damaged(f"{type(error).__name__}, it is cut or no checkpoint") from error
+        raise DamagedCheckpoint(f"{type(error).__name__}, it is cut or no checkpoint") from error
     if not isinstance(content, dict) or not {"progress", "state_dict"} <= content.keys():
-        raise Damaged("it is no checkpoint of gan-lightning")
-    return Saved(path, content)
+        raise DamagedCheckpoint("it is no checkpoint of gan-lightning")
+    return LoadedCheckpoint(path, content)
 
 
-def _best(folder: RunFolder) -> Saved:
+def _best(folder: RunDirectory) -> LoadedCheckpoint:
     path = folder.checkpoints / BEST
     if not path.exists():
         raise UserError(f"run {folder.path} has no {BEST}; take --checkpoint latest")
     try:
-        return read(path)
-    except Damaged as error:
+        return read_checkpoint(path)
+    except DamagedCheckpoint as error:
         raise UserError(f"checkpoint {path} is damaged ({error}); take the latest") from error

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.runs.state import read_state
-from gan_lightning.training.restore import last_saved
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.state import read_outcome
+from gan_lightning.training.restore import latest_checkpoint
 
-__all__ = ["StartPoint", "resume_point"]
+__all__ = ["TrainingStart", "resume_from_latest"]
 
 
 @dataclass(frozen=True)
-class StartPoint:
+class TrainingStart:
     """What the first process of a run decides and the others are told.
 
     Args:
@@ -25,17 +25,21 @@ class StartPoint:
         identity: by which that checkpoint knows the run, or None.
     """
 
-    folder: RunFolder
+    run_directory: RunDirectory
     checkpoint: Path | None = None
     updates: int = 0
-    identity: str | None = None
+    run_id: str | None = None
 
-    def from_anywhere(self) -> StartPoint:
+    def with_absolute_paths(self) -> TrainingStart:
         """Return the same for processes that may stand in another folder."""
         checkpoint = None if self.checkpoint is None else self.checkpoint.resolve()
-        return replace(self, folder=RunFolder(self.folder.path.resolve()), checkpoint=checkpoint)
+        return replace(
+            self,
+            run_directory=RunDirectory(self.run_directory.path.resolve()),
+            checkpoint=checkpoint,
+        )
 
-    def check_seen(self, rank: int) -> None:
+    def check_checkpoint_exists(self, rank: int) -> None:
         """Check that a process sees the checkpoint.
 
         Raises:
@@ -48,19 +52,19 @@ class StartPoint:
             )
 
 
-def resume_point(config: RunConfig, folder: RunFolder) -> StartPoint:
+def resume_from_latest(config: RunConfig, folder: RunDirectory) -> TrainingStart:
     """Go on from a run's latest whole checkpoint, or from its beginning where there is none.
 
     Raises:
         UserError: no checkpoint can be read, or the run has made all its updates.
     """
-    saved = last_saved(folder, put_aside=True)
+    saved = latest_checkpoint(folder, rename_damaged=True)
     if saved is None:
-        return StartPoint(folder)
+        return TrainingStart(folder)
     left = config.trainer.max_updates - saved.updates
-    if left < 0 or (left == 0 and read_state(folder.path).measures is not None):
+    if left < 0 or (left == 0 and read_outcome(folder.path).measures is not None):
         raise UserError(
             f"run {folder.path} has made all its {saved.updates:,} updates; "
             f"to go on, give a larger trainer.max_updates"
         )
-    return StartPoint(folder, saved.path, saved.updates, saved.content.get("run"))
+    return TrainingStart(folder, saved.path, saved.updates, saved.content.get("run"))

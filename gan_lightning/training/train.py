@@ -14,20 +14,20 @@ import torch
 from pytorch_lightning import Callback, Trainer
 from safetensors.torch import save as save_safetensors
 
-from gan_lightning.callbacks import AtomicCheckpointIO, Evaluation, StopOnSignal, Stopwatch
+from gan_lightning.callbacks import AtomicCheckpointIO, Evaluation, RunTimer, StopOnSignal
 from gan_lightning.config.schema import RunConfig, as_plain
 from gan_lightning.config.wandb_mode import identity_given
 from gan_lightning.core.compile import compile_networks
 from gan_lightning.core.module import BaseModule
-from gan_lightning.data import IndexedData
+from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.distributed.strategy import AlternatingDDP
 from gan_lightning.errors import warn
 from gan_lightning.loggers import WandbRun
 from gan_lightning.loggers.wandb_run import PATIENCE
-from gan_lightning.results.claims import TABLE, table_of_run
-from gan_lightning.runs.directory import RUNS, RunFolder
-from gan_lightning.runs.state import RunState, run_lock, write_state
+from gan_lightning.results.claims import single_run_rows
+from gan_lightning.runs.directory import RUNS, RunDirectory
+from gan_lightning.runs.state import RunOutcome, run_lock, write_outcome
 from gan_lightning.training.build import build
 from gan_lightning.training.checks import (
     check_batch_norm,
@@ -37,21 +37,27 @@ from gan_lightning.training.checks import (
     resolve_precision,
     resolve_threads,
 )
-from gan_lightning.training.defaults import default_callbacks, default_loggers, logged_to
-from gan_lightning.training.launch import Broadcast, cluster, is_distributed, launch, lost
-from gan_lightning.training.resume import StartPoint, resume_point
+from gan_lightning.training.defaults import default_callbacks, default_loggers, log_to_file
+from gan_lightning.training.launch import (
+    Broadcast,
+    is_distributed,
+    launch,
+    process_lost_error,
+    slurm_plugins,
+)
+from gan_lightning.training.resume import TrainingStart, resume_from_latest
 from gan_lightning.types import DataSpec
 from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.hardware import allow_tf32, set_up_arithmetic
 
-__all__ = ["Outcome", "assemble", "train"]
+__all__ = ["TrainingResult", "build_trainer", "train"]
 
 HASTE = 3.0
 """Seconds for W&B's last words when a run is stopped."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """What a run ended with.
 
     Args:
@@ -63,21 +69,21 @@ class Outcome:
         wandb: what to tell the user about Weights & Biases.
     """
 
-    folder: RunFolder
+    run_directory: RunDirectory
     updates: int
     seconds: float
     measures: dict[str, float]
-    interrupted: int | None
-    wandb: str
+    stop_signal: int | None
+    wandb_status: str
 
 
 def train(
     config: RunConfig,
     experiment: str,
     output: Path | None = None,
-    resume: RunFolder | None = None,
+    resume: RunDirectory | None = None,
     runs: Path = RUNS,
-) -> Outcome:
+) -> TrainingResult:
     """Train a model to the end of its budget, or until a signal, and leave everything in a folder.
 
     Args:
@@ -100,47 +106,47 @@ def train(
     check_batch_norm(config, learner)
     torch.set_num_threads(resolve_threads(config, data.spec.is_image))
     if not is_first_process():
-        with logged_to(None):
+        with log_to_file(None):
             return launch(
                 config, lambda tell: _train(config, experiment, tell(None), learner, data)
             )
     if resume is None:
-        begun = StartPoint(RunFolder.create(experiment, output, runs))
+        begun = TrainingStart(RunDirectory.create(experiment, output, runs))
     else:
-        begun = resume_point(config, resume)
+        begun = resume_from_latest(config, resume)
 
-    def first(tell: Broadcast) -> Outcome:
-        tell(begun.from_anywhere())
+    def first(tell: Broadcast) -> TrainingResult:
+        tell(begun.with_absolute_paths())
         return _train(config, experiment, begun, learner, data)
 
     try:
-        with run_lock(begun.folder.path), logged_to(begun.folder.log):
+        with run_lock(begun.run_directory.path), log_to_file(begun.run_directory.log):
             return launch(config, first)
     except BaseException:
         if resume is None and learner.updates == 0:
-            begun.folder.remove()
+            begun.run_directory.delete()
         raise
 
 
 def _train(
     config: RunConfig,
     experiment: str,
-    begun: StartPoint,
+    begun: TrainingStart,
     learner: BaseModule,
-    data: IndexedData,
-) -> Outcome:
-    folder = begun.folder
+    data: BaseDataModule,
+) -> TrainingResult:
+    folder = begun.run_directory
     if is_first_process():
-        folder.sweep()
-        folder.describe(config, begun.identity or identity_given())
+        folder.delete_partial_files()
+        folder.write_config(config, begun.run_id or identity_given())
     start = time.perf_counter()
     callbacks = default_callbacks(config, folder, data)
-    trainer = assemble(config, experiment, folder, data.spec, callbacks, begun.updates)
+    trainer = build_trainer(config, experiment, folder, data.spec, callbacks, begun.updates)
     wandb_runs = [logger for logger in trainer.loggers if isinstance(logger, WandbRun)]
     evaluation = next(c for c in callbacks if isinstance(c, Evaluation))
     signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
-    stopwatch = next(c for c in callbacks if isinstance(c, Stopwatch))
-    begun.check_seen(trainer.global_rank)
+    stopwatch = next(c for c in callbacks if isinstance(c, RunTimer))
+    begun.check_checkpoint_exists(trainer.global_rank)
     if config.trainer.compile:
         compile_networks(learner.networks_in_training())
     with _closed(wandb_runs, signals):
@@ -148,24 +154,27 @@ def _train(
         seconds = time.perf_counter() - start
         measures = evaluation.measures if signals.received is None else {}
         for wandb_run in wandb_runs:
-            wandb_run.summarise(measures)
-            if claims := table_of_run(config.claims, measures, experiment):
-                wandb_run.log_table("claims", TABLE, claims, learner.updates)
+            wandb_run.write_summary(measures)
+            wandb_run.log_claims(single_run_rows(config.claims, measures), learner.updates)
         if trainer.is_global_zero:
             _write_network(folder, learner)
             if signals.received is None:
-                write_state(folder.path, RunState(learner.updates, stopwatch.seconds(), measures))
-    return Outcome(
-        folder=folder,
+                write_outcome(
+                    folder.path, RunOutcome(learner.updates, stopwatch.seconds(), measures)
+                )
+    return TrainingResult(
+        run_directory=folder,
         updates=learner.updates,
         seconds=seconds,
         measures=measures,
-        interrupted=signals.received,
-        wandb=next((run.what_to_tell() for run in wandb_runs), "disabled"),
+        stop_signal=signals.received,
+        wandb_status=next((run.status_message() for run in wandb_runs), "disabled"),
     )
 
 
-def _fit(trainer: Trainer, learner: BaseModule, data: IndexedData, checkpoint: Path | None) -> None:
+def _fit(
+    trainer: Trainer, learner: BaseModule, data: BaseDataModule, checkpoint: Path | None
+) -> None:
     """Train; a signal that comes before the first update raises KeyboardInterrupt.
 
     Raises:
@@ -178,7 +187,7 @@ def _fit(trainer: Trainer, learner: BaseModule, data: IndexedData, checkpoint: P
             raise end.__context__ from None
         raise
     except RuntimeError as error:
-        if (end_of_another := lost(error)) is None:
+        if (end_of_another := process_lost_error(error)) is None:
             raise
         logging.getLogger("gan_lightning").info("%s", error)
         if is_first_process():  # at once: Lightning may be about to kill this one
@@ -189,10 +198,10 @@ def _fit(trainer: Trainer, learner: BaseModule, data: IndexedData, checkpoint: P
         raise end_of_another from error
 
 
-def assemble(
+def build_trainer(
     config: RunConfig,
     experiment: str,
-    folder: RunFolder,
+    folder: RunDirectory,
     data: DataSpec,
     callbacks: list[Callback],
     first_update: int = 0,
@@ -220,7 +229,7 @@ def assemble(
         max_epochs=1,
         logger=loggers,
         callbacks=callbacks,
-        plugins=[AtomicCheckpointIO(), *cluster()],
+        plugins=[AtomicCheckpointIO(), *slurm_plugins()],
         enable_model_summary=False,
         log_every_n_steps=1,  # nothing is logged through Lightning: see BaseModule.log_update
         use_distributed_sampler=False,
@@ -228,7 +237,7 @@ def assemble(
     )
     for logger in loggers:
         if isinstance(logger, WandbRun):
-            logger.begin(_resolved(config, precision))
+            logger.start(_resolved(config, precision))
     return trainer
 
 
@@ -249,10 +258,10 @@ def _closed(wandb_runs: list[WandbRun], signals: StopOnSignal) -> Iterator[None]
     finally:
         for wandb_run in wandb_runs:
             stopped = failed or signals.received is not None
-            wandb_run.end(failed, HASTE if stopped else PATIENCE)
+            wandb_run.finish(failed, HASTE if stopped else PATIENCE)
 
 
-def _write_network(folder: RunFolder, learner: BaseModule) -> None:
+def _write_network(folder: RunDirectory, learner: BaseModule) -> None:
     """Write what a user wants of the run: the generator, or the classifier."""
     network = learner.inference_network()
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}

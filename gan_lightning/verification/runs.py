@@ -10,8 +10,8 @@ from gan_lightning.config.fingerprint import deciding
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
 from gan_lightning.results.records import SeedRun
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.runs.state import is_locked, read_state
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.state import is_locked, read_outcome
 
 __all__ = ["Interrupted", "seed_run"]
 
@@ -57,12 +57,12 @@ def seed_run(config: RunConfig, experiment: str, runs: Path, say: Callable[[str]
     doing = f"goes on with {interrupted.path}" if interrupted is not None else "trains"
     say(f"seed {config.seed}: {doing}")
     outcome = train(config, experiment, resume=interrupted, runs=runs)
-    if outcome.interrupted is not None:
-        raise Interrupted(outcome.interrupted)
-    return _described(outcome.folder, config.seed)
+    if outcome.stop_signal is not None:
+        raise Interrupted(outcome.stop_signal)
+    return _described(outcome.run_directory, config.seed)
 
 
-def _there_is(config: RunConfig, parent: Path) -> tuple[RunFolder | None, RunFolder | None]:
+def _there_is(config: RunConfig, parent: Path) -> tuple[RunDirectory | None, RunDirectory | None]:
     """Find the latest finished and the latest interrupted run of a config.
 
     Raises:
@@ -71,13 +71,13 @@ def _there_is(config: RunConfig, parent: Path) -> tuple[RunFolder | None, RunFol
     wanted = deciding(config)
     interrupted = None
     for path in sorted(parent.glob("*/config.yaml"), reverse=True):
-        folder = RunFolder(path.parent)
+        folder = RunDirectory(path.parent)
         try:
-            if deciding(folder.config()) != wanted or folder.has_changed():
+            if deciding(folder.config()) != wanted or folder.config_changed():
                 continue
         except UserError:
             continue  # another version wrote it
-        state = read_state(folder.path)
+        state = read_outcome(folder.path)
         if state.measures is not None and state.updates == config.trainer.max_updates:
             return folder, None
         if is_locked(folder.path):
@@ -90,8 +90,8 @@ def _there_is(config: RunConfig, parent: Path) -> tuple[RunFolder | None, RunFol
     return None, interrupted
 
 
-def _described(folder: RunFolder, seed: int) -> SeedRun:
-    state, environment = read_state(folder.path), folder.environment()
+def _described(folder: RunDirectory, seed: int) -> SeedRun:
+    state, environment = read_outcome(folder.path), folder.environment()
     packages = environment.get("packages", {})
     return SeedRun(
         seed=seed,

@@ -17,7 +17,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.results.claims import Verdict
 from gan_lightning.results.page import number, spread
 from gan_lightning.results.records import NAME, Results, read, read_all, results_folder
-from gan_lightning.runs.directory import RUNS, RunFolder
+from gan_lightning.runs.directory import RUNS, RunDirectory
 from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.tables import text_table
 from gan_lightning.verification.runs import Interrupted, seed_run
@@ -87,7 +87,7 @@ def verify(request: Request, say: Callable[[str], None]) -> int:
     if folder is None:
         say("nothing is written, since overrides change the result: --name NAME writes it")
     else:
-        run = RunFolder(Path(results.runs[0].run))
+        run = RunDirectory(Path(results.runs[0].run))
         if kept is None:
             results.pictures = _copy_pictures(run, results.name, folder)
         say(f"wrote {results.write(folder, known)}")
@@ -214,7 +214,7 @@ def _table(results: Results, verdicts: list[Verdict]) -> str:
     return text_table(rows)
 
 
-def _copy_pictures(run: RunFolder, name: str, folder: Path) -> list[str]:
+def _copy_pictures(run: RunDirectory, name: str, folder: Path) -> list[str]:
     """Copy the last picture of each kind that a run has drawn; return the files' names."""
     latest = {kind: list(drawn.values())[-1] for kind, drawn in run.pictures().items()}
     for kind, path in latest.items():

@@ -16,10 +16,10 @@ from conftest import EXPERIMENTS
 from interrupted import compare, compare_on_two
 from test_resume import assert_equal
 
-from gan_lightning.callbacks import checkpoints
-from gan_lightning.runs.directory import RunFolder
-from gan_lightning.runs.state import read_state
-from gan_lightning.training.restore import last_saved, read
+from gan_lightning.callbacks import list_checkpoints
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.state import read_outcome
+from gan_lightning.training.restore import latest_checkpoint, read_checkpoint
 from soaking.reliability import Part
 from soaking.runs import EVERY, ring, rows, start
 
@@ -57,7 +57,7 @@ def kills(count: int, folder: Path) -> Part:
         part.failures += kill(run, updates, rng, tally)
     output = start([*ring(updates), "--resume", "run"], folder).communicate()[0]
     whole.communicate()
-    if read_state(run).measures is None:
+    if read_outcome(run).measures is None:
         part.failures.append(f"the run did not finish: {output[-500:]}")
     else:
         part.failures += differences(folder / "whole", run)
@@ -105,7 +105,7 @@ def kill(run: Path, updates: int, rng: random.Random, tally: Tally) -> list[str]
     if not (run / "config.yaml").exists():
         return []
     try:
-        saved = last_saved(RunFolder(run))
+        saved = latest_checkpoint(RunDirectory(run))
     except Exception as error:  # any exception is a finding
         return [f"kill {tally.killed}: {error}"]
     tally.lost.append(reached - (saved.updates if saved else 0))
@@ -124,15 +124,14 @@ def wait_for_row(
 def differences(whole: Path, run: Path) -> list[str]:
     """List the differences between two finished runs, except their durations."""
     found = []
-    ends = [read(checkpoints(path / "checkpoints")[-1]).content for path in (whole, run)]
+    ends = [read_checkpoint(list_checkpoints(path / "checkpoints")[-1]).content for path in (whole, run)]
     for end in ends:
-        end["callbacks"].pop("Stopwatch", None)
         end.pop("run")
     try:
         assert_equal(*ends)
     except AssertionError as error:
         found.append(f"the last checkpoints differ: {str(error)[:200]}")
-    if repr(read_state(whole).measures) != repr(read_state(run).measures):
+    if repr(read_outcome(whole).measures) != repr(read_outcome(run).measures):
         found.append("the final measures differ")
     for name in ("metrics.csv", "generator.safetensors"):
         if (whole / name).read_bytes() != (run / name).read_bytes():
@@ -158,7 +157,7 @@ def signals(count: int, folder: Path) -> Part:
                     continue
                 took.append(seconds)
                 codes.add(process.returncode)
-                saved = last_saved(RunFolder(run))
+                saved = latest_checkpoint(RunDirectory(run))
                 if saved is None or saved.updates < rows(run):
                     part.failures.append(f"{number.name} on {ranks} processes: an update was lost")
                 shutil.rmtree(run)

@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from gan_lightning.callbacks import checkpoints
-from gan_lightning.training.restore import read
+from gan_lightning.callbacks import list_checkpoints
+from gan_lightning.training.restore import read_checkpoint
 from soaking.reliability import Part
 from soaking.runs import ring, rows, start
 
@@ -114,7 +114,7 @@ def full_disk(folder: Path) -> Part:
         )
         output = process.communicate(timeout=300)[0]
         line = next((line for line in output.splitlines() if "cannot write" in line), "")
-        files = checkpoints(disk / "run" / "checkpoints")
+        files = list_checkpoints(disk / "run" / "checkpoints")
         part.measurements["exit code"] = str(process.returncode)
         part.measurements["message"] = line.strip().rpartition("\r")[2].replace(str(disk), "DISK")
         if process.returncode != 2 or "Traceback" in output:
@@ -123,6 +123,6 @@ def full_disk(folder: Path) -> Part:
             part.failures.append(f"the message does not name the last valid checkpoint: {line}")
         else:
             for path in files:
-                read(path)
+                read_checkpoint(path)
             part.measurements["checkpoints, all of them valid"] = str(len(files))
     return part
