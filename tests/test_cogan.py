@@ -20,7 +20,7 @@ from gan_lightning.data.mnist.translations import edges, negative
 from gan_lightning.distributed.sharding import WHOLE
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import PairEvaluator
-from gan_lightning.evaluation.classification import learnt_classes
+from gan_lightning.evaluation.classification import gan_classifier_accuracies
 from gan_lightning.gans import CoupledGAN
 from gan_lightning.metrics import PixelAgreement
 from gan_lightning.networks import DCGAN, DCGANConfig
@@ -218,7 +218,7 @@ def test_adaptation_is_measured_by_the_branch_that_was_taught(weight: float, bra
     right = [(made.classified(target.data, side).argmax(1) == target.labels) for side in (0, 1)]
     shares = [side.float().mean().item() for side in right]
     assert shares[0] != shares[1]
-    found = learnt_classes(made, data, WHOLE)["adaptation/accuracy"]
+    found = gan_classifier_accuracies(made, data, WHOLE)["adaptation/accuracy"]
     assert found == pytest.approx(shares[branch])
 
 

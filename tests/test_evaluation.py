@@ -1,4 +1,4 @@
-"""What evaluation asks of the players, alone and in several processes."""
+"""Evaluation of models, in one process and in several."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from factories import copy_weights, make_config, make_gan, weights_equal
-from inception_worlds import Photographs, judged, pictures
+from inception_fakes import FakeImages, evaluate_images, random_images
 from process_pool import ForkedProcess, wait_for_success
 from torch import nn
 
@@ -23,7 +23,11 @@ from gan_lightning.evaluation import (
     evaluators_for,
     points,
 )
-from gan_lightning.evaluation.discriminator import Divergence, discriminated, weights_at_bound
+from gan_lightning.evaluation.discriminator import (
+    Divergence,
+    discriminator_scores,
+    weights_at_bound,
+)
 from gan_lightning.gans import GAN, StandardGAN
 from gan_lightning.losses import discriminator_cross_entropy
 from gan_lightning.training.build import build
@@ -34,110 +38,112 @@ CPU = torch.device("cpu")
 
 
 def standard(*overrides: str) -> tuple[StandardGAN, BaseDataModule]:
-    learner, data = build(make_config("gan", *overrides))
-    assert isinstance(learner, StandardGAN)
-    return learner, data
+    model, data = build(make_config("gan", *overrides))
+    assert isinstance(model, StandardGAN)
+    return model, data
 
 
-def generated(learner: GAN, counts: list[int]) -> torch.Tensor:
-    """Generate what evaluation generates."""
+def generated(model: GAN, counts: list[int]) -> torch.Tensor:
+    """Generate the same samples as evaluation."""
     parts = [
-        learner.sample(count, seed=derived_seed(learner.seed, "evaluation", chunk)).data
+        model.sample(count, seed=derived_seed(model.seed, "evaluation", chunk)).data
         for chunk, count in enumerate(counts)
     ]
     return torch.cat(parts)
 
 
-def test_the_divergence_is_that_of_all_scores() -> None:
-    learner, data = standard()
-    found = evaluate(learner, data, 700)
-    fake, real = generated(learner, [500, 200]), data.test_data().data
+def test_the_divergence_is_computed_over_all_scores() -> None:
+    model, data = standard()
+    values = evaluate(model, data, 700)
+    fake, real = generated(model, [500, 200]), data.test_data().data
     with torch.no_grad():
-        loss = discriminator_cross_entropy(learner.discriminate(real), learner.discriminate(fake))
+        loss = discriminator_cross_entropy(model.discriminate(real), model.discriminate(fake))
     expected = torch.tensor(2.0).log() - loss / 2
-    assert found["divergence/jensen_shannon"] == pytest.approx(expected.item(), abs=1e-6)
+    assert values["divergence/jensen_shannon"] == pytest.approx(expected.item(), abs=1e-6)
 
 
-def test_a_gan_that_estimates_nothing_is_not_asked_for_scores(
+def test_no_scores_are_computed_if_no_divergence_is_defined(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    learner, data = standard("model.objective=hinge")
-    monkeypatch.setattr(learner, "discriminate", None)
-    assert not any(name.startswith("divergence") for name in evaluate(learner, data, 10))
+    model, data = standard("model.objective=hinge")
+    monkeypatch.setattr(model, "discriminate", None)
+    assert not any(name.startswith("divergence") for name in evaluate(model, data, 10))
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_measure_takes_no_tf32(allowed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluation_uses_no_tf32(allowed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
 
-    def now() -> tuple[str, bool]:
+    def current_precision() -> tuple[str, bool]:
         return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
 
-    before, seen = now(), []
-    learner, data = standard()
-    draw = learner.generate_from_prior
+    before, during = current_precision(), []
+    model, data = standard()
+    generate = model.generate_from_prior
     monkeypatch.setattr(
-        learner, "generate_from_prior", lambda *given: seen.append(now()) or draw(*given)
+        model,
+        "generate_from_prior",
+        lambda *args: during.append(current_precision()) or generate(*args),
     )
     try:
         allow_tf32(allowed)
-        assert now() == (("high", True) if allowed else ("highest", False))
-        evaluate(learner, data, 10)
-        assert seen == [("highest", False)]
-        assert now() == (("high", True) if allowed else ("highest", False))
+        assert current_precision() == (("high", True) if allowed else ("highest", False))
+        evaluate(model, data, 10)
+        assert during == [("highest", False)]
+        assert current_precision() == (("high", True) if allowed else ("highest", False))
     finally:
         torch.set_float32_matmul_precision(before[0])
         torch.backends.cudnn.allow_tf32 = before[1]
 
 
-def test_packs_are_filled_and_what_is_left_is_left_out() -> None:
-    learner, data = standard("network.packing=3", "data.batch_size=6")
-    scores = discriminated(learner, torch.randn(500, 2))
+def test_samples_that_do_not_fill_a_pack_are_ignored() -> None:
+    model, data = standard("network.packing=3", "data.batch_size=6")
+    scores = discriminator_scores(model, torch.randn(500, 2))
     assert scores.shape == (166,)
-    assert discriminated(learner, torch.randn(2, 2)).shape == (0,)
-    assert "divergence/jensen_shannon" in evaluate(learner, data, 20)
-    assert "divergence/jensen_shannon" not in evaluate(learner, data, 2)
+    assert discriminator_scores(model, torch.randn(2, 2)).shape == (0,)
+    assert "divergence/jensen_shannon" in evaluate(model, data, 20)
+    assert "divergence/jensen_shannon" not in evaluate(model, data, 2)
 
 
-def test_scores_are_of_evaluation_mode_and_leave_the_modes() -> None:
-    learner, _ = standard("network.dropout=0.5")
-    learner.train()
-    before = copy_weights(learner)
+def test_scores_use_evaluation_mode_and_restore_the_modes() -> None:
+    model, _ = standard("network.dropout=0.5")
+    model.train()
+    before = copy_weights(model)
     points = torch.randn(50, 2)
-    assert torch.equal(discriminated(learner, points), discriminated(learner, points))
-    assert all(part.training for part in learner.modules())
-    assert weights_equal(before, copy_weights(learner))
-    learner.eval()
-    assert torch.equal(discriminated(learner, points), learner.discriminate(points).detach())
+    assert torch.equal(discriminator_scores(model, points), discriminator_scores(model, points))
+    assert all(part.training for part in model.modules())
+    assert weights_equal(before, copy_weights(model))
+    model.eval()
+    assert torch.equal(discriminator_scores(model, points), model.discriminate(points).detach())
 
 
-def test_conditional_discriminators_get_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    learner, _ = standard()
-    seen: list[Condition | None] = []
+def test_conditional_discriminators_receive_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, _ = standard()
+    conditions: list[Condition | None] = []
 
     def discriminate(data: torch.Tensor, given: Condition | None = None) -> torch.Tensor:
-        seen.append(given)
+        conditions.append(given)
         return data[:, 0]
 
-    monkeypatch.setattr(learner, "discriminate", discriminate)
-    divergence = Divergence(learner)
+    monkeypatch.setattr(model, "discriminate", discriminate)
+    divergence = Divergence(model)
     labels = torch.arange(5)
     divergence.update(torch.zeros(5, 2), Condition(labels=labels), real=True)
-    assert seen[0] is not None
-    assert seen[0].labels is not None
-    assert torch.equal(seen[0].labels, labels)
+    assert conditions[0] is not None
+    assert conditions[0].labels is not None
+    assert torch.equal(conditions[0].labels, labels)
 
 
 @pytest.mark.parametrize("name", ["ring", "grid", "swissroll"])
-def test_every_plane_measures_its_transport(name: str) -> None:
-    world = DATASETS[name](DATASETS[name].Config())
-    (judge,) = evaluators_for(world, CPU)
-    assert isinstance(judge, SampleEvaluator)
-    data, _ = world.training_data()
+def test_every_toy_dataset_has_the_exact_distance(name: str) -> None:
+    dataset = DATASETS[name](DATASETS[name].Config())
+    (evaluator,) = evaluators_for(dataset, CPU)
+    assert isinstance(evaluator, SampleEvaluator)
+    data, _ = dataset.training_data()
     assert isinstance(data, torch.Tensor)
-    judge.update(data[:500], 0)
-    near = judge.compute()["wasserstein/exact"]
-    (shifted,) = evaluators_for(world, CPU)
+    evaluator.update(data[:500], 0)
+    near = evaluator.compute()["wasserstein/exact"]
+    (shifted,) = evaluators_for(dataset, CPU)
     shifted.update(data[:500] + 3, 0)
     far = shifted.compute()["wasserstein/exact"]
     assert 0 < near < 0.6
@@ -146,92 +152,93 @@ def test_every_plane_measures_its_transport(name: str) -> None:
 
 def test_digits_have_both_scores() -> None:
     mnist = DATASETS["mnist"](DATASETS["mnist"].Config())
-    (judge,) = evaluators_for(mnist, CPU)
-    judge.update(mnist.test_data().data[:300], 0)
-    found = judge.compute()
-    assert 9 < found["digit_score"] <= 10
-    assert found["modified_digit_score"] > 5
+    (evaluator,) = evaluators_for(mnist, CPU)
+    evaluator.update(mnist.test_data().data[:300], 0)
+    values = evaluator.compute()
+    assert 9 < values["digit_score"] <= 10
+    assert values["modified_digit_score"] > 5
     (blank,) = evaluators_for(mnist, CPU)
     blank.update(-torch.ones(20, 1, 28, 28), 0)
     assert blank.compute()["digit_score"] == pytest.approx(1, abs=1e-6)
 
 
 def test_weights_are_those_of_matrices_only() -> None:
-    learner = make_gan("wgan")
-    expected = [layer.weight for layer in learner.discriminator.modules() if has_matrix(layer)]
-    found = discriminator_weights(learner)
-    assert torch.equal(found, torch.cat([weight.detach().flatten() for weight in expected]))
-    assert not found.requires_grad
+    model = make_gan("wgan")
+    expected = [layer.weight for layer in model.discriminator.modules() if has_matrix(layer)]
+    values = discriminator_weights(model)
+    assert torch.equal(values, torch.cat([weight.detach().flatten() for weight in expected]))
+    assert not values.requires_grad
 
 
 def has_matrix(layer: nn.Module) -> bool:
     return isinstance(layer, nn.Linear)
 
 
-def test_the_share_of_weights_at_the_bound() -> None:
-    learner = make_gan("wgan")
-    assert 0 < weights_at_bound(learner)["critic/weights_at_bound"] < 0.1
+def test_the_fraction_of_weights_at_the_bound() -> None:
+    model = make_gan("wgan")
+    assert 0 < weights_at_bound(model)["critic/weights_at_bound"] < 0.1
     with torch.no_grad():
-        for weight in learner.discriminator.parameters():
+        for weight in model.discriminator.parameters():
             weight.sign_().mul_(0.01)
-    assert weights_at_bound(learner) == {"critic/weights_at_bound": 1}
+    assert weights_at_bound(model) == {"critic/weights_at_bound": 1}
     with torch.no_grad():
-        for weight in learner.discriminator.parameters():
+        for weight in model.discriminator.parameters():
             if weight.ndim > 1:
                 weight.view(-1)[: weight.numel() // 2] = 0.005
-    assert weights_at_bound(learner)["critic/weights_at_bound"] == pytest.approx(0.5, abs=0.02)
+    assert weights_at_bound(model)["critic/weights_at_bound"] == pytest.approx(0.5, abs=0.02)
 
 
-@pytest.mark.parametrize(("model", "watched"), [("gan", False), ("wgan", True), ("wgan_gp", True)])
-def test_weights_are_watched_where_the_variant_asks(model: str, watched: bool) -> None:
-    learner, data = build(make_config(model))
-    assert ("critic/weights_at_bound" in evaluate(learner, data, 10)) == watched
+@pytest.mark.parametrize(("name", "expected"), [("gan", False), ("wgan", True), ("wgan_gp", True)])
+def test_weights_at_the_bound_are_computed_for_critics(name: str, expected: bool) -> None:
+    model, data = build(make_config(name))
+    assert ("critic/weights_at_bound" in evaluate(model, data, 10)) == expected
 
 
 @pytest.mark.parametrize("size", [1, 1000])
 @pytest.mark.parametrize("scale", [0.0, 1e-6, 1.0, float("nan")])
-def test_any_weights_can_be_drawn(size: int, scale: float) -> None:
+def test_histograms_of_any_weights_can_be_drawn(size: int, scale: float) -> None:
     picture = draw_histogram((torch.randn(size) * scale).numpy(), "after all")
     assert picture.shape[2] == 3
 
 
 SAMPLES = (40, 1100)
-"""Fewer than a chunk, so that one process of two has none; more than the transport takes."""
+"""Fewer than a chunk, so that one of two processes has none; more than the exact distance uses."""
 
-TRANSPORTED = 600
-"""Points that the transport takes here: its cost grows with the square of them, at least."""
+WASSERSTEIN_POINTS = 600
+"""Points of the exact distance in this test; its cost is at least quadratic in them."""
 
 
 def measure(rank: int, world: int, folder: Path) -> None:
-    """Evaluate this process's share of GANs on a ring and of pictures, and write the measures."""
+    """Evaluate this process's shard of GANs on a ring and of images, and write the metrics."""
     import torch.distributed as dist
 
     if world > 1:
         meeting = f"file://{folder}/meeting"
         dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world)
-    points.TRANSPORT_POINTS = TRANSPORTED  # of a process that does nothing else
+    points.WASSERSTEIN_POINTS = WASSERSTEIN_POINTS  # in a process of its own
     measures = {
         f"{model} {samples} {name}": value
         for model in ("wgan", "gan")
         for samples in SAMPLES
         for name, value in evaluate(*build(make_config(model)), samples, Shard(rank, world)).items()
     }
-    # more than are compared one by one, in chunks that two processes cannot share evenly
-    seen = judged(Photographs(), pictures(1200, 1, 0.25), Shard(rank, world), samples=650)
-    measures |= {f"pictures 1200 {name}": value for name, value in seen.items()}
+    # more images than the pairwise comparisons use, in an odd number of chunks
+    fake = random_images(1200, 1, 0.25)
+    of_images = evaluate_images(FakeImages(), fake, Shard(rank, world), samples=650)
+    measures |= {f"images 1200 {name}": value for name, value in of_images.items()}
     (folder / f"{world}-{rank}.json").write_text(json.dumps(measures))
 
 
-def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
-    places = [(0, 1), (0, 2), (1, 2)]
+def test_two_processes_give_the_metrics_of_one(tmp_path: Path) -> None:
+    processes = [(0, 1), (0, 2), (1, 2)]
     wait_for_success(
-        [ForkedProcess.start(measure, rank, world, tmp_path) for rank, world in places]
+        [ForkedProcess.start(measure, rank, world, tmp_path) for rank, world in processes]
     )
     one, first, second = (
-        json.loads((tmp_path / f"{world}-{rank}.json").read_text()) for rank, world in places
+        json.loads((tmp_path / f"{world}-{rank}.json").read_text()) for rank, world in processes
     )
     assert first == pytest.approx(one, rel=1e-6, nan_ok=True)
     assert second == pytest.approx(one, rel=1e-6, nan_ok=True)
-    measured = {name.split()[2] for name in one}
-    assert {"wasserstein/exact", "divergence/wasserstein", "modes/covered"} <= measured
-    assert {"fid/tf_bilinear", "kid/tf_bilinear", "recall/tf_bilinear"} <= measured
+    names = {name.split()[2] for name in one}
+    assert {"wasserstein/exact", "divergence/wasserstein", "modes/covered"} <= names
+    assert {"fid/tf_bilinear", "kid/tf_bilinear", "recall/tf_bilinear"} <= names

@@ -1,4 +1,4 @@
-"""The Inception network: features of the libraries, from weights that are what they should be."""
+"""The Inception network: features against the libraries, and verification of the weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from inception_worlds import write_weights
+from inception_fakes import write_weights
 from torch import Tensor
 from torch_fidelity import feature_extractor_inceptionv3 as theirs
 from torchmetrics.image.fid import NoTrainInceptionV3
@@ -30,14 +30,16 @@ def images(shape: tuple[int, ...], seed: int = 0) -> Tensor:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Give a file of random weights, and its sum."""
+    """Return a file of random weights and its SHA-256."""
     path = tmp_path_factory.mktemp("weights") / "inception.pth"
     return path, write_weights(path)
 
 
 @pytest.fixture(autouse=True)
-def known(weights: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Take the random weights for the published ones; let nothing be fetched, nor found."""
+def _accept_random_weights(
+    weights: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Accept the random weights as the published ones; allow no download and no default file."""
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a test must not use the network")
@@ -56,114 +58,114 @@ def known(weights: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 @pytest.fixture
 def network(weights: tuple[Path, str]) -> InceptionNetwork:
-    found = inception_network(str(weights[0]))
-    assert isinstance(found, InceptionNetwork)
-    return found
+    result = inception_network(str(weights[0]))
+    assert isinstance(result, InceptionNetwork)
+    return result
 
 
 @pytest.mark.parametrize("shape", [SHRUNK, ENLARGED])
-def test_without_a_filter_it_is_torch_fidelitys(
+def test_features_without_antialiasing_equal_torch_fidelity(
     shape: tuple[int, ...], network: InceptionNetwork, weights: tuple[Path, str]
 ) -> None:
-    seen = images(shape)
-    asked = ["2048", "logits_unbiased"]
-    extractor = theirs.FeatureExtractorInceptionV3("theirs", asked, str(weights[0]))
-    expected = extractor(seen.movedim(-1, 1))
-    found = network(seen, "tf_bilinear")
-    assert found[0].std(dim=0).mean() > 0.01 * found[0].mean(), "images look different"
-    for ours, other in zip(found, expected, strict=True):
+    batch = images(shape)
+    outputs = ["2048", "logits_unbiased"]
+    extractor = theirs.FeatureExtractorInceptionV3("theirs", outputs, str(weights[0]))
+    expected = extractor(batch.movedim(-1, 1))
+    result = network(batch, "tf_bilinear")
+    assert result[0].std(dim=0).mean() > 0.01 * result[0].mean(), "features of images differ"
+    for ours, other in zip(result, expected, strict=True):
         assert ours.dtype == torch.float32
         torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [SHRUNK, ENLARGED])
-def test_with_a_filter_it_is_torchmetrics(
+def test_features_with_antialiasing_equal_torchmetrics(
     shape: tuple[int, ...], network: InceptionNetwork, weights: tuple[Path, str]
 ) -> None:
-    seen = images(shape)
+    batch = images(shape)
     extractor = NoTrainInceptionV3("theirs", ["2048"], str(weights[0]))
-    found = network(seen, "antialias")[0]
-    torch.testing.assert_close(found, extractor(seen.movedim(-1, 1)), rtol=1e-4, atol=1e-4)
-    assert not torch.allclose(found, network(seen, "tf_bilinear")[0], rtol=0.01)
+    result = network(batch, "antialias")[0]
+    torch.testing.assert_close(result, extractor(batch.movedim(-1, 1)), rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(result, network(batch, "tf_bilinear")[0], rtol=0.01)
 
 
-def test_a_filter_averages_what_shrinks_and_nothing_else_does() -> None:
+def test_only_antialiasing_averages_when_images_shrink() -> None:
     stripes = torch.zeros(1, 1, 598, 598)
     stripes[..., ::2] = 255
     filtered = RESIZERS["antialias"](stripes)
     assert filtered.shape == (1, 1, 299, 299)
     assert filtered[..., 2:-2].sub(127.5).abs().max() < 1
-    # every second column, as if the others were not there
+    # every second column is ignored
     assert RESIZERS["tf_bilinear"](stripes).eq(255).all()
 
 
-def test_neither_autocast_nor_the_batch_matters(
+def test_autocast_and_batch_size_have_no_influence(
     network: InceptionNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = images((3, 32, 32, 3))
-    plain = network(seen, "tf_bilinear")
+    batch = images((3, 32, 32, 3))
+    plain = network(batch, "tf_bilinear")
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = network(seen, "tf_bilinear")
-    monkeypatch.setattr(inception, "BATCH", 2)
-    parted = network(seen, "tf_bilinear")
-    for one, other, third in zip(plain, mixed, parted, strict=True):
+        mixed = network(batch, "tf_bilinear")
+    monkeypatch.setattr(inception, "BATCH_SIZE", 2)
+    batched = network(batch, "tf_bilinear")
+    for one, other, third in zip(plain, mixed, batched, strict=True):
         assert torch.equal(one, other)
         torch.testing.assert_close(one, third, rtol=1e-4, atol=1e-4)
 
 
-def test_convolutions_on_a_gpu_are_exact_and_only_these(
+def test_convolutions_on_a_gpu_use_no_tf32(
     network: InceptionNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cudnn, seen = torch.backends.cudnn, []
+    cudnn, states = torch.backends.cudnn, []
 
-    def watched(pixels: Tensor) -> Tensor:
-        seen.append((cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic))
+    def recording_resizer(pixels: Tensor) -> Tensor:
+        states.append((cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic))
         return RESIZERS["tf_bilinear"](pixels)
 
-    monkeypatch.setitem(inception.RESIZERS, "watched", watched)
+    monkeypatch.setitem(inception.RESIZERS, "recording", recording_resizer)
     before = cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark
-    network(images((1, 8, 8, 3)), "watched")
-    assert seen == [(True, False, True)]
+    network(images((1, 8, 8, 3)), "recording")
+    assert states == [(True, False, True)]
     assert before == (cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark)
 
 
-def test_it_is_loaded_once_and_moves_no_random_state(weights: tuple[Path, str]) -> None:
-    inception._loaded.cache_clear()
+def test_network_is_loaded_once_and_keeps_the_random_state(weights: tuple[Path, str]) -> None:
+    inception._load.cache_clear()
     state = torch.get_rng_state()
-    found = inception_network(str(weights[0]))
+    result = inception_network(str(weights[0]))
     assert torch.equal(torch.get_rng_state(), state)
-    assert isinstance(found, InceptionNetwork)
-    assert found.fingerprint == sha256(weights[0].read_bytes()).hexdigest()
-    assert inception_network(str(weights[0])) is found
+    assert isinstance(result, InceptionNetwork)
+    assert result.fingerprint == sha256(weights[0].read_bytes()).hexdigest()
+    assert inception_network(str(weights[0])) is result
 
 
-def test_what_is_missing_is_one_line_that_says_what_to_do() -> None:
+def test_missing_weights_give_a_message_with_the_download() -> None:
     line = inception_network()
     assert isinstance(line, str)
     assert "\n" not in line
     for word in (inception.SOURCE, torch.hub.get_dir(), "evaluation.inception="):
         assert word in line
-    # nothing was made on the way
+    # no folder was created
     assert not Path(torch.hub.get_dir()).exists()
 
 
-def test_the_usual_place_is_torchs(weights: tuple[Path, str]) -> None:
-    place = Path(torch.hub.get_dir()) / "checkpoints" / inception.WEIGHTS
-    place.parent.mkdir(parents=True)
-    place.write_bytes(weights[0].read_bytes()[:-1])
+def test_the_default_file_is_in_the_folder_of_torch_hub(weights: tuple[Path, str]) -> None:
+    path = Path(torch.hub.get_dir()) / "checkpoints" / inception.WEIGHTS
+    path.parent.mkdir(parents=True)
+    path.write_bytes(weights[0].read_bytes()[:-1])
     line = inception_network()
     assert isinstance(line, str)
     assert "damaged" in line
-    place.write_bytes(weights[0].read_bytes())
+    path.write_bytes(weights[0].read_bytes())
     assert isinstance(inception_network(), InceptionNetwork)
 
 
-def truncated(path: Path, whole: bytes) -> None:
-    path.write_bytes(whole[: len(whole) // 2])
+def truncated(path: Path, content: bytes) -> None:
+    path.write_bytes(content[: len(content) // 2])
 
 
-def changed(path: Path, whole: bytes) -> None:
-    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+def changed(path: Path, content: bytes) -> None:
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 
 def empty(path: Path, _: bytes) -> None:
@@ -174,12 +176,12 @@ def folder(path: Path, _: bytes) -> None:
     path.mkdir()
 
 
-def nothing(_: Path, __: bytes) -> None:
+def missing(_: Path, __: bytes) -> None:
     pass
 
 
-@pytest.mark.parametrize("damage", [truncated, changed, empty, folder, nothing])
-def test_a_named_file_that_is_not_the_published_one_is_a_mistake(
+@pytest.mark.parametrize("damage", [truncated, changed, empty, folder, missing])
+def test_a_file_other_than_the_published_one_raises(
     damage: Callable[[Path, bytes], None], tmp_path: Path, weights: tuple[Path, str]
 ) -> None:
     path = tmp_path / "weights.pth"
@@ -202,29 +204,27 @@ class Payload:
         return Path.touch, (self.marker,)
 
 
-@pytest.mark.parametrize("known_sum", [False, True])
-def test_nothing_in_a_file_is_executed(
-    known_sum: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("valid_checksum", [False, True])
+def test_files_are_not_unpickled(
+    valid_checksum: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, marker = tmp_path / "weights.pth", tmp_path / "executed"
     torch.save({"fc.weight": Payload(marker)}, path)
     torch.load(path, weights_only=False)
-    assert marker.exists(), "the payload works where somebody unpickles it"
+    assert marker.exists(), "unpickling the payload touches the file"
     marker.unlink()
     for content in (path.read_bytes(), pickle.dumps(Payload(marker), protocol=2)):
-        # another name each, as what was loaded is remembered
+        # a name of its own, because loaded networks are cached by path
         path = tmp_path / f"{len(content)}.pth"
         path.write_bytes(content)
-        if known_sum:
+        if valid_checksum:
             monkeypatch.setattr(inception, "SHA256", sha256(content).hexdigest())
-        with pytest.raises(UserError, match="cannot be loaded" if known_sum else "damaged"):
+        with pytest.raises(UserError, match="cannot be loaded" if valid_checksum else "damaged"):
             inception_network(str(path))
     assert not marker.exists()
 
 
-def test_weights_of_another_network_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_of_another_network_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "other.pth"
     torch.save({"fc.weight": torch.zeros(1008, 2048)}, path)
     monkeypatch.setattr(inception, "SHA256", sha256(path.read_bytes()).hexdigest())
@@ -232,7 +232,7 @@ def test_weights_of_another_network_are_refused(
         inception_network(str(path))
 
 
-def test_misuse_raises(network: InceptionNetwork) -> None:
+def test_invalid_arguments_raise(network: InceptionNetwork) -> None:
     with pytest.raises(ValueError, match="'bicubic'; valid are"):
         network(images((1, 8, 8, 3)), "bicubic")
     for wrong in (images((1, 3, 8, 8)), images((8, 8, 3)), torch.zeros(1, 8, 8, 3)):

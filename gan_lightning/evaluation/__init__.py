@@ -1,4 +1,4 @@
-"""What is measured on a model, and on anybody's samples."""
+"""Evaluation of models, and of samples from any source."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gan_lightning.evaluation.inception import (
     inception_network,
 )
 from gan_lightning.evaluation.pictures import InceptionEvaluator, RealImages
-from gan_lightning.evaluation.points import ModeEvaluator, TransportEvaluator
-from gan_lightning.evaluation.registry import evaluators_for, looks_through_inception, measurable
+from gan_lightning.evaluation.points import ModeEvaluator, WassersteinEvaluator
+from gan_lightning.evaluation.registry import evaluators_for, has_evaluator, uses_inception
 from gan_lightning.evaluation.translation import (
     PairEvaluator,
     TargetEvaluator,
@@ -34,11 +34,11 @@ __all__ = [
     "StackedDigitEvaluator",
     "TargetEvaluator",
     "TranslationEvaluator",
-    "TransportEvaluator",
+    "WassersteinEvaluator",
     "discriminator_weights",
     "evaluate",
     "evaluators_for",
+    "has_evaluator",
     "inception_network",
-    "looks_through_inception",
-    "measurable",
+    "uses_inception",
 ]

@@ -1,4 +1,4 @@
-"""The contract of what measures generated data, whoever generated them, against a data set."""
+"""Interface of evaluators, which compare generated samples with a dataset."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ from abc import ABC, abstractmethod
 from torch import Tensor
 from torchmetrics import Metric
 
-__all__ = ["CHUNK", "SampleEvaluator", "floats"]
+__all__ = ["CHUNK_SIZE", "SampleEvaluator", "compute_floats"]
 
-CHUNK = 500
-"""Data generated and measured at a time; chunk k is the same whichever process draws it."""
+CHUNK_SIZE = 500
+"""Samples generated and evaluated at a time; chunk k is the same whichever process generates it."""
 
 
 class SampleEvaluator(ABC):
-    """Measures generated data against a data set; states are summed over processes."""
+    """Computes metrics of generated samples; their states are summed over processes."""
 
     @abstractmethod
-    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
-        """Take in data.
+    def update(
+        self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
+    ) -> None:
+        """Add generated samples.
 
         Args:
-            data: (N, *shape).
-            first: number of data[0] among all generated data, which several processes share.
-            asked: class that each was asked to be of, int64 (N,), where one was.
+            samples: (N, *shape).
+            first_index: index of samples[0] among all generated samples of all processes.
+            requested_labels: class that each sample was generated for, int64 (N,); None for an
+                unconditional generator.
         """
 
     @abstractmethod
     def compute(self) -> dict[str, float]:
-        """Return the measures by name."""
+        """Return the metrics by name, without those that are undefined."""
 
 
-def floats(metric: Metric) -> dict[str, float]:
-    """Compute a metric of several values, as plain numbers by name, without undefined ones."""
+def compute_floats(metric: Metric) -> dict[str, float]:
+    """Compute a metric that returns several values as floats by name, without NaNs."""
     values = {name: value.item() for name, value in metric.compute().items()}
     return {name: value for name, value in values.items() if not math.isnan(value)}

@@ -1,4 +1,4 @@
-"""Data in the chunks that processes share."""
+"""Chunks of data, each of which one process evaluates."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import torch
 
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import Shard
-from gan_lightning.evaluation.base import CHUNK
+from gan_lightning.evaluation.base import CHUNK_SIZE
 from gan_lightning.types import Batch
 
-__all__ = ["in_chunks", "sizes_of_chunks", "tested"]
+__all__ = ["chunk_sizes", "iterate_chunks", "iterate_test_data"]
 
 
-def tested(data: BaseDataModule, device: torch.device, share: Shard) -> Iterator[Batch]:
-    """Yield this process's part of the test data."""
-    return in_chunks(data.test_data(), device, share)
+def iterate_test_data(data: BaseDataModule, device: torch.device, shard: Shard) -> Iterator[Batch]:
+    """Yield this process's chunks of the test data."""
+    return iterate_chunks(data.test_data(), device, shard)
 
 
-def in_chunks(whole: Batch, device: torch.device, share: Shard) -> Iterator[Batch]:
-    """Yield this process's part of a minibatch of any size."""
-    for start in share.of(range(0, len(whole.data), CHUNK)):
-        yield whole.part(slice(start, start + CHUNK), device)
+def iterate_chunks(batch: Batch, device: torch.device, shard: Shard) -> Iterator[Batch]:
+    """Yield this process's chunks of a batch of any size."""
+    for start in shard.of(range(0, len(batch.data), CHUNK_SIZE)):
+        yield batch.part(slice(start, start + CHUNK_SIZE), device)
 
 
-def sizes_of_chunks(samples: int) -> list[tuple[int, int]]:
-    """List (number of the chunk, its size)."""
-    starts = range(0, samples, CHUNK)
-    return [(chunk, min(CHUNK, samples - start)) for chunk, start in enumerate(starts)]
+def chunk_sizes(samples: int) -> list[tuple[int, int]]:
+    """List the index and the size of each chunk of so many samples."""
+    starts = range(0, samples, CHUNK_SIZE)
+    return [(chunk, min(CHUNK_SIZE, samples - start)) for chunk, start in enumerate(starts)]

@@ -1,4 +1,4 @@
-"""How often classifiers are right, attacked ones too, and GANs that learn classes."""
+"""Accuracy of classifiers, under attacks too, and of GANs that learn to classify."""
 
 from __future__ import annotations
 
@@ -10,89 +10,99 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from gan_lightning.classifiers import AdversarialClassifier, Classifier
 from gan_lightning.classifiers.attacks import perturb
-from gan_lightning.core.module import BaseModule, evaluation_mode
+from gan_lightning.core.module import evaluation_mode
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import BaseDataModule, DigitDomains
 from gan_lightning.distributed.sharding import Shard
-from gan_lightning.evaluation.batching import in_chunks, tested
+from gan_lightning.evaluation.batching import iterate_chunks, iterate_test_data
 from gan_lightning.gans import GAN, CoupledGAN, SemiSupervisedGAN
 from gan_lightning.types import Batch
 
-__all__ = ["classifier_accuracies", "learnt_classes"]
+__all__ = ["classifier_accuracies", "gan_classifier_accuracies"]
 
-ATTACKED = 100
-"""Test images attacked at a time: a signal waits for one such attack."""
+ATTACK_BATCH_SIZE = 100
+"""Test images attacked at a time; a signal is handled after at most one such attack."""
 
 
 def classifier_accuracies(
-    learner: Classifier, data: BaseDataModule, samples: int, share: Shard
+    classifier: Classifier, data: BaseDataModule, samples: int, shard: Shard
 ) -> dict[str, float]:
-    """Measure a classifier on the test data, and on as many attacked ones as `samples` says."""
-    with evaluation_mode(learner.network):
-        chunks = tested(data, learner.device, share)
-        accuracy = _accuracy(learner, learner.classes, learner.network, chunks)
-    found = {"classifier/test_accuracy": accuracy}
-    if isinstance(learner, AdversarialClassifier):
-        found |= _robust_accuracies(learner, data, samples, share)
-    return found
+    """Compute a classifier's accuracy on the test data and under the attacks of its config.
+
+    Args:
+        classifier: the model.
+        data: its dataset.
+        samples: number of test images per attack.
+        shard: this process's part of the work.
+
+    Returns:
+        `classifier/test_accuracy`, and `robust/NAME` for each attack.
+    """
+    with evaluation_mode(classifier.network):
+        chunks = iterate_test_data(data, classifier.device, shard)
+        accuracy = _accuracy(classifier.network, classifier.classes, chunks, classifier.device)
+    values = {"classifier/test_accuracy": accuracy}
+    if isinstance(classifier, AdversarialClassifier):
+        values |= _robust_accuracies(classifier, data, samples, shard)
+    return values
 
 
-def learnt_classes(gan: GAN, data: BaseDataModule, share: Shard) -> dict[str, float]:
-    """Measure the classifier that a GAN with few labelled data has become, if it has.
+def gan_classifier_accuracies(gan: GAN, data: BaseDataModule, shard: Shard) -> dict[str, float]:
+    """Compute the accuracy of a GAN's classifier that was trained on few labels.
 
     Returns:
         `classifier/test_error` and `classifier/test_errors` of a semi-supervised GAN;
-        `adaptation/accuracy` of a coupled GAN, on the domain without labels: by that domain's own
-        first layer, or by the other one's where no game has taught it. None of another GAN.
+        `adaptation/accuracy` of a coupled GAN on the unlabelled domain, by that domain's own first
+        layer, or by the other domain's if adversarial training is disabled. Nothing for other GANs.
     """
     classes = gan.data.labelled_classes
     if isinstance(gan, SemiSupervisedGAN):
         assert classes is not None
-        accuracy = _accuracy(gan, classes, gan.classified, tested(data, gan.device, share))
+        chunks = iterate_test_data(data, gan.device, shard)
+        accuracy = _accuracy(gan.classified, classes, chunks, gan.device)
         errors = round((1 - accuracy) * len(data.test_data().data))
         return {"classifier/test_error": 1 - accuracy, "classifier/test_errors": float(errors)}
     if isinstance(gan, CoupledGAN) and isinstance(data, DigitDomains) and classes is not None:
-        taught = data.config.labelled_domain
-        domain = 1 - taught if gan.config.adversarial_weight else taught
-        chunks = in_chunks(data.target_test_data(), gan.device, share)
-        return {
-            "adaptation/accuracy": _accuracy(
-                gan, classes, lambda images: gan.classified(images, domain), chunks
-            )
-        }
+        labelled = data.config.labelled_domain
+        domain = 1 - labelled if gan.config.adversarial_weight else labelled
+        chunks = iterate_chunks(data.target_test_data(), gan.device, shard)
+        accuracy = _accuracy(
+            lambda images: gan.classified(images, domain), classes, chunks, gan.device
+        )
+        return {"adaptation/accuracy": accuracy}
     return {}
 
 
 def _accuracy(
-    learner: BaseModule,
-    classes: int,
     logits_of: Callable[[Tensor], Tensor],
+    classes: int,
     chunks: Iterable[Batch],
+    device: torch.device,
 ) -> float:
-    """Return the share of data that are put into their class, over all processes."""
-    accuracy = MulticlassAccuracy(classes, average="micro").to(learner.device)
-    for real in chunks:
-        assert real.labels is not None
-        accuracy.update(logits_of(real.data), real.labels)
-    found: float = accuracy.compute().item()
-    return found
+    """Compute the accuracy over the chunks of all processes."""
+    metric = MulticlassAccuracy(classes, average="micro").to(device)
+    for chunk in chunks:
+        assert chunk.labels is not None
+        metric.update(logits_of(chunk.data), chunk.labels)
+    accuracy: float = metric.compute().item()
+    return accuracy
 
 
 def _robust_accuracies(
-    learner: AdversarialClassifier, data: BaseDataModule, samples: int, share: Shard
+    classifier: AdversarialClassifier, data: BaseDataModule, samples: int, shard: Shard
 ) -> dict[str, float]:
-    """Classify the first test images as each attack of the config leaves them."""
-    test = data.test_data()
-    found = {}
-    for attack in learner.config.attacks:
-        accuracy = MulticlassAccuracy(learner.classes, average="micro").to(learner.device)
-        for start in share.of(range(0, min(samples, len(test.data)), ATTACKED)):
-            part = test.part(slice(start, min(start + ATTACKED, samples)), learner.device)
-            assert part.labels is not None
-            seed = derived_seed(learner.seed, "attack", attack.name, start)
-            rng = torch.Generator(learner.device).manual_seed(seed)
-            with evaluation_mode(learner.network), torch.enable_grad():
-                attacked = perturb(learner.network, part.data, part.labels, attack, rng)
-            accuracy.update(learner.network(attacked), part.labels)
-        found[f"robust/{attack.name}"] = accuracy.compute().item()
-    return found
+    """Compute the accuracy on the first test images under each attack of the config."""
+    test, device = data.test_data(), classifier.device
+    accuracies = {}
+    for attack in classifier.config.attacks:
+        metric = MulticlassAccuracy(classifier.classes, average="micro").to(device)
+        for start in shard.of(range(0, min(samples, len(test.data)), ATTACK_BATCH_SIZE)):
+            chunk = test.part(slice(start, min(start + ATTACK_BATCH_SIZE, samples)), device)
+            assert chunk.labels is not None
+            seed = derived_seed(classifier.seed, "attack", attack.name, start)
+            rng = torch.Generator(device).manual_seed(seed)
+            with evaluation_mode(classifier.network), torch.enable_grad():
+                attacked = perturb(classifier.network, chunk.data, chunk.labels, attack, rng)
+            metric.update(classifier.network(attacked), chunk.labels)
+        accuracies[f"robust/{attack.name}"] = metric.compute().item()
+    return accuracies

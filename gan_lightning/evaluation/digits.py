@@ -1,4 +1,4 @@
-"""What measures digits: in the features of a classifier, in pixels, three at a time."""
+"""Evaluators of digits: in the features of a classifier, in pixels, and stacked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gan_lightning.classifiers.digits import digit_network_fingerprint, shipped_
 from gan_lightning.data import MNIST
 from gan_lightning.data.base import to_float_nchw
 from gan_lightning.distributed.sharding import WHOLE, Shard
-from gan_lightning.evaluation.base import CHUNK, SampleEvaluator, floats
+from gan_lightning.evaluation.base import CHUNK_SIZE, SampleEvaluator, compute_floats
 from gan_lightning.metrics import (
     ClassConditionalAccuracy,
     ClassCoverage,
@@ -29,25 +29,33 @@ from gan_lightning.networks.digit_net import StackedDigitNet
 __all__ = ["DigitEvaluator", "PixelEvaluator", "StackedDigitEvaluator"]
 
 PIXEL_SAMPLES = 10_000
-"""Generated digits that stand for a model in pixels, as in the papers."""
+"""Generated digits that are evaluated in pixel space, as in the papers."""
 
-AT_ONCE = 125
-"""Digits that the classifier sees at once: a processor's cache holds its maps of so many."""
+BATCH_SIZE = 125
+"""Digits per forward pass of the classifier, whose feature maps then fit in the CPU cache."""
 
-ALIKE = 2_000
-"""Generated digits among which pairs of a class are compared, and as many real ones."""
+SIMILARITY_SAMPLES = 2_000
+"""Generated digits, and real ones, among which pairs of a class are compared."""
 
 
 class DigitEvaluator(SampleEvaluator):
-    """Measures digits in the features of the shipped classifier, against the test set."""
+    """Compares digits with the test set in the features of the shipped classifier.
+
+    Args:
+        data: MNIST.
+        device: device of the generated digits.
+        shard: this process's part of the work.
+        conditional: compute the accuracy of requested classes too.
+        within_class: compute the similarity within requested classes (MS-SSIM) too.
+    """
 
     def __init__(
         self,
         data: MNIST,
         device: torch.device,
-        share: Shard = WHOLE,
-        asks: bool = False,
-        compares: bool = False,
+        shard: Shard = WHOLE,
+        conditional: bool = False,
+        within_class: bool = False,
     ) -> None:
         self._network = shipped_digit_network().to(device)
         key: dict[str, str | int | float] = {
@@ -55,120 +63,132 @@ class DigitEvaluator(SampleEvaluator):
             "size": data.config.size,
             "features": digit_network_fingerprint(),
         }
-        reference = cached_statistics(key, lambda: self._reference(data, device, share))
-        self._distance = FrechetDistance(nn.Identity(), self._network.features_size, reference).to(
-            device
-        )
+        reference = cached_statistics(key, lambda: self._reference(data, device, shard))
+        features = self._network.features_size
+        self._distance = FrechetDistance(nn.Identity(), features, reference).to(device)
         self._coverage = ClassCoverage(self._network.head, self._network.classes).to(device)
         self._scores = InceptionScore(self._network.classes).to(device)
-        self._asked = ClassConditionalAccuracy().to(device) if asks else None
-        self._similarity = deepcopy(_similarity(data)).to(device) if compares else None
+        self._accuracy = ClassConditionalAccuracy().to(device) if conditional else None
+        self._similarity = deepcopy(_similarity(data)).to(device) if within_class else None
 
     @torch.no_grad()
-    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
-        """Take in images (N, 1, H, W) in [-1, 1]."""
-        features = self._features(data)
+    def update(
+        self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
+    ) -> None:
+        """Add generated images (N, 1, H, W) in [-1, 1]."""
+        features = self._features(samples)
         self._distance.update(features)
         self._coverage.update(features)
         logits = self._network.head(features)
         self._scores.update(logits)
-        if self._asked is not None and asked is not None:
-            self._asked.update(logits.argmax(1), asked)
-        if self._similarity is not None and asked is not None:
-            self._similarity.update(data, asked, first)
+        if self._accuracy is not None and requested_labels is not None:
+            self._accuracy.update(logits.argmax(1), requested_labels)
+        if self._similarity is not None and requested_labels is not None:
+            self._similarity.update(samples, requested_labels, first_index)
 
     def compute(self) -> dict[str, float]:
-        """Return fd_digits, the scores of the classifier, classes covered, and their KL in nats.
+        """Return fd_digits, both digit scores, covered classes, and their KL in nats.
 
-        Of digits that were asked for, the share that came out, and, where the judge compares them,
-        how alike those of a class are.
+        For requested classes, also their accuracy, and the similarity within them.
         """
         distance: Tensor = self._distance.compute()
-        scores = floats(self._scores)
+        scores = compute_floats(self._scores)
         return {
             "fd_digits": distance.item(),
             "digit_score": scores["score"],
             "modified_digit_score": scores["modified_score"],
-            **floats(self._coverage),
-            **(floats(self._asked) if self._asked else {}),
-            **(floats(self._similarity) if self._similarity else {}),
+            **compute_floats(self._coverage),
+            **(compute_floats(self._accuracy) if self._accuracy else {}),
+            **(compute_floats(self._similarity) if self._similarity else {}),
         }
 
     @torch.no_grad()
     def _features(self, images: Tensor) -> Tensor:
-        parts = images.float().split(AT_ONCE)
-        return torch.cat([self._network.features(part) for part in parts])
+        batches = images.float().split(BATCH_SIZE)
+        return torch.cat([self._network.features(batch) for batch in batches])
 
-    def _reference(self, data: MNIST, device: torch.device, share: Shard) -> FeatureStatistics:
-        chunks = share.apart().of(data.test_data().data.to(device).split(CHUNK))
-        return FeatureStatistics.from_features(torch.cat([self._features(c) for c in chunks]))
+    def _reference(self, data: MNIST, device: torch.device, shard: Shard) -> FeatureStatistics:
+        chunks = shard.apart().of(data.test_data().data.to(device).split(CHUNK_SIZE))
+        features = torch.cat([self._features(chunk) for chunk in chunks])
+        return FeatureStatistics.from_features(features)
 
 
 class PixelEvaluator(SampleEvaluator):
-    """Measures digits in their 784 pixels in [0, 1], as the early papers do; takes half a minute.
+    """Evaluates digits in their 784 pixels in [0, 1], as early papers do; takes half a minute.
 
-    The Parzen window's width is chosen on the last 10,000 training digits. Where classes were asked
-    for, generated digits are also the memory of a 1-nearest-neighbour classifier.
+    The bandwidth of the Parzen window is selected on the last 10,000 training digits. For requested
+    classes, generated digits are also the training set of a 1-nearest-neighbour classifier.
+
+    Args:
+        data: MNIST.
+        device: device of the generated digits.
+        conditional: whether each digit is generated for a requested class.
     """
 
-    def __init__(self, data: MNIST, device: torch.device, asks: bool = False) -> None:
+    def __init__(self, data: MNIST, device: torch.device, conditional: bool = False) -> None:
         images, labels = data.training_data()
         test = data.test_data()
         assert test.labels is not None
-        held_out, first = slice(-PIXEL_SAMPLES, None), slice(PIXEL_SAMPLES)
+        last, first = slice(-PIXEL_SAMPLES, None), slice(PIXEL_SAMPLES)
         pixels = _pixels(test.data)
-        validation, real = (_pixels(to_float_nchw(images[part])) for part in (held_out, first))
+        validation, real = (_pixels(to_float_nchw(images[rows])) for rows in (last, first))
         self._likelihood = ParzenLikelihood(validation, pixels, PIXEL_SAMPLES).to(device)
         neighbours = NearestNeighbourError(real, labels[first], pixels, test.labels)
         self._neighbours = neighbours.to(device)
-        self._asks = asks
+        self._conditional = conditional
 
-    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
-        """Take in images (N, 1, H, W) in [-1, 1]."""
-        pixels = _pixels(data)
-        self._likelihood.update(pixels, first)
-        if self._asks and asked is not None:
-            self._neighbours.update(pixels, asked, first)
+    def update(
+        self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
+    ) -> None:
+        """Add generated images (N, 1, H, W) in [-1, 1]."""
+        pixels = _pixels(samples)
+        self._likelihood.update(pixels, first_index)
+        if self._conditional and requested_labels is not None:
+            self._neighbours.update(pixels, requested_labels, first_index)
 
     def compute(self) -> dict[str, float]:
-        """Return the likelihood in nats, and the errors of the nearest neighbours."""
-        return {**floats(self._likelihood), **(floats(self._neighbours) if self._asks else {})}
+        """Return the likelihood in nats, and the errors of the nearest-neighbour classifiers."""
+        errors = compute_floats(self._neighbours) if self._conditional else {}
+        return {**compute_floats(self._likelihood), **errors}
 
 
 def _pixels(images: Tensor) -> Tensor:
-    """Cut digits (N, 1, H, W) in [-1, 1] to 28 pixels, and flatten them to (N, 784) in [0, 1]."""
+    """Crop digits (N, 1, H, W) in [-1, 1] to 28 pixels and flatten them to (N, 784) in [0, 1]."""
     border = (images.shape[-1] - 28) // 2
     inner = slice(border, border + 28)
     return images[..., inner, inner].detach().float().add(1).div(2).flatten(1)
 
 
 class StackedDigitEvaluator(SampleEvaluator):
-    """Counts the thousand classes of stacked digits; each channel is read by the classifier.
+    """Computes the coverage of the 1,000 classes of stacked digits; each channel is classified.
 
-    The divergence is from the uniform distribution, as PacGAN's published code computes it. VEEGAN
-    speaks of the distribution of the data, which is nearly uniform: the triples are drawn evenly,
-    and the ten digits come about equally often.
+    The divergence is from the uniform distribution, as in PacGAN's published code. VEEGAN refers to
+    the distribution of the data, which is nearly uniform: the triples are drawn uniformly, and the
+    ten digits are about equally frequent.
     """
 
     def __init__(self, device: torch.device) -> None:
         network = StackedDigitNet(shipped_digit_network())
-        self._coverage = ClassCoverage(network, network.classes, batch_size=AT_ONCE // 3).to(device)
+        self._coverage = ClassCoverage(network, network.classes, batch_size=BATCH_SIZE // 3)
+        self._coverage.to(device)
 
-    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
-        """Take in images (N, 3, H, W) in [-1, 1]."""
-        self._coverage.update(data)
+    def update(
+        self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
+    ) -> None:
+        """Add generated images (N, 3, H, W) in [-1, 1]."""
+        self._coverage.update(samples)
 
     def compute(self) -> dict[str, float]:
-        """Return modes covered, of 1,000, and KL(generated || uniform) over them in nats."""
-        found = floats(self._coverage)
-        return {"modes/covered": found["classes/covered"], "modes/kl": found["classes/kl"]}
+        """Return the covered modes, out of 1,000, and KL(generated || uniform) in nats."""
+        values = compute_floats(self._coverage)
+        return {"modes/covered": values["classes/covered"], "modes/kl": values["classes/kl"]}
 
 
 @lru_cache(maxsize=1)
 def _similarity(data: MNIST) -> WithinClassSimilarity:
     test = data.test_data()
     assert test.labels is not None
-    # drawn from the whole set, whose two halves are of different writers
-    order = torch.Generator().manual_seed(0)
-    rows = torch.randperm(len(test.data), generator=order)[:ALIKE]
+    # a random subset, because the two halves of the test set have different writers
+    rng = torch.Generator().manual_seed(0)
+    rows = torch.randperm(len(test.data), generator=rng)[:SIMILARITY_SAMPLES]
     return WithinClassSimilarity(test.data[rows], test.labels[rows])

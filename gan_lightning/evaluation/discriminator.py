@@ -1,4 +1,4 @@
-"""What the players themselves say: scores, slopes and weights of a discriminator."""
+"""Metrics of a discriminator: its divergence estimate, its weights, the Dirac equilibrium."""
 
 from __future__ import annotations
 
@@ -15,40 +15,46 @@ from gan_lightning.gans.parameters import parameters
 from gan_lightning.networks.minibatch import Pack
 from gan_lightning.types import Condition
 
-__all__ = ["Divergence", "discriminator_weights", "equilibrium", "weights_at_bound"]
+__all__ = [
+    "Divergence",
+    "discriminator_scores",
+    "discriminator_weights",
+    "equilibrium",
+    "weights_at_bound",
+]
 
-AT_BOUND = 0.99
-POINTS = 100
+BOUND_FRACTION = 0.99
+EQUILIBRIUM_POINTS = 100
 
 
 class Divergence:
-    """The distance of real and generated data as the discriminator of a GAN estimates it.
+    """Estimates the divergence between real and generated data by the discriminator of a GAN.
 
-    The scores of all processes are brought together, so the estimate is that of one process. They
-    are of evaluation mode: a discriminator with batch norm judges by its running statistics, which
-    mix real and generated data, and its estimate is then poor.
+    The scores of all processes are gathered, so the estimate is that of a single process. They are
+    computed in evaluation mode: a discriminator with batch norm then uses running statistics, which
+    mix real and generated data, and the estimate is poor.
 
     Args:
-        gan: whose discriminator estimates; its `divergence` says what.
+        gan: the model; its `divergence` computes the estimate from scores.
 
     Attributes:
-        wanted: whether it estimates anything.
+        is_defined: whether the GAN's objective defines an estimate.
     """
 
     def __init__(self, gan: GAN) -> None:
         self._gan = gan
-        self.wanted = bool(gan.divergence(torch.zeros(1), torch.zeros(1)))
+        self.is_defined = bool(gan.divergence(torch.zeros(1), torch.zeros(1)))
         self._real, self._fake = (CatMetric("disable").to(gan.device) for _ in range(2))
 
-    def update(self, data: Tensor, given: Condition, *, real: bool) -> None:
-        """Take in data (N, *shape), real or generated, with what a conditional GAN is told."""
-        if self.wanted:
+    def update(self, samples: Tensor, condition: Condition, *, real: bool) -> None:
+        """Add real or generated samples (N, *shape) with their condition."""
+        if self.is_defined:
             side = self._real if real else self._fake
-            side.update(discriminated(self._gan, data, given))
+            side.update(discriminator_scores(self._gan, samples, condition))
 
     def compute(self) -> dict[str, float]:
-        """Return the estimates by name; none where a side has too little data for a score."""
-        if not self.wanted:
+        """Return the estimates by name; none if a side has too few samples for a score."""
+        if not self.is_defined:
             return {}
         scores = [torch.as_tensor(side.compute()) for side in (self._real, self._fake)]
         if not all(side.numel() for side in scores):
@@ -57,49 +63,51 @@ class Divergence:
 
 
 @torch.no_grad()
-def discriminated(gan: GAN, data: Tensor, given: Condition | None = None) -> Tensor:
-    """Return a discriminator's scores in evaluation mode, float32.
+def discriminator_scores(gan: GAN, samples: Tensor, condition: Condition | None = None) -> Tensor:
+    """Compute a discriminator's scores in evaluation mode, float32.
 
     Args:
-        gan: whose weights and modes stay as they were.
-        data: (N, *shape); where the discriminator packs, what does not fill a pack is left out.
-        given: what a conditional discriminator is told of them.
+        gan: the model; its weights and modes are unchanged.
+        samples: (N, *shape); with packing, samples that do not fill a pack are ignored.
+        condition: input of a conditional discriminator.
 
     Returns:
         (N,), or (N // m,) with packs of m.
     """
-    whole = len(data) - len(data) % pack_size(gan)
-    if whole == 0:
+    count = len(samples) - len(samples) % pack_size(gan)
+    if count == 0:
         return torch.zeros(0, device=gan.device)
     with evaluation_mode(gan):
-        scores = gan.discriminate(data[:whole], None if given is None else given[:whole])
+        scores = gan.discriminate(samples[:count], None if condition is None else condition[:count])
     return scores.float()
 
 
 def pack_size(gan: GAN) -> int:
-    """Return how many data the discriminator judges together."""
-    return max((part.size for part in gan.modules() if isinstance(part, Pack)), default=1)
+    """Return the number of samples that the discriminator scores jointly."""
+    return max((module.size for module in gan.modules() if isinstance(module, Pack)), default=1)
 
 
 def equilibrium(gan: GAN) -> dict[str, float]:
-    """Measure how far the players of the Dirac GAN stand from their equilibrium.
+    """Compute the distance of the players of the Dirac GAN from their equilibrium.
 
-    Theta is the mean of the generated points, psi the discriminator's slope D(1) - D(0): with the
-    dirac networks they are the players' only numbers, and others have them too.
+    Theta is the mean of the generated points, psi the discriminator's slope D(1) - D(0). With the
+    dirac networks these are the players' parameters, but they are defined for other networks too.
 
     Args:
-        gan: with data of shape (1,).
+        gan: a GAN on data of shape (1,).
 
     Returns:
-        equilibrium/theta, equilibrium/psi, and equilibrium/distance, the root of their squares.
+        equilibrium/theta, equilibrium/psi, and equilibrium/distance, the norm of (theta, psi).
 
     Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), section 2.
     """
     seed = derived_seed(gan.seed, "equilibrium")
-    theta = gan.sample(POINTS, seed=seed).data.double().mean().item()
+    theta = gan.sample(EQUILIBRIUM_POINTS, seed=seed).data.double().mean().item()
     ones = torch.ones(pack_size(gan), 1, device=gan.device)
-    scores = [discriminated(gan, points).double().mean().item() for points in (ones, 0 * ones)]
-    psi = scores[0] - scores[1]
+    at_one, at_zero = (
+        discriminator_scores(gan, points).double().mean().item() for points in (ones, 0 * ones)
+    )
+    psi = at_one - at_zero
     return {
         "equilibrium/distance": math.hypot(theta, psi),
         "equilibrium/theta": theta,
@@ -108,9 +116,9 @@ def equilibrium(gan: GAN) -> dict[str, float]:
 
 
 def discriminator_weights(gan: GAN) -> Tensor:
-    """Return all weights of a discriminator's matrices and convolutions in one vector, detached.
+    """Return the weights of a discriminator's matrices and convolutions as one detached vector.
 
-    Biases and what normalises are left out.
+    Biases and parameters of normalisation layers are excluded.
     """
     weights = [
         parameter.detach().flatten()
@@ -121,15 +129,16 @@ def discriminator_weights(gan: GAN) -> Tensor:
 
 
 def weights_at_bound(gan: GAN) -> dict[str, float]:
-    """Measure how many weights of a critic lie at their largest magnitude.
+    """Compute the fraction of a critic's weights that have the largest magnitude.
 
     Returns:
-        critic/weights_at_bound: share of |w| >= 0.99 max |w|, in (0, 1]; 1 where clipping has
-        driven all weights to its bounds. Nothing where there are no weights.
+        critic/weights_at_bound: fraction with |w| >= 0.99 max |w|, in (0, 1]; 1 if clipping has
+        moved all weights to its bounds. Nothing if there are no weights.
 
     Source: Gulrajani et al. 2017 (arXiv:1704.00028), figure 1b.
     """
-    sizes = discriminator_weights(gan).abs()
-    if not sizes.numel():
+    magnitudes = discriminator_weights(gan).abs()
+    if not magnitudes.numel():
         return {}
-    return {"critic/weights_at_bound": (sizes >= AT_BOUND * sizes.max()).double().mean().item()}
+    at_bound = magnitudes >= BOUND_FRACTION * magnitudes.max()
+    return {"critic/weights_at_bound": at_bound.double().mean().item()}

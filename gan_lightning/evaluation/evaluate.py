@@ -1,4 +1,4 @@
-"""What is measured on a model."""
+"""Evaluation of a model."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gan_lightning.core.module import BaseModule
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import MNIST, BaseDataModule, DigitDomains, Dirac
 from gan_lightning.distributed.sharding import WHOLE, Shard
-from gan_lightning.evaluation.base import CHUNK
-from gan_lightning.evaluation.batching import sizes_of_chunks, tested
-from gan_lightning.evaluation.classification import classifier_accuracies, learnt_classes
+from gan_lightning.evaluation.base import CHUNK_SIZE
+from gan_lightning.evaluation.batching import chunk_sizes, iterate_test_data
+from gan_lightning.evaluation.classification import classifier_accuracies, gan_classifier_accuracies
 from gan_lightning.evaluation.codes import CodeEvaluator
 from gan_lightning.evaluation.digits import PixelEvaluator
 from gan_lightning.evaluation.discriminator import Divergence, equilibrium, weights_at_bound
@@ -32,77 +32,81 @@ __all__ = ["evaluate"]
 @torch.no_grad()
 @without_tf32()
 def evaluate(
-    learner: BaseModule,
+    model: BaseModule,
     data: BaseDataModule,
     samples: int,
-    share: Shard = WHOLE,
+    shard: Shard = WHOLE,
     pixels: bool = False,
     inception: Inception | None = None,
 ) -> dict[str, float]:
-    """Measure a model; its weights, modes and random states stay as they were.
+    """Compute all metrics of a model; its weights, modes and random states are unchanged.
 
     Args:
-        learner: the model.
-        data: the data set that it was trained on.
-        samples: number of generated data, over all processes.
-        share: of this process.
-        pixels: measure digits in pixels too.
-        inception: what colour pictures are looked at through; None leaves that out.
+        model: the model.
+        data: the dataset that it was trained on.
+        samples: number of generated samples, over all processes.
+        shard: this process's part of the work.
+        pixels: evaluate digits in pixel space too.
+        inception: the Inception network for colour images; None to skip its metrics.
 
     Returns:
-        Measures by name, the same on every process.
+        Metric values by name, the same on every process.
 
     Raises:
-        Exception: what the share's pause raises, on every process.
+        Exception: what the shard's `pause` raises, on every process.
     """
-    if isinstance(learner, Classifier):
-        return classifier_accuracies(learner, data, samples, share)
-    assert isinstance(learner, GAN)
-    asks = isinstance(learner, LabelledGAN)
-    judges = evaluators_for(data, learner.device, share, asks, inception, samples)
+    if isinstance(model, Classifier):
+        return classifier_accuracies(model, data, samples, shard)
+    assert isinstance(model, GAN)
+    conditional = isinstance(model, LabelledGAN)
+    evaluators = evaluators_for(data, model.device, shard, conditional, inception, samples)
     if pixels and isinstance(data, MNIST):
-        judges.append(PixelEvaluator(data, learner.device, asks))
-    codes = CodeEvaluator(learner, data) if isinstance(learner, InfoGAN) else None
+        evaluators.append(PixelEvaluator(data, model.device, conditional))
+    codes = CodeEvaluator(model, data) if isinstance(model, InfoGAN) else None
     duplicates = None
     if not isinstance(data, Dirac):
-        duplicates = deepcopy(_duplicates(data)).to(learner.device)
-    divergence = Divergence(learner)
-    for chunk, count in share.of(sizes_of_chunks(samples)):
-        sample, asked = _drawn(learner, data, chunk, count)
-        for judge in judges:
-            judge.update(sample.data, chunk * CHUNK, asked)
+        duplicates = deepcopy(_duplicate_rate(data)).to(model.device)
+    divergence = Divergence(model)
+    for chunk, count in shard.of(chunk_sizes(samples)):
+        sample, requested_labels = _generate_chunk(model, data, chunk, count)
+        for evaluator in evaluators:
+            evaluator.update(sample.data, chunk * CHUNK_SIZE, requested_labels)
         if codes is not None:
             codes.update(sample)
         if duplicates is not None and chunk == 0:
             duplicates.update(sample.data)
         divergence.update(sample.data, sample.condition, real=False)
-    measures = {name: value for judge in judges for name, value in judge.compute().items()}
+    measures: dict[str, float] = {}
+    for evaluator in evaluators:
+        measures |= evaluator.compute()
     if codes is not None:
-        measures |= codes.compute(share)
+        measures |= codes.compute(shard)
     if duplicates is not None:
         measures["samples/duplicates"] = duplicates.compute().item()
-    if divergence.wanted:
-        for real in tested(data, learner.device, share):
+    if divergence.is_defined:
+        for real in iterate_test_data(data, model.device, shard):
             divergence.update(real.data, real.condition, real=True)
     measures |= divergence.compute()
-    measures |= learnt_classes(learner, data, share)
+    measures |= gan_classifier_accuracies(model, data, shard)
     if isinstance(data, Dirac):
-        measures |= equilibrium(learner)
-    if learner.log_weight_histogram:
-        measures |= weights_at_bound(learner)
+        measures |= equilibrium(model)
+    if model.log_weight_histogram:
+        measures |= weights_at_bound(model)
     return measures
 
 
-def _drawn(gan: GAN, data: BaseDataModule, chunk: int, count: int) -> tuple[Sample, Tensor | None]:
-    """Generate a chunk of data, and say of what class each was to be, where that was said."""
+def _generate_chunk(
+    gan: GAN, data: BaseDataModule, chunk: int, count: int
+) -> tuple[Sample, Tensor | None]:
+    """Generate a chunk of samples, and return it with the requested labels if there are any."""
     seed = derived_seed(gan.seed, "evaluation", chunk)
     if data.spec.source_shape is not None:
         test = data.test_data()
-        rows = torch.arange(chunk * CHUNK, chunk * CHUNK + count) % len(test.data)
+        rows = torch.arange(chunk * CHUNK_SIZE, chunk * CHUNK_SIZE + count) % len(test.data)
         assert test.source is not None
         sources = Condition(source=test.source[rows].to(gan.device))
-        asked = None if test.labels is None else test.labels[rows]
-        return gan.sample(count, sources, seed=seed), asked
+        requested_labels = None if test.labels is None else test.labels[rows]
+        return gan.sample(count, sources, seed=seed), requested_labels
     if isinstance(data, DigitDomains) and isinstance(gan, LabelledGAN):
         return gan.sample_across((count + 1) // gan.classes, seed=seed), None
     sample = gan.sample(count, seed=seed)
@@ -110,6 +114,6 @@ def _drawn(gan: GAN, data: BaseDataModule, chunk: int, count: int) -> tuple[Samp
 
 
 @lru_cache(maxsize=1)
-def _duplicates(data: BaseDataModule) -> DuplicateRate:
-    """Judge the first chunk against as many real data, which are looked at once a run."""
-    return DuplicateRate(data.test_data().data[:CHUNK])
+def _duplicate_rate(data: BaseDataModule) -> DuplicateRate:
+    """Build the metric for the first chunk, with as many real samples; once per dataset."""
+    return DuplicateRate(data.test_data().data[:CHUNK_SIZE])

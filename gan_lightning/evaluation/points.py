@@ -1,4 +1,4 @@
-"""What measures points of the 2-D worlds."""
+"""Evaluators of two-dimensional toy datasets."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ import torch
 from torch import Tensor
 
 from gan_lightning.data.toy2d import GaussianMixture, Points
-from gan_lightning.evaluation.base import SampleEvaluator, floats
+from gan_lightning.evaluation.base import SampleEvaluator, compute_floats
 from gan_lightning.metrics import ClassConditionalAccuracy, ExactWasserstein, ModeCoverage
 
-__all__ = ["ModeEvaluator", "TransportEvaluator"]
+__all__ = ["ModeEvaluator", "WassersteinEvaluator"]
 
-TRANSPORT_POINTS = 2000
-"""Of each side in an exact transport: about half a second on a processor core (measured)."""
+WASSERSTEIN_POINTS = 2000
+"""Points of each side; the exact transport takes half a second on a CPU core (measured)."""
 
 
-class TransportEvaluator(SampleEvaluator):
-    """Measures how far the first 2,000 points lie from as many real ones."""
+class WassersteinEvaluator(SampleEvaluator):
+    """Computes the exact Wasserstein distance of the first 2,000 points to as many real points."""
 
     def __init__(self, data: Points, device: torch.device) -> None:
-        real = data.test_data().data[:TRANSPORT_POINTS]
+        real = data.test_data().data[:WASSERSTEIN_POINTS]
         self._distance = ExactWasserstein(real).to(device)
 
-    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
-        """Take in points (N, 2)."""
-        self._distance.update(data, first)
+    def update(
+        self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
+    ) -> None:
+        """Add generated points (N, 2)."""
+        self._distance.update(samples, first_index)
 
     def compute(self) -> dict[str, float]:
         """Return the exact Wasserstein-1 distance, in units of the plane."""
@@ -33,21 +35,31 @@ class TransportEvaluator(SampleEvaluator):
 
 
 class ModeEvaluator(SampleEvaluator):
-    """Counts the modes of a Gaussian mixture that points cover, and measures their transport."""
+    """Computes mode coverage on a Gaussian mixture, and the exact Wasserstein distance.
 
-    def __init__(self, data: GaussianMixture, device: torch.device, asks: bool = False) -> None:
+    Args:
+        data: the Gaussian mixture.
+        device: device of the generated points.
+        conditional: compute the accuracy of requested classes (modes) too.
+    """
+
+    def __init__(
+        self, data: GaussianMixture, device: torch.device, conditional: bool = False
+    ) -> None:
         self._coverage = ModeCoverage(data.centres, data.standard_deviation).to(device)
-        self._transport = TransportEvaluator(data, device)
-        self._asked = ClassConditionalAccuracy().to(device) if asks else None
+        self._wasserstein = WassersteinEvaluator(data, device)
+        self._accuracy = ClassConditionalAccuracy().to(device) if conditional else None
 
-    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
-        """Take in points (N, 2)."""
-        self._coverage.update(data)
-        self._transport.update(data, first)
-        if self._asked is not None and asked is not None:
-            self._asked.update(self._coverage.nearest(data)[1], asked)
+    def update(
+        self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
+    ) -> None:
+        """Add generated points (N, 2)."""
+        self._coverage.update(samples)
+        self._wasserstein.update(samples, first_index)
+        if self._accuracy is not None and requested_labels is not None:
+            self._accuracy.update(self._coverage.nearest(samples)[1], requested_labels)
 
     def compute(self) -> dict[str, float]:
-        """Return modes covered, share of high quality, reverse KL in nats, and the transport."""
-        found = {**floats(self._coverage), **self._transport.compute()}
-        return {**found, **(floats(self._asked) if self._asked else {})}
+        """Return covered modes, high-quality fraction, reverse KL in nats and the distance."""
+        values = {**compute_floats(self._coverage), **self._wasserstein.compute()}
+        return {**values, **(compute_floats(self._accuracy) if self._accuracy else {})}

@@ -1,4 +1,4 @@
-"""Which judge knows which data set."""
+"""The evaluators of each dataset."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from gan_lightning.evaluation.base import SampleEvaluator
 from gan_lightning.evaluation.digits import DigitEvaluator, StackedDigitEvaluator
 from gan_lightning.evaluation.inception import Inception
 from gan_lightning.evaluation.pictures import InceptionEvaluator
-from gan_lightning.evaluation.points import ModeEvaluator, TransportEvaluator
+from gan_lightning.evaluation.points import ModeEvaluator, WassersteinEvaluator
 from gan_lightning.evaluation.translation import (
     PairEvaluator,
     TargetEvaluator,
     TranslationEvaluator,
 )
 
-__all__ = ["evaluators_for", "looks_through_inception", "measurable"]
+__all__ = ["evaluators_for", "has_evaluator", "uses_inception"]
 
 
-def looks_through_inception(data: BaseDataModule) -> bool:
-    """Tell whether generated data are measured in the features of the Inception network."""
+def uses_inception(data: BaseDataModule) -> bool:
+    """Return whether samples are evaluated in the features of the Inception network."""
     return isinstance(data, ImageStoreDataModule)
 
 
-def measurable(data: BaseDataModule, inception: Inception | None) -> bool:
-    """Tell whether generated data can be held against a data set without the model."""
+def has_evaluator(data: BaseDataModule, inception: Inception | None) -> bool:
+    """Return whether generated samples can be evaluated without the model that generated them."""
     if isinstance(data, ImageStoreDataModule):
         return inception is not None or data.spec.source_shape is not None
     return isinstance(data, MNIST | DigitPairs | StackedMNIST | GaussianMixture | Points)
@@ -43,47 +43,47 @@ def measurable(data: BaseDataModule, inception: Inception | None) -> bool:
 def evaluators_for(
     data: BaseDataModule,
     device: torch.device,
-    share: Shard = WHOLE,
-    asks: bool = False,
+    shard: Shard = WHOLE,
+    conditional: bool = False,
     inception: Inception | None = None,
     samples: int = 10_000,
 ) -> list[SampleEvaluator]:
-    """List the judges that know a data set; none where nothing can be measured.
+    """Build the evaluators of a dataset; an empty list if it has none.
 
     Args:
-        data: the data set.
-        device: that the generated data are on.
-        share: of this process.
-        asks: whether generated data were asked to be of a class.
-        inception: what colour pictures are looked at through; None leaves that out.
-        samples: generated data that will come.
+        data: the dataset.
+        device: device of the generated samples.
+        shard: this process's part of the work.
+        conditional: whether each sample is generated for a requested class.
+        inception: the Inception network for colour images; None to skip its metrics.
+        samples: number of generated samples, over all processes.
     """
-    if isinstance(data, ImageStoreDataModule):
-        judges: list[SampleEvaluator] = []
-        if inception is not None:
-            network, resizer = inception
-            real = data.reference_images
-            judges.append(InceptionEvaluator(real, network, device, share, samples, resizer))
-        if data.spec.source_shape is not None:
-            judges.append(TargetEvaluator(data, device))
-        return judges
-    judge = _judge(data, device, share, asks)
-    return [] if judge is None else [judge]
+    if not isinstance(data, ImageStoreDataModule):
+        evaluator = _evaluator(data, device, shard, conditional)
+        return [] if evaluator is None else [evaluator]
+    evaluators: list[SampleEvaluator] = []
+    if inception is not None:
+        real = data.reference_images
+        network, resizer = inception
+        evaluators.append(InceptionEvaluator(real, network, device, shard, samples, resizer))
+    if data.spec.source_shape is not None:
+        evaluators.append(TargetEvaluator(data, device))
+    return evaluators
 
 
-def _judge(
-    data: BaseDataModule, device: torch.device, share: Shard, asks: bool
+def _evaluator(
+    data: BaseDataModule, device: torch.device, shard: Shard, conditional: bool
 ) -> SampleEvaluator | None:
     if isinstance(data, MNIST):
-        return DigitEvaluator(data, device, share, asks, compares=asks)
+        return DigitEvaluator(data, device, shard, conditional, within_class=conditional)
     if isinstance(data, DigitPairs):
-        return TranslationEvaluator(data, device, share)
+        return TranslationEvaluator(data, device, shard)
     if isinstance(data, DigitDomains):
-        return PairEvaluator(data, device, share) if asks else None
+        return PairEvaluator(data, device, shard) if conditional else None
     if isinstance(data, StackedMNIST):
         return StackedDigitEvaluator(device)
     if isinstance(data, GaussianMixture):
-        return ModeEvaluator(data, device, asks)
+        return ModeEvaluator(data, device, conditional)
     if isinstance(data, Points):
-        return TransportEvaluator(data, device)
+        return WassersteinEvaluator(data, device)
     return None

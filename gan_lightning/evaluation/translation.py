@@ -1,4 +1,4 @@
-"""What measures digits in two forms: pairs of a coupled GAN, and translations."""
+"""Evaluators of image-to-image translation, and of pairs of images in two domains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torchmetrics.regression import MeanAbsoluteError
 
 from gan_lightning.data import BaseDataModule, DigitDomains, DigitPairs
 from gan_lightning.distributed.sharding import WHOLE, Shard
-from gan_lightning.evaluation.base import SampleEvaluator, floats
+from gan_lightning.evaluation.base import SampleEvaluator, compute_floats
 from gan_lightning.evaluation.digits import DigitEvaluator
 from gan_lightning.metrics import PixelAgreement
 
@@ -17,46 +17,51 @@ __all__ = ["PairEvaluator", "TargetEvaluator", "TranslationEvaluator"]
 
 
 class PairEvaluator(SampleEvaluator):
-    """Measures pairs of images in both domains: their agreement, and the digits of the first."""
+    """Computes the pixel agreement of pairs of images, and digit metrics of their first images."""
 
-    def __init__(self, data: DigitDomains, device: torch.device, share: Shard = WHOLE) -> None:
+    def __init__(self, data: DigitDomains, device: torch.device, shard: Shard = WHOLE) -> None:
         self._data = data
-        self._digits = DigitEvaluator(data.digits, device, share)
+        self._digits = DigitEvaluator(data.digits, device, shard)
         self._agreement = PixelAgreement().to(device)
 
-    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
-        """Take in images (2 N, 1, H, W) in [-1, 1], those of a pair side by side."""
-        firsts, seconds = data[0::2], data[1::2]
-        self._digits.update(firsts, first // 2)
-        translated = self._data.translate(firsts)
+    def update(
+        self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
+    ) -> None:
+        """Add images (2 N, 1, H, W) in [-1, 1]; rows 2 i and 2 i + 1 are a pair."""
+        first_images, second_images = samples[0::2], samples[1::2]
+        self._digits.update(first_images, first_index // 2)
+        translated = self._data.translate(first_images)
         if translated is not None:
-            self._agreement.update(translated, seconds)
+            self._agreement.update(translated, second_images)
 
     def compute(self) -> dict[str, float]:
-        """Return the share of pixels that agree where the map is known, and scores of digits."""
-        known = self._data.config.second != "usps"
-        return {**(floats(self._agreement) if known else {}), **self._digits.compute()}
+        """Return the fraction of agreeing pixels, if the map is known, and digit metrics."""
+        map_is_known = self._data.config.second != "usps"
+        agreement = compute_floats(self._agreement) if map_is_known else {}
+        return {**agreement, **self._digits.compute()}
 
 
 class TargetEvaluator(SampleEvaluator):
-    """Measures how far test sources are translated from their targets, in order."""
+    """Compares translations of the test sources, in order, with their targets."""
 
     def __init__(self, data: BaseDataModule, device: torch.device) -> None:
         self._targets = data.test_data().data
         self._difference = MeanAbsoluteError().to(device)
         self._similarity = StructuralSimilarityIndexMeasure(data_range=2.0).to(device)
 
-    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
-        """Take in translations (N, C, H, W) in [-1, 1] of the sources from number `first` on."""
-        rows = torch.arange(first, first + len(data)) % len(self._targets)
-        # torchmetrics flattens without a copy, which channels-last images do not allow
-        translated = data.float().contiguous()
-        targets = self._targets[rows].to(data.device).contiguous()
+    def update(
+        self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
+    ) -> None:
+        """Add translations (N, C, H, W) in [-1, 1] of the sources `first_index` and following."""
+        rows = torch.arange(first_index, first_index + len(samples)) % len(self._targets)
+        # torchmetrics flattens by view, which channels_last images do not allow
+        translated = samples.float().contiguous()
+        targets = self._targets[rows].to(samples.device).contiguous()
         self._difference.update(translated, targets)
         self._similarity.update(translated, targets)
 
     def compute(self) -> dict[str, float]:
-        """Return the mean absolute difference, white less black being 1, and SSIM in [-1, 1]."""
+        """Return the mean absolute difference for pixels in [0, 1], and SSIM in [-1, 1]."""
         difference: Tensor = self._difference.compute()
         similarity = self._similarity.compute()
         assert isinstance(similarity, Tensor)
@@ -67,17 +72,19 @@ class TargetEvaluator(SampleEvaluator):
 
 
 class TranslationEvaluator(SampleEvaluator):
-    """Measures what sources of digits are translated into: beside the digits they are of."""
+    """Compares translations of digits with their targets, and computes digit metrics."""
 
-    def __init__(self, data: DigitPairs, device: torch.device, share: Shard = WHOLE) -> None:
+    def __init__(self, data: DigitPairs, device: torch.device, shard: Shard = WHOLE) -> None:
         self._targets = TargetEvaluator(data, device)
-        self._digits = DigitEvaluator(data.digits, device, share, asks=True)
+        self._digits = DigitEvaluator(data.digits, device, shard, conditional=True)
 
-    def update(self, data: Tensor, first: int, asked: Tensor | None = None) -> None:
-        """Take in translations (N, 1, H, W) in [-1, 1] of the sources from number `first` on."""
-        self._targets.update(data, first)
-        self._digits.update(data, first, asked)
+    def update(
+        self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
+    ) -> None:
+        """Add translations (N, 1, H, W) in [-1, 1] of the sources `first_index` and following."""
+        self._targets.update(samples, first_index)
+        self._digits.update(samples, first_index, requested_labels)
 
     def compute(self) -> dict[str, float]:
-        """Return distances from the targets, and scores of digits."""
+        """Return the distances from the targets, and digit metrics."""
         return {**self._targets.compute(), **self._digits.compute()}

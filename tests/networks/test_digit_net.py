@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.evaluation.digits import AT_ONCE, DigitEvaluator
+from gan_lightning.evaluation.digits import BATCH_SIZE, DigitEvaluator
 from gan_lightning.networks.digit_net import DigitNet
 
 
@@ -32,16 +32,16 @@ def test_folding_norms_keeps_the_output() -> None:
     assert not any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
 
 
-def test_digits_are_judged_a_cacheful_at_a_time() -> None:
-    class Noting(DigitNet):
+def test_digits_are_classified_in_small_batches() -> None:
+    class RecordingNet(DigitNet):
         def features(self, images: Tensor) -> Tensor:
-            seen.append(len(images))
+            sizes.append(len(images))
             return images.mean((2, 3)).expand(-1, self.features_size)
 
-    seen: list[int] = []
-    judge = DigitEvaluator.__new__(DigitEvaluator)
-    judge._network = Noting()
-    images = torch.rand(2 * AT_ONCE + 7, 1, 28, 28)
-    features = judge._features(images)
-    assert seen == [AT_ONCE, AT_ONCE, 7]
+    sizes: list[int] = []
+    evaluator = DigitEvaluator.__new__(DigitEvaluator)
+    evaluator._network = RecordingNet()
+    images = torch.rand(2 * BATCH_SIZE + 7, 1, 28, 28)
+    features = evaluator._features(images)
+    assert sizes == [BATCH_SIZE, BATCH_SIZE, 7]
     assert torch.equal(features[:, 0], images.mean((1, 2, 3)))

@@ -1,4 +1,4 @@
-"""Real images, and Inception networks: one that nobody has trained, and a small one."""
+"""Fakes for tests of Inception metrics: images, a linear network, random Inception weights."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from gan_lightning.data.base import to_uint8_nhwc
 from gan_lightning.distributed.sharding import WHOLE, Shard
 from gan_lightning.evaluation import InceptionEvaluator
-from gan_lightning.evaluation.base import CHUNK
+from gan_lightning.evaluation.base import CHUNK_SIZE
 
 CPU = torch.device("cpu")
 
 
 def write_weights(path: Path) -> str:
-    """Write random weights under which images look different, and return the file's SHA-256."""
+    """Write random weights that give different images different features; return the SHA-256."""
     with torch.random.fork_rng([]), patch.object(FeatureExtractorInceptionV3, "load_state_dict"):
         torch.manual_seed(0)
-        nothing = path.with_suffix(".nothing")
-        torch.save({}, nothing)
-        network = FeatureExtractorInceptionV3("random", ["2048"], str(nothing))
+        empty = path.with_suffix(".empty")
+        torch.save({}, empty)
+        network = FeatureExtractorInceptionV3("random", ["2048"], str(empty))
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight)
-        nothing.unlink()
-    # the published file is of torch's format before 1.6
+        empty.unlink()
+    # the published file has torch's format before 1.6
     torch.save(network.state_dict(), path, _use_new_zipfile_serialization=False)
     return sha256(path.read_bytes()).hexdigest()
 
 
-class Linear:
-    """A network whose features are a few mixed pixels, and which sees how it is told to resize."""
+class LinearNetwork:
+    """A network whose features are linear in the pixels and depend on the resizer."""
 
     features_size, classes = 6, 5
 
@@ -49,38 +49,39 @@ class Linear:
         pixels = images.flatten(1).float() / 128 - 1
         if resizer == "antialias":
             pixels = pixels.roll(1, 1)
-        both = pixels @ self._mixing
-        return both[:, :6], both[:, 6:]
+        outputs = pixels @ self._mixing
+        return outputs[:, :6], outputs[:, 6:]
 
 
-class Photographs:
-    """Random images, and how many were asked for, and at most at once."""
+class FakeImages:
+    """Random images that count how many were read in total, and at most at once."""
 
-    def __init__(self, count: int = 700, fingerprint: str = "photographs") -> None:
+    def __init__(self, count: int = 700, fingerprint: str = "fake images") -> None:
         self.fingerprint = fingerprint
-        self.held = to_uint8_nhwc(pictures(count, 0))
-        self.seen = self.most = 0
+        self.images = to_uint8_nhwc(random_images(count, 0))
+        self.read = self.largest_read = 0
 
     def __len__(self) -> int:
-        return len(self.held)
+        return len(self.images)
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        self.seen += len(rows)
-        self.most = max(self.most, len(rows))
-        return self.held[rows]
+        self.read += len(rows)
+        self.largest_read = max(self.largest_read, len(rows))
+        return self.images[rows]
 
 
-def pictures(count: int, seed: int, spread: float = 0.3) -> Tensor:
+def random_images(count: int, seed: int, spread: float = 0.3) -> Tensor:
     """Draw images (N, 3, 4, 4) in [-1, 1]."""
     rng = torch.Generator().manual_seed(seed)
     return (spread * torch.randn(count, 3, 4, 4, generator=rng)).clamp(-1, 1)
 
 
-def judged(
-    real: Photographs, fake: Tensor, share: Shard = WHOLE, **settings: Any
+def evaluate_images(
+    real: FakeImages, fake: Tensor, shard: Shard = WHOLE, **settings: Any
 ) -> dict[str, float]:
-    """Measure images as evaluation does, this process its chunks."""
-    judge = InceptionEvaluator(real, settings.pop("network", Linear()), CPU, share, **settings)
-    for first in share.of(range(0, len(fake), CHUNK)):
-        judge.update(fake[first : first + CHUNK], first)
-    return judge.compute()
+    """Evaluate this process's chunks of the images as `evaluate` does."""
+    network = settings.pop("network", LinearNetwork())
+    evaluator = InceptionEvaluator(real, network, CPU, shard, **settings)
+    for start in shard.of(range(0, len(fake), CHUNK_SIZE)):
+        evaluator.update(fake[start : start + CHUNK_SIZE], start)
+    return evaluator.compute()
