@@ -19,7 +19,7 @@ from gan_lightning.evaluation import (
     InceptionNetwork,
     evaluate,
     inception_network,
-    looks_through_inception,
+    uses_inception,
 )
 from gan_lightning.evaluation.rank_correlation import CriticCorrelation
 
@@ -49,7 +49,7 @@ class Evaluation(Periodic):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Find the Inception weights, on every process or on none, or say what to fetch."""
-        if not looks_through_inception(self.data):
+        if not uses_inception(self.data):
             return
         network = inception_network(self.what.inception)
         found = isinstance(network, InceptionNetwork)
@@ -71,7 +71,7 @@ class Evaluation(Periodic):
         self.measures = evaluate(
             learner, self.data, what.samples, share, what.pixels, self._inception
         )
-        self.measures |= self._estimates.with_latest(self.measures)
+        self.measures |= self._estimates.update(self.measures)
         self.measures = trainer.strategy.broadcast(self.measures)
         self.measured = learner.updates
         for logger in trainer.loggers:
