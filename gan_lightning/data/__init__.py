@@ -1,4 +1,4 @@
-"""DataModules; the table of all data sets."""
+"""DataModules, and the table of all datasets."""
 
 from __future__ import annotations
 
