@@ -73,10 +73,10 @@ def test_runs(runs: list[str]) -> None:
 
 
 def test_every_command_with_a_run_completes_it(runs: list[str]) -> None:
-    from gan_lightning.cli.completion import VARIABLE, BashKeys
+    from gan_lightning.cli.completion import COMPLETION_VARIABLE, BashKeys
     from gan_lightning.cli.main import cli
 
-    complete = BashKeys(cli, {}, "gan-lightning", VARIABLE)
+    complete = BashKeys(cli, {}, "gan-lightning", COMPLETION_VARIABLE)
     for command in COMMANDS:
         first = next((part for part in command.params if part.param_type_name == "argument"), None)
         metavar = getattr(first, "metavar", None) or ""

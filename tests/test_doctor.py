@@ -1,4 +1,4 @@
-"""The doctor finds what is wrong, and says what to do."""
+"""`gan-lightning doctor` finds what is wrong and names the fix."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from conftest import run_cli
 
 from gan_lightning.assets import loader
 from gan_lightning.cli import machine_checks
-from gan_lightning.cli.machine_checks import NOTE, OK, RED, Finding, examined
+from gan_lightning.cli.machine_checks import NOTE, OK, RED, Finding, run_checks
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
-def findings(what: str) -> list[Finding]:
-    return list(machine_checks.CHECKS[what](what))
+def findings(name: str) -> list[Finding]:
+    return list(machine_checks.CHECKS[name](name))
 
 
-def looked_at(what: str, monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
-    """Look at one thing as the command does."""
-    monkeypatch.setattr(machine_checks, "CHECKS", {what: machine_checks.CHECKS[what]})
-    return list(examined())
+def run_one_check(name: str, monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
+    """Run one check as the command does, errors included."""
+    monkeypatch.setattr(machine_checks, "CHECKS", {name: machine_checks.CHECKS[name]})
+    return list(run_checks())
 
 
-def test_what_is_not_well_says_what_to_do() -> None:
-    found = list(examined())
-    assert {finding.what for finding in found} >= set(machine_checks.CHECKS) - {"stores"}
+def test_each_problem_has_a_fix() -> None:
+    found = list(run_checks())
+    assert {finding.check for finding in found} >= set(machine_checks.CHECKS) - {"stores"}
     assert all(finding.fix for finding in found if finding.state != OK)
     assert not [finding for finding in found if finding.state == RED]
-    assert all("\n" not in finding.says + finding.fix for finding in found)
+    assert all("\n" not in finding.message + finding.fix for finding in found)
 
 
 def test_json_and_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,36 +42,38 @@ def test_json_and_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_checks, "CHECKS", checks)
     outcome = run_cli("doctor", "--json")
     assert outcome.code == 0
-    assert [line["what"] for line in json.loads(outcome.out)] == ["python", "disk", "wandb"]
+    assert [line["check"] for line in json.loads(outcome.out)] == ["python", "disk", "wandb"]
     monkeypatch.setattr(machine_checks, "OLDEST_PYTHON", (99, 0))
     outcome = run_cli("doctor")
     assert outcome.code == 1
     assert outcome.out.startswith("red   python")
     assert "-> install Python 3.11" in outcome.out.splitlines()[1]
-    assert outcome.out.splitlines()[-1] == "1 red: mend these first"
+    assert outcome.out.splitlines()[-1] == "1 red: fix these first"
 
 
 @pytest.mark.parametrize(
-    ("needs", "said", "fix"),
+    ("requirements", "message", "fix"),
     [
         (["click>=999"], "click is ", "pip install 'click>=999'"),
         (["nothing-of-this-name>=1"], "not installed", "pip install 'nothing-of-this-name>=1'"),
     ],
 )
-def test_packages(needs: list[str], said: str, fix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages(
+    requirements: list[str], message: str, fix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
-        machine_checks.metadata, "requires", lambda name: [*needs, 'torch>=999; extra=="x"']
+        machine_checks.metadata, "requires", lambda name: [*requirements, 'torch>=999; extra=="x"']
     )
     (red,) = [finding for finding in findings("packages") if finding.state == RED]
-    assert said in red.says
+    assert message in red.message
     assert red.fix == fix
 
 
 @pytest.mark.parametrize("how", ["truncated", "foreign", "missing"])
 def test_damaged_digits(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = damage("t10k-labels-idx1-ubyte", how, tmp_path, monkeypatch)
-    (red,) = looked_at("digits", monkeypatch)
-    assert (red.state, str(broken) in red.says) == (RED, True)
+    (red,) = run_one_check("digits", monkeypatch)
+    assert (red.state, str(broken) in red.message) == (RED, True)
     assert "git checkout" in red.fix
 
 
@@ -80,8 +82,8 @@ def test_damaged_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     content = loader.CLASSIFIER.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     monkeypatch.setattr(loader, "CLASSIFIER", path)
-    (red,) = looked_at("classifier", monkeypatch)
-    assert (red.state, "not those that were shipped" in red.says) == (RED, True)
+    (red,) = run_one_check("classifier", monkeypatch)
+    assert (red.state, "not those that were shipped" in red.message) == (RED, True)
     assert "reinstall" in red.fix
 
 
@@ -104,10 +106,10 @@ def test_stores() -> None:
     root = prepared_root("celeba")
     shutil.copytree(root.with_name("celeba-64.store"), "data/celeba-64.store")
     (found,) = [finding for finding in findings("stores") if finding.state == OK]
-    assert "24 pictures in data/celeba-64.store" in found.says
+    assert "24 images in data/celeba-64.store" in found.message
     Path("data/celeba-64.store/manifest.json").write_text("{")
     with pytest.MonkeyPatch.context() as patch:
-        assert looked_at("stores", patch)[0].state == RED
+        assert run_one_check("stores", patch)[0].state == RED
 
 
 def test_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,13 +119,13 @@ def test_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
     assert findings("wandb") == [Finding("wandb", OK, "logs to https://wandb.example.org")]
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    assert "WANDB_MODE is disabled" in findings("wandb")[0].says
+    assert "WANDB_MODE is disabled" in findings("wandb")[0].message
 
 
 def test_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_checks, "LEAST_FREE", 1 << 60)
+    monkeypatch.setattr(machine_checks, "MIN_FREE_BYTES", 1 << 60)
     (red,) = findings("disk")
-    assert (red.state, "make room" in red.fix) == (RED, True)
+    assert (red.state, "free space" in red.fix) == (RED, True)
 
     def refuse(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
@@ -143,7 +145,7 @@ def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("error", ["ImportError('no module')", "OSError('libtorch.so is cut')"])
 def test_without_torch(error: str, tmp_path: Path) -> None:
-    """Torch is missing, or its libraries are damaged: the rest is looked at nevertheless."""
+    """Torch is missing, or its libraries are damaged: the other checks run nevertheless."""
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "__init__.py").write_text(f"raise {error}")
     code = "from gan_lightning.cli.main import main; main(['doctor', '--json'])"
@@ -158,7 +160,7 @@ def test_without_torch(error: str, tmp_path: Path) -> None:
         text=True,
     )
     assert process.returncode == 1, process.stderr
-    found = {line["what"]: line for line in json.loads(process.stdout)}
+    found = {line["check"]: line for line in json.loads(process.stdout)}
     assert found["torch"]["state"] == RED
     assert "--force-reinstall torch" in found["torch"]["fix"]
     assert found["digits"]["state"] == OK

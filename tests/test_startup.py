@@ -40,7 +40,7 @@ def test_only_what_seems_to_want_the_digits_reads_them_ahead(
 ) -> None:
     started: list[Thread] = []
     monkeypatch.setattr(Thread, "start", lambda thread: started.append(thread))
-    prefetch.read_ahead(source, overrides)
+    prefetch.prefetch_digits(source, overrides)
     assert len(started) == reads
 
 

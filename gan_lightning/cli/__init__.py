@@ -1,4 +1,4 @@
-"""The commands that a person types; heavy imports happen only where a command needs them."""
+"""The command line; a command imports torch and other slow packages only when it runs."""
 
 from __future__ import annotations
 

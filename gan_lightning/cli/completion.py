@@ -17,9 +17,9 @@ from click.shell_completion import (
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.errors import UserError, nearest_first
 
-__all__ = ["VARIABLE", "completion", "set_up_completion"]
+__all__ = ["COMPLETION_VARIABLE", "completion", "set_up_completion"]
 
-VARIABLE = "_GAN_LIGHTNING_COMPLETE"
+COMPLETION_VARIABLE = "_GAN_LIGHTNING_COMPLETE"
 PROGRAM = "gan-lightning"
 
 INSTALL = {
@@ -80,4 +80,6 @@ def completion(context: click.Context, shell: str) -> None:
     if shell not in SHELLS:
         raise UserError(f"shell {shell!r} is unknown; valid are {nearest_first(shell, SHELLS)}")
     click.echo(f"# to install: {INSTALL[shell]}, then start a new shell")
-    click.echo(SHELLS[shell](context.find_root().command, {}, PROGRAM, VARIABLE).source())
+    click.echo(
+        SHELLS[shell](context.find_root().command, {}, PROGRAM, COMPLETION_VARIABLE).source()
+    )

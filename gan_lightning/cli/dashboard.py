@@ -1,4 +1,4 @@
-"""`dashboard`: what a project's runs look like at Weights & Biases."""
+"""Command `dashboard`: lay out the runs of a project at Weights & Biases."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ __all__ = ["dashboard"]
 
 @click.command()
 @click.argument("runs", metavar="[RUN]...", nargs=-1, shell_complete=complete_runs)
-@click.option("--entity", help="User or team; by default that of the login.")
-@click.option("--project", default="gan-lightning", show_default=True, help="Of the runs.")
-@click.option("--lecture", is_flag=True, help="Write the report `The lecture, reproduced` too.")
+@click.option("--entity", help="W&B user or team; by default that of the login.")
+@click.option(
+    "--project", default="gan-lightning", show_default=True, help="W&B project of the runs."
+)
+@click.option("--lecture", is_flag=True, help="Save the report `The lecture, reproduced` too.")
 @handle_errors
 def dashboard(runs: Sequence[str], entity: str | None, project: str, lecture: bool) -> None:
-    """Save a workspace for GANs at Weights & Biases, and a report on the lecture.
+    """Save a workspace for GANs at Weights & Biases, and a report about the lecture.
 
-    The workspace pins the RUNs named, the report shows these alone; without any, all runs of the
-    project. Both replace what was saved before. WANDB_BASE_URL is respected.
+    With RUNs, the workspace pins them and the report shows only them; without, both show all runs
+    of the project. Earlier versions of both are replaced. The server is that of WANDB_BASE_URL. It
+    needs `pip install 'gan-lightning[dashboard]'`.
 
     \b
     Examples:
@@ -35,27 +38,27 @@ def dashboard(runs: Sequence[str], entity: str | None, project: str, lecture: bo
     from gan_lightning.dashboard.server import check_login, wandb_api
 
     check_login()
-    identities = [_identity(run) for run in runs]
+    run_ids = [_wandb_id(run) for run in runs]
     with wandb_api(entity, project) as (api, owner):
         from gan_lightning.dashboard.workspace import save_workspace
 
-        click.echo(f"workspace  {save_workspace(api, owner, project, identities)}")
+        click.echo(f"workspace  {save_workspace(api, owner, project, run_ids)}")
         if lecture:
             from gan_lightning.dashboard.lecture_report import save_report
 
-            click.echo(f"report     {save_report(api, owner, project, identities)}")
+            click.echo(f"report     {save_report(api, owner, project, run_ids)}")
 
 
-def _identity(run: str) -> str:
-    """Find by what W&B knows a run.
+def _wandb_id(run: str) -> str:
+    """Return the id of a run at W&B.
 
     Raises:
-        UserError: there is no such run, or it never began.
+        UserError: there is no such run, or it was never started.
     """
     from gan_lightning.runs.directory import RunDirectory
 
     folder = RunDirectory.find(run)
-    identity = folder.run_id()
-    if identity is None:
-        raise UserError(f"run {folder.path} has no id in its environment.json; train it anew")
-    return identity
+    run_id = folder.run_id()
+    if run_id is None:
+        raise UserError(f"run {folder.path} has no id in its environment.json; train it again")
+    return run_id

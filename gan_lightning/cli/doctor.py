@@ -1,4 +1,4 @@
-"""`doctor`: what this machine has of what gan-lightning needs."""
+"""Command `doctor`: check this machine for what gan-lightning needs."""
 
 from __future__ import annotations
 
@@ -13,40 +13,43 @@ from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["doctor"]
 
-SICK = 1
-"""Exit code where something is red."""
+EXIT_FAILED = 1
+"""Exit code where a check has failed."""
 
 COLOURS = {"ok": "green", "note": "yellow", "red": "red"}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For a bug report.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for a bug report.")
 @handle_errors
 def doctor(as_json: bool) -> None:
-    """Look at this machine: versions, devices, precision, data, weights, W&B, disk.
+    """Check versions, devices, precision, data, weights, W&B and disk of this machine.
 
-    Each line is ok, a note of what only some commands need, or red; what is not ok says what to do.
-    Nothing is sent and no server is asked. The exit code is 1 where a line is red.
+    A line is `ok`, a `note` about something that only some commands need, or `red`; a note and a
+    red line name the fix. Nothing is sent and no server is contacted. The exit code is 1 where a
+    line is red.
 
     \b
     Examples:
       gan-lightning doctor
       gan-lightning doctor --json > doctor.json
     """
-    from gan_lightning.cli.machine_checks import OK, RED, examined
+    from gan_lightning.cli.machine_checks import OK, RED, run_checks
 
     findings = []
     with gc_paused_imports():
-        for finding in examined():
+        for finding in run_checks():
             findings.append(finding)
             if not as_json:
                 state = click.style(f"{finding.state:<4}", fg=COLOURS[finding.state])
-                click.echo(f"{state}  {finding.what:<10}  {finding.says}")
+                click.echo(f"{state}  {finding.check:<10}  {finding.message}")
                 if finding.state != OK and finding.fix:
                     click.echo(f"{'':<16}  -> {finding.fix}")
-    red = sum(finding.state == RED for finding in findings)
+    failed = sum(finding.state == RED for finding in findings)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        click.echo("all that is needed is here" if not red else f"{red} red: mend these first")
-    sys.exit(SICK if red else 0)
+        click.echo(
+            f"{failed} red: fix these first" if failed else "nothing that is needed is missing"
+        )
+    sys.exit(EXIT_FAILED if failed else 0)

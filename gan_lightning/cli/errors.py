@@ -1,4 +1,4 @@
-"""A command's failure in one line: a user's mistake, an interrupt, a full disk."""
+"""Report the failure of a command in one line, with an exit code."""
 
 from __future__ import annotations
 
@@ -7,93 +7,102 @@ import sys
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import Diverged, ProcessLost, UserError, storage_error, storage_fix
 
-__all__ = ["Failure", "handle_errors"]
+__all__ = ["CommandError", "handle_errors"]
 
-STOP_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGTERM,)
-"""Signals that end a command, in addition to SIGINT."""
-if sys.platform != "win32":
-    STOP_SIGNALS += (signal.SIGUSR1,)
+EXIT_DIVERGED = 3
+"""Exit code of a run whose losses or weights are not finite."""
 
-DIVERGED = 3
-"""Exit code of a run whose numbers are no longer finite."""
+EXIT_PROCESS_LOST = 1
+"""Exit code of a process after another process of the same run has ended."""
 
-LOST = 1
-"""Exit code of a process whose run has lost another."""
+GRACE_SECONDS = 5.0
+"""Seconds that the other processes of a run leave the first one for its error message."""
 
-PATIENCE = 5.0
-"""Seconds in which the first process of a run tells a mistake that all of them find."""
+SIGNALS = [
+    number
+    for name in ("SIGTERM", "SIGUSR1")  # Windows has no SIGUSR1
+    if (number := getattr(signal, name, None)) is not None
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Failure(click.ClickException):
-    """A user's mistake: one line, exit code 2."""
+class CommandError(click.ClickException):
+    """An error that the user can fix: one line on stderr, exit code 2."""
 
     exit_code = 2
 
     def show(self, file: Any = None) -> None:
-        """Print the line."""
+        """Print the line, with control characters escaped."""
         line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in self.format_message())
         click.echo(f"gan-lightning: {line}", err=True)
 
 
 def handle_errors(command: Command) -> Command:
-    """Turn a UserError and an interrupt, by Ctrl-C, SIGTERM or SIGUSR1, into one line.
+    """Make a command report each expected failure in one line and exit with its code.
 
-    Of what all processes of a run end by, only the first one speaks.
+    These are: an error that the user can fix, a run that diverged, a full or read-only disk, and an
+    interrupt by Ctrl-C, SIGTERM or SIGUSR1. Where several processes train one run, only the first
+    one prints.
     """
 
-    def patient(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
         except UserError:
-            if not is_first_process():  # whose launcher ends this one when the first has spoken
-                time.sleep(PATIENCE)
+            if not is_first_process():
+                # All processes find the same error. The launcher ends this one when the first one
+                # has printed its line.
+                time.sleep(GRACE_SECONDS)
             raise
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
-        # the others have nothing to clear away, and may be waiting where Python hears no signal
-        numbers = STOP_SIGNALS if is_first_process() else ()
-        before = {number: signal.signal(number, _interrupt) for number in numbers}
+        # The other processes have nothing to save, and may wait in a call that no Python handler
+        # interrupts.
+        signals = SIGNALS if is_first_process() else []
+        previous = {number: signal.signal(number, _interrupt) for number in signals}
         try:
-            return patient(*args, **kwargs)
+            return call(*args, **kwargs)
         except UserError as error:
-            raise Failure(str(error)) from error
+            raise CommandError(str(error)) from error
         except Diverged as error:
-            if is_first_process():
-                click.echo(f"gan-lightning: training diverged at {error}", err=True)
-            sys.exit(DIVERGED)
+            _print_and_exit(f"training diverged at {error}", EXIT_DIVERGED)
         except ProcessLost:
-            sys.exit(LOST)
+            sys.exit(EXIT_PROCESS_LOST)
         except KeyboardInterrupt as interrupt:
-            if is_first_process():
-                click.echo(
-                    "gan-lightning: interrupted; a run that has a checkpoint goes on by "
-                    "`gan-lightning train EXP --resume`",
-                    err=True,
-                )
-            sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
-        except Exception as error:  # raised again unless the disk is behind it
+            _print_and_exit(
+                "interrupted; resume a run that has a checkpoint by "
+                "`gan-lightning train EXP --resume`",
+                128 + (interrupt.args or (signal.SIGINT,))[0],
+            )
+        except Exception as error:
             if (cause := storage_error(error)) is None:
                 raise
-            where = f" {cause.filename}" if cause.filename else ""
-            raise Failure(
-                f"cannot write{where}: {cause.strerror}; {storage_fix(cause)}, then go on by "
-                f"`gan-lightning train EXP --resume` where a run has a checkpoint"
+            file = f" {cause.filename}" if cause.filename else ""
+            raise CommandError(
+                f"cannot write{file}: {cause.strerror}; {storage_fix(cause)}, then resume a run "
+                f"that has a checkpoint by `gan-lightning train EXP --resume`"
             ) from error
         finally:
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
     return run  # type: ignore[return-value]  # wraps keeps the signature
+
+
+def _print_and_exit(line: str, code: int) -> NoReturn:
+    """Print a line from the first process, and exit."""
+    if is_first_process():
+        click.echo(f"gan-lightning: {line}", err=True)
+    sys.exit(code)
 
 
 def _interrupt(number: int, _: Any) -> None:

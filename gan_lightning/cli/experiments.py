@@ -1,4 +1,4 @@
-"""`list` and `show`: which experiments there are, and what is in one."""
+"""Commands `list` and `show`: list the experiments, and print the config of one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["list_experiments", "show"]
 @click.command("list")
 @handle_errors
 def list_experiments() -> None:
-    """List the experiments: name, paper, data, claim.
+    """List the experiments with their paper, dataset and claims.
 
     \b
     Example:
@@ -46,7 +46,7 @@ def list_experiments() -> None:
 @overrides_argument
 @handle_errors
 def show(experiment: str, overrides: Sequence[str]) -> None:
-    """Print EXP with every key resolved: what a run of it would use.
+    """Print the complete config of EXP as YAML, defaults and overrides included.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`export`: a run's generator as files that stand without the run."""
+"""Command `export`: write the generator of a run as a file that needs no run directory."""
 
 from __future__ import annotations
 
@@ -21,30 +21,32 @@ __all__ = ["export"]
     default="torch",
     show_default=True,
     metavar="safetensors|torch|onnx",
-    help="torch: a program that needs PyTorch alone. onnx: for any ONNX runtime. safetensors: "
-    "weights, which gan_lightning builds the network around.",
+    help="torch: an exported program that needs only PyTorch. onnx: a graph for any ONNX runtime. "
+    "safetensors: weights and config, loaded by gan_lightning.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder to make; by default RUN/export/FORMAT.",
+    help="Folder to create; by default RUN/export/FORMAT.",
 )
 @click.option(
     "--license",
     "licence",
     metavar="ID",
-    help="Of the model, as mit or cc-by-4.0; by default what goes with the data's licence.",
+    help="Licence of the model, for example mit or cc-by-4.0; by default one that the licence of "
+    "the data allows.",
 )
 @checkpoint_option
 @handle_errors
 def export(
     run: str, format_name: str, output: Path | None, licence: str | None, checkpoint: str
 ) -> None:
-    """Write a run's generator as one file, with a model card and a picture.
+    """Export the generator of a run as one file, with a model card and a picture.
 
-    The file takes noise, labels, codes or source images by name and gives images in [0, 1], or
-    points. It is read back and held against the model: more than 1e-4 apart, nothing is written.
+    The exported function takes noise, labels, codes or source images by name and returns images in
+    [0, 1], or points. The file is loaded again and its output compared with the model's; if they
+    differ by more than 1e-4, nothing is written.
 
     \b
     Examples:
@@ -55,7 +57,7 @@ def export(
     with gc_paused_imports():
         from gan_lightning.export import export_run
 
-    made = export_run(run, format_name, output, checkpoint, licence)
-    for size, difference in made.parity.items():
+    exported = export_run(run, format_name, output, checkpoint, licence)
+    for size, difference in exported.parity.items():
         click.echo(f"parity at batch size {size:>2}: largest difference {difference:.1e}")
-    click.echo(f"wrote {made.kind.file} and its card README.md to {made.target}")
+    click.echo(f"wrote {exported.kind.file} and its card README.md to {exported.target}")

@@ -1,4 +1,4 @@
-"""`evaluate`, `sample` and `traverse`: what is done with a run's model."""
+"""Commands `evaluate`, `sample` and `traverse`: use the model of a run."""
 
 from __future__ import annotations
 
@@ -26,10 +26,14 @@ __all__ = ["evaluate", "sample", "traverse"]
     "--samples",
     type=click.Path(path_type=Path),
     metavar="FILE.npz",
-    help="Judge the `images` or `points` of a file instead of a run.",
+    help="Evaluate the `images` or `points` of a file instead of a run.",
 )
-@click.option("--data", metavar="NAME", help="Data set to judge them against.")
-@click.option("--count", type=int, help="Data to generate; by default what the run's config says.")
+@click.option("--data", metavar="NAME", help="Dataset to compare the samples of the file with.")
+@click.option(
+    "--count",
+    type=int,
+    help="Number of samples to generate; by default evaluation.samples of the run.",
+)
 @checkpoint_option
 @overrides_argument
 @handle_errors
@@ -41,9 +45,10 @@ def evaluate(
     checkpoint: str,
     overrides: Sequence[str],
 ) -> None:
-    """Measure a run's model anew from its checkpoint, or anybody's samples.
+    """Evaluate a checkpoint of a run, or samples from a file.
 
-    Overrides of a run are evaluation.KEY=VALUE, and data.root=DIR where its data have moved.
+    Overrides of a run are evaluation.KEY=VALUE, and data.root=DIR or data.store=DIR where the data
+    have moved.
 
     \b
     Examples:
@@ -57,67 +62,70 @@ def evaluate(
     if count is not None and count < 2:
         raise UserError(f"--count is {count}; it must be at least 2")
     with gc_paused_imports():
-        from gan_lightning.inference import sampling
+        from gan_lightning.inference.evaluate import evaluate_file, evaluate_run
 
     if run is not None:
-        measures = sampling.evaluate_run(run, count, checkpoint, overrides)
+        metrics = evaluate_run(run, count, checkpoint, overrides)
     else:
         assert samples is not None
-        measures = sampling.evaluate_file(samples, data, overrides)
-    for name, value in measures.items():
+        metrics = evaluate_file(samples, data, overrides)
+    for name, value in metrics.items():
         click.echo(f"  {name:<26} {value:>9.4f}")
 
 
 @click.command()
 @run_argument
-@click.option("--count", type=int, default=64, show_default=True, help="How many.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw.")
+@click.option("--count", type=int, default=64, show_default=True, help="Number of samples.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the samples.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     required=True,
     metavar="FILE",
-    help="FILE.npz: arrays `images` uint8 (N, H, W, C) or `points` float32 (N, 2), and `labels`, "
-    "`codes` and `sources` where the model has them. FILE.png: a picture.",
+    help="FILE.npz for arrays `images`, uint8 (N, H, W, C), or `points`, float32 (N, 2), and "
+    "`labels`, `codes` and `sources` where the model has them; FILE.png for a picture.",
 )
 @checkpoint_option
 @handle_errors
 def sample(run: str, count: int, seed: int, output: Path, checkpoint: str) -> None:
-    """Generate data with a run's model.
+    """Generate samples with the model of a run.
 
     \b
     Example:
       gan-lightning sample infogan_mnist --count 10000 --seed 1 --output digits.npz
     """
     with gc_paused_imports():
-        from gan_lightning.inference import sampling
+        from gan_lightning.inference.sample import write_samples
 
-    sampling.write_samples(run, count, seed, output, checkpoint)
+    write_samples(run, count, seed, output, checkpoint)
     click.echo(f"wrote {count} samples to {output}")
 
 
 @click.command()
 @run_argument
-@click.option("--rows", type=int, default=8, show_default=True, help="Of each panel.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of what stays fixed.")
+@click.option("--rows", type=int, default=8, show_default=True, help="Rows of each panel.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of the inputs that stay fixed."
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("traversal.png"),
     show_default=True,
     metavar="FILE.png",
+    help="File to write.",
 )
 @checkpoint_option
 @handle_errors
 def traverse(run: str, rows: int, seed: int, output: Path, checkpoint: str) -> None:
-    """Draw what each code of a run's model does, all else fixed.
+    """Draw the effect of each code of the generator, with its other inputs fixed.
 
     \b
     Example:
       gan-lightning traverse infogan_mnist --output codes.png
     """
     with gc_paused_imports():
-        from gan_lightning.inference import sampling
+        from gan_lightning.inference.traverse import write_traversal
 
-    sampling.write_traversal(run, rows, seed, output, checkpoint)
+    write_traversal(run, rows, seed, output, checkpoint)
     click.echo(f"wrote {output}")

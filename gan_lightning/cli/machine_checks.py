@@ -1,4 +1,4 @@
-"""What this machine has of what gan-lightning needs, and what to do about the rest."""
+"""The checks of `gan-lightning doctor`: what is installed, what is missing, and the fix."""
 
 from __future__ import annotations
 
@@ -15,222 +15,221 @@ from pathlib import Path
 from gan_lightning.errors import UserError
 from gan_lightning.utils.optional import EXTRAS, install_command, missing_modules
 
-__all__ = ["CHECKS", "NOTE", "OK", "RED", "Finding", "examined"]
+__all__ = ["CHECKS", "NOTE", "OK", "RED", "Finding", "run_checks"]
 
 OK, NOTE, RED = "ok", "note", "red"
 
 OLDEST_PYTHON = (3, 11)
-LEAST_FREE = 2 * 2**30
-"""Bytes: a run's checkpoints take tens of megabytes, a store of CelebA 2.5 GB."""
+MAIN_PACKAGES = ("torch ", "pytorch-lightning", "wandb ")
+MIN_FREE_BYTES = 2 * 2**30
+"""Free disk space below which a check fails; a store of CelebA takes 2.5 GB."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A line of the doctor's.
+    """The result of a check, a line of the output.
 
-    Args:
-        what: was looked at.
-        state: ok; note, of what some commands need; or red.
-        says: what was found.
-        fix: what to do; empty where nothing is to be done.
+    Attributes:
+        check: name of the check.
+        state: `OK`; `NOTE` where only some commands are affected; or `RED`.
+        message: what was found.
+        fix: what to do; empty where the state is `OK`.
     """
 
-    what: str
+    check: str
     state: str
-    says: str
+    message: str
     fix: str = ""
 
 
-def examined() -> Iterator[Finding]:
-    """Look at everything; a look that fails is a finding like others."""
-    for what, check in CHECKS.items():
+def run_checks() -> Iterator[Finding]:
+    """Run all checks; a check that raises an error yields a finding about it."""
+    for name, check in CHECKS.items():
         try:
-            yield from check(what)
+            yield from check(name)
         except ImportError as error:
-            broken = error.name or str(error)
-            fix = "mend the packages that are red above, then look again"
-            yield Finding(what, NOTE, f"not looked at: {broken} cannot be imported", fix)
+            module = error.name or str(error)
+            fix = "fix the packages that are red above, then run `gan-lightning doctor` again"
+            yield Finding(name, NOTE, f"not checked: {module} cannot be imported", fix)
         except UserError as error:
-            said, _, fix = str(error).rpartition("; ")
-            yield Finding(what, RED, said or str(error), fix)
-        except Exception as error:  # whatever is broken here is what a person came to learn
-            said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            yield Finding(what, RED, said, "report this with `gan-lightning doctor --json`")
+            message, _, fix = str(error).rpartition("; ")
+            yield Finding(name, RED, message or str(error), fix)
+        except Exception as error:  # a broken installation raises errors of any type
+            message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            yield Finding(name, RED, message, "report this with `gan-lightning doctor --json`")
 
 
-def _python(what: str) -> Iterator[Finding]:
-    found = ".".join(map(str, sys.version_info[:3]))
+def _python(name: str) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] < OLDEST_PYTHON:
-        yield Finding(what, RED, found, "install Python 3.11 or newer, and make .venv with it")
+        fix = "install Python 3.11 or newer, and create the virtual environment with it"
+        yield Finding(name, RED, version, fix)
     else:
-        yield Finding(what, OK, f"{found}, {sys.executable}")
+        yield Finding(name, OK, f"{version}, {sys.executable}")
 
 
-def _packages(what: str) -> Iterator[Finding]:
-    """Hold the versions that are installed against the lower bounds of pyproject.toml."""
+def _packages(name: str) -> Iterator[Finding]:
+    """Compare the installed versions with the lower bounds of pyproject.toml."""
     from packaging.requirements import Requirement
 
-    good = []
-    needed = metadata.requires("gan-lightning") or []
-    for requirement in map(Requirement, needed):
+    satisfied = []
+    for requirement in map(Requirement, metadata.requires("gan-lightning") or []):
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
-        name, fix = requirement.name, f"pip install '{requirement}'"
+        package, fix = requirement.name, f"pip install '{requirement}'"
         try:
-            version = metadata.version(name)
+            version = metadata.version(package)
         except metadata.PackageNotFoundError:
-            yield Finding(what, RED, f"{name} is not installed", fix)
+            yield Finding(name, RED, f"{package} is not installed", fix)
             continue
-        if not requirement.specifier.contains(version, prereleases=True):
-            said = f"{name} is {version}, and {requirement.specifier} is needed"
-            yield Finding(what, RED, said, fix)
+        if requirement.specifier.contains(version, prereleases=True):
+            satisfied.append(f"{package} {version}")
         else:
-            good.append(f"{name} {version}")
-    own = metadata.version("gan-lightning")
-    main = [said for said in good if said.startswith(("torch ", "pytorch-lightning", "wandb "))]
-    said = f"gan-lightning {own}; {len(good)} of {len(good)} as they must be: {', '.join(main)}"
-    if good:
-        yield Finding(what, OK, said)
+            message = f"{package} is {version}; {requirement.specifier} is required"
+            yield Finding(name, RED, message, fix)
+    if satisfied:
+        main = [text for text in satisfied if text.startswith(MAIN_PACKAGES)]
+        message = f"gan-lightning {metadata.version('gan-lightning')}, {', '.join(main)}"
+        yield Finding(name, OK, f"{message}; {len(satisfied)} requirements are satisfied")
 
 
-def _torch(what: str) -> Iterator[Finding]:
+def _torch(name: str) -> Iterator[Finding]:
     try:
         import torch
     except Exception as error:  # a broken installation raises OSError, RuntimeError and others
-        said = f"cannot be imported: {' '.join(str(error).split())}"
-        yield Finding(what, RED, said, "pip install --force-reinstall torch")
+        message = f"cannot be imported: {' '.join(str(error).split())}"
+        yield Finding(name, RED, message, "pip install --force-reinstall torch")
         return
-    yield Finding(what, OK, f"{torch.__version__}, CUDA {torch.version.cuda or 'not built in'}")
+    yield Finding(name, OK, f"{torch.__version__}, CUDA {torch.version.cuda or 'not built in'}")
 
 
-def _devices(what: str) -> Iterator[Finding]:
+def _devices(name: str) -> Iterator[Finding]:
     import torch
 
     from gan_lightning.utils.hardware import machine, machine_in_words
 
-    yield Finding(what, OK, machine_in_words(machine()))
+    yield Finding(name, OK, machine_in_words(machine()))
     if torch.cuda.is_available():
         count = torch.cuda.device_count()
         names = ", ".join(torch.cuda.get_device_name(number) for number in range(count))
-        yield Finding(what, OK, f"CUDA: {count} GPU{'s' if count > 1 else ''}: {names}")
+        yield Finding(name, OK, f"CUDA: {count} GPU{'s' if count > 1 else ''}: {names}")
     elif torch.backends.mps.is_available():
-        said = "MPS is there; runs take the processor unless --accelerator mps"
-        yield Finding(what, NOTE, said, "gan-lightning train EXP --accelerator mps")
+        message = "MPS is available; runs use the CPU unless --accelerator is mps"
+        yield Finding(name, NOTE, message, "gan-lightning train EXP --accelerator mps")
     elif shutil.which("nvidia-smi"):
         fix = "install a build of torch for your CUDA driver: https://pytorch.org/get-started"
-        yield Finding(what, NOTE, "an NVIDIA driver is there, and torch sees no GPU", fix)
+        yield Finding(name, NOTE, "an NVIDIA driver is installed, but torch finds no GPU", fix)
 
 
-def _precision(what: str) -> Iterator[Finding]:
+def _precision(name: str) -> Iterator[Finding]:
     import torch
 
     from gan_lightning.utils.hardware import fast_precision, set_up_arithmetic
 
     chosen = fast_precision(on_gpu=torch.cuda.is_available())
-    native = "native here" if chosen == "bf16-mixed" else "not native here, so not used"
-    yield Finding(what, OK, f"auto is {chosen} for images, 32-true for points; bfloat16 {native}")
+    native = "is native" if chosen == "bf16-mixed" else "is not native, so it is not used"
+    message = f"auto is {chosen} for images, 32-true for points; bfloat16 {native}"
+    yield Finding(name, OK, message)
     set_up_arithmetic()
     denormal = torch.tensor(1e-38) * 0.01
     if denormal.item() == 0:
-        yield Finding(what, OK, "denormal numbers are flushed to zero")
+        yield Finding(name, OK, "denormal numbers are flushed to zero")
     else:
-        fix = "nothing to do: updates near 0 are slower on this processor"
-        yield Finding(what, NOTE, "denormal numbers cannot be flushed to zero", fix)
+        fix = "nothing to do: training with values near 0 is slower on this processor"
+        yield Finding(name, NOTE, "denormal numbers cannot be flushed to zero", fix)
 
 
-def _digits(what: str) -> Iterator[Finding]:
+def _digits(name: str) -> Iterator[Finding]:
     from gan_lightning.assets.loader import MD5, read_idx
 
-    for name in MD5:
-        read_idx(name)
-    yield Finding(what, OK, f"MNIST: {len(MD5)} files, MD5 as published")
+    for file in MD5:
+        read_idx(file)
+    yield Finding(name, OK, f"MNIST: {len(MD5)} files with the published MD5 sums")
 
 
-def _classifier(what: str) -> Iterator[Finding]:
+def _classifier(name: str) -> Iterator[Finding]:
     from gan_lightning.assets.loader import read_classifier
 
     size = len(read_classifier())
-    yield Finding(what, OK, f"digit classifier: {size / 1e6:.1f} MB, SHA-256 as shipped")
+    yield Finding(name, OK, f"digit classifier: {size / 1e6:.1f} MB with the shipped SHA-256 sum")
 
 
-def _inception(what: str) -> Iterator[Finding]:
+def _inception(name: str) -> Iterator[Finding]:
     import torch
 
-    from gan_lightning.evaluation.inception import FETCH, SHA256, WEIGHTS
+    from gan_lightning.evaluation.inception import DOWNLOAD_HINT, SHA256, WEIGHTS
 
-    usual = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS
-    fix = f"{FETCH} and put it there; only FID and its kin of pictures need it"
-    if not usual.is_file():
-        yield Finding(what, NOTE, f"Inception: no {usual}", fix)
-    elif sha256(usual.read_bytes()).hexdigest() != SHA256:
-        yield Finding(
-            what, RED, f"Inception: {usual} is damaged or another file", f"{FETCH} and put it there"
-        )
+    path = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS
+    fix = f"{DOWNLOAD_HINT} and save it there"
+    if not path.is_file():
+        fix = f"{fix}; only FID, KID and similar metrics of colour images need it"
+        yield Finding(name, NOTE, f"Inception: {path} does not exist", fix)
+    elif sha256(path.read_bytes()).hexdigest() != SHA256:
+        yield Finding(name, RED, f"Inception: {path} is damaged or another file", fix)
     else:
-        yield Finding(what, OK, f"Inception: {usual}")
+        yield Finding(name, OK, f"Inception: {path}")
 
 
-def _stores(what: str) -> Iterator[Finding]:
-    """Look for image stores where experiments look; their sums are not taken here."""
+def _stores(name: str) -> Iterator[Finding]:
+    """List the image stores at their default places; their checksums are not verified."""
     from gan_lightning.data.image_datasets import LSUN, CelebA, ImagePairs
     from gan_lightning.store.manifest import read_manifest
 
     for kind in (CelebA, LSUN, ImagePairs):
-        name, root = kind.prepare_command, Path(kind.Config().root)
+        dataset, root = kind.prepare_command, Path(kind.Config().root)
         stores = sorted(root.parent.glob(f"{root.name}-*.store"))
         for store in stores:
-            yield Finding(what, OK, f"{name}: {read_manifest(store).images:,} pictures in {store}")
+            yield Finding(name, OK, f"{dataset}: {read_manifest(store).images:,} images in {store}")
         if not stores:
-            fix = f"with a copy of it: gan-lightning prepare {name} --root {root}"
-            yield Finding(what, NOTE, f"{name}: no store {root}-*.store here", fix)
+            fix = f"download the dataset, then gan-lightning prepare {dataset} --root {root}"
+            yield Finding(name, NOTE, f"{dataset}: no image store {root}-*.store", fix)
 
 
-def _wandb(what: str) -> Iterator[Finding]:
-    """Say what a run would do; nothing is sent, and no server asked."""
+def _wandb(name: str) -> Iterator[Finding]:
+    """Show where runs are logged; no server is contacted."""
     from gan_lightning.config.schema import LogConfig
     from gan_lightning.config.wandb_mode import wandb_mode
 
     mode, url = wandb_mode(LogConfig()), os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
     if mode == "online":
-        yield Finding(what, OK, f"logs to {url}")
+        yield Finding(name, OK, f"logs to {url}")
     elif mode == "offline":
-        why = "by WANDB_MODE" if os.environ.get("WANDB_MODE") else "as there is no login"
-        fix = "wandb login; runs log offline until then, and `wandb sync` sends them"
-        yield Finding(what, NOTE, f"logs offline, {why}; server {url}", fix)
+        why = "set by WANDB_MODE" if os.environ.get("WANDB_MODE") else "since there is no login"
+        fix = "wandb login; `wandb sync` uploads runs that were logged offline"
+        yield Finding(name, NOTE, f"logs offline, {why}; server {url}", fix)
     else:
         fix = "unset WANDB_MODE, or set it to online or offline"
-        yield Finding(what, NOTE, f"WANDB_MODE is {mode}: nothing is logged to W&B", fix)
+        yield Finding(name, NOTE, f"WANDB_MODE is {mode}: nothing is logged to W&B", fix)
 
 
-def _disk(what: str) -> Iterator[Finding]:
-    """Write where runs will be written."""
+def _disk(name: str) -> Iterator[Finding]:
+    """Check that the directory of runs is writable and has space."""
     from gan_lightning.runs.directory import RUNS
 
     runs = RUNS.absolute()
-    folder = next(place for place in (runs, *runs.parents) if place.exists())
-    fix = "change to a folder that you may write, or give --output DIR"
+    folder = next(path for path in (runs, *runs.parents) if path.exists())
+    fix = "change to a folder that you may write to, or pass --output DIR"
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        yield Finding(what, RED, f"{folder} cannot be written: {error.strerror}", fix)
+        yield Finding(name, RED, f"{folder} is not writable: {error.strerror}", fix)
         return
     free = shutil.disk_usage(folder).free
-    said = f"{free / 2**30:,.0f} GiB free for {runs}"
-    if free < LEAST_FREE:
-        said = f"{free / 2**20:,.0f} MiB free for {runs}"
-        yield Finding(what, RED, said, "make room: a run with its checkpoints takes up to 1 GB")
+    if free < MIN_FREE_BYTES:
+        message = f"{free / 2**20:,.0f} MiB free for {runs}"
+        yield Finding(name, RED, message, "free space: a run with checkpoints takes up to 1 GB")
     else:
-        yield Finding(what, OK, said)
+        yield Finding(name, OK, f"{free / 2**30:,.0f} GiB free for {runs}")
 
 
-def _extras(what: str) -> Iterator[Finding]:
+def _extras(name: str) -> Iterator[Finding]:
     for extra in EXTRAS:
-        if absent := missing_modules(extra):
-            said = f"{extra}: {', '.join(absent)} not installed"
-            yield Finding(what, NOTE, said, f"where you want it: {install_command(extra)}")
+        if missing := missing_modules(extra):
+            message = f"{extra}: {', '.join(missing)} not installed"
+            yield Finding(name, NOTE, message, f"if you need it: {install_command(extra)}")
         else:
-            yield Finding(what, OK, f"{extra}: installed")
+            yield Finding(name, OK, f"{extra}: installed")
 
 
 CHECKS: dict[str, Callable[[str], Iterator[Finding]]] = {
@@ -247,4 +246,4 @@ CHECKS: dict[str, Callable[[str], Iterator[Finding]]] = {
     "disk": _disk,
     "extras": _extras,
 }
-"""In the order of the lines: what later ones need is looked at first."""
+"""Name -> check, in the order of the output: a check comes after those that it depends on."""

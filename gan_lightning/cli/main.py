@@ -1,9 +1,8 @@
-"""The command line `gan-lightning`; its commands are in `commands/`."""
+"""The command line `gan-lightning`, a group of the commands in `cli/`."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 import click
 
 from gan_lightning.cli import COMMANDS
-from gan_lightning.cli.completion import VARIABLE, set_up_completion
-from gan_lightning.cli.errors import Failure
+from gan_lightning.cli.completion import COMPLETION_VARIABLE, set_up_completion
+from gan_lightning.cli.errors import CommandError
 from gan_lightning.errors import nearest_first
 
 __all__ = ["main"]
@@ -28,32 +27,33 @@ Examples:
 
 
 class CommandLine(click.Group):
-    """Says in one line what is wrong with the words of a command line."""
+    """A group of commands that reports a usage error in one line."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Parse the words before the command."""
-        with _usage_in_one_line():
+        """Parse the arguments before the command."""
+        with _one_line_usage_errors():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Parse the words after the command, and run it."""
-        with _usage_in_one_line():
+        """Parse the arguments after the command, and run it."""
+        with _one_line_usage_errors():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _usage_in_one_line() -> Iterator[None]:
+def _one_line_usage_errors() -> Iterator[None]:
+    """Replace click's usage errors, of several lines, by one line that names the help."""
     try:
         yield
     except click.exceptions.NoArgsIsHelpError:
         raise
     except click.UsageError as error:
-        said = " ".join(error.format_message().split()).removesuffix(".")
+        message = " ".join(error.format_message().split()).removesuffix(".")
         command = error.ctx.command_path if error.ctx else "gan-lightning"
         if isinstance(error, click.exceptions.NoSuchCommand):
-            there = nearest_first(error.command_name, cli.commands)
-            said = f"command {error.command_name!r} is unknown; valid are {there}"
-        raise Failure(f"{said}; `{command} --help` shows examples") from error
+            names = nearest_first(error.command_name, cli.commands)
+            message = f"command {error.command_name!r} is unknown; valid are {names}"
+        raise CommandError(f"{message}; `{command} --help` shows examples") from error
 
 
 @click.group(
@@ -61,11 +61,12 @@ def _usage_in_one_line() -> Iterator[None]:
 )
 @click.version_option(package_name="gan-lightning")
 def cli() -> None:
-    """Train, compare and understand GANs: every experiment is one command.
+    """Train, evaluate and compare GANs; every experiment is one command.
 
-    EXP is a name that `gan-lightning list` shows, or the path of a YAML file. RUN is a run folder,
-    or an experiment's name for its latest run. Overrides are `key=value`, anywhere on the line;
-    `gan-lightning show EXP` lists the keys.
+    EXP is the name of an experiment, as `gan-lightning list` prints them, or the path of a YAML
+    file. RUN is a run directory, or the name of an experiment for its latest run. KEY=VALUE
+    overrides a config key and may stand anywhere on the line; `gan-lightning show EXP` prints the
+    keys of an experiment.
     """
 
 
@@ -74,8 +75,14 @@ for command in COMMANDS:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command line; exit code 2 is a user's mistake, 128 + signal an interrupted run."""
-    words = sys.argv[1:] if arguments is None else arguments
-    if VARIABLE in os.environ:
+    """Run a command line and exit.
+
+    The exit code is 0, 2 for an error that the user can fix, or 128 + signal for an interrupt;
+    further codes are those of the command.
+
+    Args:
+        arguments: words after the program's name; None for those of `sys.argv`.
+    """
+    if COMPLETION_VARIABLE in os.environ:
         set_up_completion()
-    cli.main(args=list(words), prog_name="gan-lightning")
+    cli.main(None if arguments is None else list(arguments), prog_name="gan-lightning")

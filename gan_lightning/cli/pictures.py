@@ -1,4 +1,4 @@
-"""`timelapse` and `neighbours`: what a run's pictures and data show."""
+"""Commands `timelapse` and `neighbours`: a video of training, and a test for memorised data."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ __all__ = ["neighbours", "timelapse"]
 @click.option(
     "--picture",
     metavar="KIND",
-    help="samples, traversal, scatter, pairs, translations, portrait: what the run's samples/ "
-    "has; by default its main one.",
+    help="Kind of picture in the run's samples/, for example samples, traversal or scatter; by "
+    "default its main one.",
 )
-@click.option("--seconds", type=float, default=10.0, show_default=True, help="That it lasts.")
+@click.option(
+    "--seconds", type=float, default=10.0, show_default=True, help="Duration of the video."
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -30,9 +32,10 @@ __all__ = ["neighbours", "timelapse"]
 )
 @handle_errors
 def timelapse(run: str, picture: str | None, seconds: float, output: Path | None) -> None:
-    """Make a film of a run's training, of the pictures that it has drawn.
+    """Write a video of the pictures that a run drew during training.
 
-    How many there are is a matter of pictures.every_n_updates.
+    pictures.every_n_updates of the run decides how many there are. An MP4 file needs `pip install
+    'gan-lightning[video]'`.
 
     \b
     Examples:
@@ -43,37 +46,45 @@ def timelapse(run: str, picture: str | None, seconds: float, output: Path | None
     from gan_lightning.report.timelapse import write_timelapse
 
     file, count = write_timelapse(run, output, picture, seconds)
-    click.echo(f"wrote {count} pictures as a film to {file}")
+    click.echo(f"wrote a video of {count} pictures to {file}")
 
 
 @click.command()
 @run_argument
 @click.option("--count", type=int, default=10, show_default=True, help="Samples to draw.")
-@click.option("--neighbours", "kept", type=int, default=5, show_default=True, help="Of each.")
+@click.option(
+    "--neighbours",
+    "num_neighbours",
+    type=int,
+    default=5,
+    show_default=True,
+    help="Nearest training data of each sample to draw.",
+)
 @click.option(
     "--space",
     default="pixels",
     show_default=True,
     metavar="pixels|features",
-    help="What is near: Euclidean in pixels or points, or in the digit classifier's features.",
+    help="Space of the Euclidean distance: pixels or points, or the digit classifier's features.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the samples.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("neighbours.png"),
     show_default=True,
     metavar="FILE.png",
+    help="File to write.",
 )
 @checkpoint_option
 @handle_errors
 def neighbours(
-    run: str, count: int, kept: int, space: str, seed: int, output: Path, checkpoint: str
+    run: str, count: int, num_neighbours: int, space: str, seed: int, output: Path, checkpoint: str
 ) -> None:
-    """Draw samples beside their nearest training data, and say whether they are copies.
+    """Draw samples next to their nearest training data, and test whether they are copies.
 
-    1,000 samples are held against the training data, and so are 1,000 test data, which nobody can
-    have copied: samples that lie nearer than those do are memorised.
+    The distances of 1,000 samples to the training data are compared with those of 1,000 test data,
+    which cannot be copies. Samples that lie nearer than the test data are memorised.
 
     \b
     Examples:
@@ -83,6 +94,6 @@ def neighbours(
     with gc_paused_imports():
         from gan_lightning.inference.memorization import write_neighbours
 
-    for line in write_neighbours(run, count, kept, space, seed, output, checkpoint):
+    for line in write_neighbours(run, count, num_neighbours, space, seed, output, checkpoint):
         click.echo(line)
     click.echo(f"wrote {output}")

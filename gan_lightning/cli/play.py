@@ -1,4 +1,4 @@
-"""`play`: a run's generator in a browser."""
+"""Command `play`: explore the generator of a run in a browser."""
 
 from __future__ import annotations
 
@@ -13,20 +13,30 @@ __all__ = ["play"]
 
 @click.command()
 @run_argument
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", type=int, default=7860, show_default=True, help="0 for any free one.")
-@click.option("--browser/--no-browser", default=True, help="Open the page in a browser, or not.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--directions", type=int, default=5, show_default=True, help="Of latent space, to find."
+    "--port",
+    type=int,
+    default=7860,
+    show_default=True,
+    help="Port to listen on; 0 for any free one.",
+)
+@click.option("--browser/--no-browser", default=True, help="Whether to open the page in a browser.")
+@click.option(
+    "--directions",
+    type=int,
+    default=5,
+    show_default=True,
+    help="Number of directions in latent space to find.",
 )
 @checkpoint_option
 @handle_errors
 def play(run: str, host: str, port: int, browser: bool, directions: int, checkpoint: str) -> None:
-    """Play with a run's generator on a page of this machine; Ctrl-C ends it.
+    """Serve a page on which you explore the generator of a run; Ctrl-C stops it.
 
-    Sliders move InfoGAN's codes and directions in latent space; there are a picker for classes, the
-    way between two samples, both domains of a coupled GAN, and for pix2pix a board to draw on. The
-    page asks nothing of any other machine. It needs pip install 'gan-lightning[play]'.
+    The page has sliders for InfoGAN's codes and for directions in latent space, a menu of classes,
+    interpolation between two samples, both domains of a coupled GAN, and a canvas to draw on for
+    pix2pix. It loads nothing from other machines. It needs `pip install 'gan-lightning[play]'`.
 
     \b
     Examples:

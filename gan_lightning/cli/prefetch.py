@@ -1,4 +1,4 @@
-"""Read the embedded digits in a thread while torch is being imported."""
+"""Decompress the embedded digits in a thread while torch is being imported."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from typing import Any
 
 from gan_lightning.errors import UserError
 
-__all__ = ["read_ahead"]
+__all__ = ["prefetch_digits"]
 
 
-def read_ahead(source: dict[str, Any], overrides: Sequence[str]) -> None:
-    """Decompress the embedded digits beside the imports, for a config that seems to want them.
+def prefetch_digits(source: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Start to decompress the embedded digits in a thread if a config seems to use MNIST.
 
-    The config is not checked yet: a wrong guess costs some work, and a file that cannot be read is
-    reported by who needs it.
+    The config has not been checked yet. A wrong guess only costs time, and a file that cannot be
+    read is reported when the dataset reads it.
 
     Args:
-        source: an experiment's YAML as `read_yaml` gives it.
+        source: content of an experiment's YAML file, from `read_yaml`.
         overrides: `key=value`.
     """
     section = source.get("data")
     names = [section.get("name")] if isinstance(section, dict) else []
-    names += [word.partition("=")[2] for word in overrides if word.startswith("data.name=")]
+    names += [
+        override.partition("=")[2] for override in overrides if override.startswith("data.name=")
+    ]
     if names[-1:] == ["mnist"]:
         from gan_lightning.assets.loader import MD5, read_idx
 

@@ -1,4 +1,4 @@
-"""`report` and `compare`: what a person reads of runs."""
+"""Commands `report` and `compare`: show runs as an HTML page, or as a table of text."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["compare", "report"]
     default=Path("report.html"),
     show_default=True,
     metavar="FILE.html",
-    help="The report; one that is there is replaced.",
+    help="File to write; an existing one is replaced.",
 )
 @handle_errors
 def report(runs: Sequence[str], output: Path) -> None:
-    """Make one HTML file of runs: curves, pictures, points, claims, configs.
+    """Write an HTML report about runs: curves, pictures, claims and configs.
 
-    It needs no network and no login, so it can be sent to anybody. Runs that have not ended are
-    shown as far as they are.
+    The file is self-contained: it needs no network and no login. Runs that are still training are
+    shown up to their latest update. It needs `pip install 'gan-lightning[report]'`.
 
     \b
     Examples:
@@ -47,13 +47,13 @@ def report(runs: Sequence[str], output: Path) -> None:
 @click.argument("runs", metavar="RUN RUN…", nargs=-1, required=True, shell_complete=complete_runs)
 @handle_errors
 def compare(runs: Sequence[str]) -> None:
-    """Print runs side by side: measures, claims, and in what their configs differ.
+    """Print the metrics, claims and config differences of runs as a table.
 
     \b
     Examples:
       gan-lightning compare gan_ring unrolled_ring
       gan-lightning compare runs/gan_ring/2026-11-23_10-00-00 runs/gan_ring/2026-11-23_11-00-00
     """
-    from gan_lightning.report.comparison import compare as side_by_side
+    from gan_lightning.report.comparison import compare as comparison_table
 
-    click.echo(side_by_side(runs))
+    click.echo(comparison_table(runs))

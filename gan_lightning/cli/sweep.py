@@ -1,4 +1,4 @@
-"""`sweep`: an experiment's settings are searched."""
+"""Command `sweep`: search the hyperparameters of an experiment."""
 
 from __future__ import annotations
 
@@ -18,25 +18,35 @@ __all__ = ["sweep"]
 
 @click.command()
 @experiment_argument
-@click.option("--count", type=int, help="Runs, at most; by default what the block says, or 10.")
-@click.option("--agents", type=int, default=1, show_default=True, help="Of W&B, side by side.")
+@click.option(
+    "--count",
+    type=int,
+    help="Largest number of runs; by default that of the `sweep:` block, or 10.",
+)
+@click.option(
+    "--agents",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Number of W&B agents that train at the same time.",
+)
 @click.option(
     "--seed",
     type=int,
     default=1000,
     show_default=True,
-    help="Of the draws and of every run: far from the seeds that claims are reported on.",
+    help="Seed of the search and of each run; claims are reported on other seeds.",
 )
-@click.option("--entity", help="User or team of the sweep; by default that of the login.")
-@click.option("--project", help="Of the sweep; by default the experiment's.")
-@click.option("--local", is_flag=True, help="Stay here, although there is a login.")
+@click.option("--entity", help="W&B user or team; by default that of the login.")
+@click.option("--project", help="W&B project; by default that of the experiment.")
+@click.option("--local", is_flag=True, help="Search on this machine, even with a W&B login.")
 @click.option(
     "--runs",
     type=click.Path(path_type=Path),
     default=Path("runs/sweeps"),
     show_default=True,
     metavar="DIR",
-    help="Where the sweep's runs are looked for, and made.",
+    help="Parent of the run directories of the sweep.",
 )
 @overrides_argument
 @handle_errors
@@ -51,12 +61,13 @@ def sweep(
     runs: Path,
     overrides: Sequence[str],
 ) -> None:
-    """Search what the `sweep:` block of EXP names, and rank what came out.
+    """Search the hyperparameters in the `sweep:` block of EXP, and rank the runs.
 
-    With a W&B login, a sweep of W&B's and its agents; without, the same space here, one run after
-    another, where a finished run of the same config is taken and an interrupted one gone on with.
+    With a W&B login, W&B chooses the values and its agents train. Without one, or with --local,
+    Optuna chooses them (`pip install 'gan-lightning[sweep]'`) and the runs are trained one after
+    another; finished runs of the same config are reused, and interrupted ones resumed.
 
-    Exit code: 0, or 1 where no run has a measure, or 128 + signal where one ended the sweep.
+    Exit code: 0, or 1 where no run has the metric, or 128 + signal where a signal ended the sweep.
 
     \b
     Examples:
@@ -69,8 +80,8 @@ def sweep(
     if seed < 0:
         raise UserError(f"--seed is {seed}; it must be at least 0")
     with gc_paused_imports():
-        from gan_lightning.sweeps.request import Request
-        from gan_lightning.sweeps.request import sweep as run
+        from gan_lightning.sweeps.sweep import SweepOptions
+        from gan_lightning.sweeps.sweep import sweep as run
 
-    request = Request(experiment, overrides, count, agents, seed, entity, project, local, runs)
-    sys.exit(run(request, click.echo))
+    options = SweepOptions(experiment, overrides, count, agents, seed, entity, project, local, runs)
+    sys.exit(run(options, click.echo))

@@ -1,4 +1,4 @@
-"""`verify` and `results`: papers' claims against runs."""
+"""Commands `verify` and `results`: check the claims of papers, and write the results pages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["results", "verify"]
     default=Path("runs"),
     show_default=True,
     metavar="DIR",
-    help="Where runs of EXP are looked for, and made.",
+    help="Parent of the run directories, where finished runs are found and new ones written.",
 )
 @click.option(
     "--output",
@@ -41,13 +41,13 @@ __all__ = ["results", "verify"]
 )
 @click.option(
     "--name",
-    help="Of the results, a row of its own; needed to write them where overrides change what is "
-    "measured. By default EXP.",
+    help="Name of the results, by default EXP; required to write them where overrides change the "
+    "result.",
 )
 @click.option(
     "--add",
     is_flag=True,
-    help="Keep the seeds that DIR/NAME.json holds already, where its config is the same.",
+    help="Keep the seeds that DIR/NAME.json already has, if their config is the same.",
 )
 @overrides_argument
 @handle_errors
@@ -60,14 +60,14 @@ def verify(
     add: bool,
     overrides: Sequence[str],
 ) -> None:
-    """Train EXP on several seeds and hold its paper's claims against the result.
+    """Train EXP on several seeds and check the claims of its paper.
 
-    A finished run of the same config and seed is taken as it is, an interrupted one gone on with.
-    Writes DIR/NAME.json and the first seed's pictures beside it; `gan-lightning results` makes a
-    page of them.
+    A finished run of the same config and seed is reused; an interrupted one is resumed. The results
+    are written to DIR/NAME.json, with the pictures of the first seed next to it; `gan-lightning
+    results` writes pages from them.
 
-    Exit code: 0 where every claim holds or has nothing to compare with, 1 where one does not hold,
-    2 for a user's mistake, 128 + signal where a signal ended a run.
+    Exit code: 0 where every claim holds or has nothing to compare with, 1 where a claim does not
+    hold, 2 for an error that you can fix, 128 + signal where a signal stopped a run.
 
     \b
     Examples:
