@@ -45,7 +45,7 @@ def losses(folder: Path) -> list[tuple[str, ...]]:
     return [tuple(row[name] for name in names) for row in rows if row["images_seen"]]
 
 
-@pytest.mark.parametrize("model", ALL_GANS)
+@pytest.mark.parametrize("model", ["gan", "infogan"])
 def test_resumed_thrice_equals_uninterrupted(model: str, tmp_path: Path) -> None:
     assert_resumes(model, (1, 4, 7), tmp_path)
 
