@@ -85,14 +85,14 @@ def train_model(run: RunConfig, **trainer: Any) -> BaseModule:
 def first_chunk_of_test_data() -> Iterator[None]:
     """Let what is measured on all test data be measured on their first chunk."""
     evaluate = import_module("gan_lightning.evaluation.evaluate")
-    chunks = evaluate.tested
+    chunks = evaluate.iterate_test_data
 
     def first(*args: Any) -> Iterator[Any]:
         yield from islice(chunks(*args), 1)
 
     with ExitStack() as cuts:
         for module in (classification, codes, evaluate):
-            cuts.enter_context(patch.object(module, "tested", first))
+            cuts.enter_context(patch.object(module, "iterate_test_data", first))
         yield
 
 
