@@ -1,4 +1,4 @@
-"""Losses of the adversarial game: pure functions on logits and tensors, computed in float32."""
+"""Losses of GANs: pure functions of logits, scores and features, computed in float32."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ __all__ = [
 
 
 SMALLEST = 1e-9
-"""Probability under which two categories together count as that rare, so that its log is finite."""
+"""Lower bound of a joint probability in `shared_information`, which keeps its log finite."""
 
 
 def discriminator_cross_entropy(
     real_logits: Tensor, fake_logits: Tensor, real_label: float = 1.0
 ) -> Tensor:
-    """Negative discriminator objective -E[log D(x)] - E[log(1 - D(G(z)))], to be minimised.
+    """Return the discriminator's cross-entropy -E[log D(x)] - E[log(1 - D(G(z)))].
 
     Args:
-        real_logits: discriminator logits of real data, shape (N,), unbounded.
-        fake_logits: discriminator logits of generated data, shape (M,), unbounded.
-        real_label: the probability that D is to give real data, in (0, 1]; below 1 it is one-sided
+        real_logits: discriminator logits of real samples, shape (N,), unbounded.
+        fake_logits: discriminator logits of generated samples, shape (M,), unbounded.
+        real_label: target probability of real samples, in (0, 1]; a value below 1 is one-sided
             label smoothing (Salimans et al. 2016, arXiv:1606.03498, section 3.4).
 
     Returns:
-        Scalar in nats, at least 0; 2 log 2 where the discriminator cannot tell the two apart.
+        Scalar in nats, at least 0; 2 log 2 where all logits are 0.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1.
     """
@@ -57,12 +57,12 @@ def discriminator_cross_entropy(
 
 
 def minimax_generator(fake_logits: Tensor) -> Tensor:
-    """Generator objective E[log(1 - D(G(z)))] of the zero-sum game, to be minimised.
+    """Return the generator's loss E[log(1 - D(G(z)))] of the zero-sum game.
 
-    Its gradient vanishes where the discriminator is sure that the data is generated.
+    Its gradient vanishes where the discriminator rejects generated samples with confidence.
 
     Args:
-        fake_logits: discriminator logits of generated data, shape (N,), unbounded.
+        fake_logits: discriminator logits of generated samples, shape (N,), unbounded.
 
     Returns:
         Scalar in nats, at most 0 and unbounded below.
@@ -73,12 +73,13 @@ def minimax_generator(fake_logits: Tensor) -> Tensor:
 
 
 def non_saturating_generator(fake_logits: Tensor) -> Tensor:
-    """Generator objective -E[log D(G(z))], to be minimised.
+    """Return the generator's loss -E[log D(G(z))].
 
-    It has the fixed point of the zero-sum game and a strong gradient where the discriminator wins.
+    It has the fixed point of the zero-sum game, and a strong gradient where the discriminator
+    rejects generated samples with confidence.
 
     Args:
-        fake_logits: discriminator logits of generated data, shape (N,), unbounded.
+        fake_logits: discriminator logits of generated samples, shape (N,), unbounded.
 
     Returns:
         Scalar in nats, at least 0.
@@ -89,16 +90,16 @@ def non_saturating_generator(fake_logits: Tensor) -> Tensor:
 
 
 def hinge_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    """Discriminator's hinge loss E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))], to be minimised.
+    """Return the discriminator's hinge loss E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))].
 
-    The generator's part is `wasserstein_generator`.
+    The generator's loss of the same objective is `wasserstein_generator`.
 
     Args:
-        real_scores: scores of real data, shape (N,), unbounded.
-        fake_scores: scores of generated data, shape (M,), unbounded.
+        real_scores: scores of real samples, shape (N,), unbounded.
+        fake_scores: scores of generated samples, shape (M,), unbounded.
 
     Returns:
-        Scalar, at least 0; 0 where every datum is on its side of the margin.
+        Scalar, at least 0; 0 where all real scores are at least 1 and all others at most -1.
 
     Source: Lim, Ye 2017 (arXiv:1705.02894), section 3; Miyato et al. 2018 (arXiv:1802.05957),
         equation 16.
@@ -109,12 +110,12 @@ def hinge_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
 def least_squares_discriminator(
     real_scores: Tensor, fake_scores: Tensor, real_label: float = 1.0
 ) -> Tensor:
-    """Discriminator's least-squares loss E[(D(x) - b)^2] / 2 + E[D(G(z))^2] / 2, to be minimised.
+    """Return the discriminator's least-squares loss E[(D(x) - b)^2] / 2 + E[D(G(z))^2] / 2.
 
     Args:
-        real_scores: scores of real data, shape (N,), unbounded.
-        fake_scores: scores of generated data, shape (M,), unbounded.
-        real_label: b, the score that real data is to have; generated data is to have 0.
+        real_scores: scores of real samples, shape (N,), unbounded.
+        fake_scores: scores of generated samples, shape (M,), unbounded.
+        real_label: b, the target score of real samples; that of generated samples is 0.
 
     Returns:
         Scalar, at least 0.
@@ -126,10 +127,10 @@ def least_squares_discriminator(
 
 
 def least_squares_generator(fake_scores: Tensor) -> Tensor:
-    """Generator's least-squares loss E[(D(G(z)) - 1)^2] / 2, to be minimised.
+    """Return the generator's least-squares loss E[(D(G(z)) - 1)^2] / 2.
 
     Args:
-        fake_scores: scores of generated data, shape (N,), unbounded.
+        fake_scores: scores of generated samples, shape (N,), unbounded.
 
     Returns:
         Scalar, at least 0.
@@ -140,15 +141,15 @@ def least_squares_generator(fake_scores: Tensor) -> Tensor:
 
 
 def shared_information(logits: Tensor, other_logits: Tensor) -> Tensor:
-    """Information that the categories of data and those of the same data changed have in common.
+    """Return the mutual information of the categories of samples and of their augmented copies.
 
-    The joint distribution is the mean over data of the outer product of both softmaxes, made
-    symmetric. It is largest, log K, where all K categories are equally frequent, and each datum is
-    surely in the same one before and after the change.
+    The joint distribution of both categories is the mean over the samples of the outer product of
+    both softmaxes, made symmetric. The information is largest, log K, where all K categories are
+    equally frequent and each sample has the same category, with certainty, as its copy.
 
     Args:
-        logits: of K categories, shape (N, K).
-        other_logits: of the same data changed, (N, K).
+        logits: logits of K categories of the samples, shape (N, K).
+        other_logits: logits of the augmented copies, shape (N, K).
 
     Returns:
         Scalar in nats, at least 0 up to rounding, to be maximised.
@@ -162,14 +163,15 @@ def shared_information(logits: Tensor, other_logits: Tensor) -> Tensor:
 
 
 def wasserstein_critic(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    """Negative critic objective E[D(G(z))] - E[D(x)], to be minimised.
+    """Return the critic's loss E[D(G(z))] - E[D(x)].
 
     Args:
-        real_scores: critic scores of real data, shape (N,), unbounded.
-        fake_scores: critic scores of generated data, shape (M,), unbounded.
+        real_scores: critic scores of real samples, shape (N,), unbounded.
+        fake_scores: critic scores of generated samples, shape (M,), unbounded.
 
     Returns:
-        Scalar; minus it estimates the Wasserstein-1 distance up to the critic's Lipschitz constant.
+        Scalar, unbounded; its negative estimates the Wasserstein-1 distance times the critic's
+        Lipschitz constant.
 
     Source: Arjovsky, Chintala, Bottou 2017 (arXiv:1701.07875), equation 3.
     """
@@ -177,10 +179,10 @@ def wasserstein_critic(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
 
 
 def wasserstein_generator(fake_scores: Tensor) -> Tensor:
-    """Generator objective -E[D(G(z))], to be minimised.
+    """Return the generator's loss -E[D(G(z))].
 
     Args:
-        fake_scores: critic scores of generated data, shape (N,), unbounded.
+        fake_scores: critic scores of generated samples, shape (N,), unbounded.
 
     Returns:
         Scalar, unbounded.
@@ -191,12 +193,12 @@ def wasserstein_generator(fake_scores: Tensor) -> Tensor:
 
 
 class Objective(NamedTuple):
-    """Both players' adversarial losses.
+    """The adversarial losses of both players, to be minimised.
 
-    Args:
-        discriminator: (real scores, fake scores) to the discriminator's loss.
-        generator: fake scores to the generator's loss.
-        smooth: the discriminator's loss takes a `real_label`.
+    Attributes:
+        discriminator: maps (real scores, fake scores) to the discriminator's loss.
+        generator: maps fake scores to the generator's loss.
+        smooth: whether the discriminator's loss takes a `real_label`.
     """
 
     discriminator: Callable[..., Tensor]
@@ -209,22 +211,23 @@ OBJECTIVES: dict[str, Objective] = {
     "non_saturating": Objective(discriminator_cross_entropy, non_saturating_generator, smooth=True),
     "least_squares": Objective(least_squares_discriminator, least_squares_generator, smooth=True),
     "hinge": Objective(hinge_discriminator, wasserstein_generator),
+    "wasserstein": Objective(wasserstein_critic, wasserstein_generator),
 }
-"""Adversarial losses on unbounded scores, by name."""
+"""Objectives by name; all take unbounded scores."""
 
 
 def margin_discriminator(real_energy: Tensor, fake_energy: Tensor, margin: float) -> Tensor:
-    """Energy-based discriminator's loss E[D(x)] + E[max(0, m - D(G(z)))], to be minimised.
+    """Return the loss of an energy-based discriminator E[D(x)] + E[max(0, m - D(G(z)))].
 
     The generator minimises E[D(G(z))].
 
     Args:
-        real_energy: energies of real data, shape (N,), at least 0.
-        fake_energy: energies of generated data, shape (M,), at least 0.
-        margin: m, the energy beyond which generated data is left alone.
+        real_energy: energies of real samples, shape (N,), at least 0.
+        fake_energy: energies of generated samples, shape (M,), at least 0.
+        margin: m, the energy above which a generated sample has no gradient.
 
     Returns:
-        Scalar, at least 0; margin where the discriminator cannot tell the two apart.
+        Scalar, at least 0; m where all energies are equal and at most m.
 
     Source: Zhao, Mathieu, LeCun 2017 (arXiv:1609.03126), equation 1.
     """
@@ -232,10 +235,10 @@ def margin_discriminator(real_energy: Tensor, fake_energy: Tensor, margin: float
 
 
 def pulling_away(features: Tensor) -> Tensor:
-    """Mean squared cosine similarity of the data of a minibatch, over all ordered pairs i != j.
+    """Return the mean squared cosine similarity of all pairs of different samples.
 
     Args:
-        features: the encoder's output on generated data, shape (N, F), N of 2 or more.
+        features: outputs of the encoder for generated samples, shape (N, F), N at least 2.
 
     Returns:
         Scalar in [0, 1]: 0 where all features are orthogonal, 1 where all are parallel.
@@ -250,32 +253,32 @@ def pulling_away(features: Tensor) -> Tensor:
 
 
 def feature_matching(real_features: Tensor, fake_features: Tensor) -> Tensor:
-    """Mean squared difference of the mean features of real and of generated data.
+    """Return the mean squared difference of the mean features of real and generated samples.
 
     Args:
-        real_features: of the discriminator on real data, shape (N, F), unbounded.
-        fake_features: on generated data, shape (M, F), unbounded.
+        real_features: features of real samples in the discriminator, shape (N, F), unbounded.
+        fake_features: features of generated samples, shape (M, F), unbounded.
 
     Returns:
         Scalar, at least 0.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.1; the paper writes the sum over the
-        features, their code (github.com/openai/improved-gan) takes the mean.
+        features, the authors' code (github.com/openai/improved-gan) takes the mean.
     """
     difference = real_features.float().mean(0) - fake_features.float().mean(0)
     return difference.square().mean()
 
 
 def categorical_negative_log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
-    """Negative log-likelihood -E[log Q(c | x)] of a categorical code, to be minimised.
+    """Return the negative log-likelihood -E[log Q(c | x)] of a categorical code.
 
     Args:
-        logits: unnormalised log-probabilities, shape (N, K), unbounded.
-        codes: the true category, shape (N,), int64 in [0, K).
+        logits: unnormalised log-probabilities of K categories, shape (N, K), unbounded.
+        codes: true category of each sample, shape (N,), int64 in [0, K).
 
     Returns:
-        Scalar in nats, at least 0; log K minus it bounds the mutual information from below where
-        the code is uniform.
+        Scalar in nats, at least 0; for a uniform code, log K minus it is a lower bound of the
+        mutual information of code and sample.
 
     Source: Chen et al. 2016 (arXiv:1606.03657), equation 5.
     """
@@ -285,9 +288,9 @@ def categorical_negative_log_likelihood(logits: Tensor, codes: Tensor) -> Tensor
 def gaussian_negative_log_likelihood(
     mean: Tensor, target: Tensor, log_variance: Tensor | None = None
 ) -> Tensor:
-    """Negative log-likelihood -E[log N(target; mean, variance)], to be minimised.
+    """Return the negative log-likelihood -E[log N(target; mean, variance)] of a Gaussian.
 
-    The constant log(2 pi) / 2 a dimension is kept, so that the value is a likelihood in nats.
+    It includes the constant log(2 pi) / 2 of each dimension, so that its unit is nats.
 
     Args:
         mean: predicted means, shape (N, D), unbounded.
@@ -295,9 +298,9 @@ def gaussian_negative_log_likelihood(
         log_variance: predicted log-variances, shape (N, D), unbounded; None fixes variance 1.
 
     Returns:
-        Scalar in nats: the sum over the D dimensions, averaged over the batch.
+        Scalar in nats: the sum over the D dimensions, averaged over the N samples.
 
-    Source: Chen et al. 2016 (arXiv:1606.03657), equation 5, for a factored Gaussian.
+    Source: Chen et al. 2016 (arXiv:1606.03657), equation 5, for independent dimensions.
     """
     squared_error = (target.float() - mean.float()).square()
     if log_variance is None:

@@ -11,15 +11,15 @@ from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN
 from gan_lightning.gans.augmentation import (
     AUGMENTATIONS,
-    MOVED,
-    SHEARED,
-    STRETCHED,
-    TURNED,
-    affine,
-    augmented,
-    coloured,
+    MAX_LOG_SCALE,
+    MAX_ROTATION,
+    MAX_SHEAR,
+    MAX_SHIFT,
+    augment,
     cut_out,
-    translated,
+    jitter_colour,
+    random_affine,
+    translate,
 )
 from gan_lightning.training.build import build
 from gan_lightning.types import Batch, Condition, Sample
@@ -39,7 +39,7 @@ def images(count: int = 64, channels: int = 3, size: int = 16) -> Tensor:
 def test_every_image_is_changed_by_itself(name: str) -> None:
     torch.manual_seed(0)
     same = images(1).expand(64, -1, -1, -1)
-    changed = augmented(same, [name])
+    changed = augment(same, [name])
     assert changed.shape == same.shape
     assert len(torch.unique(changed.flatten(1), dim=0)) > 15
 
@@ -51,7 +51,7 @@ def test_there_is_a_gradient(name: str) -> None:
 
     def change(data: Tensor) -> Tensor:
         torch.manual_seed(1)
-        return augmented(data, [name])
+        return augment(data, [name])
 
     assert torch.autograd.gradcheck(change, (given,))
 
@@ -59,7 +59,7 @@ def test_there_is_a_gradient(name: str) -> None:
 def test_colours_are_affine() -> None:
     torch.manual_seed(0)
     given = images()
-    changed = coloured(given)
+    changed = jitter_colour(given)
     # contrast and saturation scale the difference of two pixels of one channel's kind
     grey, grey_after = given.mean(1), changed.mean(1)
     ratio = (grey_after[:, 1:] - grey_after[:, :-1]) / (grey[:, 1:] - grey[:, :-1])
@@ -76,7 +76,7 @@ def test_colours_are_affine() -> None:
 def test_translation_moves_and_brings_in_zeros() -> None:
     torch.manual_seed(0)
     given = images() + 5  # no zeros of its own
-    moved = translated(given)
+    moved = translate(given)
     seen = set()
     for before, after in zip(given, moved, strict=True):
         fits = [
@@ -112,7 +112,7 @@ def test_an_affine_map_is_linear_about_the_middle() -> None:
         return (2 * (-distance / 0.01).exp() - 1).expand(count, 1, size, size)
 
     def centres(given: Tensor) -> Tensor:
-        light = affine(given)[:, 0] + 1
+        light = random_affine(given)[:, 0] + 1
         assert light[:, 0].max() < 1e-2
         total = light.sum((1, 2))
         return torch.stack(
@@ -129,17 +129,17 @@ def test_an_affine_map_is_linear_about_the_middle() -> None:
     inverse = torch.stack([(right - middle) / 0.2, (below - middle) / 0.2], 2)
     matrix = inverse.inverse()
     moves = -(matrix @ middle[:, :, None])[:, :, 0]
-    assert moves.abs().max() <= 2 * MOVED + 1e-2
-    assert moves.std() > MOVED
+    assert moves.abs().max() <= 2 * MAX_SHIFT + 1e-2
+    assert moves.std() > MAX_SHIFT
     angle = torch.atan2(matrix[:, 1, 0], matrix[:, 0, 0])
-    assert angle.abs().max() <= TURNED + 1e-2
-    assert angle.std() > TURNED / 2
+    assert angle.abs().max() <= MAX_ROTATION + 1e-2
+    assert angle.std() > MAX_ROTATION / 2
     stretch = matrix[:, :, 0].norm(dim=1).log()
-    assert stretch.abs().max() <= STRETCHED + 2e-2
+    assert stretch.abs().max() <= MAX_LOG_SCALE + 2e-2
     shear = (matrix[:, :, 0] * matrix[:, :, 1]).sum(1) / matrix[:, :, 0].norm(dim=1)
-    assert shear.abs().max() <= SHEARED + 2e-2
+    assert shear.abs().max() <= MAX_SHEAR + 2e-2
     along = torch.linalg.det(matrix) / matrix[:, :, 0].norm(dim=1)
-    assert along.log().abs().max() <= STRETCHED + 2e-2
+    assert along.log().abs().max() <= MAX_LOG_SCALE + 2e-2
 
 
 def test_a_square_is_cut_out() -> None:
@@ -192,7 +192,7 @@ def test_the_game_is_played_with_it() -> None:
             "gan",
             ("model.regularisation.augmentation=[color]",),
             DIGITS,
-            "augmentation: one is 'color'; valid are colour, affine, cutout, translation",
+            "augmentation.0. is 'color'; valid are colour, affine, cutout, translation",
         ),
     ],
 )

@@ -12,6 +12,7 @@ from gan_lightning.gans import EBGAN
 from gan_lightning.losses import pulling_away
 from gan_lightning.networks.base import Encoder
 from gan_lightning.types import Batch, Sample
+from gan_lightning.utils.settings import check_settings
 
 CODES = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
 
@@ -145,4 +146,4 @@ def test_both_halves_are_the_discriminators() -> None:
 )
 def test_values_out_of_range(key: str, value: float, line: str) -> None:
     with pytest.raises(ValueError, match=line):
-        EBGAN.Config(**{key: value}).validate()
+        check_settings(EBGAN.Config(**{key: value}))

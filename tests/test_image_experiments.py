@@ -11,7 +11,7 @@ import pytest
 from bad_inputs import SHORT, assert_mistake
 from conftest import Once, Outcome, TinyRun, run_cli, run_process, tiny
 from image_trees import prepared_root
-from inception_worlds import write_weights
+from inception_fakes import write_weights
 from PIL import Image
 from run_files import measures_of
 from wandb_offline import read_offline_run
@@ -58,9 +58,9 @@ def test_missing_inception_weights_are_reported_in_one_line(
     experiment: str, runs: Callable[[str], TinyRun]
 ) -> None:
     run = runs(experiment)
-    lines = [line for line in re.split("[\r\n]", run.outcome.err) if "FID and its kin" in line]
+    lines = [line for line in re.split("[\r\n]", run.outcome.err) if "FID, KID and other" in line]
     assert len(lines) == 1
-    assert "fetch https://" in lines[0]
+    assert "download https://" in lines[0]
     assert "evaluation.inception=PATH" in lines[0]
     assert not any(name.startswith("fid") for name in measures_of(run.folder))
 
@@ -93,7 +93,7 @@ def test_facades_are_compared_with_their_targets(runs: Callable[[str], TinyRun])
 def weights(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Write random Inception weights and accept them as the published ones."""
     monkeypatch.setattr(inception, "SHA256", write_weights(path))
-    monkeypatch.setattr(pictures, "REMEMBERED", {})
+    monkeypatch.setattr(pictures, "LATEST_REFERENCE", {})
     return f"evaluation.inception={path}"
 
 
@@ -137,7 +137,7 @@ def test_with_inception(
         (["evaluation.resizer=bicubic"], "evaluation.resizer is 'bicubic'; valid are"),
         (["data.root=elsewhere"], "the image store elsewhere-64.store does not exist; make it by"),
         (["data.attributes=[Beard]"], "data: attributes: one is 'Beard'; valid are"),
-        (["model.name=acgan"], "needs the class of every datum"),
+        (["model.name=acgan"], "needs the class of every sample"),
     ],
 )
 @pytest.mark.usefixtures("empty_folder")
@@ -150,4 +150,4 @@ def test_wrong_values(overrides: list[str], message: str) -> None:
 def test_evaluate_refuses_keys_of_training(runs: Callable[[str], TinyRun]) -> None:
     folder = str(runs("dcgan_celeba").folder)
     outcome = run_cli("evaluate", folder, "model.latent_size=4")
-    assert_mistake(outcome, "model.latent_size=4 would be another run; `evaluate RUN` takes")
+    assert_mistake(outcome, "evaluate cannot change model.latent_size", "evaluation.KEY=VALUE")

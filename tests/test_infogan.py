@@ -157,7 +157,7 @@ def test_consistency_trains_q_and_its_encoder_on_real_images_alone() -> None:
 
 
 def test_consistency_is_what_changed_images_tell_of_the_unchanged(monkeypatch: Any) -> None:
-    monkeypatch.setattr("gan_lightning.gans.infogan.affine", lambda images: images.flip(3))
+    monkeypatch.setattr("gan_lightning.gans.infogan.random_affine", lambda images: images.flip(3))
     learner = consistent("model.categorical_codes=[10,3]")
     real, fake = Batch(torch.rand(8, 1, 28, 28) * 2 - 1), learner.generate_from_prior(8)
     found = learner.discriminator_loss(real, fake)["consistency"]
@@ -181,7 +181,10 @@ def test_without_a_weight_there_is_no_consistency_term() -> None:
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (("model.consistency_weight=1", "model.categorical_codes=[]"), "no category can be kept"),
+        (
+            ("model.consistency_weight=1", "model.categorical_codes=[]"),
+            "needs a categorical code",
+        ),
         (("model.consistency_weight=1",), "these data are points"),
         (("model.consistency_weight=-1",), "consistency_weight is -1.0; it must be at least 0"),
     ],

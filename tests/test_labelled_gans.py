@@ -112,7 +112,7 @@ def test_auxiliary_class_loss_is_one_softmax_of_logits_on_real_and_generated() -
 def test_data_without_classes_are_refused(model: str) -> None:
     from gan_lightning.errors import UserError
 
-    with pytest.raises(UserError, match="needs the class of every datum"):
+    with pytest.raises(UserError, match="needs the class of every sample"):
         build(make_config(model, data={"name": "swissroll"}))
 
 
@@ -150,7 +150,7 @@ def test_accuracy_of_what_was_asked_for() -> None:
     metric.update(torch.tensor([1, 2, 3]), torch.tensor([1, 0, 3]))
     metric.update(torch.tensor([4]), torch.tensor([4]))
     assert metric.compute()["class/accuracy"].item() == 0.75
-    with pytest.raises(ValueError, match="equally many"):
+    with pytest.raises(ValueError, match="shapes must be equal"):
         metric.update(torch.tensor([1]), torch.tensor([1, 2]))
 
 

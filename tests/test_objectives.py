@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import grad
 
 from gan_lightning.gans import GANS
-from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.losses import (
     OBJECTIVES,
     discriminator_cross_entropy,
@@ -25,6 +25,7 @@ from gan_lightning.losses import (
     wasserstein_critic,
     wasserstein_generator,
 )
+from gan_lightning.utils.settings import check_settings
 
 REAL, FAKE = torch.tensor([-1.0, 0.5, 3.0]), torch.tensor([-2.0, 0.0])
 Loss = Callable[..., Tensor]
@@ -168,14 +169,14 @@ def test_a_variant_plays_the_objective_of_its_config(
         ({"objective": "minmax"}, "'minmax'; valid are minimax, .*hinge"),
         ({"label_smoothing": 0.6}, r"label_smoothing is 0.6; it must lie in \[0, 0.5\]"),
         ({"label_smoothing": -0.1}, r"label_smoothing is -0.1; it must lie in"),
-        ({"objective": "hinge", "label_smoothing": 0.1}, "hinge objective has no labels"),
+        ({"objective": "hinge", "label_smoothing": 0.1}, "the hinge objective has no labels"),
     ],
 )
 def test_what_makes_no_sense_is_refused(values: dict[str, Any], line: str) -> None:
     with pytest.raises(ValueError, match=line):
-        AdversarialConfig(**values).validate()
+        check_settings(AdversarialConfig(**values))
 
 
 def test_no_smoothing_is_the_table_itself() -> None:
     for name, objective in OBJECTIVES.items():
-        assert adversarial_objective(AdversarialConfig(objective=name)) is objective
+        assert AdversarialConfig(objective=name).build_objective() is objective

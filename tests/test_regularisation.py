@@ -24,12 +24,13 @@ from gan_lightning.gans.regularisation import (
     RegularisationConfig,
     gradient_norms,
     gradient_penalty,
-    interpolated,
+    interpolate,
     penalties,
     r1,
 )
 from gan_lightning.training.build import build
 from gan_lightning.types import Batch, Sample
+from gan_lightning.utils.settings import check_settings
 
 REAL = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
 FAKE = torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
@@ -130,7 +131,7 @@ def test_r1_is_at_real_data_and_the_penalty_in_between() -> None:
 
 
 def test_places_on_the_lines_are_uniform_and_each_samples_own() -> None:
-    places = interpolated(torch.zeros(4000, 2, 3, 3), torch.ones(4000, 2, 3, 3))
+    places = interpolate(torch.zeros(4000, 2, 3, 3), torch.ones(4000, 2, 3, 3))
     own = places.flatten(1)
     assert torch.equal(own, own[:, :1].expand_as(own))
     quartiles = own[:, 0].quantile(torch.tensor([0.25, 0.5, 0.75]))
@@ -150,7 +151,7 @@ def test_config_weighs_and_names_the_terms() -> None:
 def test_the_penalty_has_a_slope_in_what_was_generated() -> None:
     critic, fake = Quadratic(1.0, 2.0, -1.0), FAKE.clone().requires_grad_(True)
     torch.manual_seed(0)
-    places = interpolated(torch.zeros(6, 3), torch.ones(6, 3))[:, :1]
+    places = interpolate(torch.zeros(6, 3), torch.ones(6, 3))[:, :1]
     torch.manual_seed(0)
     (slope,) = torch.autograd.grad(gradient_penalty(critic, torch.zeros(6, 3), fake), fake)
     weight = critic.weight.detach()
@@ -302,4 +303,4 @@ def test_negative_weights_are_refused(name: str) -> None:
     settings = RegularisationConfig()
     setattr(settings, name, -1.0)
     with pytest.raises(ValueError, match=f"{name} is -1.0; it must be at least 0"):
-        settings.validate()
+        check_settings(settings)

@@ -14,6 +14,7 @@ from gan_lightning.gans import GAN, WGAN, WGANGP
 from gan_lightning.gans.regularisation import gradient_norms
 from gan_lightning.training.build import build
 from gan_lightning.types import Batch, Sample
+from gan_lightning.utils.settings import check_settings
 
 CRITICS = pytest.mark.parametrize("model", ["wgan", "wgan_gp"])
 
@@ -137,4 +138,4 @@ def test_the_penalty_holds_the_critics_slope() -> None:
 @pytest.mark.parametrize("clip", [0.0, -1.0])
 def test_a_clip_that_leaves_nothing_is_refused(clip: float) -> None:
     with pytest.raises(ValueError, match=f"clip is {clip}; it must be positive"):
-        WGAN.Config(clip=clip).validate()
+        check_settings(WGAN.Config(clip=clip))

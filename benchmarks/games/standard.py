@@ -11,7 +11,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy, l1_loss, one_hot, relu, softplus
 
 from games.contract import Game, GeneratorInput, Real, cross_entropies, uniform
-from gan_lightning.gans.augmentation import affine
+from gan_lightning.gans.augmentation import random_affine
 from gan_lightning.gans.differentiable_optim import Weights, unroll
 from gan_lightning.losses import shared_information
 
@@ -69,7 +69,7 @@ class UnrolledGAN(StandardGAN):
 class InfoGAN(Game):
     """InfoGAN with one categorical code and continuous codes of variance 1.
 
-    `affine` and `shared_information` are the framework's functions.
+    `random_affine` and `shared_information` are the framework's functions.
     """
 
     def supported_options(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class InfoGAN(Game):
         if self.config.consistency_weight:
             before, after = (
                 self.recognition(features)[:, : self.categories]
-                for features in (real_features, self.encoder(affine(real.data)))
+                for features in (real_features, self.encoder(random_affine(real.data)))
             )
             loss = loss - self.config.consistency_weight * shared_information(before, after)
         return loss

@@ -1,4 +1,4 @@
-"""The auxiliary-classifier GAN."""
+"""The auxiliary-classifier GAN (AC-GAN)."""
 
 from __future__ import annotations
 
@@ -9,36 +9,33 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from gan_lightning.gans.base import LossTerms
+from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.labelled import LabelledGAN
-from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.gans.parameters import refuse_packs
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
+from gan_lightning.utils.settings import setting
 
 __all__ = ["AuxiliaryClassifierGAN", "AuxiliaryClassifierGANConfig"]
 
 
 @dataclass
 class AuxiliaryClassifierGANConfig(AdversarialConfig):
-    """The standard GAN's keys, and the weight of the classes."""
+    """Config of AC-GAN: that of the standard GAN, and the weight of the class term."""
 
-    # of the class term in both players' losses; the paper's is 1
-    class_weight: float = 1.0
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        if self.class_weight < 0:
-            raise ValueError(f"class_weight is {self.class_weight}; it must be at least 0")
+    class_weight: float = setting(
+        1.0, "Weight of the class term in both players' losses; the paper's is 1.", minimum=0
+    )
 
 
 class AuxiliaryClassifierGAN(LabelledGAN):
-    """A discriminator that also says the class, and a generator that is asked for one.
+    """The AC-GAN: a discriminator that also classifies, and a class-conditional generator.
 
-    L_S is the log-likelihood of the right source, L_C of the right class, on real and generated
-    data. The discriminator maximises L_S + L_C, the generator L_C - L_S (here by the config's
-    objective). The discriminator is not told the class.
+    L_S is the log-likelihood of the correct source, real or generated, and L_C that of the correct
+    class, both on real and generated samples. The discriminator maximises L_S + L_C, the generator
+    L_C - L_S, where the config's objective replaces L_S. The discriminator does not take the class
+    as an input.
 
     Source: Odena, Olah, Shlens 2017 (arXiv:1610.09585), equations 2 and 3.
     """
@@ -47,13 +44,12 @@ class AuxiliaryClassifierGAN(LabelledGAN):
     config: AuxiliaryClassifierGANConfig
 
     def build(self, networks: NetworkFamily[Any]) -> None:
-        """Make the generator, and one encoder with a real/fake and a class head.
+        """Create the generator, and an encoder with a score head and a class head.
 
         Raises:
-            ValueError: the data have no classes, or the networks pack data.
+            ValueError: the data have no classes, or the networks pack samples.
         """
-        refuse_packs(networks, "AC-GAN classifies each datum")
-        self.objective = adversarial_objective(self.config)
+        refuse_packs(networks, "AC-GAN classifies each sample")
         super().build(networks)
         self.encoder = networks.encoder(self.data.shape)
         self.score = networks.score_head(self.encoder.features)
@@ -64,12 +60,12 @@ class AuxiliaryClassifierGAN(LabelledGAN):
         return {"encoder": self.encoder, "score": self.score, "classify": self.classify}
 
     def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
-        """Return logits of being real, whatever the class."""
-        logits: Tensor = self.score(self.encoder(data))
-        return logits
+        """Return the scores of samples (N, *shape), shape (N,); `given` is ignored."""
+        scores: Tensor = self.score(self.encoder(data))
+        return scores
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the losses of the wrong source and of the wrong class."""
+        """Return the objective's loss, and the cross-entropy of the classes of both minibatches."""
         real_features, fake_features = self.encoder(real.data), self.encoder(fake.data)
         source = self.objective.discriminator(self.score(real_features), self.score(fake_features))
         classes = self._class_loss(real_features, real.labels)
@@ -77,7 +73,7 @@ class AuxiliaryClassifierGAN(LabelledGAN):
         return {"adversarial": source, "class": classes}
 
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the config's objective, and the loss of a class that was not asked for."""
+        """Return the objective's loss, and the cross-entropy of the classes of the condition."""
         features = self.encoder(fake.data)
         return {
             "adversarial": self.objective.generator(self.score(features)),
@@ -86,5 +82,5 @@ class AuxiliaryClassifierGAN(LabelledGAN):
 
     def _class_loss(self, features: Tensor, labels: Tensor | None) -> Tensor:
         assert labels is not None
-        # cross_entropy takes logits: a softmax of ours before it would be a second one
+        # cross_entropy takes logits; a softmax before it would be a second one
         return self.config.class_weight * cross_entropy(self.classify(features).float(), labels)

@@ -70,11 +70,14 @@ class GAN(GANContract):
         check_settings(config)
         if data.labelled_classes is not None and not self.supports_partial_labels:
             raise ValueError(
-                "this GAN learns nothing from a few labelled data; set data.labelled to 0"
+                "this GAN cannot use a labelled subset of the data; set data.labelled to 0"
             )
         if config.regularisation.augmentation and not data.is_image:
-            raise ValueError("augmentation is of images, and these data are points; leave it out")
+            raise ValueError(
+                "regularisation.augmentation needs images, and these data are points; leave it out"
+            )
         self.config = config
+        self.objective = config.build_objective()
         self.build(networks)
         self.ema = build_generator_ema(self)
         self.register_load_state_dict_pre_hook(rename_old_ema_keys)  # type: ignore[no-untyped-call]

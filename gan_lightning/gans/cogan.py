@@ -1,9 +1,9 @@
-"""The coupled GAN."""
+"""The coupled GAN (CoGAN)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -11,48 +11,47 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gan_lightning.core.module import evaluation_mode
-from gan_lightning.core.optim import OptimizerConfig
-from gan_lightning.gans.base import LossTerms
+from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.labelled import LabelledGAN
-from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.networks.coupled import SharedFirst, SharedLast
 from gan_lightning.types import Batch, Condition, Sample
+from gan_lightning.utils.settings import setting
 
 __all__ = ["CoupledGAN", "CoupledGANConfig"]
 
 
 @dataclass
 class CoupledGANConfig(AdversarialConfig):
-    """The paper's values for digits."""
+    """Config of the coupled GAN; the defaults are the paper's for digits."""
 
-    discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    # of the game in both players' losses; 0 leaves the classifier of the labelled data alone
-    adversarial_weight: float = 1.0
-    # of the labelled data's classes in the discriminator's loss
-    class_weight: float = 1.0
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        for name in ("adversarial_weight", "class_weight"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
+    adversarial_weight: float = setting(
+        1.0,
+        "Weight of the adversarial term in both players' losses; 0 trains the classifier only.",
+        minimum=0,
+    )
+    class_weight: float = setting(
+        1.0,
+        "Weight of the cross-entropy of the labelled subset in the discriminator's loss.",
+        minimum=0,
+    )
 
 
 class CoupledGAN(LabelledGAN):
-    """A GAN a domain, coupled by shared layers: one latent gives a pair that nobody has shown it.
+    """The coupled GAN: one GAN per domain, coupled by shared layers.
 
-    A datum's class is its domain. The generators share all layers but the last, which draws; the
-    discriminators all but the first, which looks. Real data come one by one, never in pairs.
+    The class of a sample is its domain. The generators share all layers but the last one, which
+    maps features to pixels; the discriminators share all layers but the first one. So one latent
+    gives corresponding samples of all domains, without a corresponding pair in the training data.
 
-    Where labelled data of one domain come beside, a classifier on the discriminators' shared layers
-    learns from them; data of the other domain enter by their own first layer (section 4.1).
+    Where the data have a labelled subset, whose samples are all of one domain, a classifier on the
+    discriminators' shared layers learns from it; samples of the other domains enter the classifier
+    by their own first layer (section 4.1).
 
     Source: Liu, Tuzel 2016 (arXiv:1606.07536), equations 4 and 5.
-    Deviations: each generated datum has a noise vector of its own; the authors draw each vector's
-        data in both domains in a step.
+    Deviations: each generated sample has its own noise; the authors generate samples of both
+        domains from each noise vector of a step.
     """
 
     Config: ClassVar[type[Any]] = CoupledGANConfig
@@ -60,21 +59,20 @@ class CoupledGAN(LabelledGAN):
     config: CoupledGANConfig
 
     def build(self, networks: NetworkFamily[Any]) -> None:
-        """Make a branch a domain of each player, and a classifier where there are labelled data.
+        """Create a branch per domain of each player, and a classifier for a labelled subset.
 
         Raises:
-            ValueError: the data have no classes, or the networks cannot be cut.
+            ValueError: the data have no classes, or the networks are not stacks of layers.
         """
-        self.objective = adversarial_objective(self.config)
         self.classes = self.classes_of_data()
         size, shape = self.config.latent_size, self.data.shape
         domains = range(self.classes)
         self.generator = SharedFirst([networks.generator(size, shape) for _ in domains])
         encoders = [networks.encoder(shape) for _ in domains]
         self.encoder = SharedLast([encoder.layers for encoder in encoders])
-        features, answers = encoders[0].features, self.data.labelled_classes
+        features, classes = encoders[0].features, self.data.labelled_classes
         self.score = networks.score_head(features)
-        self.classify = None if answers is None else networks.recognition_head(features, answers)
+        self.classify = None if classes is None else networks.recognition_head(features, classes)
 
     def discriminator_players(self) -> Mapping[str, nn.Module]:
         """Return the encoders and the heads."""
@@ -82,22 +80,22 @@ class CoupledGAN(LabelledGAN):
         return players if self.classify is None else {**players, "classify": self.classify}
 
     def generate(self, condition: Condition) -> Tensor:
-        """Map noise to data of the domains asked for."""
+        """Map noise to samples (N, *shape) of the domains in `condition.labels`."""
         data: Tensor = self.generator(condition.latent, condition.labels)
         return data
 
     def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
-        """Return logits of being real data of these domains.
+        """Return the scores of samples (N, *shape) in the domains `given.labels`.
 
         Raises:
             ValueError: there are no labels.
         """
-        logits: Tensor = self.score(self.encoder(data, self.require_labels(given)))
-        return logits
+        scores: Tensor = self.score(self.encoder(data, self.require_labels(given)))
+        return scores
 
     @torch.no_grad()
     def classified(self, data: Tensor, domain: int) -> Tensor:
-        """Return class logits (N, classes) of data that enter by a domain's first layer."""
+        """Return class logits (N, classes) in evaluation mode, for samples of one domain."""
         assert self.classify is not None
         domains = torch.full((len(data),), domain, device=data.device)
         with evaluation_mode(self):
@@ -105,10 +103,8 @@ class CoupledGAN(LabelledGAN):
         return logits
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the loss of telling real from generated, and that of the labelled data."""
-        real_logits = self.discriminate(real.data, real.condition)
-        fake_logits = self.discriminate(fake.data, fake.condition)
-        game = self.objective.discriminator(real_logits, fake_logits)
+        """Return the objective's loss, and the cross-entropy of the labelled subset's classes."""
+        game = super().discriminator_loss(real, fake)["adversarial"]
         terms = {"adversarial": self.config.adversarial_weight * game}
         if self.classify is not None:
             assert real.labelled is not None
@@ -120,6 +116,6 @@ class CoupledGAN(LabelledGAN):
         return terms
 
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the config's objective in each datum's domain."""
-        logits = self.discriminate(fake.data, fake.condition)
-        return {"adversarial": self.config.adversarial_weight * self.objective.generator(logits)}
+        """Return the objective's loss of each sample in its domain."""
+        game = super().generator_loss(real, fake)["adversarial"]
+        return {"adversarial": self.config.adversarial_weight * game}

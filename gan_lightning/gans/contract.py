@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from gan_lightning.core.module import BaseModule
 from gan_lightning.gans.config import GANConfig
+from gan_lightning.losses import Objective
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
 
@@ -25,10 +25,16 @@ class GANContract(BaseModule):
 
     A variant derives from `GAN`, declares a `Config` and overrides what its paper changes. It
     returns weighted, named loss terms and never touches an optimizer, a logger or a device.
+
+    Attributes:
+        objective: adversarial losses of both players, which the default losses apply to scores.
+        generator: module that `generate` calls.
+        discriminator: module that `discriminate` calls, where a variant does not override it.
     """
 
     Config: ClassVar[type[Any]] = GANConfig
     config: GANConfig
+    objective: Objective
     log_weight_histogram: ClassVar[bool] = False
     """Whether a run draws the histogram of the discriminator's weights."""
     supports_partial_labels: ClassVar[bool] = False
@@ -49,25 +55,34 @@ class GANContract(BaseModule):
         """Return the modules that the generator's optimizer updates, by name."""
         return {"generator": self.generator}
 
-    @abstractmethod
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the discriminator's weighted loss terms, to be minimised.
 
         Args:
-            real: minibatch (N, *shape).
+            real: minibatch of real samples, (N, *shape).
             fake: as many generated samples, detached from the generator.
-        """
 
-    @abstractmethod
+        Returns:
+            Scalars by name; by default the objective's loss of the scores.
+        """
+        real_scores = self.discriminate(real.data, real.condition)
+        fake_scores = self.discriminate(fake.data, fake.condition)
+        return {"adversarial": self.objective.discriminator(real_scores, fake_scores)}
+
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the generator's weighted loss terms, to be minimised.
 
         The parameters of the discriminator's players are frozen.
 
         Args:
-            real: minibatch (N, *shape).
+            real: minibatch of real samples, (N, *shape).
             fake: as many generated samples, with the generator's graph.
+
+        Returns:
+            Scalars by name; by default the objective's loss of the generated samples' scores.
         """
+        fake_scores = self.discriminate(fake.data, fake.condition)
+        return {"adversarial": self.objective.generator(fake_scores)}
 
     def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
         """Return the discriminator's scores, unbounded.

@@ -1,4 +1,4 @@
-"""Steps of an optimizer through which gradients flow."""
+"""Optimizer steps as differentiable functions, through which gradients flow."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from torch.func import functional_call
 from gan_lightning.core.compile import eager_mode
 from gan_lightning.distributed.collectives import all_reduce_mean
 
-__all__ = ["Weights", "called_with", "unroll"]
+__all__ = ["Weights", "call_with_weights", "unroll"]
 
 Weights = dict[str, Tensor]
 """Parameters by name."""
 
 SMALLEST = 1e-30
-"""Under a square root, so that a weight whose gradient has always been 0 has a derivative."""
+"""Lower bound of a square root's argument; the derivative of sqrt at 0 is infinite."""
 
 
-def called_with(network: nn.Module, weights: Weights, data: Tensor) -> Tensor:
-    """Return what a network gives for data (N, *shape) with other weights than its own."""
+def call_with_weights(network: nn.Module, weights: Weights, data: Tensor) -> Tensor:
+    """Return the outputs of a network for data (N, *shape), with `weights` for its parameters."""
     with eager_mode():
         outputs: Tensor = functional_call(network, weights, (data,))
     return outputs
@@ -35,59 +35,60 @@ def unroll(
     loss_of: Callable[[Weights], Tensor],
     steps: int,
 ) -> Weights:
-    """Return what weights become after some steps of their optimizer, with the graph of the steps.
+    """Return the weights after further optimizer steps, with the graph of the steps.
 
-    The steps start from the optimizer's present state, and leave it and the weights as they were.
-    With several processes a step is that of the mean of their losses, as the optimizer's own is.
+    The steps start from the optimizer's present state; the weights and the optimizer are not
+    changed. With several processes a step uses the mean gradient, like a step of the optimizer.
 
     Args:
-        weights: all in the optimizer.
-        optimizer: Adam, RMSprop or SGD as `optimization.py` builds them.
-        loss_of: weights to the loss that the optimizer minimises.
-        steps: at least 0.
+        weights: parameters by name, all of the optimizer's one parameter group.
+        optimizer: Adam, RMSprop or SGD, as `core/optim.py` builds them.
+        loss_of: maps weights by name to the loss that the steps minimise, a scalar.
+        steps: number of steps, at least 0.
 
     Raises:
-        TypeError: the optimizer is of another kind.
+        TypeError: the optimizer is of another class.
     """
     (group,) = optimizer.param_groups
     names, parameters = list(weights), list(weights.values())
-    state = _joined([optimizer.state.get(weight, {}) for weight in parameters])
-    rule = _rule(optimizer)
+    state = _concatenate_states([optimizer.state.get(weight, {}) for weight in parameters])
+    update = _update_rule(optimizer)
 
-    def named(vector: Tensor) -> Weights:
+    def by_name(vector: Tensor) -> Weights:
         parts = vector.split([weight.numel() for weight in parameters])
         return {
             name: part.view_as(weight)
             for name, part, weight in zip(names, parts, parameters, strict=True)
         }
 
-    # all weights as one vector: an optimizer's step is then a dozen operations, not a dozen each
-    moved = _vector(parameters).detach().requires_grad_(True)
-    with torch.autocast(moved.device.type, enabled=False):
+    # all weights as one vector: a step is then a dozen operations, not a dozen for each weight
+    vector = _concatenate(parameters).detach().requires_grad_(True)
+    with torch.autocast(vector.device.type, enabled=False):
         for _ in range(steps):
-            (gradient,) = grad(loss_of(named(moved)), moved, create_graph=True)
+            (gradient,) = grad(loss_of(by_name(vector)), vector, create_graph=True)
             gradient = all_reduce_mean(gradient)
-            moved = moved - rule(gradient + group["weight_decay"] * moved, state, group)
-    return named(moved)
+            vector = vector - update(gradient + group["weight_decay"] * vector, state, group)
+    return by_name(vector)
 
 
-def _joined(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Lay the optimizer's states of all weights end to end; empty before its first step."""
+def _concatenate_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Concatenate the optimizer's state of all weights; {} before its first step."""
     if not states[0]:
         return {}
     return {
-        key: states[0][key] if key == "step" else _vector([state[key] for state in states])
+        key: states[0][key] if key == "step" else _concatenate([state[key] for state in states])
         for key in states[0]
         if isinstance(states[0][key], Tensor)
     }
 
 
-def _vector(tensors: Sequence[Tensor]) -> Tensor:
-    """Lay tensors end to end, each in the order of its indices, whatever its memory layout."""
+def _concatenate(tensors: Sequence[Tensor]) -> Tensor:
+    """Concatenate tensors to a vector, in the order of their indices in any memory format."""
     return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
-def _rule(optimizer: torch.optim.Optimizer) -> Callable[[Tensor, Any, Any], Tensor]:
+def _update_rule(optimizer: torch.optim.Optimizer) -> Callable[[Tensor, Any, Any], Tensor]:
+    """Return the function (gradient, state, group) -> change that is subtracted from weights."""
     if isinstance(optimizer, torch.optim.Adam):
         return _adam
     if isinstance(optimizer, torch.optim.RMSprop):

@@ -1,4 +1,4 @@
-"""InfoGAN: codes that the generated data has to reveal."""
+"""InfoGAN: a GAN with interpretable codes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from gan_lightning import losses
 from gan_lightning.core.module import evaluation_mode
 from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.distributed.collectives import all_gather
-from gan_lightning.gans.augmentation import affine
-from gan_lightning.gans.base import GAN, LossTerms
-from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.augmentation import random_affine
+from gan_lightning.gans.base import GAN
+from gan_lightning.gans.contract import LossTerms
+from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.gans.parameters import refuse_packs
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
+from gan_lightning.utils.settings import setting
 
 __all__ = ["InfoGAN", "InfoGANConfig", "Recognition"]
 
 
 @dataclass
 class InfoGANConfig(AdversarialConfig):
-    """The paper's values for MNIST."""
+    """Config of InfoGAN; the defaults are the paper's for MNIST."""
 
     latent_size: int = 62
     discriminator_optimizer: OptimizerConfig = field(
@@ -35,46 +37,53 @@ class InfoGANConfig(AdversarialConfig):
     generator_optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig(learning_rate=1e-3)
     )
-    # number of categories of each categorical code
-    categorical_codes: list[int] = field(default_factory=lambda: [10])
-    # number of continuous codes, each uniform on [-1, 1]
-    continuous_codes: int = 2
-    # lambda: weight in the game of the information bound of the categorical codes
-    information_weight: float = 1.0
-    # and of the continuous codes
-    continuous_information_weight: float = 1.0
-    # weight of the information that categories of real images share with those of affine copies
-    consistency_weight: float = 0.0
-    # whether the players are rewarded for information; in the paper's control Q only watches them
-    reward: bool = True
+    categorical_codes: list[int] = setting(
+        [10], "Number of categories of each categorical code.", minimum=2
+    )
+    continuous_codes: int = setting(
+        2, "Number of continuous codes, each uniform on [-1, 1].", minimum=0
+    )
+    information_weight: float = setting(
+        1.0, "lambda: weight of the information term of the categorical codes.", minimum=0
+    )
+    continuous_information_weight: float = setting(
+        1.0, "lambda of the continuous codes.", minimum=0
+    )
+    consistency_weight: float = setting(
+        0.0,
+        "Weight of the mutual information of the categories of real images and of affine copies.",
+        minimum=0,
+    )
+    reward: bool = setting(
+        True,
+        "Whether encoder and generator minimise the information term; false is the paper's "
+        "control, in which only Q's head does.",
+    )
 
     def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
+        """Check that there is a code, and a categorical one for the consistency term.
+
+        Raises:
+            ValueError: there is none.
+        """
         super().validate()
-        if any(categories < 2 for categories in self.categorical_codes):
-            raise ValueError(
-                f"categorical_codes is {list(self.categorical_codes)}; each needs 2 or more"
-            )
-        for name in ("information_weight", "continuous_information_weight", "consistency_weight"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
-        if self.continuous_codes < 0:
-            raise ValueError(f"continuous_codes is {self.continuous_codes}; it must be at least 0")
         if not self.categorical_codes and not self.continuous_codes:
-            raise ValueError("InfoGAN needs a code: set categorical_codes or continuous_codes")
+            raise ValueError(
+                "categorical_codes is [] and continuous_codes is 0; InfoGAN needs one code or more"
+            )
         if self.consistency_weight and not self.categorical_codes:
             raise ValueError(
-                f"consistency_weight is {self.consistency_weight}, and no category can be kept: "
-                f"set it to 0, or set categorical_codes"
+                f"consistency_weight is {self.consistency_weight}, and its term needs a "
+                f"categorical code: set it to 0, or set categorical_codes"
             )
 
 
 class Recognition(NamedTuple):
-    """What Q reads from data.
+    """The distribution Q(c | x) of the codes of samples.
 
-    Args:
+    Attributes:
         categorical: logits of each categorical code, each (N, its categories).
-        continuous: means of the continuous codes, (N, continuous codes), of variance 1.
+        continuous: means of the continuous codes, (N, continuous codes); their variance is 1.
     """
 
     categorical: tuple[Tensor, ...]
@@ -82,38 +91,41 @@ class Recognition(NamedTuple):
 
 
 class InfoGAN(GAN):
-    """A GAN whose generator maximises a bound on the information between codes and data.
+    """InfoGAN: a GAN that maximises a bound of the mutual information of codes and samples.
 
-    Q shares the discriminator's encoder and has a head of its own. Its negative log-likelihood of
-    the codes, weighted by lambda, is a loss of both players (equation 6): on generated data D's
-    step trains Q and the encoder, G's step the generator. The real/fake head gets no gradient of
-    it. Without `reward` it is a plain GAN with codes in its input, which Q's head watches.
+    The generator takes categorical and continuous codes in addition to noise. Q, which recognises
+    the codes of a sample, is a second head on the discriminator's encoder. The negative
+    log-likelihood of the codes under Q, weighted by lambda, is a loss of both players (equation 6):
+    the discriminator's step trains Q and the encoder with it, the generator's step trains the
+    generator. The score head has no gradient from it. With `reward=False` only Q's head is trained
+    with it, which makes the model a standard GAN with codes in its input.
 
-    With a `consistency_weight` Q learns from real images too: their categories are to say as much
-    as they can of the categories of the same images turned, sheared, stretched and moved. So a
-    category is what such a change leaves alone, which in digits is the digit.
+    With a `consistency_weight` Q learns from real images, too: the mutual information of their
+    categories and of those of randomly rotated, sheared, scaled and shifted copies is maximised. So
+    a category becomes what such maps do not change, which for digits is the digit.
 
-    Source: Chen et al. 2016 (arXiv:1606.03657), equations 5 and 6; consistency: Ji, Henriques,
-    Vedaldi 2019 (arXiv:1807.06653), equation 3, not in the InfoGAN paper and off by default.
-    Deviations: the variance of Q's Gaussians is fixed at 1, as in the authors' MNIST code.
+    Source: Chen et al. 2016 (arXiv:1606.03657), equations 5 and 6. Consistency term: Ji, Henriques,
+        Vedaldi 2019 (arXiv:1807.06653), equation 3.
+    Deviations: the variance of Q's Gaussians is fixed at 1, as in the authors' MNIST code. The
+        consistency term is not in the InfoGAN paper; it is off by default.
     """
 
     Config: ClassVar[type[Any]] = InfoGANConfig
     config: InfoGANConfig
 
     def build(self, networks: NetworkFamily[Any]) -> None:
-        """Make the generator, and one encoder with a real/fake and a recognition head.
+        """Create the generator, and an encoder with a score head and a recognition head.
 
         Raises:
-            ValueError: the networks pack data, whose codes Q could not tell apart; or consistency
-                is asked for of what is no image.
+            ValueError: the networks pack samples, whose codes Q could not tell apart; or there is
+                a consistency weight and the data are points.
         """
         if self.config.consistency_weight and not self.data.is_image:
             raise ValueError(
-                "consistency_weight is for images, and these data are points; set it to 0"
+                f"consistency_weight is {self.config.consistency_weight}; its term needs images, "
+                f"and these data are points: set it to 0"
             )
-        refuse_packs(networks, "InfoGAN reads the codes of each datum")
-        self.objective = adversarial_objective(self.config)
+        refuse_packs(networks, "InfoGAN recognises the codes of each sample")
         categories, continuous = self.config.categorical_codes, self.config.continuous_codes
         codes = sum(categories) + continuous
         self.generator = networks.generator(self.config.latent_size + codes, self.data.shape)
@@ -138,7 +150,7 @@ class InfoGAN(GAN):
         return noise.updated(Condition(categorical=codes, continuous=continuous))
 
     def generate(self, condition: Condition) -> Tensor:
-        """Map noise, one-hot categories and continuous codes, side by side, to data."""
+        """Map noise and codes to samples; the generator takes them concatenated, one-hot."""
         sizes = self.config.categorical_codes
         parts = [condition.latent]
         if condition.categorical is not None:
@@ -150,37 +162,37 @@ class InfoGAN(GAN):
         return data
 
     def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
-        """Return logits of being real."""
-        logits: Tensor = self.score(self.encoder(data))
-        return logits
+        """Return the scores of samples (N, *shape), shape (N,)."""
+        scores: Tensor = self.score(self.encoder(data))
+        return scores
 
     def recognise(self, data: Tensor) -> Recognition:
-        """Return Q(c | x) for data of shape (N, *shape)."""
+        """Return Q(c | x) of samples (N, *shape)."""
         return self._split(self.recognition(self.encoder(data)))
 
     @torch.no_grad()
     def recognised(self, data: Tensor) -> Recognition:
-        """Return Q(c | x) as a user sees it: evaluation mode, which is then put back."""
+        """Return Q(c | x) of samples (N, *shape) in evaluation mode, without gradients."""
         with evaluation_mode(self.encoder, self.recognition):
             return self.recognise(data)
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the cross-entropy of real against generated, and Q's losses."""
+        """Return the objective's loss, the information term, and the consistency term."""
         real_features = self.encoder(real.data)
-        real_logits = self.score(real_features)
+        real_scores = self.score(real_features)
         features = self.encoder(fake.data)
-        fake_logits = self.score(features)
-        seen_by_q = features if self.config.reward else features.detach()
+        fake_scores = self.score(features)
+        q_features = features if self.config.reward else features.detach()
         terms = {
-            "adversarial": self.objective.discriminator(real_logits, fake_logits),
-            "information": self._information_loss(seen_by_q, fake.condition),
+            "adversarial": self.objective.discriminator(real_scores, fake_scores),
+            "information": self._information_loss(q_features, fake.condition),
         }
         if self.config.consistency_weight:
-            terms["consistency"] = self._consistency_loss(real_features, affine(real.data))
+            terms["consistency"] = self._consistency_loss(real_features, random_affine(real.data))
         return terms
 
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the config's objective, and the loss of codes that Q cannot read."""
+        """Return the objective's loss, and the information term."""
         features = self.encoder(fake.data)
         terms = {"adversarial": self.objective.generator(self.score(features))}
         if self.config.reward:
@@ -188,7 +200,7 @@ class InfoGAN(GAN):
         return terms
 
     def _information_loss(self, features: Tensor, codes: Condition) -> Tensor:
-        """Return -lambda E[log Q(c | x)], up to the entropy of the codes."""
+        """Return -lambda E[log Q(c | x)], the negative bound without the entropy of the codes."""
         recognised = self._split(self.recognition(features))
         terms = []
         if codes.categorical is not None:
@@ -205,19 +217,21 @@ class InfoGAN(GAN):
             )
         return torch.stack(terms).sum()
 
-    def _consistency_loss(self, features: Tensor, changed: Tensor) -> Tensor:
-        """Return the weighted loss of categories that a change of real images changes.
+    def _consistency_loss(self, features: Tensor, copies: Tensor) -> Tensor:
+        """Return the weighted, negative mutual information of categories of images and copies.
 
-        Which categories are frequent is a matter of the global minibatch.
+        The frequencies of the categories are those of the global minibatch.
 
         Args:
-            features: of real images.
-            changed: the same images changed, (N, *shape).
+            features: outputs of the encoder for real images, (N, F).
+            copies: the same images after random affine maps, (N, *shape).
         """
-        sides = self.recognition(features), self.recognition(self.encoder(changed))
-        kept, after = (self._split(all_gather(side)).categorical for side in sides)
-        shared = [losses.shared_information(*pair) for pair in zip(kept, after, strict=True)]
-        return -self.config.consistency_weight * torch.stack(shared).sum()
+        outputs = self.recognition(features), self.recognition(self.encoder(copies))
+        originals, mapped = (self._split(all_gather(part)).categorical for part in outputs)
+        information = [
+            losses.shared_information(*pair) for pair in zip(originals, mapped, strict=True)
+        ]
+        return -self.config.consistency_weight * torch.stack(information).sum()
 
     def _split(self, outputs: Tensor) -> Recognition:
         sizes = [*self.config.categorical_codes, self.config.continuous_codes]

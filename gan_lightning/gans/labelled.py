@@ -1,4 +1,4 @@
-"""What generators that are told a class have in common."""
+"""What class-conditional GANs have in common."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ __all__ = ["LabelledGAN"]
 
 
 class LabelledGAN(GAN):
-    """A game whose generator is told a class beside its noise, drawn as often as the data have it.
+    """A GAN whose generator takes a class in addition to its noise.
+
+    The prior draws classes with their frequencies in the data.
 
     Attributes:
         classes: number of classes.
@@ -25,7 +27,7 @@ class LabelledGAN(GAN):
     classes: int
 
     def build(self, networks: NetworkFamily[Any]) -> None:
-        """Make the generator; a variant makes its discriminator.
+        """Create the generator of noise and class; a variant creates its discriminator.
 
         Raises:
             ValueError: the data have no classes.
@@ -36,35 +38,40 @@ class LabelledGAN(GAN):
 
     @final
     def classes_of_data(self) -> int:
-        """Return how many classes can be asked for.
+        """Return the number of classes of the data.
 
         Raises:
-            ValueError: the data have none, or only a few data have theirs.
+            ValueError: the data have no classes, or only a labelled subset has.
         """
         if self.data.classes is None:
             raise ValueError(
-                "this GAN needs the class of every datum; choose data.labelled=0 and "
-                "data.name=mnist, stacked_mnist, ring or grid"
+                "this GAN needs the class of every sample; set data.labelled=0 and data.name to "
+                "mnist, stacked_mnist, ring or grid"
             )
         return self.data.classes
 
     @staticmethod
     def require_labels(given: Condition | None) -> Tensor:
-        """Return the classes that a discriminator is told.
+        """Return the labels of a condition, (N,) int64.
 
         Raises:
             ValueError: there are none.
         """
         if given is None or given.labels is None:
-            raise ValueError("a discriminator that is told the class needs labels; they are None")
+            raise ValueError("a class-conditional discriminator needs labels; they are None")
         return given.labels
 
     @final
     def sample_across(self, latents: int, *, seed: int) -> Sample:
-        """Generate each of some latents in every class; data of one latent lie side by side.
+        """Generate samples of some latents in every class.
+
+        Args:
+            latents: number of latents.
+            seed: seed of the latents and of layers that draw random numbers.
 
         Returns:
-            Sample of latents * classes data, as `sample` would draw them.
+            Sample of latents * classes rows, as `sample` generates them: the classes of the first
+            latent, then those of the second, and so on.
         """
         rng = torch.Generator(self.device)
         rng.manual_seed(seed)
@@ -75,7 +82,7 @@ class LabelledGAN(GAN):
         return self.sample(len(labels), condition, seed=seed)
 
     def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
-        """Draw classes and noise."""
+        """Draw noise and classes, (count,), with the frequencies of the data."""
         if self.data.class_shares is None:
             labels = torch.randint(self.classes, (count,), generator=rng, device=self.device)
         else:
@@ -84,7 +91,7 @@ class LabelledGAN(GAN):
         return super().prior(count, rng).updated(Condition(labels=labels))
 
     def generate(self, condition: Condition) -> Tensor:
-        """Map noise and one-hot classes, side by side, to data."""
+        """Map noise and classes to samples; the generator takes them concatenated, one-hot."""
         assert condition.latent is not None
         assert condition.labels is not None
         labels = one_hot(condition.labels, self.classes).float()

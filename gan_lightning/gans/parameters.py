@@ -1,4 +1,4 @@
-"""The modules that a player moves."""
+"""The parameters of the players, and a check of the networks."""
 
 from __future__ import annotations
 
@@ -14,30 +14,34 @@ __all__ = ["frozen", "parameters", "refuse_packs"]
 
 
 def parameters(players: Mapping[str, nn.Module]) -> list[nn.Parameter]:
-    """Collect the players' parameters, each once."""
+    """List the parameters of modules, each once."""
     return list(
         dict.fromkeys(parameter for player in players.values() for parameter in player.parameters())
     )
 
 
-def refuse_packs(networks: NetworkFamily[Any], why: str) -> None:
-    """Refuse networks that pack data.
+def refuse_packs(networks: NetworkFamily[Any], reason: str) -> None:
+    """Check that the discriminator scores single samples, not packs.
+
+    Args:
+        networks: family of the GAN's networks.
+        reason: why the GAN needs single samples, as the beginning of the message.
 
     Raises:
-        ValueError: they do; `why` says what the GAN does with each datum.
+        ValueError: `network.packing` is above 1.
     """
     if networks.config.packing > 1:
-        raise ValueError(f"{why}, and network.packing is {networks.config.packing}: set it to 1")
+        raise ValueError(f"{reason}, and network.packing is {networks.config.packing}: set it to 1")
 
 
 @contextmanager
 def frozen(weights: Iterable[nn.Parameter]) -> Iterator[None]:
-    """Compute no gradient of the weights inside the block."""
-    moving = [parameter for parameter in weights if parameter.requires_grad]
-    for parameter in moving:
+    """Disable the gradients of parameters inside the block, then restore `requires_grad`."""
+    trainable = [parameter for parameter in weights if parameter.requires_grad]
+    for parameter in trainable:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in moving:
+        for parameter in trainable:
             parameter.requires_grad_(True)

@@ -1,4 +1,4 @@
-"""pix2pix: images translated into images."""
+"""pix2pix: image-to-image translation by a conditional GAN."""
 
 from __future__ import annotations
 
@@ -9,42 +9,55 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
-from gan_lightning.gans.base import GAN, LossTerms
-from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.base import GAN
+from gan_lightning.gans.contract import LossTerms
+from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
+from gan_lightning.utils.settings import setting
 
 __all__ = ["Pix2Pix", "Pix2PixConfig"]
 
 
 @dataclass
 class Pix2PixConfig(AdversarialConfig):
-    """The paper's values; the noise is dropout in the networks, and `latent_size` is not used."""
+    """Config of pix2pix; the defaults are the paper's.
 
-    # of the game in the generator's loss; 0 leaves the L1 distance alone
-    adversarial_weight: float = 1.0
-    # lambda, of the mean absolute difference of output and target; 0 leaves the game alone
-    l1_weight: float = 100.0
+    The noise is dropout in the networks; `latent_size` and `latent_prior` are not used.
+    """
+
+    adversarial_weight: float = setting(
+        1.0,
+        "Weight of the adversarial term in the generator's loss; 0 leaves the L1 term only.",
+        minimum=0,
+    )
+    l1_weight: float = setting(
+        100.0,
+        "lambda: weight of the mean absolute difference of output and target in the generator's "
+        "loss; 0 leaves the adversarial term only.",
+        minimum=0,
+    )
 
     def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
+        """Check that the generator's loss has a term.
+
+        Raises:
+            ValueError: both weights are 0.
+        """
         super().validate()
-        for name in ("adversarial_weight", "l1_weight"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
         if not self.adversarial_weight and not self.l1_weight:
             raise ValueError("adversarial_weight and l1_weight are 0; one must be positive")
 
 
 class Pix2Pix(GAN):
-    """A generator of images from images, and a discriminator that sees input and output together.
+    """pix2pix: a generator of images from images, and a discriminator of pairs.
 
-    Minimises L_cGAN + lambda L1 over the generator. The discriminator's loss is halved, which slows
-    it beside the generator (section 3.3). Whatever generates without being given a source takes
-    one of `examples`.
+    The discriminator scores source and output together. The generator minimises L_cGAN + lambda L1.
+    The discriminator's loss is halved, which slows it relative to the generator (section 3.3).
+    Where no source is given, for example in a sample grid, the prior draws one of `examples`.
 
     Attributes:
-        examples: sources (M, C, H, W) in [-1, 1] to translate where none is given; or None.
+        examples: sources (M, C, H, W) in [-1, 1] for the prior; or None.
 
     Source: Isola et al. 2017 (arXiv:1611.07004), equations 1, 3 and 4.
     """
@@ -54,10 +67,11 @@ class Pix2Pix(GAN):
     examples: Tensor | None = None
 
     def build(self, networks: NetworkFamily[Any]) -> None:
-        """Make a translator, and a discriminator of source and datum as one image.
+        """Create a translator, and a discriminator of source and sample as one image.
 
         Raises:
-            ValueError: the data have no sources, or the networks translate nothing.
+            ValueError: the data have no sources, the networks have no translator, or the config
+                changes the discriminator's inputs.
         """
         source = self.data.source_shape
         if source is None:
@@ -68,56 +82,53 @@ class Pix2Pix(GAN):
         regularisation = self.config.regularisation
         if regularisation.augmentation or regularisation.instance_noise:
             raise ValueError(
-                "pix2pix compares output and target pixel by pixel, which augmentation and "
-                "instance_noise change apart; leave them out"
+                "pix2pix compares output and target pixel by pixel, and augmentation and "
+                "instance_noise would change them differently; leave both out"
             )
-        self.objective = adversarial_objective(self.config)
         self.generator = networks.translator(source, self.data.shape)
         joint = (source[0] + self.data.shape[0], *self.data.shape[1:])
         self.discriminator = networks.discriminator(joint)
 
     def training_condition(self, real: Batch, rng: torch.Generator) -> Condition:
-        """Translate the sources of the minibatch."""
+        """Return the sources of the minibatch."""
         return Condition(source=real.source)
 
     def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
-        """Choose sources among the examples.
+        """Draw sources from `examples`.
 
         Raises:
             ValueError: there are none.
         """
         if self.examples is None:
-            raise ValueError("pix2pix has no source to translate: give one, or set `examples`")
+            raise ValueError("pix2pix has no source to translate; pass one, or set `examples`")
         rows = torch.randint(len(self.examples), (count,), generator=rng, device=self.device)
         return Condition(source=self.examples[rows.to(self.examples.device)].to(self.device))
 
     def generate(self, condition: Condition) -> Tensor:
-        """Translate sources, (N, C, H, W) in [-1, 1]."""
+        """Translate the sources of a condition to images (N, C, H, W) in [-1, 1]."""
         data: Tensor = self.generator(condition.source)
         return data
 
     def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
-        """Return logits of being the real datum of its source, one a patch.
+        """Return the scores of samples with the sources `given.source`, shape (N patches,).
 
         Raises:
             ValueError: there are no sources.
         """
         if given is None or given.source is None:
             raise ValueError("a discriminator of pairs needs their sources; they are None")
-        logits: Tensor = self.discriminator(torch.cat([given.source, data], 1))
-        return logits
+        scores: Tensor = self.discriminator(torch.cat([given.source, data], 1))
+        return scores
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return half the loss of telling real pairs from translated ones."""
-        real_logits = self.discriminate(real.data, real.condition)
-        fake_logits = self.discriminate(fake.data, fake.condition)
-        return {"adversarial": 0.5 * self.objective.discriminator(real_logits, fake_logits)}
+        """Return half the objective's loss."""
+        return {"adversarial": 0.5 * super().discriminator_loss(real, fake)["adversarial"]}
 
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the config's objective, and the distance from the target, where they weigh."""
+        """Return the objective's loss and the L1 loss, each where its weight is not 0."""
         terms = {}
         if self.config.adversarial_weight:
-            game = self.objective.generator(self.discriminate(fake.data, fake.condition))
+            game = super().generator_loss(real, fake)["adversarial"]
             terms["adversarial"] = self.config.adversarial_weight * game
         if self.config.l1_weight:
             terms["l1"] = self.config.l1_weight * l1_loss(fake.data.float(), real.data)

@@ -1,9 +1,9 @@
-"""Regularisers of the discriminator that every variant takes."""
+"""Regularisers of the discriminator, available to every GAN."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,14 +11,15 @@ from torch.autograd import grad
 
 from gan_lightning.core.compile import eager_mode
 from gan_lightning.distributed.collectives import shared_uniform
-from gan_lightning.errors import check_choice
-from gan_lightning.gans.augmentation import AUGMENTATIONS, augmented
+from gan_lightning.gans.augmentation import AUGMENTATIONS, augment
+from gan_lightning.utils.settings import setting
 
 __all__ = [
     "RegularisationConfig",
     "augment_and_add_noise",
     "gradient_norms",
     "gradient_penalty",
+    "interpolate",
     "penalties",
     "r1",
 ]
@@ -26,31 +27,39 @@ __all__ = [
 
 @dataclass
 class RegularisationConfig:
-    """All off by default; a variant whose paper has one turns it on."""
+    """Regularisers of the discriminator; a variant enables those of its paper."""
 
-    # gamma of R1, gamma / 2 times the discriminator's squared gradient at real data
-    r1: float = 0.0
-    # lambda of the penalty on gradient norms that differ from 1 between real and generated data
-    gradient_penalty: float = 0.0
-    # penalise only norms above 1
-    one_sided: bool = False
-    # standard deviation of the Gaussian noise on all data that the discriminator is given
-    instance_noise: float = 0.0
-    # generator updates in which that noise falls linearly to 0; 0 keeps it
-    instance_noise_updates: int = 0
-    # changes of all images that the discriminator is given: colour, translation, cutout, affine
-    augmentation: list[str] = field(default_factory=list)
+    r1: float = setting(
+        0.0,
+        "gamma: weight of R1, half the squared norm of the discriminator's gradient at real "
+        "samples.",
+        minimum=0,
+    )
+    gradient_penalty: float = setting(
+        0.0,
+        "lambda: weight of the penalty on gradient norms other than 1 between real and generated "
+        "samples.",
+        minimum=0,
+    )
+    one_sided: bool = setting(False, "Whether gradient_penalty is on norms above 1 only.")
+    instance_noise: float = setting(
+        0.0,
+        "Standard deviation of Gaussian noise that is added to all inputs of the discriminator.",
+        minimum=0,
+    )
+    instance_noise_updates: int = setting(
+        0,
+        "Generator updates in which instance_noise falls linearly to 0; 0 keeps it constant.",
+        minimum=0,
+    )
+    augmentation: list[str] = setting(
+        [],
+        "Differentiable augmentations of all inputs of the discriminator, in this order.",
+        choices=lambda: AUGMENTATIONS,
+    )
 
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        for name in ("r1", "gradient_penalty", "instance_noise", "instance_noise_updates"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
-        for name in self.augmentation:
-            check_choice("augmentation: one", name, AUGMENTATIONS)
-
-    def noise_at(self, update: int) -> float:
-        """Return the standard deviation of the instance noise at a generator update."""
+    def instance_noise_at(self, update: int) -> float:
+        """Return the standard deviation of the instance noise in a generator update."""
         if not self.instance_noise_updates:
             return self.instance_noise
         return self.instance_noise * max(0.0, 1 - update / self.instance_noise_updates)
@@ -59,9 +68,19 @@ class RegularisationConfig:
 def augment_and_add_noise(
     config: RegularisationConfig, update: int, real: Tensor, fake: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Augment real and generated data (N, *shape), and add an update's instance noise to both."""
-    real, fake = augmented(real, config.augmentation), augmented(fake, config.augmentation)
-    deviation = config.noise_at(update)
+    """Augment real and generated samples, then add instance noise to both.
+
+    Args:
+        config: names of the augmentations, and the standard deviation of the noise.
+        update: number of generator updates made so far.
+        real: real samples, (N, *shape).
+        fake: generated samples, (N, *shape); their graph is kept.
+
+    Returns:
+        Both minibatches; the given tensors themselves where the config changes nothing.
+    """
+    real, fake = augment(real, config.augmentation), augment(fake, config.augmentation)
+    deviation = config.instance_noise_at(update)
     if deviation == 0:
         return real, fake
     noise = [deviation * torch.randn_like(data) for data in (real, fake)]
@@ -74,13 +93,13 @@ def penalties(
     real: Tensor,
     fake: Tensor,
 ) -> dict[str, Tensor]:
-    """Return the weighted loss terms that a config asks of the discriminator, by name.
+    """Return the weighted penalties that a config enables, by name.
 
     Args:
-        config: which, and their weights.
-        discriminate: data to scores.
-        real: (N, *shape).
-        fake: (N, *shape).
+        config: weights of the penalties.
+        discriminate: maps samples (N, *shape) to scores.
+        real: real samples, (N, *shape).
+        fake: generated samples, (N, *shape).
     """
     terms = {}
     if config.r1:
@@ -92,14 +111,14 @@ def penalties(
 
 
 def r1(discriminate: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """Half the mean squared norm of the discriminator's gradient at real data.
+    """Return half the mean squared norm of the discriminator's gradient at real samples.
 
     Args:
-        discriminate: data to scores.
-        real: (N, *shape).
+        discriminate: maps samples (N, *shape) to scores.
+        real: real samples, (N, *shape).
 
     Returns:
-        Scalar, at least 0, differentiable twice.
+        Scalar, at least 0, twice differentiable.
 
     Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), equation 9, without gamma.
     """
@@ -112,42 +131,43 @@ def gradient_penalty(
     fake: Tensor,
     one_sided: bool = False,
 ) -> Tensor:
-    """Mean of (|grad D| - 1)^2 on lines between real and generated data, a norm for each score.
+    """Return the mean of (|grad D| - 1)^2 at random points between real and generated samples.
 
     Args:
-        discriminate: data to scores.
-        real: (N, *shape).
-        fake: (N, *shape).
-        one_sided: of norms below 1 nothing is asked.
+        discriminate: maps samples (N, *shape) to scores.
+        real: real samples, (N, *shape).
+        fake: generated samples, (N, *shape).
+        one_sided: whether norms below 1 are not penalised.
 
     Returns:
-        Scalar, at least 0, differentiable twice.
+        Scalar, at least 0, twice differentiable.
 
     Source: Gulrajani et al. 2017 (arXiv:1704.00028), equation 3, without lambda; one-sided:
         Petzka, Fischer, Lukovnikov 2018 (arXiv:1709.08894).
     """
-    excess = gradient_norms(discriminate, interpolated(real, fake)) - 1
+    excess = gradient_norms(discriminate, interpolate(real, fake)) - 1
     if one_sided:
         excess = excess.relu()
     return excess.square().mean()
 
 
-def interpolated(real: Tensor, fake: Tensor) -> Tensor:
-    """Return a point of each line from a real to a generated datum, uniform on the line."""
+def interpolate(real: Tensor, fake: Tensor) -> Tensor:
+    """Return a uniformly random point between each real sample and a generated one, (N, *shape)."""
     position = shared_uniform(len(real), real.device).view(-1, *[1] * (real.ndim - 1))
     return torch.lerp(real.float(), fake.float(), position)
 
 
 def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Tensor:
-    """Return the norm of each score's gradient in its data, with a graph; in float32.
+    """Return the norm of each score's gradient with respect to its sample, in float32.
 
     Args:
-        discriminate: data (N, *shape) to scores (N,), or (N / m,) where m data are judged together:
-            a norm is then that of a pack. Of several scores a datum it is their sum's.
-        data: (N, *shape); its graph, where it has one, stays.
+        discriminate: maps samples (N, *shape) to scores: (N,); (N / m,) where it packs m samples,
+            whose norm is then that of the pack; or several per sample, of which the gradient of the
+            sum is taken.
+        data: samples, (N, *shape); their graph is kept.
 
     Returns:
-        Norms, one a datum or pack.
+        Norms with their graph, one per sample or pack.
     """
     data = data.float()
     if not data.requires_grad:

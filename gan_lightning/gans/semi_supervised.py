@@ -1,4 +1,4 @@
-"""The semi-supervised GAN: a classifier of K classes that tells real from generated besides."""
+"""The semi-supervised GAN: a classifier that is also the discriminator."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from torch.nn.functional import cross_entropy
 from gan_lightning.core.module import evaluation_mode
 from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.distributed.collectives import all_reduce_mean
-from gan_lightning.gans.base import GAN, LossTerms
+from gan_lightning.gans.base import GAN
 from gan_lightning.gans.config import GANConfig
+from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.ema import RunningAverage
 from gan_lightning.gans.parameters import refuse_packs
 from gan_lightning.losses import discriminator_cross_entropy, feature_matching
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
+from gan_lightning.utils.settings import setting
 
 __all__ = ["SemiSupervisedGAN", "SemiSupervisedGANConfig"]
 
 
 @dataclass
 class SemiSupervisedGANConfig(GANConfig):
-    """The authors' values for MNIST."""
+    """Config of the semi-supervised GAN; the defaults are the authors' for MNIST."""
 
     discriminator_optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig(learning_rate=3e-3)
@@ -34,40 +36,34 @@ class SemiSupervisedGANConfig(GANConfig):
     generator_optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig(learning_rate=3e-3)
     )
-    # of telling real from generated in the discriminator's loss
-    unlabelled_weight: float = 1.0
-    # decay, an update, of the running average of the classifier that is measured
-    classifier_ema_decay: float = 0.9999
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        if self.unlabelled_weight < 0:
-            raise ValueError(
-                f"unlabelled_weight is {self.unlabelled_weight}; it must be at least 0"
-            )
-        if not 0 <= self.classifier_ema_decay < 1:
-            raise ValueError(
-                f"classifier_ema_decay is {self.classifier_ema_decay}; it must lie in [0, 1)"
-            )
+    unlabelled_weight: float = setting(
+        1.0, "Weight of the adversarial term in the discriminator's loss.", minimum=0
+    )
+    classifier_ema_decay: float = setting(
+        0.9999,
+        "Decay of the running average of the classifier's weights, per update; the average is "
+        "what is evaluated.",
+        minimum=0,
+        below=1,
+    )
 
 
 class SemiSupervisedGAN(GAN):
-    """A discriminator with K outputs, one a class, that learns from few labels and many images.
+    """The semi-supervised GAN: a discriminator of K classes, trained with few labels.
 
-    Generated is class K + 1, whose logit is fixed at 0, so with Z(x) the sum of the exponentials of
-    the K logits, D(x) = Z(x) / (Z(x) + 1): its logit is their log-sum-exp. Labelled data teach it
-    the class, the others and generated ones the source. The generator matches the mean of the
-    discriminator's features on real data.
+    Generated samples are class K + 1, whose logit is fixed at 0. With Z(x) the sum of the
+    exponentials of the K logits, D(x) = Z(x) / (Z(x) + 1), whose logit is the log-sum-exp of the K
+    logits. The discriminator learns the classes from the labelled subset, and D from unlabelled and
+    generated samples. The generator matches the mean features of real samples.
 
     Attributes:
-        averaged_classifier: running average of the classifier, which is what users get.
+        averaged_classifier: running average of encoder and class head, which `classified` uses.
 
-    Source: Salimans et al. 2016 (arXiv:1606.03498), sections 3.1 and 5, and their code
-        (github.com/openai/improved-gan), whose term on sources has the weight 1/2.
-    Deviations: both players see the same unlabelled minibatch in a round; the code draws two. All
-        data of a step pass the discriminator together, which batch norm would notice: the paper's
-        networks have none.
+    Source: Salimans et al. 2016 (arXiv:1606.03498), sections 3.1 and 5, and the authors' code
+        (github.com/openai/improved-gan), in which the adversarial term has the weight 1/2.
+    Deviations: both players use the same unlabelled minibatch in a round; the code draws two. All
+        samples of a step pass through the discriminator as one minibatch, which would change batch
+        normalisation; the paper's networks have none.
     """
 
     Config: ClassVar[type[Any]] = SemiSupervisedGANConfig
@@ -75,17 +71,17 @@ class SemiSupervisedGAN(GAN):
     config: SemiSupervisedGANConfig
 
     def build(self, networks: NetworkFamily[Any]) -> None:
-        """Make the generator, and a classifier without a head of its own for the source.
+        """Create the generator, and an encoder with a class head.
 
         Raises:
-            ValueError: there are no few labelled data, or the networks pack data.
+            ValueError: the data have no labelled subset, or the networks pack samples.
         """
         if self.data.labelled_classes is None:
             raise ValueError(
-                "a semi-supervised GAN learns from a few labelled data beside the others, and "
-                "there are none; set data.labelled=100, say"
+                "a semi-supervised GAN needs a labelled subset of the data, and data.labelled is "
+                "0; set it to the number of labels, for example 100"
             )
-        refuse_packs(networks, "a semi-supervised GAN classifies each datum")
+        refuse_packs(networks, "a semi-supervised GAN classifies each sample")
         self.generator = networks.generator(self.config.latent_size, self.data.shape)
         self.encoder = networks.encoder(self.data.shape)
         head = networks.recognition_head(self.encoder.features, self.data.labelled_classes)
@@ -100,38 +96,38 @@ class SemiSupervisedGAN(GAN):
         return {"encoder": self.encoder, "classify": self.classify}
 
     def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
-        """Return logits of being real, log Z(x)."""
+        """Return the logits of D for samples (N, *shape), log Z(x), shape (N,)."""
         logits: Tensor = self.classify(self.encoder(data)).float()
         return logits.logsumexp(1)
 
     def after_discriminator_step(self) -> None:
-        """Take the new weights into the running average."""
+        """Update the running average of the classifier."""
         self.averaged_classifier.update_parameters(nn.Sequential(self.encoder, self.classify))
 
     @torch.no_grad()
     def classified(self, data: Tensor) -> Tensor:
-        """Return class logits (N, classes) as a user gets them: averaged, in evaluation mode."""
+        """Return class logits (N, K) of the running average, in evaluation mode."""
         with evaluation_mode(self.averaged_classifier):
             logits: Tensor = self.averaged_classifier(data)
         return logits
 
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the loss of wrong classes of labelled data and of wrong sources of the others."""
+        """Return the cross-entropy of the labelled classes, and that of D."""
         assert real.labelled is not None
         assert real.labelled.labels is not None
-        together = [real.labelled.data, real.data, fake.data]
-        logits = self.classify(self.encoder(torch.cat(together))).float()
-        labelled, unlabelled, generated = logits.split([len(data) for data in together])
+        parts = [real.labelled.data, real.data, fake.data]
+        logits = self.classify(self.encoder(torch.cat(parts))).float()
+        labelled, unlabelled, generated = logits.split([len(data) for data in parts])
         source = discriminator_cross_entropy(unlabelled.logsumexp(1), generated.logsumexp(1))
         return {
-            # cross_entropy takes logits: a softmax of ours before it would be a second one
+            # cross_entropy takes logits; a softmax before it would be a second one
             "class": cross_entropy(labelled, real.labelled.labels),
             "adversarial": 0.5 * self.config.unlabelled_weight * source,
         }
 
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return how far the mean features of generated data are from those of real data."""
-        together = [real.data, fake.data]
-        features = self.encoder(torch.cat(together)).split([len(data) for data in together])
-        means = [all_reduce_mean(side.float().mean(0, keepdim=True)) for side in features]
+        """Return the feature-matching loss, with means over the global minibatch."""
+        parts = [real.data, fake.data]
+        features = self.encoder(torch.cat(parts)).split([len(data) for data in parts])
+        means = [all_reduce_mean(part.float().mean(0, keepdim=True)) for part in features]
         return {"features": feature_matching(*means)}

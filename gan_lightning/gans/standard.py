@@ -8,49 +8,39 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from gan_lightning.gans.base import GAN, LossTerms
-from gan_lightning.gans.objectives import AdversarialConfig, adversarial_objective
+from gan_lightning.gans.base import GAN
+from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.losses import discriminator_cross_entropy
-from gan_lightning.networks import NetworkFamily
-from gan_lightning.types import Batch, Sample
 
 __all__ = ["StandardGAN", "StandardGANConfig"]
 
 
 @dataclass
 class StandardGANConfig(AdversarialConfig):
-    """The paper leaves sizes and rates open; the defaults are those that DCGAN made usual."""
+    """Config of the standard GAN.
+
+    The paper leaves sizes and rates open; the defaults are those that DCGAN made usual.
+    """
 
 
 class StandardGAN(GAN):
-    """A discriminator that tells real from generated, and a generator that deceives it.
+    """The GAN of Goodfellow et al.: a discriminator of real against generated samples.
+
+    Networks and losses are the defaults of the base class; the config chooses the objective.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), algorithm 1 and equation 1.
-    Deviations: Adam in place of gradient descent with momentum; a round's last minibatch draws its
-        noise once for both players.
+    Deviations: Adam instead of gradient descent with momentum; the last discriminator step of a
+        round and the generator's step share their noise, for which the paper draws twice.
     """
 
     Config: ClassVar[type[Any]] = StandardGANConfig
     config: StandardGANConfig
 
-    def build(self, networks: NetworkFamily[Any]) -> None:
-        """Make the players, and choose their losses."""
-        super().build(networks)
-        self.objective = adversarial_objective(self.config)
-
-    def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the loss of telling real from generated."""
-        real_logits, fake_logits = self.discriminate(real.data), self.discriminate(fake.data)
-        return {"adversarial": self.objective.discriminator(real_logits, fake_logits)}
-
-    def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the config's objective on the generated data."""
-        return {"adversarial": self.objective.generator(self.discriminate(fake.data))}
-
     def divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
-        """Return the bound log 2 - L_D / 2 on the Jensen-Shannon divergence, at most log 2 nats.
+        """Return the lower bound log 2 - L_D / 2 of the Jensen-Shannon divergence in nats.
 
-        It holds where the scores are logits: for the minimax and non-saturating objectives.
+        L_D is the discriminator's cross-entropy. The bound is at most log 2. It holds where scores
+        are logits, which is for the minimax and non-saturating objectives; else the result is {}.
         """
         if self.config.objective not in ("minimax", "non_saturating"):
             return {}

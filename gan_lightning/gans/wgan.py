@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from gan_lightning.core.optim import OptimizerConfig
-from gan_lightning.gans.base import GAN, LossTerms
-from gan_lightning.gans.config import GANConfig
-from gan_lightning.losses import wasserstein_critic, wasserstein_generator
-from gan_lightning.types import Batch, Sample
+from gan_lightning.gans.critic import CriticConfig, CriticGAN
+from gan_lightning.utils.settings import setting
 
 __all__ = ["WGAN", "WGANConfig"]
 
@@ -22,50 +19,31 @@ def _optimizer() -> OptimizerConfig:
 
 
 @dataclass
-class WGANConfig(GANConfig):
-    """The paper's values."""
+class WGANConfig(CriticConfig):
+    """Config of the Wasserstein GAN; the defaults are the paper's."""
 
-    discriminator_steps: int = 5
     discriminator_optimizer: OptimizerConfig = field(default_factory=_optimizer)
     generator_optimizer: OptimizerConfig = field(default_factory=_optimizer)
-    # c: the critic's weights stay in [-c, c]
-    clip: float = 0.01
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        super().validate()
-        if self.clip <= 0:
-            raise ValueError(f"clip is {self.clip}; it must be positive")
+    clip: float = setting(0.01, "c: the critic's weights are clipped to [-c, c].", above=0)
 
 
-class WGAN(GAN):
-    """A critic, Lipschitz by clipped weights, whose objective estimates the Wasserstein-1 distance.
+class WGAN(CriticGAN):
+    """The Wasserstein GAN: a critic that weight clipping makes Lipschitz.
+
+    The clipped weights bound the critic's Lipschitz constant K, which is not known, so that its
+    objective estimates K times the Wasserstein-1 distance.
 
     Source: Arjovsky, Chintala, Bottou 2017 (arXiv:1701.07875), algorithm 1.
     Deviations: the critic always makes `discriminator_steps` steps, where the authors' code makes
-        100 in the first 25 updates and at every 500th; scales of normalisation layers are clipped
-        as all parameters are, which is what the algorithm says.
+        100 in the first 25 updates and in every 500th; the scales of normalisation layers are
+        clipped like all parameters, as the algorithm says.
     """
 
     Config: ClassVar[type[Any]] = WGANConfig
     config: WGANConfig
-    log_weight_histogram: ClassVar[bool] = True
-
-    def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return minus the estimated distance, up to the Lipschitz constant."""
-        real_scores, fake_scores = self.discriminate(real.data), self.discriminate(fake.data)
-        return {"adversarial": wasserstein_critic(real_scores, fake_scores)}
-
-    def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return minus the critic's mean score of the generated data."""
-        return {"adversarial": wasserstein_generator(self.discriminate(fake.data))}
 
     @torch.no_grad()
     def after_discriminator_step(self) -> None:
-        """Clip the critic's weights (line 7 of the algorithm)."""
+        """Clip the critic's weights (algorithm 1, line 7)."""
         for weights in self.discriminator.parameters():
             weights.clamp_(-self.config.clip, self.config.clip)
-
-    def divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
-        """Return the critic's estimate, K times the Wasserstein-1 distance for an unknown K."""
-        return {"divergence/wasserstein": -wasserstein_critic(real_scores, fake_scores)}

@@ -116,9 +116,9 @@ def test_training_uses_the_given_labels_only() -> None:
 @pytest.mark.parametrize(
     ("model", "overrides", "message"),
     [
-        ("semi_supervised", ["data.labelled=0"], "there are none; set data.labelled=100"),
-        ("gan", ["data.labelled=8"], "learns nothing from a few labelled data; set data.labelled"),
-        ("cogan", ["data.labelled=8"], "needs the class of every datum; choose data.labelled=0"),
+        ("semi_supervised", ["data.labelled=0"], "needs a labelled subset of the data"),
+        ("gan", ["data.labelled=8"], "cannot use a labelled subset of the data; set data.labelled"),
+        ("cogan", ["data.labelled=8"], "needs the class of every sample; set data.labelled=0"),
         ("semi_supervised", ["network.packing=2"], "network.packing is 2: set it to 1"),
     ],
 )

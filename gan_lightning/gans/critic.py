@@ -1,0 +1,40 @@
+"""What Wasserstein GANs have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from gan_lightning.gans.base import GAN
+from gan_lightning.gans.config import GANConfig
+from gan_lightning.losses import OBJECTIVES, Objective, wasserstein_critic
+
+__all__ = ["CriticConfig", "CriticGAN"]
+
+
+@dataclass
+class CriticConfig(GANConfig):
+    """Config of a GAN with a critic, which makes five steps for one of the generator."""
+
+    discriminator_steps: int = 5
+
+    def build_objective(self) -> Objective:
+        """Return the Wasserstein losses."""
+        return OBJECTIVES["wasserstein"]
+
+
+class CriticGAN(GAN):
+    """A GAN whose discriminator is a critic that estimates the Wasserstein-1 distance.
+
+    A variant keeps the critic near Lipschitz.
+    """
+
+    Config: ClassVar[type[Any]] = CriticConfig
+    config: CriticConfig
+    log_weight_histogram: ClassVar[bool] = True
+
+    def divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
+        """Return the estimate of K times the Wasserstein-1 distance, K the Lipschitz constant."""
+        return {"divergence/wasserstein": -wasserstein_critic(real_scores, fake_scores)}
