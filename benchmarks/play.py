@@ -19,7 +19,7 @@ from statistics import median
 
 import torch
 
-from gan_lightning.play.serving import page_of, serve
+from gan_lightning.play.serving import build_page, serve
 from gan_lightning.utils.tables import markdown_table
 
 MOVE = """async repeats => {
@@ -107,13 +107,13 @@ def main() -> None:
         parser.error("no Chromium on PATH; name one by --chromium PATH")
     rows = []
     for run in options.runs:
-        served = serve(page_of(run), "127.0.0.1", 0)
+        server = serve(build_page(run), "127.0.0.1", 0)
         torch.set_num_threads(options.threads)
         try:
-            browser, request = time_in_browser(served.address, options.chromium, options.repeats)
+            browser, request = time_in_browser(server.address, options.chromium, options.repeats)
             http, size = time_over_http(request, options.repeats)
         finally:
-            served.close()
+            server.close()
         times = median(browser), max(browser), median(http)
         rows.append([run, *(f"{milliseconds:.0f}" for milliseconds in times), f"{size / 1000:.0f}"])
     header = ["run", "browser, ms", "browser, slowest, ms", "HTTP, ms", "response, kB"]

@@ -1,1 +1,1 @@
-"""What `gan-lightning play` shows: a run's generator under a person's hands, in a browser."""
+"""`gan-lightning play`: interactive pages for the generator of a run."""

@@ -1,4 +1,4 @@
-"""What a person can move of a generator: its class, its codes, its latent."""
+"""Controls of a generator: its class, its codes, and directions of its latent space."""
 
 from __future__ import annotations
 
@@ -7,61 +7,61 @@ from dataclasses import dataclass
 
 from gan_lightning.gans import GAN, CoupledGAN, InfoGAN, LabelledGAN
 
-__all__ = ["Choice", "Control", "Slider", "controls_of"]
+__all__ = ["Choice", "Control", "Slider", "make_controls"]
 
-CODE_REACH = 2.0
-"""The paper's figure 2 runs the continuous codes from -2 to 2, beyond the prior's [-1, 1]."""
+CODE_LIMIT = 2.0
+"""Continuous codes run from -2 to 2 as in InfoGAN's figure 2, beyond the prior's [-1, 1]."""
 
-DIRECTION_REACH = 4.0
-"""Standard deviations of the prior, either way."""
+DIRECTION_LIMIT = 4.0
+"""Directions run this many standard deviations of the prior either way."""
 
 
 @dataclass(frozen=True)
 class Slider:
-    """A number that a person moves.
+    """A continuous control, initially 0.
 
     Args:
-        part: of a `Condition` that it is in: `continuous`, or `latent` for a direction.
+        part: field of `Condition` that it changes: `continuous`, or `latent` for a direction.
         index: of the code or direction.
-        label: what the person reads.
-        reach: it runs from -reach to reach, from 0 at first.
+        label: text on the page.
+        limit: its values lie in [-limit, limit].
     """
 
     part: str
     index: int
     label: str
-    reach: float
+    limit: float
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several names that a person picks, the first at first; its value is its number.
+    """A categorical control; its value is the index of an option, initially 0.
 
     Args:
-        part: of a `Condition` that it is in: `labels` or `categorical`.
+        part: field of `Condition` that it changes: `labels` or `categorical`.
         index: of the code; 0 for the class.
-        label: what the person reads.
-        names: to pick from.
+        label: text on the page.
+        options: names of the categories.
     """
 
     part: str
     index: int
     label: str
-    names: tuple[str, ...]
+    options: tuple[str, ...]
 
 
 Control = Slider | Choice
 
 
-def controls_of(gan: GAN, class_names: Sequence[str], directions: int) -> tuple[Control, ...]:
-    """List what can be moved of a generator: the class, then codes, then directions.
+def make_controls(gan: GAN, class_names: Sequence[str], directions: int) -> tuple[Control, ...]:
+    """List the controls of a generator: its class, then codes, then directions.
 
-    A coupled GAN's domains are no choice, since each latent is shown in all of them.
+    The domain of a coupled GAN is no control, because each latent is shown in all domains.
 
     Args:
-        gan: any.
-        class_names: of its data; empty where it has no classes.
-        directions: of its latent, that are known.
+        gan: with a latent.
+        class_names: of its dataset; empty if it has no classes.
+        directions: number of known directions of its latent space.
     """
     controls: list[Control] = []
     if isinstance(gan, LabelledGAN) and not isinstance(gan, CoupledGAN):
@@ -69,12 +69,12 @@ def controls_of(gan: GAN, class_names: Sequence[str], directions: int) -> tuple[
     if isinstance(gan, InfoGAN):
         sizes = gan.config.categorical_codes
         for index, size in enumerate(sizes):
-            names = tuple(map(str, range(size)))
-            label = f"Code c{index + 1}, of {size} categories"
-            controls.append(Choice("categorical", index, label, names))
+            options = tuple(map(str, range(size)))
+            label = f"Code c{index + 1}, {size} categories"
+            controls.append(Choice("categorical", index, label, options))
         for index in range(gan.config.continuous_codes):
             label = f"Code c{len(sizes) + index + 1}, continuous"
-            controls.append(Slider("continuous", index, label, CODE_REACH))
+            controls.append(Slider("continuous", index, label, CODE_LIMIT))
     for index in range(directions):
-        controls.append(Slider("latent", index, f"Direction {index + 1}", DIRECTION_REACH))
+        controls.append(Slider("latent", index, f"Direction {index + 1}", DIRECTION_LIMIT))
     return tuple(controls)

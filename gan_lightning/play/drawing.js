@@ -1,33 +1,33 @@
-// A board of few pixels, drawn on by mouse, finger, pen or keys. Its value is the address of a PNG
-// of exactly these pixels, so that the server sees what the person sees.
+// A low-resolution drawing canvas for mouse, touch, pen and keyboard. Its value is the data URL of a
+// PNG with exactly the pixels of the canvas.
 const canvas = element.querySelector("canvas");
 const pen = canvas.getContext("2d", {willReadFrequently: true});
 const cursor = element.querySelector(".cursor");
 const width = element.querySelector("[name=width]");
 const colour = element.querySelector("[name=colour]");
 const eraser = element.querySelector("[name=eraser]");
-const past = [];
-let last = null;
-let told = 0;
-let waiting = null;
-const place = {x: canvas.width >> 1, y: canvas.height >> 1};
+const undoStack = [];
+let last = null;  // previous point of the line being drawn
+let sentAt = 0;
+let timer = null;
+const position = {x: canvas.width >> 1, y: canvas.height >> 1};  // of the keyboard cursor
 
-function tell() {
-  clearTimeout(waiting);
-  waiting = null;
-  told = performance.now();
+function send() {
+  clearTimeout(timer);
+  timer = null;
+  sentAt = performance.now();
   props.value = canvas.toDataURL("image/png");
   trigger("input");
 }
 
-// while a line is being drawn, about sixteen answers a second are enough
-function tellSoon() {
-  if (waiting === null) waiting = setTimeout(tell, Math.max(0, told + 60 - performance.now()));
+// Limit the rate to about sixteen requests per second while a line is being drawn.
+function sendSoon() {
+  if (timer === null) timer = setTimeout(send, Math.max(0, sentAt + 60 - performance.now()));
 }
 
-function remember() {
-  past.push(pen.getImageData(0, 0, canvas.width, canvas.height));
-  if (past.length > 50) past.shift();
+function saveForUndo() {
+  undoStack.push(pen.getImageData(0, 0, canvas.width, canvas.height));
+  if (undoStack.length > 50) undoStack.shift();
 }
 
 function clear() {
@@ -45,7 +45,7 @@ function line(from, to) {
   pen.stroke();
 }
 
-function at(event) {
+function canvasPoint(event) {
   const box = canvas.getBoundingClientRect();
   return {
     x: (event.clientX - box.left) / box.width * canvas.width,
@@ -55,66 +55,66 @@ function at(event) {
 
 canvas.addEventListener("pointerdown", event => {
   canvas.setPointerCapture(event.pointerId);
-  remember();
-  last = at(event);
+  saveForUndo();
+  last = canvasPoint(event);
   line(last, last);
-  tellSoon();
+  sendSoon();
 });
 canvas.addEventListener("pointermove", event => {
   if (last === null) return;
   for (const part of event.getCoalescedEvents?.() ?? [event]) {
-    const next = at(part);
+    const next = canvasPoint(part);
     line(last, next);
     last = next;
   }
-  tellSoon();
+  sendSoon();
 });
 for (const end of ["pointerup", "pointercancel"]) {
   canvas.addEventListener(end, () => { last = null; });
 }
 
 function showCursor() {
-  cursor.style.left = `${place.x / canvas.width * 100}%`;
-  cursor.style.top = `${place.y / canvas.height * 100}%`;
+  cursor.style.left = `${position.x / canvas.width * 100}%`;
+  cursor.style.top = `${position.y / canvas.height * 100}%`;
 }
 
 const steps = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 canvas.addEventListener("keydown", event => {
-  const centre = () => ({x: place.x + 0.5, y: place.y + 0.5});
+  const centre = () => ({x: position.x + 0.5, y: position.y + 0.5});
   const before = centre();
   if (event.key in steps) {
     const [x, y] = steps[event.key];
-    place.x = Math.min(canvas.width - 1, Math.max(0, place.x + x));
-    place.y = Math.min(canvas.height - 1, Math.max(0, place.y + y));
+    position.x = Math.min(canvas.width - 1, Math.max(0, position.x + x));
+    position.y = Math.min(canvas.height - 1, Math.max(0, position.y + y));
     showCursor();
     if (!event.shiftKey) return event.preventDefault();
   } else if (event.key !== " ") {
     return;
   }
   event.preventDefault();
-  if (!event.repeat) remember();
+  if (!event.repeat) saveForUndo();
   line(before, centre());
-  tellSoon();
+  sendSoon();
 });
 
 element.querySelector("[name=clear]").addEventListener("click", () => {
-  remember();
+  saveForUndo();
   clear();
-  tell();
+  send();
 });
 element.querySelector("[name=undo]").addEventListener("click", () => {
-  const before = past.pop();
+  const before = undoStack.pop();
   if (before) pen.putImageData(before, 0, 0);
-  tell();
+  send();
 });
 for (const example of element.querySelectorAll(".examples button")) {
   example.addEventListener("click", async () => {
     const source = example.querySelector("img");
     await source.decode();
-    remember();
+    saveForUndo();
     clear();
     pen.drawImage(source, 0, 0);
-    tell();
+    send();
   });
 }
 

@@ -1,4 +1,4 @@
-"""The page of a translator: draw a source, see what it is turned into."""
+"""The page of an image-to-image GAN: draw a source image, see its translation."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from pathlib import Path
 
 import gradio as gr
 
-from gan_lightning.play.markup import figure, image, pixels_of
-from gan_lightning.play.page import ANSWER_AT_ONCE
+from gan_lightning.play.markup import decode_data_url, image_row, img_tag
+from gan_lightning.play.page import UNQUEUED
 from gan_lightning.play.translator import Translator
 
 __all__ = ["translator_page"]
 
 SCRIPT = Path(__file__).with_name("drawing.js")
 
-LINES = "the source itself, line by line"
-STROKES = "a digit, about 3 pixels wide, whose edges become the source"
+SOURCE = "the source image itself, line by line"
+STROKES = "a digit with strokes about 3 pixels wide, whose edges become the source image"
 
 HINT = (
-    "Draw with mouse, finger or pen. By keys: arrows move the cursor, Space makes a dot, and Shift "
-    "with an arrow a line."
+    "Draw with mouse, finger or pen. Keyboard: the arrow keys move the cursor, Space draws a dot, "
+    "Shift with an arrow key draws a line."
 )
 
 
 def translator_page(translator: Translator, title: str) -> gr.Blocks:
-    """Lay out a board to draw on, sources of the test data, and the translation.
+    """Lay out the drawing canvas, example source images, and the translation.
 
     Args:
-        translator: of the model.
+        translator: of the run's model.
         title: of the page.
     """
     page = gr.Blocks(title=title, analytics_enabled=False)
@@ -37,7 +37,7 @@ def translator_page(translator: Translator, title: str) -> gr.Blocks:
             with gr.Column(min_width=280):
                 drawing = gr.HTML(
                     "",
-                    html_template=board(translator),
+                    html_template=canvas_html(translator),
                     apply_default_css=False,
                     js_on_load=SCRIPT.read_text(),
                     elem_id="drawing",
@@ -45,60 +45,64 @@ def translator_page(translator: Translator, title: str) -> gr.Blocks:
             with gr.Column(elem_id="shown", min_width=260):
                 picture = gr.HTML(elem_id="picture", elem_classes="pictures large")
                 with gr.Row(elem_classes="number-row"):
-                    noise = gr.Number(
-                        0, label="Noise: seed of the dropout", precision=0, minimum=0, min_width=120
-                    )
-                    again = gr.Button("Another draw", size="md", min_width=120)
+                    seed = gr.Number(0, label="Dropout seed", precision=0, minimum=0, min_width=120)
+                    next_seed = gr.Button("Next seed", size="md", min_width=120)
                 kind = gr.Radio(
-                    [LINES, STROKES],
-                    value=LINES,
+                    [SOURCE, STROKES],
+                    value=SOURCE,
                     label="What you draw",
-                    visible=translator.finds_edges,
+                    visible=translator.supports_strokes,
                 )
 
-        def translate(drawn: str, kind: str, noise: int) -> str:
-            return translated(translator, drawn, kind, noise)
+        def translate(url: str, kind: str, seed: int) -> str:
+            return render(translator, url, kind, seed)
 
-        def with_other_noise(drawn: str, kind: str, noise: int) -> tuple[int, str]:
-            return noise + 1, translate(drawn, kind, noise + 1)
+        def translate_with_next_seed(url: str, kind: str, seed: int) -> tuple[int, str]:
+            return seed + 1, translate(url, kind, seed + 1)
 
-        inputs = [drawing, kind, noise]
-        moved = [drawing.input, kind.input, noise.input]
-        gr.on(moved, translate, inputs, picture, api_name="translate", **ANSWER_AT_ONCE)
-        again.click(
-            with_other_noise, inputs, [noise, picture], api_visibility="private", **ANSWER_AT_ONCE
+        inputs = [drawing, kind, seed]
+        events = [drawing.input, kind.input, seed.input]
+        gr.on(events, translate, inputs, picture, api_name="translate", **UNQUEUED)
+        next_seed.click(
+            translate_with_next_seed, inputs, [seed, picture], api_visibility="private", **UNQUEUED
         )
     return page
 
 
-def translated(translator: Translator, drawn: str, kind: str, noise: int) -> str:
+def render(translator: Translator, url: str, kind: str, seed: int) -> str:
     """Return the HTML of a drawing's translation.
 
+    Args:
+        translator: of the run's model.
+        url: data URL of the drawing.
+        kind: option of the radio buttons.
+        seed: of the generator's dropout.
+
     Raises:
-        gradio.Error: the drawing is none, or a value is out of range.
+        gradio.Error: the drawing cannot be decoded, or a value is out of range.
     """
     try:
-        pixels = pixels_of(drawn, translator.shape)
-        source, made = translator.translate(pixels, noise, strokes=kind == STROKES)
-    except (TypeError, ValueError, AttributeError) as error:  # an emptied field is None
+        drawing = decode_data_url(url, translator.shape)
+        images = translator.translate(drawing, seed, strokes=kind == STROKES)
+    except (TypeError, ValueError, AttributeError) as error:  # an empty field is None
         raise gr.Error(str(error), print_exception=False) from error
-    return figure("Translation", [source, made], ["what the generator sees", "what it makes"])
+    return image_row("Translation", images, ["source image", "generated image"])
 
 
-def board(translator: Translator) -> str:
-    """Return the HTML of the board and its tools."""
+def canvas_html(translator: Translator) -> str:
+    """Return the HTML of the drawing canvas, its tools and the examples."""
     height, width, channels = translator.shape
     colour = '<label>Colour <input type="color" name="colour" value="#ffffff"></label>'
     examples = "".join(
-        f'<button type="button" aria-label="Take source {place + 1}">'
-        f"{image(example, f'source {place + 1} of the test data')}</button>"
-        for place, example in enumerate(translator.examples)
+        f'<button type="button" aria-label="Load example {number}">'
+        f"{img_tag(example, f'source image {number} of the test data')}</button>"
+        for number, example in enumerate(translator.examples, start=1)
     )
     return f"""
 <div class="board">
   <div class="paper">
     <canvas width="{width}" height="{height}" tabindex="0" role="img"
-      aria-label="Drawing board of {width} by {height} pixels. {HINT}"></canvas>
+      aria-label="Drawing canvas of {width} by {height} pixels. {HINT}"></canvas>
     <span class="cursor" style="width:{100 / width}%;height:{100 / height}%"></span>
   </div>
   <div class="tools">
@@ -109,6 +113,6 @@ def board(translator: Translator) -> str:
     <button type="button" name="clear">Clear</button>
   </div>
   <p>{HINT}</p>
-  <p>Or take a source of the test data:</p>
+  <p>Or load a source image of the test data:</p>
   <div class="examples">{examples}</div>
 </div>"""

@@ -1,4 +1,4 @@
-"""Ways through latent space: between two latents, and along directions found without labels."""
+"""Paths in latent space: interpolation, and directions that are found without labels."""
 
 from __future__ import annotations
 
@@ -11,104 +11,105 @@ from gan_lightning.core.seeding import derived_seed
 from gan_lightning.gans import GAN
 from gan_lightning.types import Condition
 
-__all__ = ["interpolated", "latent_deviation", "principal_directions"]
+__all__ = ["interpolate", "latent_std", "principal_directions"]
 
 SAMPLES = 1000
-"""Latents whose activations are looked at."""
+"""Latents whose features are analysed."""
 
 
-def interpolated(start: Tensor, end: Tensor, at: Tensor, prior: str) -> Tensor:
-    """Return latents on the way from one to another, as likely under the prior as the two.
+def interpolate(start: Tensor, end: Tensor, fractions: Tensor, prior: str) -> Tensor:
+    """Interpolate between two latents, spherically for a normal prior and linearly otherwise.
 
-    Normal latents of many dimensions lie near a sphere, whose inside the generator has hardly
-    seen: the way is along the great circle. Uniform ones fill a cube, which holds every straight
-    line between two of its points.
+    Normal latents of many dimensions lie near a sphere, and the generator is hardly trained inside
+    of it, so their path is the great circle. Uniform latents fill a cube, which contains every
+    straight line between two of its points.
 
     Args:
         start: latent (D,).
         end: latent (D,).
-        at: places (N,), 0 for the start and 1 for the end.
-        prior: normal or uniform.
+        fractions: positions on the path, (N,), 0 at the start and 1 at the end.
+        prior: `normal` or `uniform`.
 
     Returns:
         Latents (N, D).
 
-    Source: Shoemake 1985, "Animating rotation with quaternion curves", section 3.3, for the normal.
+    Source: Shoemake 1985, "Animating rotation with quaternion curves", section 3.3, for the normal
+        prior.
     """
-    at = at[:, None]
+    fractions = fractions[:, None]
     if prior == "normal":
         cosine = torch.cosine_similarity(start, end, 0).clamp(-1, 1)
         angle = cosine.arccos()
-        if angle.sin() > 1e-4:  # two latents of opposite directions have no one great circle
-            weights = ((1 - at) * angle).sin(), (at * angle).sin()
+        if angle.sin() > 1e-4:  # opposite latents have no unique great circle
+            weights = ((1 - fractions) * angle).sin(), (fractions * angle).sin()
             return (weights[0] * start + weights[1] * end) / angle.sin()
-    return (1 - at) * start + at * end
+    return (1 - fractions) * start + fractions * end
 
 
-def latent_deviation(prior: str) -> float:
-    """Return the standard deviation of each number of a latent, `normal` or `uniform`."""
+def latent_std(prior: str) -> float:
+    """Return the standard deviation of each element of a latent, for `normal` or `uniform`."""
     return 1.0 if prior == "normal" else 1 / math.sqrt(3)
 
 
 @torch.no_grad()
 def principal_directions(gan: GAN, count: int) -> Tensor:
-    """Find the directions of the latent along which the generator's first features vary most.
+    """Find the directions of latent space along which the generator's first features vary most.
 
-    They are the principal components of what enters the generator's second layer with weights, of
-    1,000 latents with classes and codes held, carried back to the latent by linear regression.
+    The principal components are computed from the input of the generator's second weight layer, for
+    1,000 latents with fixed class and codes, and mapped to latent space by linear regression.
 
     Args:
         gan: with a latent.
-        count: of directions.
+        count: number of directions.
 
     Returns:
-        Unit vectors, the strongest first, (at most `count` and latent size, latent size); the
-        largest number of each is positive.
+        Unit vectors in order of decreasing variance, (at most `count` and latent size, latent
+        size). The largest element of each is positive.
 
     Source: Härkönen et al. 2020 (arXiv:2004.02546), GANSpace, section 2.3.
     """
     seed = derived_seed("directions")
     rng = torch.Generator(gan.device).manual_seed(seed)
-    drawn = gan.prior(SAMPLES, rng)
-    assert drawn.latent is not None
-    held = {name: part[:1].expand_as(part) for name, part in drawn.parts().items()}
-    features = _first_features(gan, Condition(**{**held, "latent": drawn.latent}), seed)
+    condition = gan.prior(SAMPLES, rng)
+    assert condition.latent is not None
+    fixed = {name: part[:1].expand_as(part) for name, part in condition.parts().items()}
+    features = _first_features(gan, Condition(**{**fixed, "latent": condition.latent}), seed)
     features = features - features.mean(0)
-    count = min(count, drawn.latent.shape[1], features.shape[1])
-    # of as many latents as features, or fewer, the outer product is the smaller matrix
+    count = min(count, condition.latent.shape[1], features.shape[1])
+    # The Gram matrix of the samples is smaller than the covariance matrix of the features.
     _, scores = torch.linalg.eigh((features @ features.T).double())
-    scores = scores[:, len(scores) - count :].flip(1).to(drawn.latent.dtype)
-    directions = scores.T @ (drawn.latent - drawn.latent.mean(0))
+    scores = scores[:, len(scores) - count :].flip(1).to(condition.latent.dtype)
+    directions = scores.T @ (condition.latent - condition.latent.mean(0))
     directions = directions / directions.norm(dim=1, keepdim=True).clamp_min(1e-12)
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
     oriented: Tensor = directions * largest.sign()
     return oriented
 
 
-class _SeenError(Exception):
-    """Carries what has been looked for out of a network that need not go on."""
+class _StopForward(Exception):  # noqa: N818 - it ends a forward pass and is no error
+    """Raised by a hook to skip the rest of a forward pass."""
 
 
 def _first_features(gan: GAN, condition: Condition, seed: int) -> Tensor:
-    """Return what enters the generator's second layer with weights, (N, features)."""
-    layers = [layer for layer in gan.inference_network().modules() if _has_weights(layer)]
-    seen: list[Tensor] = []
+    """Return the input of the generator's second weight layer, (N, features)."""
+    layers = [layer for layer in gan.inference_network().modules() if _is_weight_layer(layer)]
+    captured: list[Tensor] = []
 
-    def look(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen.append(inputs[0].detach().flatten(1).float())
-        raise _SeenError
+    def capture(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        captured.append(inputs[0].detach().flatten(1).float())
+        raise _StopForward
 
-    hook = layers[1].register_forward_pre_hook(look)
+    hook = layers[1].register_forward_pre_hook(capture)
     try:
         assert condition.latent is not None
         gan.sample(len(condition.latent), condition, seed=seed)
-    except _SeenError:
+    except _StopForward:
         pass
     finally:
         hook.remove()
-    return seen[0]
+    return captured[0]
 
 
-def _has_weights(layer: nn.Module) -> bool:
-    """Tell a layer that mixes its inputs from one that scales them or does neither."""
+def _is_weight_layer(layer: nn.Module) -> bool:
+    """Return whether a layer has a weight matrix or kernel, unlike a normalisation layer."""
     return any(weight.ndim >= 2 for weight in layer.parameters(recurse=False))

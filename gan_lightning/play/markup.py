@@ -1,4 +1,4 @@
-"""Pictures as HTML: small PNGs inside the page, so that an answer is one message and no file."""
+"""Images as HTML, embedded as data URLs, so that a response needs no further request or file."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from PIL import Image
 
 from gan_lightning.callbacks.figures import Array
 
-__all__ = ["data_url", "figure", "image", "pixels_of"]
+__all__ = ["decode_data_url", "encode_data_url", "image_row", "img_tag"]
 
 PREFIX = "data:image/png;base64,"
 
-SMALLEST_CELL, LARGEST_CELL = 40, 96
-"""Pixels of the page that a picture of a row has at least; wider pictures have their own width."""
+MIN_CELL, MAX_CELL = 40, 96
+"""Range of the width of an image in a row, in CSS pixels; its own width within that range."""
 
-LONGEST = 2**22
-"""Characters of the longest drawing that is read; 256 x 256 pixels of three colours are 2^18."""
+MAX_URL_LENGTH = 2**22
+"""Longest data URL that is decoded, in characters; 256 x 256 RGB pixels take about 2^18."""
 
 
-def data_url(picture: Array) -> str:
-    """Write a picture, uint8 (H, W, C) of 1, 3 or 4 channels, as the address of a PNG."""
+def encode_data_url(image: Array) -> str:
+    """Encode an image, uint8 (H, W, C) with C in 1, 3 or 4, as the data URL of a PNG."""
     file = io.BytesIO()
-    Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture).save(file, "png")
+    Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(file, "png")
     return PREFIX + base64.b64encode(file.getvalue()).decode()
 
 
-def pixels_of(url: str, shape: tuple[int, ...]) -> Array:
-    """Read the picture at an address that `data_url` or a browser's canvas has made.
+def decode_data_url(url: str, shape: tuple[int, ...]) -> Array:
+    """Decode an image that `encode_data_url` or a browser's canvas encoded.
 
     Args:
-        url: of a PNG.
-        shape: (H, W, C) that it must have, C of 1 or 3.
+        url: data URL of a PNG.
+        shape: expected shape (H, W, C), C of 1 or 3.
 
     Returns:
-        uint8 of this shape.
+        Image of that shape, uint8.
 
     Raises:
-        ValueError: it is none, or of another size.
+        ValueError: the URL is no PNG, or its image has another size.
     """
-    if not url.startswith(PREFIX) or len(url) > LONGEST:
-        raise ValueError(f"a drawing must be an address that begins with {PREFIX}")
+    if not url.startswith(PREFIX) or len(url) > MAX_URL_LENGTH:
+        raise ValueError(f"a drawing must be a data URL that begins with {PREFIX}")
     try:
         with Image.open(io.BytesIO(base64.b64decode(url[len(PREFIX) :])), formats=["png"]) as file:
             if file.size != (shape[1], shape[0]):
@@ -52,35 +52,36 @@ def pixels_of(url: str, shape: tuple[int, ...]) -> Array:
                     f"the drawing is {file.width} x {file.height} pixels; "
                     f"it must be {shape[1]} x {shape[0]}"
                 )
-            flat = file.convert("RGB")
+            rgb = np.asarray(file.convert("RGB"))
     except OSError as error:
-        raise ValueError("the drawing is no PNG that can be read") from error
-    colours = np.asarray(flat)
-    return colours if shape[2] == 3 else colours[..., :1]
+        raise ValueError("the drawing is not a readable PNG") from error
+    return rgb if shape[2] == 3 else rgb[..., :1]
 
 
-def image(picture: Array, alternative: str) -> str:
-    """Return an `img` element; `alternative` is what is read out."""
-    return f'<img src="{data_url(picture)}" alt="{escape(alternative, quote=True)}">'
+def img_tag(image: Array, alt: str) -> str:
+    """Return an `img` element with an alternative text."""
+    return f'<img src="{encode_data_url(image)}" alt="{escape(alt, quote=True)}">'
 
 
-def figure(title: str, pictures: Sequence[Array], captions: Sequence[str], marked: int = -1) -> str:
-    """Set pictures in a row, which breaks where the page is narrow, under a title.
+def image_row(
+    title: str, images: Sequence[Array], captions: Sequence[str], chosen: int = -1
+) -> str:
+    """Return the HTML of a titled row of images that wraps on a narrow page.
 
     Args:
         title: of the row.
-        pictures: uint8 (H, W, C).
-        captions: of each; an empty one is not shown.
-        marked: number of the one that is chosen.
+        images: uint8 (H, W, C).
+        captions: of the images; an empty one is not shown.
+        chosen: index of the highlighted image; -1 for none.
     """
     cells = []
-    for place, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
-        shown = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-        chosen = ' class="chosen"' if place == marked else ""
-        told = f"{title}: {caption or place + 1}"
-        cells.append(f"<figure{chosen}>{image(picture, told)}{shown}</figure>")
-    cell = min(LARGEST_CELL, max(SMALLEST_CELL, *(picture.shape[1] for picture in pictures)))
+    for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        figcaption = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+        css_class = ' class="chosen"' if index == chosen else ""
+        alt = f"{title}: {caption or index + 1}"
+        cells.append(f"<figure{css_class}>{img_tag(image, alt)}{figcaption}</figure>")
+    width = min(MAX_CELL, max(MIN_CELL, *(image.shape[1] for image in images)))
     return (
-        f'<section><h3>{escape(title)}</h3><div class="row" style="--cell:{cell}px">'
+        f'<section><h3>{escape(title)}</h3><div class="row" style="--cell:{width}px">'
         f"{''.join(cells)}</div></section>"
     )

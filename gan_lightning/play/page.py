@@ -1,4 +1,4 @@
-"""The page of a generator of noise: its controls, and what they make."""
+"""The page of a generator with a latent: its controls and generated pictures."""
 
 from __future__ import annotations
 
@@ -8,32 +8,31 @@ from typing import Any
 import gradio as gr
 
 from gan_lightning.play.controls import Choice, Control, Slider
-from gan_lightning.play.markup import figure
+from gan_lightning.play.markup import image_row
 from gan_lightning.play.playground import Playground
 
-__all__ = ["ANSWER_AT_ONCE", "STYLE", "generator_page"]
+__all__ = ["STYLE", "UNQUEUED", "generator_page"]
 
 STYLE = Path(__file__).with_name("page.css")
 
-ANSWER_AT_ONCE: dict[str, Any] = {
+UNQUEUED: dict[str, Any] = {
     "queue": False,
     "show_progress": "hidden",
     "trigger_mode": "always_last",
 }
-"""How events are answered: without the queue's round trips, and while a slider is being moved for
-the latest place only."""
+"""Event options: respond without the queue's extra requests, and skip outdated slider positions."""
 
-RADIOS = 12
-"""Names that are shown side by side; more of them are a list to open."""
+MAX_RADIO_BUTTONS = 12
+"""A choice with more options is a dropdown list."""
 
 DIRECTIONS = (
     "Principal components of the generator's first features, found without labels (GANSpace, "
-    "Härkönen et al. 2020), in standard deviations of the prior. At 0 is the sample itself."
+    "Härkönen et al. 2020), in standard deviations of the prior. 0 is the unchanged sample."
 )
-WAYS = {
-    "normal": "Along a great circle (slerp, Shoemake 1985): normal latents of many "
-    "numbers lie near a sphere.",
-    "uniform": "Along a straight line: uniform latents fill a cube, which holds it.",
+INTERPOLATIONS = {
+    "normal": "Along a great circle (slerp, Shoemake 1985), because normal latents of many "
+    "dimensions lie near a sphere.",
+    "uniform": "Along a straight line, which stays inside the cube of uniform latents.",
 }
 
 
@@ -41,7 +40,7 @@ def generator_page(playground: Playground, title: str) -> gr.Blocks:
     """Lay out the controls and pictures of a generator.
 
     Args:
-        playground: of the generator.
+        playground: of the run's model.
         title: of the page.
     """
     page = gr.Blocks(title=title, analytics_enabled=False)
@@ -55,7 +54,7 @@ def generator_page(playground: Playground, title: str) -> gr.Blocks:
             with gr.Column(min_width=300):
                 with gr.Row(elem_classes="number-row"):
                     sample = gr.Number(0, label="Sample", precision=0, minimum=0, min_width=100)
-                    another = gr.Button("Another sample", size="md", min_width=140)
+                    next_sample = gr.Button("Next sample", size="md", min_width=140)
                 controls = [
                     _component(control)
                     for control in playground.controls
@@ -68,80 +67,91 @@ def generator_page(playground: Playground, title: str) -> gr.Blocks:
                         for control in playground.controls
                         if _is_direction(control)
                     ]
-                    back = gr.Button("Back to the sample itself", size="md")
-                with gr.Accordion("Between two samples"):
-                    gr.Markdown(WAYS[playground.prior])
-                    at = gr.Slider(0, 1, 0, step=0.01, label="From this sample to the other one")
+                    reset = gr.Button("Reset directions", size="md")
+                with gr.Accordion("Interpolation between two samples"):
+                    gr.Markdown(INTERPOLATIONS[playground.prior])
+                    fraction = gr.Slider(
+                        0, 1, 0, step=0.01, label="From this sample to the other sample"
+                    )
                     with gr.Row(elem_classes="number-row"):
                         other = gr.Number(
                             1, label="Other sample", precision=0, minimum=0, min_width=100
                         )
-                        another_end = gr.Button("Another one", size="md", min_width=140)
+                        next_other = gr.Button("Next other sample", size="md", min_width=140)
 
-        inputs = [sample, other, at, *controls, *directions]
+        inputs = [sample, other, fraction, *controls, *directions]
         pictures = [picture, rows]
 
-        def show(sample: int, other: int, at: float, *values: float) -> tuple[str, str]:
-            return drawn(playground, sample, other, at, values)
+        def show(sample: int, other: int, fraction: float, *values: float) -> tuple[str, str]:
+            return render(playground, sample, other, fraction, values)
 
-        def with_other_sample(sample: int, *rest: Any) -> tuple[Any, ...]:
+        def show_next_sample(sample: int, *rest: Any) -> tuple[Any, ...]:
             return (sample + 1, *show(sample + 1, *rest))
 
-        def with_other_end(sample: int, other: int, *rest: Any) -> tuple[Any, ...]:
+        def show_next_other(sample: int, other: int, *rest: Any) -> tuple[Any, ...]:
             return (other + 1, *show(sample, other + 1, *rest))
 
-        def without_directions(*values: Any) -> tuple[Any, ...]:
-            still = [0.0] * len(directions)
-            return (*still, *show(*values[: len(values) - len(still)], *still))
+        def reset_directions(*values: Any) -> tuple[Any, ...]:
+            zeros = [0.0] * len(directions)
+            return (*zeros, *show(*values[: len(values) - len(zeros)], *zeros))
 
-        moved = [component.input for component in inputs]
-        gr.on([page.load, *moved], show, inputs, pictures, api_name="show", **ANSWER_AT_ONCE)
-        for button, act, changed in (
-            (another, with_other_sample, [sample]),
-            (another_end, with_other_end, [other]),
-            (back, without_directions, directions),
+        events = [component.input for component in inputs]
+        gr.on([page.load, *events], show, inputs, pictures, api_name="show", **UNQUEUED)
+        for button, handler, changed in (
+            (next_sample, show_next_sample, [sample]),
+            (next_other, show_next_other, [other]),
+            (reset, reset_directions, directions),
         ):
             button.click(
-                act, inputs, [*changed, *pictures], api_visibility="private", **ANSWER_AT_ONCE
+                handler, inputs, [*changed, *pictures], api_visibility="private", **UNQUEUED
             )
     return page
 
 
-def drawn(
-    playground: Playground, sample: int, other: int, at: float, values: tuple[float, ...]
+def render(
+    playground: Playground, sample: int, other: int, fraction: float, values: tuple[float, ...]
 ) -> tuple[str, str]:
-    """Return the HTML of what controls make: the picture, and rows of its like.
+    """Return the HTML of the large picture, and of the rows of related pictures.
+
+    Args:
+        playground: of the run's model.
+        sample: seed of the sample.
+        other: seed of the sample at the end of the interpolation.
+        fraction: position on the interpolation, in [0, 1].
+        values: of the controls.
 
     Raises:
         gradio.Error: a value is out of range.
     """
     try:
-        shown = playground.show(sample, other, at, values)
-    except (TypeError, ValueError) as error:  # an emptied field is None
+        pictures = playground.generate(sample, other, fraction, values)
+    except (TypeError, ValueError) as error:  # an empty field is None
         raise gr.Error(str(error), print_exception=False) from error
     if not playground.is_image:
-        title = "Real points grey, generated ones red, the way blue and this sample its dot"
-        return figure(title, shown.picture, [""]), ""
+        title = "Real points grey, generated points red, interpolation blue, this sample a blue dot"
+        return image_row(title, pictures.main, [""]), ""
     domains = playground.domains
     title = (
-        f"Sample {sample}" if at == 0 else f"{at:.0%} of the way from sample {sample} to {other}"
+        f"Sample {sample}"
+        if fraction == 0
+        else f"Interpolation from sample {sample} to {other}, at {fraction:.0%}"
     )
-    large = figure(title, shown.picture, domains or [""])
+    large = image_row(title, pictures.main, domains or [""])
     rows = []
-    if shown.alternatives:
-        assert playground.choice is not None
-        chosen = int(values[playground.controls.index(playground.choice)])
-        rows.append(
-            figure(playground.choice.label, shown.alternatives, playground.choice.names, chosen)
-        )
+    if pictures.alternatives:
+        choice = playground.choice
+        assert choice is not None
+        chosen = int(values[playground.controls.index(choice)])
+        rows.append(image_row(choice.label, pictures.alternatives, choice.options, chosen))
+    same_codes = ", same class and codes" if playground.has_codes else ""
     for name, row in (
-        ("From this sample to the other one", shown.between),
-        (f"Other latents{', the same choices' if playground.has_codes else ''}", shown.others),
+        ("From this sample to the other sample", pictures.interpolation),
+        (f"Other latents{same_codes}", pictures.other_latents),
     ):
-        for place, domain in enumerate(domains or [""]):
-            of_one = row[place :: len(domains) or 1]
+        for index, domain in enumerate(domains or [""]):
+            images = row[index :: len(domains) or 1]
             title = f"{name}: {domain}" if domain else name
-            rows.append(figure(title, of_one, [""] * len(of_one)))
+            rows.append(image_row(title, images, [""] * len(images)))
     return large, "".join(rows)
 
 
@@ -150,10 +160,10 @@ def _is_direction(control: Control) -> bool:
 
 
 def _component(control: Control) -> Any:
+    """Return the Gradio component of a control."""
     if isinstance(control, Slider):
-        reach = control.reach
-        return gr.Slider(-reach, reach, 0, step=0.05, label=control.label)
-    choices = [(name, place) for place, name in enumerate(control.names)]
-    kind = gr.Radio if len(choices) <= RADIOS else gr.Dropdown
+        return gr.Slider(-control.limit, control.limit, 0, step=0.05, label=control.label)
+    options = [(name, index) for index, name in enumerate(control.options)]
+    kind = gr.Radio if len(options) <= MAX_RADIO_BUTTONS else gr.Dropdown
     assert isinstance(control, Choice)
-    return kind(choices, value=0, label=control.label)
+    return kind(options, value=0, label=control.label)

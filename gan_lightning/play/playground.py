@@ -1,4 +1,4 @@
-"""Where a person's controls become pictures; knows no web page."""
+"""Generate the pictures for a setting of the controls; independent of the web page."""
 
 from __future__ import annotations
 
@@ -13,120 +13,132 @@ from gan_lightning.callbacks.figures import Array, to_uint8
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN, CoupledGAN
-from gan_lightning.play.controls import Choice, Slider, controls_of
-from gan_lightning.play.latents import interpolated, latent_deviation, principal_directions
-from gan_lightning.play.scatter import PointCloud
+from gan_lightning.play.controls import Choice, Slider, make_controls
+from gan_lightning.play.latents import interpolate, latent_std, principal_directions
+from gan_lightning.play.scatter import ScatterPlot
 from gan_lightning.types import Condition
 
-__all__ = ["Playground", "Shown"]
+__all__ = ["Pictures", "Playground"]
 
-SMALL = 64
-"""Side in pixels of pictures of which many can be made in a tenth of a second."""
+SMALL_SIZE = 64
+"""Images up to this height and width are generated fast enough for long rows."""
 
-MOST_ALTERNATIVES = 12
-"""Names of a choice, at most, that are shown beside each other."""
+MAX_ALTERNATIVES = 12
+"""A choice with more options has no row of alternatives."""
 
 SEEDS = 2**32
 
 Codes = dict[str, Tensor]
-"""Parts of a `Condition` beside the latent, of one row or of as many as there are latents."""
+"""Fields of `Condition` without the latent, with one row or as many rows as latents."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Pictures of one setting of the controls, each uint8 (H, W, C).
+class Pictures:
+    """Pictures for one setting of the controls, each uint8 (H, W, C).
 
     Args:
-        picture: what was asked for: one, or one a domain, or of points one with all that follows.
-        alternatives: the same with every name of the first choice; none where there is no choice.
-        others: the same class and codes with other latents.
-        between: from this sample to the other one, in even steps.
+        main: the selected sample: one image, or one for each domain; for points, one scatter plot
+            of everything.
+        alternatives: the selected sample with each option of the first choice; empty without one.
+        other_latents: other latents with the same class and codes.
+        interpolation: from this sample to the other sample in equal steps.
     """
 
-    picture: list[Array]
+    main: list[Array]
     alternatives: list[Array]
-    others: list[Array]
-    between: list[Array]
+    other_latents: list[Array]
+    interpolation: list[Array]
 
 
 class Playground:
-    """A generator of noise whose controls can be moved.
+    """A generator with controls.
 
     Args:
-        gan: that makes images or points of noise.
+        gan: that generates images or 2-D points from a latent.
         data: that it was trained on.
-        directions: of latent space to look for.
+        directions: number of directions of latent space to find.
 
     Attributes:
-        controls: what `show` takes values of, in this order.
-        choice: the first of them that picks a name, or None.
-        domains: names of what each latent is shown in; empty unless the GAN is coupled.
-        has_codes: whether some of the controls are a class or codes.
-        has_directions: whether some of the controls are directions of latent space.
-        prior: of the latent, normal or uniform.
-        is_image: whether pictures are generated, or points that one picture shows.
+        controls: whose values `generate` takes, in this order.
+        choice: the first categorical control, or None.
+        domains: names of the domains of a coupled GAN; empty for other GANs.
+        has_codes: whether there are controls for a class or codes.
+        has_directions: whether there are controls for directions of latent space.
+        prior: of the latent, `normal` or `uniform`.
+        is_image: whether images are generated rather than points.
     """
 
     def __init__(self, gan: GAN, data: BaseDataModule, directions: int) -> None:
         self._gan = gan
         self.prior = gan.config.latent_prior
         self._directions = principal_directions(gan, directions)
-        self.controls = controls_of(gan, data.class_names, len(self._directions))
+        self.controls = make_controls(gan, data.class_names, len(self._directions))
         self.choice = next((c for c in self.controls if isinstance(c, Choice)), None)
         self.domains = data.class_names if isinstance(gan, CoupledGAN) else ()
         self.is_image = data.spec.is_image
         self.has_codes = any(control.part != "latent" for control in self.controls)
         self.has_directions = len(self._directions) > 0
-        self._cloud = None if self.is_image else PointCloud(data.test_data().data)
-        if self._cloud is not None:
-            self._others, self._steps = 500, 33
+        self._scatter = None if self.is_image else ScatterPlot(data.test_data().data)
+        if self._scatter is not None:
+            self._num_others, self._num_steps = 500, 33
         else:
-            self._others, self._steps = (7, 9) if max(data.spec.shape) <= SMALL else (3, 5)
-        self._lock = Lock()  # sampling seeds torch's one random state, and sets modes
+            is_small = max(data.spec.shape) <= SMALL_SIZE
+            self._num_others, self._num_steps = (7, 9) if is_small else (3, 5)
+        # sampling changes torch's global random state and the training mode of modules
+        self._lock = Lock()
 
-    def show(self, sample: int, other: int, at: float, values: Sequence[float]) -> Shown:
-        """Generate what the controls say.
+    def generate(
+        self, sample: int, other: int, fraction: float, values: Sequence[float]
+    ) -> Pictures:
+        """Generate the pictures for a setting of the controls.
 
         Args:
-            sample: seed of the latent.
-            other: seed of the latent at the other end of the way.
-            at: how far on the way, in [0, 1].
+            sample: seed of the latent, in [0, 2^32).
+            other: seed of the latent at the end of the interpolation, in [0, 2^32).
+            fraction: position on the interpolation, in [0, 1].
             values: of the controls: a slider's number, a choice's index.
 
         Raises:
             ValueError: a value is out of range.
         """
-        self._check(sample, other, at, values)
-        start, end, others = self._latents(sample, other, values)
-        places = torch.cat([torch.tensor([at]), torch.linspace(0, 1, self._steps)]).to(start)
-        way = interpolated(start, end, places, self.prior)
-        here, between = way[:1], way[1:]
+        self._check(sample, other, fraction, values)
+        start, end, other_latents = self._latents(sample, other, values)
+        steps = torch.linspace(0, 1, self._num_steps)
+        fractions = torch.cat([torch.tensor([fraction]), steps]).to(start)
+        path = interpolate(start, end, fractions, self.prior)
+        current, interpolation = path[:1], path[1:]
         codes = self._codes(values)
-        alternatives = [self._with_choice(codes, name) for name in range(self._alternatives)]
-        groups = [(here, codes), *((here, other) for other in alternatives)]
-        return self._pictures([*groups, (others, codes), (between, codes)])
+        groups = [(current, codes)]
+        groups += [
+            (current, self._with_option(codes, option)) for option in range(self._num_alternatives)
+        ]
+        groups += [(other_latents, codes), (interpolation, codes)]
+        return self._generate_groups(groups)
 
-    def _pictures(self, groups: list[tuple[Tensor, Codes]]) -> Shown:
-        """Generate from latents (N, D) and the codes of each group, all at once."""
-        parts = [self._complete(latents, codes) for latents, codes in groups]
-        together = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-        count = len(together["latent"])
+    def _generate_groups(self, groups: list[tuple[Tensor, Codes]]) -> Pictures:
+        """Generate all groups of latents (N, D) and codes in one batch.
+
+        The groups are the current sample, its alternatives, other latents, and the interpolation.
+        """
+        conditions = [self._expand(latents, codes) for latents, codes in groups]
+        batch = {name: torch.cat([part[name] for part in conditions]) for name in conditions[0]}
         with self._lock:
-            data = self._gan.sample(count, Condition(**together), seed=0).data
-        made = data.split([len(part["latent"]) for part in parts])
-        here, alternatives, others, between = made[0], made[1:-2], made[-2], made[-1]
-        if self._cloud is not None:
-            picture = self._cloud.draw(others, between[:: len(here)], here)
-            return Shown([picture], [], [], [])
-        return Shown(
-            list(to_uint8(here)),
-            [picture for images in alternatives for picture in to_uint8(images)],
-            list(to_uint8(others)),
-            list(to_uint8(between)),
+            data = self._gan.sample(len(batch["latent"]), Condition(**batch), seed=0).data
+        samples = data.split([len(part["latent"]) for part in conditions])
+        current, alternatives, other_latents = samples[0], samples[1:-2], samples[-2]
+        interpolation = samples[-1]
+        if self._scatter is not None:
+            path = interpolation[:: len(current)]
+            return Pictures([self._scatter.draw(other_latents, path, current)], [], [], [])
+        return Pictures(
+            list(to_uint8(current)),
+            [image for images in alternatives for image in to_uint8(images)],
+            list(to_uint8(other_latents)),
+            list(to_uint8(interpolation)),
         )
 
-    def _complete(self, latents: Tensor, codes: Codes) -> Codes:
-        """Give each latent the codes, and of a coupled GAN show it in every domain."""
+    def _expand(self, latents: Tensor, codes: Codes) -> Codes:
+        """Repeat the codes for each latent; for a coupled GAN, repeat both for each domain."""
         count = len(latents)
         parts = {
             "latent": latents,
@@ -141,24 +153,27 @@ class Playground:
     def _latents(
         self, sample: int, other: int, values: Sequence[float]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw the two ends of the way, (D,), the first one moved, and latents of other samples."""
-        start, end = (self._drawn(seed, 1)[0] for seed in (sample, other))
-        deviation = latent_deviation(self.prior)
+        """Return the start and end of the interpolation, (D,), and other latents, (N, D).
+
+        The start is moved along the directions by the values of their controls.
+        """
+        start, end = (self._sample_prior(seed, 1)[0] for seed in (sample, other))
+        std = latent_std(self.prior)
         for control, value in zip(self.controls, values, strict=True):
             if isinstance(control, Slider) and control.part == "latent":
-                start = start + value * deviation * self._directions[control.index]
-        others = self._drawn(derived_seed(sample, "others"), self._others)
+                start = start + value * std * self._directions[control.index]
+        others = self._sample_prior(derived_seed(sample, "others"), self._num_others)
         return start, end, others
 
-    def _drawn(self, seed: int, count: int) -> Tensor:
-        """Draw latents (count, D); the first ones of a seed depend on their count."""
+    def _sample_prior(self, seed: int, count: int) -> Tensor:
+        """Sample latents (count, D); the first latent of a seed depends on the count."""
         rng = torch.Generator(self._gan.device).manual_seed(seed)
         latents = self._gan.prior(count, rng).latent
         assert latents is not None
         return latents
 
     def _codes(self, values: Sequence[float]) -> Codes:
-        """Return the class and codes that the controls say, of one row."""
+        """Return the class and codes that the controls select, with one row."""
         device = self._gan.device
         parts: dict[str, list[float]] = {}
         for control, value in zip(self.controls, values, strict=True):
@@ -172,28 +187,29 @@ class Playground:
         return codes
 
     @property
-    def _alternatives(self) -> int:
-        """Names of the first choice, where all of them are shown."""
-        count = len(self.choice.names) if self.choice is not None and self.is_image else 0
-        return count if count <= MOST_ALTERNATIVES else 0
+    def _num_alternatives(self) -> int:
+        """Number of options of the first choice; 0 if they are not shown."""
+        count = len(self.choice.options) if self.choice is not None and self.is_image else 0
+        return count if count <= MAX_ALTERNATIVES else 0
 
-    def _with_choice(self, codes: Codes, name: int) -> Codes:
+    def _with_option(self, codes: Codes, option: int) -> Codes:
+        """Return the codes with another option of the first choice."""
         assert self.choice is not None
         changed = codes[self.choice.part].clone()
-        (changed if changed.ndim == 1 else changed[:, self.choice.index]).fill_(name)
+        (changed if changed.ndim == 1 else changed[:, self.choice.index]).fill_(option)
         return {**codes, self.choice.part: changed}
 
-    def _check(self, sample: int, other: int, at: float, values: Sequence[float]) -> None:
-        """Refuse what no control can say, as a program that calls the page's address may."""
+    def _check(self, sample: int, other: int, fraction: float, values: Sequence[float]) -> None:
+        """Check the ranges of all values, which the page's HTTP interface does not."""
         for name, seed in (("sample", sample), ("other sample", other)):
             if not 0 <= seed < SEEDS:
-                raise ValueError(f"{name} is {seed}; it must lie in 0 to {SEEDS - 1}")
-        if not 0 <= at <= 1:
-            raise ValueError(f"the place between is {at}; it must lie in 0 to 1")
+                raise ValueError(f"{name} is {seed}; it must be in 0 to {SEEDS - 1}")
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"the interpolation is {fraction}; it must be in 0 to 1")
         for control, value in zip(self.controls, values, strict=True):
             if isinstance(control, Slider):
-                low, high = -control.reach, control.reach
+                low, high = -control.limit, control.limit
             else:
-                low, high = 0, len(control.names) - 1
+                low, high = 0, len(control.options) - 1
             if not low <= value <= high:
-                raise ValueError(f"{control.label} is {value}; it must lie in {low:g} to {high:g}")
+                raise ValueError(f"{control.label} is {value}; it must be in {low:g} to {high:g}")

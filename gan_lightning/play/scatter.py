@@ -1,4 +1,4 @@
-"""Generated points over real ones, drawn fast enough to follow a slider."""
+"""Scatter plots of generated and real points, drawn fast enough to follow a slider."""
 
 from __future__ import annotations
 
@@ -8,49 +8,53 @@ from torch import Tensor
 
 from gan_lightning.callbacks.figures import Array
 
-__all__ = ["PointCloud"]
+__all__ = ["ScatterPlot"]
 
-SIDE = 420
-FINER = 2
-"""Drawn so many times as large and scaled down, which smooths the edges."""
+SIZE = 420
+"""Width and height of a plot in pixels."""
+
+OVERSAMPLING = 2
+"""Plots are drawn this many times as large and scaled down, for smooth edges."""
 
 REAL_POINTS = 1500
 
-REAL, GENERATED, WAY, HERE = "#8c8c8ca0", "#d1495bc0", "#2e86c1ff", "#2e86c1ff"
+REAL, GENERATED, PATH, CURRENT = "#8c8c8ca0", "#d1495bc0", "#2e86c1ff", "#2e86c1ff"
+"""RGBA colours."""
 
 
-class PointCloud:
-    """A picture of a world of points, transparent so that it fits a light page and a dark one.
+class ScatterPlot:
+    """Scatter plot with a transparent background, for light and dark pages.
 
     Args:
-        real: points (N, 2), which fix the axes.
+        real: points (N, 2); they determine the axes.
     """
 
     def __init__(self, real: Tensor) -> None:
         real = real[:REAL_POINTS]
-        self._reach = 1.25 * real.abs().max().item()
-        self._ground = Image.new("RGBA", (FINER * SIDE, FINER * SIDE))
-        self._dots(ImageDraw.Draw(self._ground), real, REAL, 1.6)
+        self._limit = 1.25 * real.abs().max().item()
+        self._background = Image.new("RGBA", (OVERSAMPLING * SIZE, OVERSAMPLING * SIZE))
+        self._draw_dots(ImageDraw.Draw(self._background), real, REAL, 1.6)
 
-    def draw(self, generated: Tensor, way: Tensor, here: Tensor) -> Array:
+    def draw(self, generated: Tensor, path: Tensor, current: Tensor) -> Array:
         """Draw points over the real ones.
 
         Args:
             generated: (N, 2).
-            way: (M, 2), joined by a line in this order.
-            here: (K, 2), drawn large.
+            path: (M, 2), connected by a line in this order.
+            current: (K, 2), drawn as large dots.
 
         Returns:
-            uint8 (420, 420, 4).
+            RGBA picture, uint8 (420, 420, 4).
         """
-        picture = self._ground.copy()
+        picture = self._background.copy()
         pen = ImageDraw.Draw(picture)
-        self._dots(pen, generated, GENERATED, 1.8)
-        pen.line(list(map(tuple, self._pixels(way).tolist())), fill=WAY, width=2 * FINER)
-        self._dots(pen, here, HERE, 7.0, outline="#ffffffff")
-        return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX))
+        self._draw_dots(pen, generated, GENERATED, 1.8)
+        line = list(map(tuple, self._to_pixels(path).tolist()))
+        pen.line(line, fill=PATH, width=2 * OVERSAMPLING)
+        self._draw_dots(pen, current, CURRENT, 7.0, outline="#ffffffff")
+        return np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.BOX))
 
-    def _dots(
+    def _draw_dots(
         self,
         pen: ImageDraw.ImageDraw,
         points: Tensor,
@@ -58,13 +62,13 @@ class PointCloud:
         radius: float,
         outline: str = "",
     ) -> None:
-        size = radius * FINER
-        for x, y in self._pixels(points).tolist():
+        size = radius * OVERSAMPLING
+        for x, y in self._to_pixels(points).tolist():
             box = (x - size, y - size, x + size, y + size)
-            pen.ellipse(box, fill=colour, outline=outline or None, width=FINER)
+            pen.ellipse(box, fill=colour, outline=outline or None, width=OVERSAMPLING)
 
-    def _pixels(self, points: Tensor) -> Tensor:
-        """Place points (N, 2) in the picture, whose rows go down."""
-        inside = points.float().cpu().clamp(-self._reach, self._reach) / self._reach
-        inside[:, 1] *= -1
-        return (inside + 1) * (FINER * SIDE / 2)
+    def _to_pixels(self, points: Tensor) -> Tensor:
+        """Map points (N, 2) to pixel coordinates, y downwards; clip them to the axes."""
+        clipped = points.float().cpu().clamp(-self._limit, self._limit) / self._limit
+        clipped[:, 1] *= -1
+        return (clipped + 1) * (OVERSAMPLING * SIZE / 2)

@@ -1,4 +1,4 @@
-"""A run becomes a page, and the page is served until its person has played enough."""
+"""Build the page of a run, and serve it until it is interrupted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 import tempfile
 import time
 import webbrowser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,17 +21,17 @@ from gan_lightning.training.restore import load_model
 if TYPE_CHECKING:
     import gradio
 
-__all__ = ["Served", "page_of", "play", "serve"]
+__all__ = ["PageServer", "build_page", "play", "serve"]
 
-LAST_PORT = 65535
+MAX_PORT = 65535
 
 
-class Served:
+class PageServer:
     """A page that is being served.
 
     Args:
         page: Gradio's.
-        address: where it can be seen.
+        address: URL of the page.
     """
 
     def __init__(self, page: gradio.Blocks, address: str) -> None:
@@ -49,41 +49,49 @@ def play(
     """Serve the page of a run until it is interrupted.
 
     Args:
-        run: folder, or an experiment's name.
+        run: run directory, or an experiment's name for its latest run.
         checkpoint: `latest` or `best`.
-        directions: of latent space to find.
+        directions: number of directions of latent space to find, at least 0.
         host: address to listen at.
-        port: to listen at; 0 for any that is free.
-        open_browser: show the page in the person's browser.
+        port: to listen at; 0 for any free port.
+        open_browser: whether to open the page in the user's browser.
 
     Raises:
-        UserError: there is no such run, it cannot be played, or the port cannot be had.
+        UserError: an argument is out of range, the run or the checkpoint does not exist, its model
+            has no page, or the port is not available.
     """
     check_port(host, port)
-    served = serve(page_of(run, checkpoint, directions), host, port)
+    server = serve(build_page(run, checkpoint, directions), host, port)
     try:
-        click.echo(f"play {run} at {served.address} - Ctrl-C ends it")
+        click.echo(f"serving {run} at {server.address}; press Ctrl-C to stop")
         if open_browser:
-            webbrowser.open(served.address)
-        while True:  # second by second: a signal on the way into one endless wait ends nothing
+            webbrowser.open(server.address)
+        # A signal that arrives just before an endless wait would not end it; short waits do end.
+        while True:
             time.sleep(1)
     except KeyboardInterrupt:
         click.echo("\nstopped")
     finally:
-        served.close()
+        server.close()
 
 
-def page_of(run: str, checkpoint: str = "latest", directions: int = 5) -> gradio.Blocks:
-    """Make the page of a run.
+def build_page(run: str, checkpoint: str = "latest", directions: int = 5) -> gradio.Blocks:
+    """Build the page of a run.
+
+    Args:
+        run: run directory, or an experiment's name for its latest run.
+        checkpoint: `latest` or `best`.
+        directions: number of directions of latent space to find, at least 0.
 
     Raises:
-        UserError: Gradio is not installed, there is no such run, or it has nothing to play with.
+        UserError: Gradio is not installed, the run or the checkpoint does not exist, or its model
+            has no page.
     """
     _set_up_gradio()
     if directions < 0:
         raise UserError(f"--directions is {directions}; it must be at least 0")
     try:
-        import gradio  # noqa: F401 - said before a model is loaded
+        import gradio  # noqa: F401 - fail before a model is loaded
     except ImportError as error:
         raise UserError(
             f"play needs Gradio, which cannot be imported ({error}); "
@@ -94,29 +102,33 @@ def page_of(run: str, checkpoint: str = "latest", directions: int = 5) -> gradio
     from gan_lightning.play.playground import Playground
     from gan_lightning.play.translator import Translator
 
-    folder = RunDirectory.find(run)
-    learner, data, config = load_model(folder, checkpoint)
-    if not isinstance(learner, GAN):
+    model, data, config = load_model(RunDirectory.find(run), checkpoint)
+    if not isinstance(model, GAN):
         raise UserError(
-            f"run {run!r} is of {config.model.name}, which generates nothing to play with; "
-            f"take a run of {', '.join(sorted(GANS))}"
+            f"run {run!r} trained a {config.model.name}, which generates nothing; "
+            f"choose a run of {', '.join(sorted(GANS))}"
         )
     if data.spec.shape == (1,):
         raise UserError(
-            f"run {run!r} makes numbers on a line, with nothing to see; take a run on images or "
-            f"2-D points, as infogan_mnist or gan_ring"
+            f"run {run!r} generates scalars, for which there is no page; choose a run on images or "
+            f"2-D points, for example infogan_mnist or gan_ring"
         )
-    title = f"{config.title or config.model.name}, after {learner.updates:,} updates"
-    if isinstance(learner, Pix2Pix):
-        return translator_page(Translator(learner, data), title)
-    return generator_page(Playground(learner, data, directions), title)
+    title = f"{config.title or config.model.name}, after {model.updates:,} updates"
+    if isinstance(model, Pix2Pix):
+        return translator_page(Translator(model, data), title)
+    return generator_page(Playground(model, data, directions), title)
 
 
-def serve(page: gradio.Blocks, host: str, port: int) -> Served:
-    """Begin to serve a page, from threads of this process.
+def serve(page: gradio.Blocks, host: str, port: int) -> PageServer:
+    """Start to serve a page from threads of this process.
+
+    Args:
+        page: Gradio's.
+        host: address to listen at.
+        port: to listen at; 0 for any free port.
 
     Raises:
-        UserError: the port cannot be had.
+        UserError: the host or the port is not available.
     """
     import gradio
 
@@ -139,48 +151,47 @@ def serve(page: gradio.Blocks, host: str, port: int) -> Served:
             css_paths=STYLE,
             theme=gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono="monospace"),
         )
-    except OSError as error:  # taken since it was looked at
+    except OSError as error:  # another process took the port after the check
         raise UserError(f"cannot serve at {host}:{port}: {error}; choose another --port") from error
-    return Served(page, address)
+    return PageServer(page, address)
 
 
 def check_port(host: str, port: int) -> int:
-    """Return the port, or one that is free where it is 0.
+    """Check that a port is available, and return its number; choose a free port for 0.
 
     Raises:
-        UserError: it is taken or not allowed, or there is no such host here.
+        UserError: the port is in use or not allowed, or the host is no address of this machine.
     """
-    if not 0 <= port <= LAST_PORT:
-        raise UserError(f"--port is {port}; it must lie in 0 to {LAST_PORT}, 0 for any free one")
+    if not 0 <= port <= MAX_PORT:
+        raise UserError(f"--port is {port}; it must be in 0 to {MAX_PORT}, 0 for any free port")
     try:
-        return _bound(host, port)
+        return _bind(host, port)
     except socket.gaierror as error:
-        raise UserError(f"--host is {host!r}, which names no machine; use 127.0.0.1") from error
+        raise UserError(f"--host is {host!r}, an unknown host; use 127.0.0.1") from error
     except OverflowError as error:
         raise UserError(f"--host is {host!r}, which is no address; use 127.0.0.1") from error
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        reason = (error.strerror or str(error)).lower()
         try:
-            fix = f"--port {_bound(host, 0)} is free"
+            fix = f"--port {_bind(host, 0)} is free"
         except OSError:
-            raise UserError(f"cannot serve at --host {host}: {why}; use 127.0.0.1") from error
-        raise UserError(f"cannot serve at {host}:{port}: {why}; {fix}") from error
+            raise UserError(f"cannot serve at --host {host}: {reason}; use 127.0.0.1") from error
+        raise UserError(f"cannot serve at {host}:{port}: {reason}; {fix}") from error
 
 
-def _bound(host: str, port: int) -> int:
-    """Take a port for a moment, and return its number."""
+def _bind(host: str, port: int) -> int:
+    """Bind a port for a moment, and return its number."""
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind) as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(address)
-        found: Any = taken.getsockname()
-    return int(found[1])
+    with socket.socket(family, kind) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        return int(bound.getsockname()[1])
 
 
 def _set_up_gradio() -> None:
-    """Keep Gradio and what it imports from calling home, and its files from staying.
+    """Turn off the telemetry of Gradio and its dependencies, and delete their files at exit.
 
-    They read this when they are imported.
+    They read these environment variables when they are imported.
     """
     for name, value in (("GRADIO_ANALYTICS_ENABLED", "False"), ("HF_HUB_DISABLE_TELEMETRY", "1")):
         os.environ[name] = value

@@ -1,4 +1,4 @@
-"""Where what a person draws becomes a translation; knows no web page."""
+"""Translate drawings with an image-to-image GAN; independent of the web page."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ EXAMPLES = 10
 
 
 class Translator:
-    """A generator of images from images, whose source can be drawn.
+    """Translate source images, drawn or of the test data.
 
     Args:
-        gan: that translates.
+        gan: image-to-image GAN.
         data: that it was trained on.
 
     Attributes:
-        examples: sources of the test data, uint8 (H, W, C), one of each class where there are few.
-        finds_edges: whether a drawing can be of strokes, whose edges are the source.
+        shape: (H, W, C) of a source image.
+        examples: source images of the test data, uint8 (H, W, C); one of each class if the data
+            have classes.
+        supports_strokes: whether the edges of a drawing can be taken as its source image.
     """
 
     def __init__(self, gan: Pix2Pix, data: BaseDataModule) -> None:
@@ -37,40 +39,43 @@ class Translator:
         self.shape = (height, width, channels)
         test = data.test_data()
         assert test.source is not None
-        self.examples = list(to_uint8(test.source[_examples(test)]))
-        self.finds_edges = isinstance(data, DigitPairs)
-        self._lock = Lock()  # the generator's noise takes torch's one random state
+        self.examples = list(to_uint8(test.source[_example_rows(test)]))
+        self.supports_strokes = isinstance(data, DigitPairs)
+        self._lock = Lock()  # dropout noise comes from torch's global random state
 
-    def translate(self, drawn: Array, noise: int = 0, strokes: bool = False) -> tuple[Array, Array]:
+    def translate(
+        self, drawing: Array, seed: int = 0, strokes: bool = False
+    ) -> tuple[Array, Array]:
         """Translate a drawing.
 
         Args:
-            drawn: uint8 (H, W, C), as the data hold their sources.
-            noise: seed of the generator's dropout.
-            strokes: take the drawing's edges first, as they were taken of the training digits.
+            drawing: uint8 (H, W, C).
+            seed: of the generator's dropout, in [0, 2^32).
+            strokes: take the edges of the drawing as the source image, as the training data do with
+                digits.
 
         Returns:
-            The source and its translation, uint8 (H, W, C).
+            The source image and the generated image, uint8 (H, W, C).
 
         Raises:
-            ValueError: the drawing is no source.
+            ValueError: the drawing has another shape, or the seed is out of range.
         """
-        if drawn.shape != self.shape:
-            raise ValueError(f"the drawing is {drawn.shape}; it must be {self.shape}")
-        if not 0 <= noise < 2**32:
-            raise ValueError(f"noise is {noise}; it must lie in 0 to {2**32 - 1}")
-        held = torch.from_numpy(drawn.copy())[None]
-        if strokes and self.finds_edges:
-            held = edges(held)
-        source = to_float_nchw(held).to(self._gan.device)
+        if drawing.shape != self.shape:
+            raise ValueError(f"the drawing has shape {drawing.shape}; it must be {self.shape}")
+        if not 0 <= seed < 2**32:
+            raise ValueError(f"the dropout seed is {seed}; it must be in 0 to {2**32 - 1}")
+        images = torch.from_numpy(drawing.copy())[None]
+        if strokes and self.supports_strokes:
+            images = edges(images)
+        source = to_float_nchw(images).to(self._gan.device)
         with self._lock:
-            made = self._gan.sample(1, Condition(source=source), seed=noise).data
-        seen: Array = held[0].numpy()
-        return seen, to_uint8(made)[0]
+            generated = self._gan.sample(1, Condition(source=source), seed=seed).data
+        source_image: Array = images[0].numpy()
+        return source_image, to_uint8(generated)[0]
 
 
-def _examples(test: Batch) -> list[int]:
-    """Choose a datum of each class, or the first ones where there are none or many."""
+def _example_rows(test: Batch) -> list[int]:
+    """Choose one sample of each class, or the first samples if there are no classes."""
     if test.labels is None:
         return list(range(min(EXAMPLES, len(test.data))))
     classes = test.labels.unique()[:EXAMPLES].tolist()
