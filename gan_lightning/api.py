@@ -9,7 +9,7 @@ from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
-from gan_lightning.inference.sampling import evaluate_run
+from gan_lightning.inference.evaluate import evaluate_run
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.restore import load_model
 from gan_lightning.training.train import TrainingResult

@@ -79,7 +79,7 @@ def test_a_translator_has_nothing_to_traverse(trained: Callable[[str], TinyRun])
     run = trained("pix2pix_edges_mnist")
     outcome = run_cli("traverse", str(run.folder), "--output", "x.png")
     assert outcome.code == 2
-    assert "translates images, and has no codes to move; use `sample`" in outcome.err
+    assert "translates images and has no codes to vary; use `sample`" in outcome.err
 
 
 def test_sample_writes_points(ring_run: TinyRun) -> None:

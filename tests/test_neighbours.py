@@ -1,7 +1,8 @@
-"""Samples beside their nearest training data: exact, and a copy is seen as one."""
+"""The command `neighbours`: nearest training data and the data-copying test."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,13 @@ from gan_lightning.metrics.data_copying import data_copying_test
 from gan_lightning.metrics.nearest_neighbour import k_nearest
 from gan_lightning.types import Condition, Sample
 
-pytestmark = pytest.mark.usefixtures("empty_folder", "_fewer")
+pytestmark = pytest.mark.usefixtures("empty_folder", "_small_test_size")
 
 
 @pytest.fixture
-def _fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold fewer data against each other, which is quick and as clear."""
-    monkeypatch.setattr(memorization, "HELD_AGAINST", 100)
+def _small_test_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare fewer data, which is faster and sensitive enough."""
+    monkeypatch.setattr(memorization, "TEST_SIZE", 100)
 
 
 def test_nearest_is_what_all_distances_say() -> None:
@@ -57,59 +58,62 @@ def test_one_distribution_is_no_copy() -> None:
     assert abs(found.near - 0.05) < 0.02
 
 
-def test_picture_and_words_of_points(ring_run: TinyRun) -> None:
+def test_picture_and_report_of_points(ring_run: TinyRun) -> None:
     outcome = run_cli("neighbours", str(ring_run.folder), "--count", "4", "--neighbours", "2")
     assert outcome.code == 0, outcome.err
-    assert "not memorising" in outcome.out
+    assert "no memorization" in outcome.out
     assert Image.open("neighbours.png").size[0] > 300
 
 
-def some_digits(monkeypatch: pytest.MonkeyPatch, size: int) -> torch.Tensor:
-    """Let MNIST have few digits, which is quick to search; return them."""
+def use_few_digits(monkeypatch: pytest.MonkeyPatch, size: int) -> torch.Tensor:
+    """Cut MNIST to its first images, which are faster to search, and return them."""
     mnist = DATASETS["mnist"]
-    whole, labels = mnist(mnist.Config()).training_data()
-    assert isinstance(whole, torch.Tensor)
+    images, labels = mnist(mnist.Config()).training_data()
+    assert isinstance(images, torch.Tensor)
     assert labels is not None
-    part = whole[:size], labels[:size]
-    monkeypatch.setattr(mnist, "training_data", lambda self: part)
-    return part[0]
+    few = images[:size], labels[:size]
+    monkeypatch.setattr(mnist, "training_data", lambda self: few)
+    return few[0]
 
 
 @pytest.mark.parametrize("space", ["pixels", "features"])
-def test_a_generator_of_training_digits_is_found_out(
+def test_a_generator_that_copies_training_digits_is_detected(
     space: str, infogan_run: TinyRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digits = some_digits(monkeypatch, 500)
+    digits = use_few_digits(monkeypatch, 500)
     copies = to_float_nchw(digits[torch.arange(100).flip(0)])
     monkeypatch.setattr(
         GAN, "sample", lambda self, count, *, seed: Sample(copies[:count], Condition())
     )
     outcome = run_cli("neighbours", str(infogan_run.folder), "--space", space, "--count", "2")
     assert outcome.code == 0, outcome.err
-    assert "100.0% of the samples" in outcome.out
-    assert "\nmemorising: " in outcome.out
+    assert "nearer than 95 % of the test samples: 100.0%" in outcome.out
+    assert "\nmemorization: " in outcome.out
 
 
-def test_a_new_generator_is_not(infogan_run: TinyRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    some_digits(monkeypatch, 500)
+def test_an_untrained_generator_does_not_copy(
+    infogan_run: TinyRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_few_digits(monkeypatch, 500)
     outcome = run_cli("neighbours", str(infogan_run.folder), "--output", "a.png")
     assert outcome.code == 0, outcome.err
-    assert "not memorising: samples lie farther" in outcome.out
+    assert "no memorization: generated samples lie farther" in outcome.out
 
 
-def test_mirrored_pictures_are_found() -> None:
+def test_mirrored_copies_are_found() -> None:
     known = torch.randint(0, 255, (9, 4, 4, 3), dtype=torch.uint8)
     data = to_float_nchw(known).flip(-1)
-    for mirrors in (True, False):
-        distances, places = memorization._found(lambda x: x.flatten(1), data, known, mirrors, 2)
-        assert (distances[:, 0].max() < 1e-6) == mirrors
-    distances, places = memorization._found(lambda x: x.flatten(1), data, known, True, 2)
+    nearest = partial(memorization.nearest_training_data, lambda images: images.flatten(1))
+    for mirrored in (True, False):
+        distances, places = nearest(data, known, mirrored, 2)
+        assert (distances[:, 0].max() < 1e-6) == mirrored
+    distances, places = nearest(data, known, True, 2)
     assert places[:, 0].tolist() == list(range(9))
     assert (distances[:, 0] <= distances[:, 1]).all()
 
 
 @pytest.mark.parametrize("experiment", ["pix2pix_edges_mnist", "wgan_gp_celeba"])
-def test_other_kinds_of_runs(experiment: str, request: pytest.FixtureRequest) -> None:
+def test_translators_and_mirrored_datasets(experiment: str, request: pytest.FixtureRequest) -> None:
     run: TinyRun = request.getfixturevalue("trained")(experiment)
     outcome = run_cli("neighbours", str(run.folder), "--count", "2", "--neighbours", "2")
     assert outcome.code == 0, outcome.err

@@ -1,1 +1,1 @@
-"""What is done with the model of a finished run: evaluate, sample, traverse."""
+"""Use the model of a finished run: evaluate, sample, traverse, check for memorization."""
