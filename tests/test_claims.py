@@ -1,4 +1,4 @@
-"""What a claim asks of measured values, and of another experiment's."""
+"""Evaluation of claims on measured values and on those of another experiment."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from run_files import made_up
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import Claim
-from gan_lightning.results.claims import bound_in_short, judge
+from gan_lightning.results.claims import check_claim, claim_rows, format_bound, single_run_rows
 from gan_lightning.results.records import Results
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_claims_of_every_experiment(experiment: str) -> None:
     for claim in load_config(read_yaml(experiment_path(experiment))).claims:
-        assert claim.source, "a claim says where it is from"
+        assert claim.source, "a claim needs a source"
         assert {claim.above, claim.below} - {None} <= set(EXPERIMENTS)
 
 
@@ -38,22 +38,46 @@ def test_claims_of_every_experiment(experiment: str) -> None:
     ],
 )
 def test_verdicts(bound: dict[str, Any], values: list[float], holds: bool) -> None:
-    assert judge(Claim("m", **bound), values, 5.0).holds is holds
+    assert check_claim(Claim("m", **bound), values, 5.0).holds is holds
 
 
-def test_a_comparison_is_with_the_same_budget() -> None:
+def test_experiments_are_compared_at_the_same_budget() -> None:
     claim = Claim("m", above="plain")
     ours = made_up("ours", [3, 4], claim)
 
-    def said(*known: Results) -> str:
-        (verdict,) = ours.verdicts(known)
-        return verdict.text
+    def verdict(*known: Results) -> str:
+        (row,) = ours.claim_rows(known)
+        return row.verdict.text
 
-    assert said() == "not compared yet: run `gan-lightning verify plain`"
-    assert said(made_up("plain", [2, 4])) == "holds: above plain's 3"
-    assert said(made_up("plain", [2, 4], updates=9)).startswith("not compared: plain was measured")
-    assert said(made_up("plain", [2, None])) == "not compared: plain measured no number"
+    assert verdict() == "not compared yet: run `gan-lightning verify plain`"
+    assert verdict(made_up("plain", [2, 4])) == "holds: above 3 (mean of plain)"
+    assert verdict(made_up("plain", [2, 4], updates=9)).startswith(
+        "not compared: plain was measured"
+    )
+    assert verdict(made_up("plain", [2, None])) == "not compared: plain has no finite value"
     ours.overrides = ["k=1"]
     varied = made_up("other", [9], experiment="plain", overrides=["k=1"])
-    assert said(made_up("plain", [2], updates=9), varied) == "does not hold: above plain's 9"
-    assert bound_in_short(claim) == "m > plain"
+    assert (
+        verdict(made_up("plain", [2], updates=9), varied)
+        == "does not hold: above 9 (mean of plain)"
+    )
+    assert format_bound(claim) == "m > plain"
+
+
+def test_rows_have_what_tables_show() -> None:
+    claims = [
+        Claim("m", at_least=2.0, aggregate="all", statement=" More. ", paper="3", source="table 1"),
+        Claim("n", above="plain"),
+        Claim("other", at_most=1.0),
+    ]
+    first, second, third = single_run_rows(claims, {"m": 1.0, "n": 5.0})
+    assert (first.measure, first.statement, first.bound) == ("m", "More.", "m >= 2 on every seed")
+    assert (first.values, first.measured, first.paper, first.source) == ((1,), "1", "3", "table 1")
+    assert first.verdict.text == "does not hold: at least 2 on every seed"
+    assert second.statement == "n"
+    assert second.verdict.text.startswith("not compared with plain: `gan-lightning verify`")
+    assert (third.values, third.measured) == ((), "-")
+    assert third.verdict.text == "not evaluated: other was not measured"
+    assert [row.verdict.holds for row in (first, second, third)] == [False, None, None]
+    (young,) = claim_rows(claims[:1], {"m": [3.0, 4.0]}, lambda _: "", finished=False)
+    assert (young.measured, young.verdict.holds) == ("3.5 ± 0.71", None)

@@ -1,4 +1,4 @@
-"""Claims are held against runs, and the page of results is made of what was measured."""
+"""`verify` and `results`: claims are evaluated on runs, and results pages are generated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from conftest import Outcome, run_cli
 from run_files import made_up
 
 from gan_lightning.callbacks.signals import StopOnSignal
-from gan_lightning.results.records import read_all
+from gan_lightning.results.records import read_all_results
+from gan_lightning.results.topics import TOPICS
 from gan_lightning.runs.state import read_outcome, run_lock, write_outcome
 
 YAML = """\
@@ -80,7 +81,7 @@ def test_every_seed_is_trained_and_written(once: tuple[Path, Outcome], folder: P
     assert "6.3 ± 0.5" in lines[3]
     assert lines[3].endswith("holds: at least 1 on every seed")
     assert lines[4].endswith("not compared yet: run `gan-lightning verify gan_ring`")
-    assert lines[-2].startswith("minutes a run")
+    assert lines[-2].startswith("minutes per run")
     assert lines[-1] == "wrote results/tiny_ring.json"
     content, runs = written(), run_folders()
     assert content["command"] == "gan-lightning verify tiny_ring --seeds 0,1"
@@ -102,11 +103,11 @@ def test_every_seed_is_trained_and_written(once: tuple[Path, Outcome], folder: P
     assert Path("results/tiny_ring-scatter.png").read_bytes() == last.read_bytes()
 
 
-def test_finished_runs_are_taken(folder: Path) -> None:
+def test_finished_runs_are_reused(folder: Path) -> None:
     before = [run["measures"] for run in written()["runs"]]
     outcome = verify("--seeds", "0-2", "log.every_n_updates=1", "pictures.every_n_updates=0")
     assert outcome.code == 0, outcome.err
-    assert outcome.out.count(": takes runs/tiny_ring/") == 2
+    assert outcome.out.count(": reuses runs/tiny_ring/") == 2
     assert len(run_folders()) == 3
     assert [run["measures"] for run in written()["runs"]][:2] == before
     assert written()["overrides"] == []
@@ -130,7 +131,7 @@ def test_seeds_of_another_config_are_not_added(folder: Path) -> None:
     before = Path("results/tiny_ring.json").read_bytes()
     outcome = verify("--seeds", "3", "--add")
     assert outcome.code == 2
-    assert "is of another config (data.batch_size 8 -> 4)" in outcome.err
+    assert "has results of another config (data.batch_size 8 -> 4)" in outcome.err
     assert Path("results/tiny_ring.json").read_bytes() == before
     assert len(run_folders()) == 2
 
@@ -140,17 +141,19 @@ def test_an_override_needs_a_name(folder: Path) -> None:
     words = ["--seeds", "1", "trainer.max_updates=2"]
     outcome = verify(*words)
     assert outcome.code == 0, outcome.err
-    assert "nothing is written" in outcome.out
+    assert "nothing was written" in outcome.out
     assert "--name NAME" in outcome.out
-    assert verify(*words, "--name", "short").out.startswith("seed 1: takes ")
+    assert verify(*words, "--name", "short").out.startswith("seed 1: reuses ")
     assert written("short")["overrides"] == ["trainer.max_updates=2"]
     assert written("short")["command"].endswith("--seeds 1 trainer.max_updates=2 --name short")
     assert Path("results/tiny_ring.json").read_bytes() == before
     assert run_cli("results", "--folder", "results").code == 0
-    assert "| [tiny_ring, trainer.max_updates=2](#short) |" in Path("results.md").read_text()
+    assert "| [short](results/other.md#short) |" in Path("results.md").read_text()
+    text = Path("results/other.md").read_text()
+    assert "Variation of tiny_ring: trainer.max_updates=2." in text
 
 
-def test_an_interrupted_run_is_gone_on_with(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_is_resumed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = written()["runs"][0]["measures"]
     shutil.rmtree("runs")
 
@@ -161,23 +164,23 @@ def test_an_interrupted_run_is_gone_on_with(folder: Path, monkeypatch: pytest.Mo
         patch.setattr(StopOnSignal, "on_train_batch_end", at_once)
         outcome = verify("--seeds", "0", "trainer.rounds_per_batch=1")
     assert outcome.code == 130
-    assert outcome.out.endswith("stopped; the same command goes on\n")
+    assert outcome.out.endswith("stopped; the same command continues\n")
     (run,) = run_folders()
     before = read_outcome(run)
     assert (before.updates, before.measures) == (1, None)
     with run_lock(run):
-        assert "is being trained right now" in verify("--seeds", "0").err
+        assert "another process is training seed 0" in verify("--seeds", "0").err
         resumed = run_cli("train", "tiny_ring", "--resume")
         assert (resumed.code, "another process" in resumed.err) == (2, True)
     write_outcome(run, replace(before, seconds=6000.0))
     outcome = verify("--seeds", "0")
-    assert outcome.out.startswith(f"seed 0: goes on with {run}\n"), outcome.err
+    assert outcome.out.startswith(f"seed 0: resumes {run}\n"), outcome.err
     assert run_folders() == [run]
     assert 100 < written()["runs"][0]["minutes"] < 102
     assert written()["runs"][0]["measures"] == pytest.approx(whole)
 
 
-def test_a_run_of_two_configs_is_not_taken(folder: Path) -> None:
+def test_a_run_of_two_configs_is_not_reused(folder: Path) -> None:
     run_cli("train", "tiny_ring", "--resume", str(run_folders()[1]), "trainer.max_updates=6")
     outcome = verify("--seeds", "1", "trainer.max_updates=6")
     assert outcome.out.startswith("seed 1: trains"), outcome
@@ -196,32 +199,51 @@ def test_a_claim_that_does_not_hold_is_exit_code_1(folder: Path) -> None:
     assert "modes/covered, modes/high_quality" in outcome.err
 
 
-# --- the page
+# --- the pages
 
 
-def test_the_page_is_made_of_the_files_alone(folder: Path) -> None:
+def test_pages_are_generated_from_the_files_alone(folder: Path) -> None:
     shutil.rmtree("runs")
-    page = Path("results.md")
+    index, other = Path("results.md"), Path("results/other.md")
     outcome = run_cli("results", "--folder", "results")
-    once = page.read_bytes()
+    once = index.read_bytes(), other.read_bytes()
     assert run_cli("results", "--folder", "results") == outcome
-    assert page.read_bytes() == once
-    assert outcome.out.endswith("of 2 claims 1 hold, 0 do not, 1 are not compared\n")
-    text = page.read_text()
+    assert (index.read_bytes(), other.read_bytes()) == once
+    assert outcome.out.endswith("of 2 claims 1 holds, 0 do not hold, and 1 is not compared\n")
+    text = index.read_text()
     assert text.startswith("<!-- Generated by `gan-lightning results` ")
+    assert "Of 2 claims 1 holds, 0 do not hold, and 1 is not compared." in text
+    assert "| [Other experiments](results/other.md) | 1 | 2 | 1 | 0 | 1 |" in text
     assert "| covers a mode | `modes/covered >= 1 on every seed` | 6.3 ± 0.5 |" in text
     assert r"| more \| than plain (table 2) |" in text
-    assert "](results/tiny_ring-scatter.png)" in text
+    assert r"| more \| than plain (table 2) |" in other.read_text()
+    assert "](tiny_ring-scatter.png)" in other.read_text()
 
-    baseline = made_up("gan_ring", [0.5, 1.5])
+
+def test_a_topic_has_its_page_and_a_failed_claim_is_shown(folder: Path) -> None:
+    baseline = made_up("gan_ring", [50.0, 150.0])
     for run in baseline.runs:
         run.measures = {"modes/covered": run.measures["m"]}
     baseline.write(Path("results"), [])
     Path("results/gan_ring.note.md").write_text("Why it falls short.")
-    assert run_cli("results", "--folder", "results").code == 0
-    assert "holds: above gan_ring's 1" in page.read_text()
-    assert "Why it falls short." in page.read_text()
-    assert [results.name for results in read_all(Path("results"))] == ["gan_ring", "tiny_ring"]
+    Path("results/mine.md").write_text("# Written by hand")
+    stale = Path("results/removed-topic.md")
+    stale.write_text("<!-- Generated by `gan-lightning results` from results/*.json. -->")
+    outcome = run_cli("results", "--folder", "results")
+    assert outcome.code == 0
+    assert "of 2 claims 1 holds, 1 does not hold, and 0 are not compared" in outcome.out
+    index = Path("results.md").read_text()
+    assert "**does not hold**: above 100 (mean of gan_ring)" in index
+    topic = next(topic for topic in TOPICS if "gan_ring" in topic.experiments)
+    page = Path(f"results/{topic.slug}.md").read_text()
+    assert f"# {topic.title}: results\n" in page
+    assert "Why it falls short." in page
+    assert "Not measured yet: `gan_grid`" in page
+    assert index.index(topic.title) < index.index("Other experiments")
+    assert not stale.exists()
+    assert Path("results/mine.md").read_text() == "# Written by hand"
+    names = [results.name for results in read_all_results(Path("results"))]
+    assert names == ["gan_ring", "tiny_ring"]
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"name": "x", "runs": 3}', "\xff"])
@@ -239,7 +261,7 @@ def test_a_damaged_file_is_named(content: str, folder: Path) -> None:
         (["--seeds", "0,0"], "--seeds has 0 twice"),
         (["--seeds", "0,-1"], "--seeds has -1; it must be at least 0"),
         (["--seeds", "one"], "'one' is not a seed"),
-        (["seed=1"], "give seeds by --seeds"),
+        (["seed=1"], "name seeds by --seeds"),
         (["--name", "a/b"], "--name is 'a/b'"),
         (["--name", "gan_ring"], "--name is 'gan_ring', the name of an experiment"),
         (["--name", "tiny_ring", "trainer.max_updates=2"], "--name is 'tiny_ring', the name of"),

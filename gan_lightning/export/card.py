@@ -15,7 +15,7 @@ from gan_lightning.config.schema import RunConfig
 from gan_lightning.export.formats import Format
 from gan_lightning.export.function import GeneratorFunction
 from gan_lightning.export.licences import DataCard
-from gan_lightning.results.claims import bound_in_short, judge
+from gan_lightning.results.claims import single_run_rows
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import read_outcome
 from gan_lightning.utils.hardware import machine_in_words
@@ -156,16 +156,17 @@ def _measured(made: Exported, measures: Mapping[str, float]) -> str:
 def _claimed(made: Exported, measures: Mapping[str, float]) -> str:
     if not made.config.claims:
         return ""
-    rows = [("claim", "asked", "paper", "here", "verdict")]
-    for claim in made.config.claims:
-        value = measures.get(claim.metric, math.nan)
-        other = f"compared by `gan-lightning verify` with {claim.above or claim.below}"
-        said = "not measured" if math.isnan(value) else judge(claim, [value], other).text
-        words = claim.statement.strip() or claim.metric
-        source = f" ({claim.source.strip()})" if claim.source.strip() else ""
-        here = "-" if math.isnan(value) else f"{value:.4g}"
+    rows = [("claim", "bound", "paper", "this run", "verdict")]
+    for row in single_run_rows(made.config.claims, measures):
+        source = f" ({row.source})" if row.source else ""
         rows.append(
-            (words + source, f"`{bound_in_short(claim)}`", claim.paper.strip() or "-", here, said)
+            (
+                row.statement + source,
+                f"`{row.bound}`",
+                row.paper or "-",
+                row.measured,
+                row.verdict.text,
+            )
         )
     return f"## Against the paper\n\n{markdown_table(rows)}"
 

@@ -1,1 +1,1 @@
-"""Claims, the records of measured results, and the page made of them."""
+"""Claims, records of measured results, and the pages generated from them."""

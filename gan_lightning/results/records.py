@@ -1,4 +1,4 @@
-"""What an experiment measured over several seeds, as a JSON file that the page is made of."""
+"""Results of an experiment over several seeds, stored as one JSON file."""
 
 from __future__ import annotations
 
@@ -16,64 +16,79 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_lightning.config.experiments import PACKAGE, one_line
 from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
-from gan_lightning.results.claims import Verdict, judge, mean, standard_deviation
+from gan_lightning.results.aggregate import mean, standard_deviation
+from gan_lightning.results.claims import ClaimRow, claim_rows
 from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.hardware import machine_in_words
 from gan_lightning.utils.settings import check_settings
 
-__all__ = ["Results", "SeedRun", "read_all", "results_folder"]
+__all__ = ["NAME", "Results", "SeedRun", "read_all_results", "read_results", "results_folder"]
 
 NAME = re.compile(r"[\w.-]+")
+"""Valid names of results, which are file names and anchors."""
 
 
 @dataclass
 class SeedRun:
-    """One seed's finished run."""
+    """The finished run of one seed.
+
+    Attributes:
+        seed: the seed.
+        run: run directory, as `verify` was given it.
+        updates: generator updates.
+        minutes: time of the complete run, over all its sessions.
+        measures: metric -> final value; None where it is not finite.
+        machine: as returned by `gan_lightning.utils.hardware.machine`.
+        versions: package -> version, and the git revision of gan_lightning.
+    """
 
     seed: int = MISSING
-    # folder, as it was named where it was verified
     run: str = MISSING
     updates: int = MISSING
-    # of the run's whole life
     minutes: float = MISSING
-    # final measures; what is no number is None
     measures: dict[str, float | None] = MISSING
-    # as gan_lightning.utils.hardware says
     machine: dict[str, Any] = MISSING
-    # packages, and the git revision of this one
     versions: dict[str, str | None] = MISSING
 
     def provenance(self) -> str:
-        """Write what the run was made on and with as a phrase."""
+        """Describe the machine and the versions in one phrase."""
         versions = [f"{name} {version}" for name, version in self.versions.items() if version]
         return "; ".join([machine_in_words(self.machine), ", ".join(versions)])
 
 
 @dataclass
 class Results:
-    """What an experiment, or a variation of it, measured."""
+    """Results of an experiment, or of a variation of it with overrides.
 
-    # of the file, and of the row of the page
+    Attributes:
+        name: name of the file, and anchor of the section on the results page.
+        experiment: name of the experiment.
+        title: title of the experiment.
+        paper: authors, year and arXiv number of the paper.
+        command: command that reproduces this file.
+        date: day of the verification, for example 2026-11-23.
+        overrides: `key=value` that differ from the experiment's YAML.
+        config: every value that decides the result, except the seed.
+        claims: claims of the experiment.
+        runs: one per seed.
+        pictures: names of PNG files in the same folder, drawn by the run of the first seed.
+    """
+
     name: str = MISSING
     experiment: str = MISSING
     title: str = ""
     paper: str = ""
-    # that makes this file again
     command: str = MISSING
-    # day of the verification, as 2026-11-23
     date: str = MISSING
-    # what differs from the experiment's YAML
     overrides: list[str] = field(default_factory=list)
-    # every value that decides the result, but the seed
     config: dict[str, Any] = MISSING
     claims: list[Claim] = field(default_factory=list)
     runs: list[SeedRun] = field(default_factory=list)
-    # PNG files beside this one, of the first seed's run
     pictures: list[str] = field(default_factory=list)
 
     @property
     def label(self) -> str:
-        """The experiment with what differs, as `gan_ring, trainer.max_updates=400000`."""
+        """Experiment and overrides, for example `gan_ring, trainer.max_updates=400000`."""
         if self.overrides:
             return ", ".join([self.experiment, *self.overrides])
         return (
@@ -87,74 +102,75 @@ class Results:
 
     @property
     def measures(self) -> list[str]:
-        """Names of what every run measured."""
+        """Metrics that every run measured."""
         return [
             name for name in self.runs[0].measures if all(name in r.measures for r in self.runs)
         ]
 
     def values(self, measure: str) -> list[float]:
-        """Return a measure of each run; what is no number is nan."""
-        found = (run.measures[measure] for run in self.runs)
-        return [nan if value is None else value for value in found]
+        """Return the value of a metric for each run; NaN where it is not finite."""
+        stored = (run.measures[measure] for run in self.runs)
+        return [nan if value is None else value for value in stored]
 
-    def verdicts(self, known: Sequence[Results]) -> list[Verdict]:
-        """Judge each claim.
+    def claim_rows(self, known: Sequence[Results]) -> list[ClaimRow]:
+        """Evaluate the claims.
 
         Args:
-            known: the results that a claim may compare with.
+            known: results that claims with `above` or `below` are compared with.
 
         Raises:
-            UserError: a claim is on a measure that was not taken.
+            UserError: a claim is about a metric that was not measured.
         """
         for claim in self.claims:
             if claim.metric not in self.measures:
-                there = ", ".join(self.measures) or "nothing"
+                available = ", ".join(self.measures) or "nothing"
                 raise UserError(
-                    f"{self.name} has a claim on {claim.metric!r}, and its runs measure {there}"
+                    f"{self.name} has a claim on {claim.metric!r}, which its runs do not measure; "
+                    f"they measure {available}"
                 )
-        return [
-            judge(claim, self.values(claim.metric), self._reference(claim, known))
-            for claim in self.claims
-        ]
+        values = {name: self.values(name) for name in self.measures}
+        return claim_rows(self.claims, values, lambda claim: self._reference(claim, known))
 
     def _reference(self, claim: Claim, known: Sequence[Results]) -> float | str:
-        """Find the mean that a claim compares with, or say why there is none."""
+        """Find the mean that a claim is compared with, or the reason why there is none."""
         name = claim.above or claim.below or ""
-        named = [other for other in known if other.name == name]
-        varied = [
+        candidates = [other for other in known if other.name == name]
+        candidates += [
             other
             for other in known
             if (other.experiment, other.overrides) == (name, self.overrides)
         ]
-        if not named and not varied:
+        if not candidates:
             return f"not compared yet: run `gan-lightning verify {name}`"
-        fitting = [other for other in [*named, *varied] if other.updates == self.updates]
-        if not fitting:
-            there = f"{(named or varied)[0].updates:,} updates, not {self.updates:,}"
-            return f"not compared: {name} was measured after {there}"
-        if claim.metric not in fitting[0].measures:
-            return f"not compared: {name} has no measure {claim.metric}"
-        reference = mean(fitting[0].values(claim.metric))
-        return reference if isfinite(reference) else f"not compared: {name} measured no number"
+        same_budget = [other for other in candidates if other.updates == self.updates]
+        if not same_budget:
+            return (
+                f"not compared: {name} was measured after {candidates[0].updates:,} updates, not "
+                f"{self.updates:,}"
+            )
+        if claim.metric not in same_budget[0].measures:
+            return f"not compared: {name} does not measure {claim.metric}"
+        reference = mean(same_budget[0].values(claim.metric))
+        return reference if isfinite(reference) else f"not compared: {name} has no finite value"
 
-    def add(self, others: Results) -> None:
-        """Take over the runs of other seeds, and the pictures, which are of the first of them."""
-        mine = {run.seed for run in self.runs}
-        self.runs += [run for run in others.runs if run.seed not in mine]
+    def merge(self, others: Results) -> None:
+        """Add the runs of other seeds, and take the pictures of `others`."""
+        seeds = {run.seed for run in self.runs}
+        self.runs += [run for run in others.runs if run.seed not in seeds]
         self.runs.sort(key=lambda run: run.seed)
         self.pictures = others.pictures
 
     def write(self, folder: Path, known: Sequence[Results]) -> Path:
-        """Write NAME.json as a whole; its `summary` is for readers, and is never read back.
+        """Write NAME.json atomically; its key `summary` is for readers and is never read back.
 
         Raises:
-            UserError: a claim is on a measure that was not taken.
+            UserError: a claim is about a metric that was not measured.
             OSError: the folder cannot be written or is full.
         """
         summary = {
-            "mean": {name: _plain(mean(self.values(name))) for name in self.measures},
-            "sd": {name: _plain(standard_deviation(self.values(name))) for name in self.measures},
-            "verdicts": [asdict(verdict) for verdict in self.verdicts(known)],
+            "mean": {name: _finite(mean(self.values(name))) for name in self.measures},
+            "sd": {name: _finite(standard_deviation(self.values(name))) for name in self.measures},
+            "verdicts": [asdict(row.verdict) for row in self.claim_rows(known)],
         }
         content = {**asdict(self), "summary": summary}
         path = folder / f"{self.name}.json"
@@ -162,13 +178,13 @@ class Results:
         return path
 
 
-def read(path: Path) -> Results:
+def read_results(path: Path) -> Results:
     """Read a JSON file that `Results.write` wrote.
 
     Raises:
-        UserError: it cannot be read, is damaged, or is of another version.
+        UserError: the file cannot be read, is damaged, or was written by another version.
     """
-    again = "write it again by `gan-lightning verify`, or delete it"
+    fix = "write it again by `gan-lightning verify`, or delete it"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         content.pop("summary", None)
@@ -180,39 +196,45 @@ def read(path: Path) -> Results:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, TypeError, AttributeError, OmegaConfBaseException) as error:
-        raise UserError(f"{path} is damaged ({one_line(error)}); {again}") from error
-    if not results.runs or results.name != path.stem:
-        said = "it has no runs" if not results.runs else f"it is of {results.name!r}"
-        raise UserError(f"{path} is damaged ({said}); {again}")
+        raise UserError(f"{path} is damaged ({one_line(error)}); {fix}") from error
+    if not results.runs:
+        raise UserError(f"{path} is damaged (it has no runs); {fix}")
+    if results.name != path.stem:
+        raise UserError(f"{path} is damaged (its name is {results.name!r}); {fix}")
     return results
 
 
-def read_all(folder: Path, besides: Iterable[str] = ()) -> list[Results]:
-    """Read every JSON file of a folder, a variation after its experiment.
+def read_all_results(folder: Path, exclude: Iterable[str] = ()) -> list[Results]:
+    """Read every JSON file of a folder, each variation after its experiment.
 
     Args:
-        folder: with the files; where it is missing, there are no results.
-        besides: names of files that are left out.
+        folder: folder of the files; a missing folder has no results.
+        exclude: names of files that are not read.
 
     Raises:
-        UserError: naming the first file that is damaged.
+        UserError: a file is damaged; the message names the first one.
     """
-    left_out = set(besides)
-    found = [read(path) for path in sorted(folder.glob("*.json")) if path.stem not in left_out]
-    return sorted(found, key=lambda r: (r.experiment, r.name != r.experiment, r.name))
+    excluded = set(exclude)
+    results = [
+        read_results(path) for path in sorted(folder.glob("*.json")) if path.stem not in excluded
+    ]
+    return sorted(results, key=lambda r: (r.experiment, r.name != r.experiment, r.name))
 
 
 def results_folder() -> Path:
-    """Find docs/results of the checkout that the package runs from.
+    """Return docs/results of the checkout that the package runs from.
 
     Raises:
         UserError: the package is installed without its checkout.
     """
     checkout = PACKAGE.parent
     if not (checkout / "pyproject.toml").is_file():
-        raise UserError("there is no checkout with docs/results; give the folder by --output DIR")
+        raise UserError(
+            "docs/results is missing, since the package does not run from a checkout; name the "
+            "folder by --output DIR"
+        )
     return checkout / "docs" / "results"
 
 
-def _plain(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     return value if isfinite(value) else None

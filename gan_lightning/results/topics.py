@@ -1,23 +1,23 @@
-"""The topics of the lecture, in its order: what each is about, and the experiments that show it."""
+"""The topics of the lecture in its order: title, idea, equations and experiments of each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["TOPICS", "Topic"]
+__all__ = ["TOPICS", "Topic", "topic_of"]
 
 
 @dataclass(frozen=True)
 class Topic:
     """One topic of the lecture.
 
-    Args:
-        slug: short name, for files and addresses.
-        title: as a heading.
+    Attributes:
+        slug: short name for files and addresses.
+        title: heading of its page.
         idea: one or two sentences.
-        equations: LaTeX in display mode, without delimiters; KaTeX and MathJax both take it.
-        gans: names in `GANS` that the topic introduces; each is introduced once.
-        experiments: names in experiments/; each belongs to one topic.
+        equations: LaTeX in display mode without delimiters, for KaTeX and MathJax.
+        gans: names in `GANS` that the topic introduces; no two topics introduce the same GAN.
+        experiments: names of experiments; each experiment belongs to one topic.
     """
 
     slug: str
@@ -32,8 +32,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="two-player-game",
         title="The two-player game",
-        idea="A generator turns noise into data, and a discriminator tells them from real data. "
-        "Where both play as well as they can, the generator's distribution is that of the data.",
+        idea="A generator maps noise to samples, and a discriminator classifies samples as real or "
+        "generated. At the equilibrium the generator's distribution is the data distribution.",
         equations=r"\min_G \max_D \; \mathbb{E}_{x \sim p_\text{data}}[\log D(x)]"
         r" + \mathbb{E}_{z \sim p_z}[\log(1 - D(G(z)))]",
         gans=("gan",),
@@ -42,9 +42,9 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="non-convergence",
         title="The game need not converge",
-        idea="Each player follows its own gradient, and together they may circle the equilibrium "
-        "for ever, as two numbers show. Noise on the data, or a penalty on the discriminator's "
-        "gradient, turns them inwards.",
+        idea="Each player follows its own gradient, and together they can circle the equilibrium "
+        "for ever, as a game of two parameters shows. Noise on the data, or a penalty on the "
+        "discriminator's gradient, makes them converge.",
         equations=r"\min_x \max_y \; xy: \qquad \dot x = -y, \quad \dot y = x"
         r" \quad\Rightarrow\quad \tfrac{d}{dt}(x^2 + y^2) = 0",
         gans=(),
@@ -60,9 +60,9 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="mode-collapse",
         title="Mode collapse",
-        idea="A generator that moves against a discriminator standing still does best to make the "
-        "one datum that looks most real. On rings, grids and stacked digits one can count what "
-        "it forgets.",
+        idea="Against a fixed discriminator the best generator produces only the sample that the "
+        "discriminator rates most real. On rings, grids and stacked digits the missing modes can "
+        "be counted.",
         equations=r"\min_G \max_D V(G, D) \;\neq\; \max_D \min_G V(G, D), \qquad"
         r" G^*(z) = \operatorname{arg\,max}_x D(x) \;\; \text{for every } z",
         gans=(),
@@ -77,8 +77,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="minibatches",
         title="More than one sample at a time",
-        idea="A discriminator that is told how close a sample lies to the others of its minibatch, "
-        "or that sees several as one pack, notices when they are all alike.",
+        idea="A discriminator that receives the distances between a sample and the others of its "
+        "minibatch, or several samples as one pack, can detect that they are all alike.",
         equations=r"o(x_i)_b = \sum_{j \neq i} \exp(-\lVert M_{i,b} - M_{j,b} \rVert_1),"
         r" \qquad D(x_1, \ldots, x_m)",
         gans=(),
@@ -97,8 +97,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="labels",
         title="Labels, many or few",
-        idea="A discriminator that also names classes learns more from the same data: with few "
-        "labels it becomes a good classifier, with all of them it teaches the generator to draw "
+        idea="A discriminator that also predicts classes learns more from the same data: with few "
+        "labels it becomes a good classifier, and with all labels it trains the generator to draw "
         "each class.",
         equations=r"p(y = k \mid x) = \frac{e^{l_k(x)}}{\sum_{j=1}^{K+1} e^{l_j(x)}}, \qquad"
         r" D(x) = 1 - p(y = K + 1 \mid x)",
@@ -108,8 +108,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="unrolled",
         title="Unrolled GAN",
-        idea="The generator plays against what the discriminator will have become after a few more "
-        "steps, and so gains nothing by a collapse that it would answer.",
+        idea="The generator is trained against the discriminator as it will be after a few more "
+        "steps, so that a collapse to which the discriminator would respond has no advantage.",
         equations=r"\theta_D^{k+1} = \theta_D^k + \eta\,"
         r"\frac{\partial V(\theta_G, \theta_D^k)}{\partial \theta_D^k}, \qquad"
         r" \min_{\theta_G} V(\theta_G, \theta_D^K(\theta_G, \theta_D))",
@@ -126,9 +126,9 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="wasserstein",
         title="Wasserstein GAN",
-        idea="A critic of bounded slope measures how far the generated data have to be moved to "
-        "become the real ones: a loss that falls as samples get better. The slope is bounded by "
-        "clipped weights, or better by a penalty on its gradient.",
+        idea="A critic with a bounded slope estimates the Wasserstein distance between generated "
+        "and real data, a loss that falls as samples improve. The slope is bounded by weight "
+        "clipping or, better, by a penalty on the critic's gradient.",
         equations=r"\min_G \max_{\lVert f \rVert_L \leq 1} \; \mathbb{E}_{x}[f(x)] -"
         r" \mathbb{E}_{z}[f(G(z))], \qquad"
         r" \lambda\, \mathbb{E}_{\hat x}"
@@ -150,8 +150,9 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="energy-based",
         title="Energy-based GAN",
-        idea="The discriminator is an autoencoder whose error is an energy: low on real data, and "
-        "pushed up on generated data as far as a margin. A pulling-away term keeps samples apart.",
+        idea="The discriminator is an autoencoder whose reconstruction error is an energy: low on "
+        "real data, and raised on generated data up to a margin. A pulling-away term keeps the "
+        "samples of a minibatch apart.",
         equations=r"\mathcal{L}_D = E(x) + [m - E(G(z))]^+, \qquad"
         r" \mathcal{L}_G = E(G(z)), \qquad E(x) = \lVert \mathrm{Dec}(\mathrm{Enc}(x)) - x \rVert",
         gans=("ebgan",),
@@ -160,8 +161,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="infogan",
         title="InfoGAN",
-        idea="Part of the noise is a code that a second head must be able to read back from the "
-        "image. Without a label the codes come to mean the digit, its slant and its width.",
+        idea="Part of the noise is a code that a second network head must predict from the image. "
+        "Without labels the codes come to represent the digit, its slant and its width.",
         equations=r"\min_{G,Q} \max_D \; V(D, G) - \lambda L_I(G, Q), \qquad"
         r" L_I(G, Q) = \mathbb{E}_{c,\, x \sim G(z, c)}[\log Q(c \mid x)] + H(c)"
         r" \leq I(c; G(z, c))",
@@ -176,7 +177,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="conditional",
         title="Conditional GAN",
-        idea="Both players are told the class, so that one can ask for what is to be drawn.",
+        idea="Both players receive the class label, so that the class of a sample can be chosen.",
         equations=r"\min_G \max_D \; \mathbb{E}_{x}[\log D(x \mid y)]"
         r" + \mathbb{E}_{z}[\log(1 - D(G(z \mid y) \mid y))]",
         gans=("cgan",),
@@ -185,8 +186,9 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="coupled",
         title="Coupled GAN",
-        idea="Two GANs that share the layers of what an image means draw pairs from two domains, "
-        "though no pair was ever shown; and a classifier taught in one domain reads the other.",
+        idea="Two GANs that share the layers for high-level content generate pairs of images from "
+        "two domains, although no pair is ever shown; and a classifier trained in one domain can "
+        "read the other.",
         equations=r"\min_{G_1, G_2} \max_{D_1, D_2} \; V(D_1, G_1) + V(D_2, G_2) \quad"
         r" \text{subject to} \quad \theta_{G_1}^{(i)} = \theta_{G_2}^{(i)}, \;"
         r" \theta_{D_1}^{(j)} = \theta_{D_2}^{(j)} \;\; \text{for shared layers } i, j",
@@ -203,8 +205,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="dcgan",
         title="DCGAN: convolutional players",
-        idea="Strided convolutions, batch normalisation and no hidden perceptrons let the game be "
-        "played on pictures, and walks through the latent space change them smoothly.",
+        idea="Strided convolutions, batch normalisation and no hidden fully connected layers make "
+        "GANs train on images, and interpolation in the latent space changes images smoothly.",
         equations=r"G(z):\; 100 \to 4 \times 4 \to 8 \times 8 \to 16 \times 16 \to 32 \times 32"
         r" \to 64 \times 64, \qquad G\big((1 - t) z_0 + t z_1\big), \;\; t \in [0, 1]",
         gans=(),
@@ -213,8 +215,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="pix2pix",
         title="pix2pix: an image into an image",
-        idea="A conditional GAN whose condition is an image. L1 gets the layout right, a "
-        "discriminator of patches makes it sharp.",
+        idea="A conditional GAN whose condition is an image. The L1 loss gets the layout right, "
+        "and a discriminator of patches makes the output sharp.",
         equations=r"\min_G \max_D \; \mathbb{E}_{x,y}[\log D(x, y)]"
         r" + \mathbb{E}_{x}[\log(1 - D(x, G(x)))]"
         r" + \lambda\, \mathbb{E}_{x,y}\big[\lVert y - G(x) \rVert_1\big]",
@@ -229,8 +231,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         slug="adversarial-examples",
         title="Adversarial examples and training",
-        idea="A small step along the gradient's sign fools a classifier that errs nowhere else; "
-        "training on such steps, a game against its own inputs, makes it withstand them.",
+        idea="A small step along the sign of the gradient makes an accurate classifier fail. "
+        "Training on such inputs, a game between classifier and attacker, makes it robust.",
         equations=r"x' = x + \epsilon\, \operatorname{sign}(\nabla_x J(\theta, x, y)), \qquad"
         r" \min_\theta \mathbb{E}_{x,y}\Big[\max_{\lVert \delta \rVert_\infty \leq \epsilon}"
         r" J(\theta, x + \delta, y)\Big]",
@@ -244,4 +246,9 @@ TOPICS: tuple[Topic, ...] = (
         ),
     ),
 )
-"""In the lecture's order."""
+"""All topics, in the order of the lecture."""
+
+
+def topic_of(experiment: str) -> Topic | None:
+    """Return the topic of an experiment; None for an experiment outside the lecture."""
+    return next((topic for topic in TOPICS if experiment in topic.experiments), None)

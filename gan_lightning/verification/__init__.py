@@ -1,1 +1,1 @@
-"""Verify the claims of an experiment over several seeds."""
+"""Verification: train an experiment on several seeds and evaluate its claims."""

@@ -1,4 +1,4 @@
-"""The run of a config: one that is there already, one that was interrupted, or a new one."""
+"""Runs of an experiment for single seeds: finished runs are reused, interrupted runs resumed."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
 
-from gan_lightning.config.fingerprint import deciding
+from gan_lightning.config.fingerprint import fingerprint
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
 from gan_lightning.results.records import SeedRun
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import is_locked, read_outcome
 
-__all__ = ["Interrupted", "seed_run"]
+__all__ = ["RunInterrupted", "reuse_or_train"]
 
-VERSIONS = ("gan-lightning", "torch", "pytorch-lightning")
+VERSIONED_PACKAGES = ("gan-lightning", "torch", "pytorch-lightning")
 
 
-class Interrupted(Exception):  # noqa: N818 - a user's wish, not an error
-    """A signal ended a run early; it can be gone on with.
+class RunInterrupted(Exception):  # noqa: N818 - requested by the user, not an error
+    """A signal ended a run before its last update; the run can be resumed.
 
     Args:
-        signal: its number.
+        signal: number of the signal.
     """
 
     def __init__(self, signal: int) -> None:
@@ -30,67 +30,71 @@ class Interrupted(Exception):  # noqa: N818 - a user's wish, not an error
         self.signal = signal
 
 
-def seed_run(config: RunConfig, experiment: str, runs: Path, say: Callable[[str], None]) -> SeedRun:
-    """Take the finished run of a config, else go on with an interrupted one, else train.
+def reuse_or_train(
+    config: RunConfig, experiment: str, runs: Path, echo: Callable[[str], None]
+) -> SeedRun:
+    """Return the finished run of a config; resume an interrupted run or train a new one if needed.
 
     Args:
-        config: of the run, its seed included.
-        experiment: its name; runs are looked up and made in RUNS/EXPERIMENT.
+        config: config of the run, including the seed.
+        experiment: name of the experiment; its runs are in RUNS/EXPERIMENT.
         runs: folder of all runs.
-        say: takes the line that says which.
+        echo: prints a line; called with one that says what is done.
 
     Raises:
-        UserError: the run cannot be made, or another process is making it.
-        Interrupted: a signal ended it.
+        UserError: the run cannot be trained, or another process is training it.
+        RunInterrupted: a signal ended the run.
     """
-    finished, interrupted = _there_is(config, runs / experiment)
+    finished, interrupted = _find_runs(config, runs / experiment)
     if finished is not None:
-        say(f"seed {config.seed}: takes {finished.path}")
-        return _described(finished, config.seed)
+        echo(f"seed {config.seed}: reuses {finished.path}")
+        return _seed_run(finished, config.seed)
     if config.trainer.devices * config.trainer.nodes > 1:
         raise UserError(
-            f"verify trains on one device: make the run by `gan-lightning train {experiment} "
-            f"--seed {config.seed}` with the same settings, and verify takes it when it has ended"
+            f"verify trains on one device; train this run by `gan-lightning train {experiment} "
+            f"--seed {config.seed}` with the same settings, and verify reuses it when it has "
+            f"finished"
         )
     from gan_lightning.training.train import train
 
-    doing = f"goes on with {interrupted.path}" if interrupted is not None else "trains"
-    say(f"seed {config.seed}: {doing}")
+    action = "trains" if interrupted is None else f"resumes {interrupted.path}"
+    echo(f"seed {config.seed}: {action}")
     outcome = train(config, experiment, resume=interrupted, runs=runs)
     if outcome.stop_signal is not None:
-        raise Interrupted(outcome.stop_signal)
-    return _described(outcome.run_directory, config.seed)
+        raise RunInterrupted(outcome.stop_signal)
+    return _seed_run(outcome.run_directory, config.seed)
 
 
-def _there_is(config: RunConfig, parent: Path) -> tuple[RunDirectory | None, RunDirectory | None]:
-    """Find the latest finished and the latest interrupted run of a config.
+def _find_runs(config: RunConfig, parent: Path) -> tuple[RunDirectory | None, RunDirectory | None]:
+    """Find the latest finished run of a config, and the latest interrupted one.
 
     Raises:
-        UserError: a run of the config is being trained right now.
+        UserError: another process is training a run of the config.
     """
-    wanted = deciding(config)
+    expected = fingerprint(config)
     interrupted = None
     for path in sorted(parent.glob("*/config.yaml"), reverse=True):
         folder = RunDirectory(path.parent)
         try:
-            if deciding(folder.config()) != wanted or folder.config_changed():
+            if fingerprint(folder.config()) != expected or folder.config_changed():
                 continue
         except UserError:
-            continue  # another version wrote it
+            continue  # written by another version
         state = read_outcome(folder.path)
         if state.measures is not None and state.updates == config.trainer.max_updates:
             return folder, None
         if is_locked(folder.path):
             raise UserError(
-                f"seed {config.seed} is being trained right now in {folder.path}; "
-                f"wait until it has ended"
+                f"another process is training seed {config.seed} in {folder.path}; wait until it "
+                f"has finished"
             )
         if interrupted is None and 0 < state.updates <= config.trainer.max_updates:
             interrupted = folder
     return None, interrupted
 
 
-def _described(folder: RunDirectory, seed: int) -> SeedRun:
+def _seed_run(folder: RunDirectory, seed: int) -> SeedRun:
+    """Read the record of a finished run from its run directory."""
     state, environment = read_outcome(folder.path), folder.environment()
     packages = environment.get("packages", {})
     return SeedRun(
@@ -101,7 +105,7 @@ def _described(folder: RunDirectory, seed: int) -> SeedRun:
         measures={k: v if isfinite(v) else None for k, v in (state.measures or {}).items()},
         machine=environment.get("machine", {}),
         versions={
-            **{name: packages.get(name) for name in VERSIONS},
+            **{name: packages.get(name) for name in VERSIONED_PACKAGES},
             "revision": environment.get("git_revision"),
         },
     )

@@ -1,4 +1,4 @@
-"""An experiment is trained on several seeds, and its paper's claims are held against the result."""
+"""Train an experiment on several seeds, evaluate its claims, and store the results."""
 
 from __future__ import annotations
 
@@ -10,33 +10,40 @@ from datetime import date
 from pathlib import Path
 
 from gan_lightning.config.experiments import experiment_names, experiment_path, read_yaml
-from gan_lightning.config.fingerprint import affects_result, deciding, differences
+from gan_lightning.config.fingerprint import affects_result, changed_values, fingerprint
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
-from gan_lightning.results.claims import Verdict
-from gan_lightning.results.page import number, spread
-from gan_lightning.results.records import NAME, Results, read, read_all, results_folder
+from gan_lightning.results.aggregate import format_mean_sd, format_number
+from gan_lightning.results.claims import ClaimRow
+from gan_lightning.results.records import (
+    NAME,
+    Results,
+    read_all_results,
+    read_results,
+    results_folder,
+)
 from gan_lightning.runs.directory import RUNS, RunDirectory
 from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.tables import text_table
-from gan_lightning.verification.runs import Interrupted, seed_run
+from gan_lightning.verification.runs import RunInterrupted, reuse_or_train
 
-__all__ = ["Request", "verify"]
+__all__ = ["VerifyOptions", "verify"]
 
 
 @dataclass(frozen=True)
-class Request:
-    """What `gan-lightning verify` is asked.
+class VerifyOptions:
+    """Arguments of `gan-lightning verify`.
 
-    Args:
-        experiment: name, or path of a YAML.
-        seeds: different ones, 0 or more.
+    Attributes:
+        experiment: name, or path of a YAML file.
+        seeds: different seeds, 0 or more.
         overrides: `key=value`.
-        runs: folder of all runs: finished ones are taken from there, new ones made there.
-        output: folder of the results; by default docs/results of the checkout.
-        name: of the results; by default the experiment's where no override changes the outcome.
-        add: keep the seeds that the results hold already, if their config is the same.
+        runs: folder of all runs, where finished runs are found and new ones written.
+        output: folder of the results; None for docs/results of the checkout.
+        name: name of the results; None for the experiment's name, which is valid where no override
+            changes the result.
+        add: keep the seeds that the stored results have, if their config is the same.
     """
 
     experiment: str
@@ -48,111 +55,115 @@ class Request:
     add: bool = False
 
 
-def verify(request: Request, say: Callable[[str], None]) -> int:
-    """Measure an experiment over seeds, hold its claims against that, and write the results.
+def verify(options: VerifyOptions, echo: Callable[[str], None]) -> int:
+    """Train or reuse one run per seed, evaluate the claims, and write the results.
 
     Args:
-        request: what to verify.
-        say: takes each line that is for the user.
+        options: what to verify.
+        echo: prints a line for the user.
 
     Returns:
-        Exit code: 0, or 1 where a claim does not hold, or 128 + signal where one ended a run.
+        Exit code: 0, or 1 where a claim does not hold, or 128 + signal where a signal ended a run.
 
     Raises:
-        UserError: nothing has been trained then, or what was trained is in its run folders.
+        UserError: an option or the config is invalid, before anything is trained; or a run fails.
     """
-    path = experiment_path(request.experiment)
-    configs = _configs(request, path)
-    varied = deciding(configs[0]) != _as_shipped(path, configs[0].seed)
-    name = _name(request, path.stem, varied)
-    folder = None if name is None else _writable(request.output)
-    compares = any(claim.above or claim.below for claim in configs[0].claims)
-    known = read_all(request.output or results_folder(), [str(name)]) if compares else []
-    kept = _kept(request, folder, name, configs[0])
-    seeds = sorted({*request.seeds, *(run.seed for run in kept.runs)}) if kept else request.seeds
-    results = _results(request, seeds, path.stem, name, configs[0], varied)
-    verdicts: list[Verdict] = []
+    path = experiment_path(options.experiment)
+    configs = _seed_configs(options, path)
+    varied = fingerprint(configs[0]) != _default_values(path, configs[0].seed)
+    name = _results_name(options, path.stem, varied)
+    folder = None if name is None else _create_folder(options.output)
+    known: list[Results] = []
+    if any(claim.above or claim.below for claim in configs[0].claims):
+        known = read_all_results(options.output or results_folder(), exclude=[str(name)])
+    stored = _stored_results(options, folder, name, configs[0])
+    seeds = options.seeds
+    if stored is not None:
+        seeds = sorted({*seeds, *(run.seed for run in stored.runs)})
+    results = _empty_results(options, seeds, path.stem, name, configs[0], varied)
+    rows: list[ClaimRow] = []
     for config in configs:
         try:
-            results.runs.append(seed_run(config, path.stem, request.runs, say))
-        except Interrupted as stopped:
-            say("stopped; the same command goes on")
-            return 128 + stopped.signal
-        # after each run, so that a claim on what is not measured costs one run and not all
-        verdicts = results.verdicts(known)
-    if kept is not None:
-        results.add(kept)
-        verdicts = results.verdicts(known)
-    say(_table(results, verdicts))
+            results.runs.append(reuse_or_train(config, path.stem, options.runs, echo))
+        except RunInterrupted as interruption:
+            echo("stopped; the same command continues")
+            return 128 + interruption.signal
+        # after each run, so that a claim about an unknown metric costs one run, not all
+        rows = results.claim_rows(known)
+    if stored is not None:
+        results.merge(stored)
+        rows = results.claim_rows(known)
+    echo(_table(results, rows))
     if folder is None:
-        say("nothing is written, since overrides change the result: --name NAME writes it")
+        echo("nothing was written, since overrides change the result; write it by --name NAME")
     else:
-        run = RunDirectory(Path(results.runs[0].run))
-        if kept is None:
-            results.pictures = _copy_pictures(run, results.name, folder)
-        say(f"wrote {results.write(folder, known)}")
-    return int(any(verdict.holds is False for verdict in verdicts))
+        if stored is None:
+            first_run = RunDirectory(Path(results.runs[0].run))
+            results.pictures = _copy_pictures(first_run, results.name, folder)
+        echo(f"wrote {results.write(folder, known)}")
+    return int(any(row.verdict.holds is False for row in rows))
 
 
-def _configs(request: Request, path: Path) -> list[RunConfig]:
-    """Resolve the config of each seed."""
-    if not request.seeds:
-        raise UserError("--seeds has no seed; give some, as --seeds 0 1 2")
-    for seed in request.seeds:
+def _seed_configs(options: VerifyOptions, path: Path) -> list[RunConfig]:
+    """Check the seeds, and resolve the config of each."""
+    if not options.seeds:
+        raise UserError("--seeds has no seed; name some, for example --seeds 0,1,2")
+    for seed in options.seeds:
         if seed < 0:
             raise UserError(f"--seeds has {seed}; it must be at least 0")
-        if request.seeds.count(seed) > 1:
+        if options.seeds.count(seed) > 1:
             raise UserError(f"--seeds has {seed} twice; each seed makes one run")
-    for override in request.overrides:
+    for override in options.overrides:
         if override.partition("=")[0] == "seed":
-            raise UserError(f"{override} is for `train`; give seeds by --seeds")
+            raise UserError(f"verify has no override {override}; name seeds by --seeds")
     source = read_yaml(path)
-    return [load_config(source, [*request.overrides, f"seed={seed}"]) for seed in request.seeds]
+    return [load_config(source, [*options.overrides, f"seed={seed}"]) for seed in options.seeds]
 
 
-def _as_shipped(path: Path, seed: int) -> dict[str, object]:
-    return deciding(load_config(read_yaml(path), [f"seed={seed}"]))
+def _default_values(path: Path, seed: int) -> dict[str, object]:
+    """Return the values of the experiment without overrides that decide its result."""
+    return fingerprint(load_config(read_yaml(path), [f"seed={seed}"]))
 
 
-def _name(request: Request, experiment: str, varied: bool) -> str | None:
-    """Choose the name of the results; None where there must be one and is not."""
-    name = request.name
+def _results_name(options: VerifyOptions, experiment: str, varied: bool) -> str | None:
+    """Return the name of the results; None where overrides require one and none is given."""
+    name = options.name
     if name is None:
         return None if varied else experiment
     if not NAME.fullmatch(name):
-        raise UserError(f"--name is {name!r}; it must be of letters, digits, _, . and -")
+        raise UserError(f"--name is {name!r}; use letters, digits, `_`, `.` and `-` only")
     if name in {*experiment_names(), experiment} and (varied or name != experiment):
         raise UserError(
-            f"--name is {name!r}, the name of an experiment as it is shipped; choose another, "
-            f"as {experiment}_varied"
+            f"--name is {name!r}, the name of an experiment; choose another, for example "
+            f"{experiment}_varied"
         )
     return name
 
 
-def _kept(
-    request: Request, folder: Path | None, name: str | None, config: RunConfig
+def _stored_results(
+    options: VerifyOptions, folder: Path | None, name: str | None, config: RunConfig
 ) -> Results | None:
-    """Read the results that the seeds are added to; None where they stand alone.
+    """Read the results that --add extends; None without them.
 
     Raises:
-        UserError: their config is another.
+        UserError: their config differs.
     """
-    if not request.add or folder is None or not (folder / f"{name}.json").is_file():
+    if not options.add or folder is None or not (folder / f"{name}.json").is_file():
         return None
-    kept = read(folder / f"{name}.json")
-    # a key that is newer than the file has its default
-    then = load_config(kept.config, [f"seed={config.seed}"])
-    if deciding(then) != deciding(config):
-        changed = ", ".join(differences(then, config)) or "its budget or evaluation"
+    path = folder / f"{name}.json"
+    stored = read_results(path)
+    # a key that is newer than the file gets its default
+    stored_config = load_config(stored.config, [f"seed={config.seed}"])
+    if fingerprint(stored_config) != fingerprint(config):
+        changed = ", ".join(changed_values(stored_config, config)) or "its budget or evaluation"
         raise UserError(
-            f"{folder / f'{name}.json'} is of another config ({changed}); without --add it is "
-            f"written anew"
+            f"{path} has results of another config ({changed}); leave out --add to replace it"
         )
-    return kept
+    return stored
 
 
-def _writable(output: Path | None) -> Path:
-    """Make the folder of the results before hours are spent on what goes there."""
+def _create_folder(output: Path | None) -> Path:
+    """Create the folder of the results and check it, before hours of training."""
     folder = output or results_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -165,58 +176,61 @@ def _writable(output: Path | None) -> Path:
     return folder
 
 
-def _results(
-    request: Request,
+def _empty_results(
+    options: VerifyOptions,
     seeds: Sequence[int],
     experiment: str,
     name: str | None,
     config: RunConfig,
     varied: bool,
 ) -> Results:
-    """Begin the results, without a run."""
+    """Return results without runs."""
     overrides = [
-        word for word in request.overrides if varied and affects_result(word.partition("=")[0])
+        override
+        for override in options.overrides
+        if varied and affects_result(override.partition("=")[0])
     ]
-    words = ["gan-lightning", "verify", request.experiment]
-    words += ["--seeds", *map(str, seeds), *overrides]
-    words += ["--name", name] if name not in (None, experiment) else []
+    command = ["gan-lightning", "verify", options.experiment]
+    command += ["--seeds", ",".join(map(str, seeds)), *overrides]
+    command += ["--name", name] if name not in (None, experiment) else []
     return Results(
         name=name or experiment,
         experiment=experiment,
         title=config.title,
         paper=config.paper,
-        command=shlex.join(words),
+        command=shlex.join(command),
         date=date.today().isoformat(),
         overrides=overrides,
-        config={key: value for key, value in deciding(config).items() if key != "seed"},
+        config={key: value for key, value in fingerprint(config).items() if key != "seed"},
         claims=config.claims,
     )
 
 
-def _table(results: Results, verdicts: list[Verdict]) -> str:
-    """Lay out claims, what else was measured, and minutes, a column a seed."""
-    rows = [["claim", "paper", "ours", *(f"seed {run.seed}" for run in results.runs), "verdict"]]
-    for claim, verdict in zip(results.claims, verdicts, strict=True):
-        values = results.values(claim.metric)
-        said = (
-            f"{claim.metric}: {claim.statement.strip()}"
-            if claim.statement.strip()
-            else claim.metric
-        )
-        paper = claim.paper.strip() or "-"
-        rows.append([said, paper, spread(values), *map(number, values), verdict.text])
+def _table(results: Results, claims: Sequence[ClaimRow]) -> str:
+    """Format claims, the other metrics, and minutes as a table with a column per seed."""
+    seeds = [f"seed {run.seed}" for run in results.runs]
+    rows = [["claim", "paper", "measured", *seeds, "verdict"]]
+    for claim in claims:
+        statement = claim.measure
+        if claim.statement != claim.measure:
+            statement += f": {claim.statement}"
+        values = map(format_number, claim.values)
+        rows.append([statement, claim.paper or "-", claim.measured, *values, claim.verdict.text])
+    claimed = {claim.measure for claim in claims}
     for name in results.measures:
-        if name not in {claim.metric for claim in results.claims}:
-            values = results.values(name)
-            rows.append([name, "-", spread(values), *map(number, values), "-"])
-    minutes = [run.minutes for run in results.runs]
-    rows.append(["minutes a run", "-", spread(minutes), *map(number, minutes), "-"])
+        if name not in claimed:
+            rows.append(_metric_row(name, results.values(name)))
+    rows.append(_metric_row("minutes per run", [run.minutes for run in results.runs]))
     return text_table(rows)
 
 
+def _metric_row(name: str, values: Sequence[float]) -> list[str]:
+    return [name, "-", format_mean_sd(values), *map(format_number, values), "-"]
+
+
 def _copy_pictures(run: RunDirectory, name: str, folder: Path) -> list[str]:
-    """Copy the last picture of each kind that a run has drawn; return the files' names."""
-    latest = {kind: list(drawn.values())[-1] for kind, drawn in run.pictures().items()}
+    """Copy the last picture of each kind that a run has drawn, and return the files' names."""
+    latest = {kind: list(files.values())[-1] for kind, files in run.pictures().items()}
     for kind, path in latest.items():
         atomic_write(folder / f"{name}-{kind}.png", path.read_bytes())
     return [f"{name}-{kind}.png" for kind in latest]
