@@ -36,7 +36,7 @@ train: $(VENV)/.installed ## Train an experiment: make train EXP=infogan_mnist A
 verify: $(VENV)/.installed ## Train on several seeds, check the claims: make verify EXP=gan_ring ARGS="--seeds 0,1,2"
 	@$(VENV)/bin/gan-lightning verify $(EXP) $(ARGS)
 
-results: $(VENV)/.installed ## Make docs/results.md of docs/results/*.json
+results: $(VENV)/.installed ## Write the results pages from docs/results/*.json
 	@$(VENV)/bin/gan-lightning results $(ARGS)
 
 doctor: $(VENV)/.installed ## Check this machine: versions, devices, data, weights, W&B, disk

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 from conftest import CHECKOUT
 from filelock import FileLock
 
@@ -26,8 +27,8 @@ from gan_lightning.cli import COMMANDS
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.errors import UserError
-from gan_lightning.results.records import read_all, results_folder
-from gan_lightning.results.topics import TOPICS
+from gan_lightning.results.records import read_all_results, results_folder
+from gan_lightning.results.topics import TOPICS, topic_of
 
 pytest.importorskip("mkdocs")
 PAGES = CHECKOUT / "docs" / "lecture"
@@ -146,14 +147,28 @@ def test_no_page_of_the_lecture_is_without_a_topic() -> None:
 
 
 def test_pages_show_the_verdicts_of_the_results(pages: dict[Path, Html], site: Path) -> None:
-    known = read_all(results_folder())
+    known = read_all_results(results_folder())
     for topic in TOPICS:
         text = pages[site / "lecture" / topic.slug / "index.html"].text
         for results in known:
             if results.experiment in topic.experiments:
-                assert all(verdict.text in text for verdict in results.verdicts(known))
+                rows = results.claim_rows(known)
+                assert all(row.verdict.text.replace("`", "") in text for row in rows)
         measured = {results.name for results in known}
         assert ("Not measured yet" in text) == (not measured.issuperset(topic.experiments))
+
+
+def test_all_results_are_on_the_page_of_their_topic(pages: dict[Path, Html], site: Path) -> None:
+    known = read_all_results(results_folder())
+    index = pages[site / "results" / "index.html"]
+    for results in known:
+        topic = topic_of(results.experiment)
+        page = pages[site / "results" / (topic.slug if topic else "other") / "index.html"]
+        assert results.name in page.ids
+        for row in results.claim_rows(known):
+            for text in (page.text, index.text):
+                assert row.verdict.text.replace("`", "") in text
+                assert row.measured in text
 
 
 def test_the_reference_has_every_command(pages: dict[Path, Html], site: Path) -> None:
@@ -172,7 +187,8 @@ def test_the_readme_leads_to_every_topic_and_to_nothing_that_is_not_there() -> N
 
 def commands_of_the_pages() -> list[str]:
     pages = sorted((CHECKOUT / "docs").rglob("*.md"))
-    text = "\n".join(page.read_text() for page in pages if page.name != "results.md")
+    text = "\n".join(page.read_text() for page in pages)
+    text = re.sub(r"\s*\\\n\s*", " ", text)  # commands on several lines
     joined = re.sub(r"`gan-lightning [^`]*`", lambda found: found[0].replace("\n", " "), text)
     lines = dict.fromkeys(line.split("#")[0].strip() for line in COMMAND.findall(joined))
     return [line for line in lines if line.split()[2:] and line.split()[2].islower()]
@@ -182,7 +198,17 @@ def commands_of_the_pages() -> list[str]:
 def test_each_command_on_a_page_is_one_that_the_project_takes(line: str) -> None:
     _, _, experiment, *words = shlex.split(line)
     overrides = [word for word in words if re.match(r"[a-z_.]+=", word)]
-    load_config(read_yaml(experiment_path(experiment)), overrides)
+    on_a_page = experiments_of_the_pages()
+    source = on_a_page.get(experiment) or read_yaml(experiment_path(experiment))
+    load_config(source, overrides)
+
+
+def experiments_of_the_pages() -> dict[str, Any]:
+    """Return name -> content of the experiment files that the pages show."""
+    block = re.compile(r"^```yaml experiments/(\w+)\.yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    pages = sorted((CHECKOUT / "docs").glob("*.md"))
+    blocks = [found for page in pages for found in block.findall(page.read_text())]
+    return {name: yaml.safe_load(content) for name, content in blocks}
 
 
 def test_a_wrong_command_would_be_found() -> None:
@@ -223,7 +249,7 @@ def address(site: Path) -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.mark.parametrize("place", ["lecture/wasserstein/", "results/"])
+@pytest.mark.parametrize("place", ["lecture/wasserstein/", "results/", "results/unrolled/"])
 def test_a_browser_shows_it_without_errors_or_requests_elsewhere(
     place: str, address: str, browser: Any
 ) -> None:

@@ -1,14 +1,15 @@
-"""The pages take their code, claims, experiments and commands from where those are made.
+"""Insert code, claims, experiments, commands and tables into the pages.
 
-A paragraph that is a link with one of these titles is replaced by what it links to. Elsewhere, as
-on the page of a repository, it is that link.
+A paragraph that is a link with one of these titles is replaced by the content that it links to.
+Where Markdown is shown without this hook, for example in a repository, it stays a link.
 
     [`StandardGAN.generator_loss`](../../gan_lightning/gans/standard.py "code")
-    [the claims of a topic](../results.md "claims")
+    [the claims of a topic](../results/mode-collapse.md "claims")
     [the experiments of a topic](../../experiments "experiments")
     [the topics](../../gan_lightning/results/topics.py "topics")
     [the commands](../../gan_lightning/cli/main.py "commands")
     [the config keys](../../gan_lightning/config/reference.py "config keys")
+    [`GANS`](../../gan_lightning/gans/__init__.py "table")
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import ast
 import re
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
 
@@ -30,12 +32,15 @@ from gan_lightning.cli import COMMANDS
 from gan_lightning.cli.main import cli
 from gan_lightning.config.experiments import experiment_names, read_yaml
 from gan_lightning.config.reference import config_reference
-from gan_lightning.results.page import claims_table
-from gan_lightning.results.records import Results, read_all
+from gan_lightning.results.page import section_address
+from gan_lightning.results.records import Results, read_all_results
+from gan_lightning.results.tables import claims_table
 from gan_lightning.results.topics import TOPICS, Topic
 from gan_lightning.utils.tables import markdown_table
 
 CHECKOUT = Path(__file__).parents[2]
+TOPIC_RESULTS = {"By topic": "results/*.md"}
+"""Entry of the navigation that stands for the results pages of all topics."""
 TAKEN = re.compile(r'^\[(?P<words>[^\]]+)\]\((?P<path>\S+) "(?P<kind>[\w ]+)"\)$', re.MULTILINE)
 # ```python gan_lightning/gans/relativistic.py
 FILE_OF_BLOCK = re.compile(r"^```(\w+) (\S+)$", re.MULTILINE)
@@ -43,13 +48,26 @@ ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the topics into the navigation, in the order of the lecture."""
+    """Insert the topics into the navigation, in the order of the lecture."""
     _known.cache_clear()
     for part in config.nav or []:
         for pages in part.values() if isinstance(part, dict) else ():
             if pages == ["lecture/index.md"]:
                 pages += [{topic.title: f"lecture/{topic.slug}.md"} for topic in TOPICS]
+            if isinstance(pages, list) and TOPIC_RESULTS in pages:
+                pages[pages.index(TOPIC_RESULTS)] = {"By topic": _result_pages()}
     return config
+
+
+def _result_pages() -> list[dict[str, str]]:
+    """Return the navigation entries of the generated results pages that exist."""
+    titles = {topic.slug: topic.title for topic in TOPICS} | {"other": "Other experiments"}
+    folder = CHECKOUT / "docs" / "results"
+    return [
+        {title: f"results/{slug}.md"}
+        for slug, title in titles.items()
+        if (folder / f"{slug}.md").is_file()
+    ]
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -63,6 +81,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             "topics": _topics,
             "commands": _commands,
             "config keys": config_reference,
+            "table": lambda: _table(_target(page, found["path"]), found["words"]),
         }
         if found["kind"] not in makers:
             raise PluginError(f"{page.file.src_uri}: {found[0]} is none of {', '.join(makers)}")
@@ -91,6 +110,16 @@ def _code(path: Path, words: str) -> str:
         for symbol in symbols
     )
     return f'```python title="{name}"\n{shown}\n```\n\n<small>{described}</small>'
+
+
+def _table(path: Path, words: str) -> str:
+    """List the classes that a name of the config selects, with the first line of each docstring."""
+    module = ".".join(path.relative_to(CHECKOUT).parent.parts)
+    rows = [("name", "class", "")]
+    for name, owner in getattr(import_module(module), words.strip("`")).items():
+        link = f"[`{owner.__name__}`][{owner.__module__}.{owner.__name__}]"
+        rows.append((f"`{name}`", link, (owner.__doc__ or "").partition("\n")[0]))
+    return markdown_table(rows)
 
 
 def _found(tree: ast.AST, symbol: str, name: Path) -> ast.stmt:
@@ -124,11 +153,13 @@ def _source(source: str, node: ast.stmt) -> str:
 
 
 def _claims(topic: Topic) -> str:
-    """Hold the topic's claims against what was measured, as docs/results.md does."""
+    """Return the table of the topic's claims, as on its results page."""
     known = _known()
     of_topic = [results for results in known if results.experiment in topic.experiments]
     unmeasured = [f"`{name}`" for name in topic.experiments if name not in {r.name for r in known}]
-    parts = [claims_table(of_topic, known, "../results.md")] if of_topic else []
+    parts = []
+    if of_topic:
+        parts.append(claims_table(of_topic, known, lambda r: section_address(r, "../results/")))
     if unmeasured:
         parts.append(f"Not measured yet: {', '.join(unmeasured)}.")
     return "\n\n".join(parts)
@@ -136,7 +167,7 @@ def _claims(topic: Topic) -> str:
 
 @cache
 def _known() -> list[Results]:
-    return read_all(CHECKOUT / "docs" / "results")
+    return read_all_results(CHECKOUT / "docs" / "results")
 
 
 def _experiments(topic: Topic) -> str:
