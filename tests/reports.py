@@ -1,4 +1,4 @@
-"""Reports read as a person would, and runs of which only the words are there."""
+"""A parser of report pages, and run directories without models and pictures."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Trained = Callable[[str], TinyRun]
 
 
 class Reader(HTMLParser):
-    """Finds the parts of a page, and the words outside of scripts and styles."""
+    """Collects the elements of a page, and its text outside scripts and styles."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.parts: list[tuple[str, dict[str, str | None]]] = []
-        self.words = ""
+        self.text = ""
         self._silent = False
         self.feed(page)
 
@@ -37,7 +37,7 @@ class Reader(HTMLParser):
         self._silent = False
 
     def handle_data(self, data: str) -> None:
-        self.words += "" if self._silent else data
+        self.text += "" if self._silent else data
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.parts if name == tag]
@@ -54,7 +54,7 @@ def report_of(*runs: str | Path) -> Reader:
 def made_up(
     folder: Path, experiment: str, measures: dict[str, float] | None, *overrides: str
 ) -> Path:
-    """Write what a run of an experiment as it is shipped leaves, but for models and pictures."""
+    """Write the run directory of a finished run, without models and pictures."""
     folder.mkdir(parents=True)
     config = load_config(read_yaml(experiment_path(experiment)), overrides)
     (folder / "config.yaml").write_text(to_yaml(config))

@@ -1,4 +1,4 @@
-"""Runs side by side: what differs between configs, claims that compare, and `compare` itself."""
+"""Comparison of runs: config differences, claims that compare experiments, and `compare`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from conftest import run_cli
 from reports import made_up, report_of
 
 from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.report.claims import run_claims
 from gan_lightning.report.page import render
 from gan_lightning.report.run_data import read_runs
-from gan_lightning.report.tables import claims_of
 
 
-def test_only_what_differs_between_configs(tmp_path: Path) -> None:
+def test_only_config_keys_that_differ_are_shown(tmp_path: Path) -> None:
     runs = [
         made_up(tmp_path / name, "gan_ring", {"modes/covered": 8}, *overrides)
         for name, overrides in (("a", ()), ("b", ("seed=3", "network.dropout=0.5")))
@@ -26,8 +26,8 @@ def test_only_what_differs_between_configs(tmp_path: Path) -> None:
     cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[dh] ?.*?</t[dh]>", table)]
     assert cells[3:] == ["seed", "0", "3", "network.dropout", "0.0", "0.5"]
     assert (
-        "Nothing: all values are the same."
-        in report_of(runs[0], shutil.copytree(runs[0], tmp_path / "c")).words
+        "There are no differences: all values are the same."
+        in report_of(runs[0], shutil.copytree(runs[0], tmp_path / "c")).text
     )
 
 
@@ -35,26 +35,28 @@ COMPARED = "packed_ring"
 
 
 @pytest.mark.parametrize(
-    ("reference", "overrides", "holds", "said"),
+    ("reference", "overrides", "holds", "text"),
     [
-        (3.0, ["seed=5"], True, "holds: above gan_ring's 3"),
-        (9.0, [], False, "does not hold: above gan_ring's 9"),
-        (3.0, ["trainer.max_updates=5"], None, "not compared: needs a run of gan_ring"),
-        (3.0, ["network.dropout=0.5"], None, "not compared: needs a run of gan_ring"),
+        (3.0, ["seed=5"], True, "holds: above 3 (mean of gan_ring)"),
+        (9.0, [], False, "does not hold: above 9 (mean of gan_ring)"),
+        (3.0, ["trainer.max_updates=5"], None, "not compared: add a run of gan_ring with"),
+        (3.0, ["network.dropout=0.5"], None, "not compared: add a run of gan_ring with"),
     ],
 )
-def test_a_claim_that_compares_takes_the_run_beside_it(
-    reference: float, overrides: list[str], holds: bool | None, said: str, tmp_path: Path
+def test_a_claim_is_compared_with_runs_in_the_same_report(
+    reference: float, overrides: list[str], holds: bool | None, text: str, tmp_path: Path
 ) -> None:
     budget = (
         f"trainer.max_updates={read_yaml(experiment_path('gan_ring'))['trainer']['max_updates']}"
     )
     packed = made_up(tmp_path / "packed", COMPARED, {"modes/covered": 7.0}, budget)
     ring = made_up(tmp_path / "ring", "gan_ring", {"modes/covered": reference}, *overrides)
-    found = [c for c in claims_of(read_runs([str(packed), str(ring)])) if c.run == "packed"]
-    compared = next(claim for claim in found if "gan_ring" in claim.asked)
-    assert compared.holds is holds
-    assert compared.verdict.startswith(said)
+    rows = run_claims(read_runs([str(packed), str(ring)]))
+    verdict = next(
+        row.verdict for run, row in rows if run.label == "packed" and "gan_ring" in row.bound
+    )
+    assert verdict.holds is holds
+    assert verdict.text.startswith(text)
 
 
 def test_compare_lays_runs_side_by_side(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_compare_lays_runs_side_by_side(tmp_path: Path) -> None:
         ["model.name", "gan", "unrolled", "gan"],
     ):
         assert expected in lines, expected
-    assert ["* the latest measures of a run that has not ended"] in lines
+    assert ["* latest value of a run that has not finished"] in lines
     assert not any(line[0] in ("title", "paper", "data.name") for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""What a report and a comparison say of runs, read without a browser."""
+"""Content of a report, checked without a browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from run_files import measures_of
 
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.report import image_sliders
-from gan_lightning.report.curves import Curve, read_curves, thinned
+from gan_lightning.report.curves import Curve, downsample, read_curves
 from gan_lightning.report.run_data import read_runs
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import RunOutcome, run_lock, write_outcome
@@ -27,12 +27,12 @@ from gan_lightning.training.restore import load_model
 
 KINDS = {
     "gan_ring": {"points"},
-    "wgan_ring": {"points", "film-weights"},
-    "dirac_vanilla": {"film-portrait"},
-    "infogan_mnist": {"film-samples", "film-traversal"},
-    "cogan_edges": {"film-samples", "film-traversal", "film-pairs"},
-    "pix2pix_edges_mnist": {"film-translations"},
-    "adversarial_fgsm_mnist": {"film-attacked"},
+    "wgan_ring": {"points", "images-weights"},
+    "dirac_vanilla": {"images-portrait"},
+    "infogan_mnist": {"images-samples", "images-traversal"},
+    "cogan_edges": {"images-samples", "images-traversal", "images-pairs"},
+    "pix2pix_edges_mnist": {"images-translations"},
+    "adversarial_fgsm_mnist": {"images-attacked"},
 }
 
 
@@ -40,16 +40,16 @@ KINDS = {
 def test_every_kind_of_run(experiment: str, trained: Trained) -> None:
     run = trained(experiment)
     page = report_of(run.folder)
-    always = {"runs", "curves", "measures", "configs", "environment"}
+    always = {"runs", "curves", "metrics", "configs", "environment"}
     assert page.sections - {"claims"} == always | KINDS[experiment]
     pictures = RunDirectory(run.folder).pictures()
     shown = {part["data-update"] for part in page.all("img")}
     drawn = {str(update) for kind in pictures if kind != "scatter" for update in pictures[kind]}
     assert shown == drawn
     assert all(part["alt"] for part in page.all("img"))
-    assert "Finished after 4 updates" in page.words
+    assert "Finished after 4 updates" in page.text
     for name in measures_of(run.folder):
-        assert name in page.words
+        assert name in page.text
     charts = [part for part in page.all("div") if "data-figure" in part]
     assert len(charts) >= 2
     assert all(part["aria-label"] for part in charts)
@@ -68,7 +68,7 @@ def test_the_same_runs_give_the_same_bytes(
     assert 4e6 < files[0].stat().st_size < 10e6
 
 
-def test_points_are_kept_of_one_latent(ring_run: TinyRun) -> None:
+def test_points_of_all_updates_have_the_same_latents(ring_run: TinyRun) -> None:
     folder = RunDirectory(ring_run.folder)
     kept = folder.points()
     assert list(kept) == [2, 4]
@@ -85,9 +85,9 @@ def test_a_run_that_kept_no_points_shows_its_pictures(ring_run: TinyRun, tmp_pat
     old = shutil.copytree(ring_run.folder, tmp_path / "old")
     for path in old.glob("samples/*.npy"):
         path.unlink()
-    assert "film-scatter" in report_of(old).sections
+    assert "images-scatter" in report_of(old).sections
     both = report_of(old, ring_run.folder)
-    assert {"film-scatter", "points"} <= both.sections
+    assert {"images-scatter", "points"} <= both.sections
     assert {part["alt"].split(" at ")[0] for part in both.all("img")} == {"Points of old"}
 
 
@@ -102,19 +102,19 @@ def test_files_that_cannot_be_read_are_left_out(infogan_run: TinyRun, tmp_path: 
     page = report_of(run)
     shown = [part["data-update"] for part in page.all("img") if "Samples" in str(part["alt"])]
     assert shown == ["2"]
-    assert "It was not recorded." in page.words
+    assert "The environment was not recorded." in page.text
 
 
 def test_a_run_that_has_measured_nothing(tmp_path: Path) -> None:
     run = made_up(tmp_path / "young", "gan_ring", None)
     write_outcome(run, RunOutcome())
     page = report_of(run)
-    assert "Stopped at update 0 of 8,000" in page.words
-    assert "Nothing has been measured yet." in page.words
-    assert "Nothing has been logged yet." in page.words
-    assert "Not judged before the run's end" in page.words
+    assert "Stopped at update 0 of 8,000" in page.text
+    assert "Nothing has been measured yet." in page.text
+    assert "Nothing has been logged yet." in page.text
+    assert "Not evaluated before the end of the run" in page.text
     with run_lock(run):
-        assert "In training, at update 0 of 8,000" in report_of(run).words
+        assert "In training, at update 0 of 8,000" in report_of(run).text
 
 
 def test_an_unfinished_run_shows_its_latest_measures(tmp_path: Path) -> None:
@@ -122,14 +122,18 @@ def test_an_unfinished_run_shows_its_latest_measures(tmp_path: Path) -> None:
     write_outcome(run, RunOutcome(400, 90))
     rows = "updates,loss/generator/adversarial,modes/covered\n200,0.5,3\n400,nan,7\n450,0.25,\n"
     (run / "metrics.csv").write_text(rows)
-    (facts,) = read_runs([str(run)])
-    assert (facts.updates, facts.measures, facts.measured_at) == (450, {"modes/covered": 7}, 400)
-    words = " ".join(report_of(run).words.split())
-    assert "Stopped at update 450 of 8,000" in words
-    assert "run: latest, at update 400." in words
+    (summary,) = read_runs([str(run)])
+    assert (summary.updates, summary.measures, summary.measured_at) == (
+        450,
+        {"modes/covered": 7},
+        400,
+    )
+    text = " ".join(report_of(run).text.split())
+    assert "Stopped at update 450 of 8,000" in text
+    assert "run: latest, at update 400." in text
 
 
-def test_words_of_a_run_stay_words(ring_run: TinyRun, tmp_path: Path) -> None:
+def test_names_and_titles_of_a_run_are_escaped(ring_run: TinyRun, tmp_path: Path) -> None:
     bad = "</script><script>alert(1)</script>"
     run = shutil.copytree(ring_run.folder, tmp_path / "<b onclick=alert(1)>&amp;{{ 7*7 }}")
     config = (run / "config.yaml").read_text()
@@ -139,11 +143,11 @@ def test_words_of_a_run_stay_words(ring_run: TinyRun, tmp_path: Path) -> None:
     page = report_of(run)
     assert len(page.all("script")) == len(report_of(ring_run.folder).all("script"))
     assert not page.all("b")
-    assert bad in page.words
-    assert run.name in page.words
+    assert bad in page.text
+    assert run.name in page.text
 
 
-def test_runs_are_named_by_as_little_as_tells_them_apart(
+def test_labels_are_as_short_as_they_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -160,7 +164,7 @@ def test_runs_are_named_by_as_little_as_tells_them_apart(
     assert found[2:] == ["x/same", "y/same"]
 
 
-def test_pictures_stay_within_what_a_page_can_hold(
+def test_the_size_of_all_pictures_is_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = made_up(tmp_path / "run", "gan_mnist", {})
@@ -172,17 +176,17 @@ def test_pictures_stay_within_what_a_page_can_hold(
     runs = read_runs([str(run)])
 
     def updates() -> list[int]:
-        return image_sliders.films(runs, {})[0].updates
+        return image_sliders.image_sliders(runs, {})[0].updates
 
     many = updates()
-    assert len(many) == image_sliders.MOST_SHOTS
+    assert len(many) == image_sliders.MAX_FRAMES
     assert (many[0], many[-1]) == (100, 6000)
-    size = sum(len(shot.content) for shot in image_sliders.films(runs, {})[0].shots[0])
-    monkeypatch.setattr(image_sliders, "PICTURE_BYTES", size // 3)
+    size = sum(len(frame.content) for frame in image_sliders.image_sliders(runs, {})[0].frames[0])
+    monkeypatch.setattr(image_sliders, "MAX_BYTES", size // 3)
     few = updates()
-    assert len(few) == image_sliders.MOST_SHOTS // 4
+    assert len(few) == image_sliders.MAX_FRAMES // 4
     assert few[-1] == 6000
-    monkeypatch.setattr(image_sliders, "PICTURE_BYTES", 1)
+    monkeypatch.setattr(image_sliders, "MAX_BYTES", 1)
     assert updates() == [6000]
 
 
@@ -193,10 +197,12 @@ NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False) | st.just(nan)  # torch fl
     st.lists(NUMBERS, min_size=1, max_size=300),
     st.integers(4, 50),
 )
-def test_a_thinned_curve_keeps_its_ends_and_extremes(values: list[float], most: int) -> None:
+def test_a_downsampled_curve_keeps_its_ends_and_extremes(
+    values: list[float], max_points: int
+) -> None:
     whole = Curve(range(1, len(values) + 1), values)
-    few = thinned(whole, most)
-    assert len(few.updates) <= most + 2
+    few = downsample(whole, max_points)
+    assert len(few.updates) <= max_points + 2
     assert (few.updates[0], few.updates[-1]) == (1, len(values))
     assert list(few.updates) == sorted(set(few.updates))
     np.testing.assert_array_equal([values[update - 1] for update in few.updates], few.values)
@@ -205,7 +211,7 @@ def test_a_thinned_curve_keeps_its_ends_and_extremes(values: list[float], most: 
         assert {min(finite), max(finite)} <= set(few.values)
 
 
-def test_rows_that_a_kill_has_cut(tmp_path: Path) -> None:
+def test_a_last_row_that_was_cut_off_is_read(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     assert read_curves(path) == {}
     path.write_text("updates,a,b\n1,2,\n2,,nan\n3,4,5,6\nx,1,1\n4,7")
@@ -231,9 +237,12 @@ def test_mistakes() -> None:
     )
     mistake(["report", run, "--output", "."], "cannot write .: it is a folder")
     mistake(["report", run, "--output", "file/x.html"], "cannot write file/x.html", "--output")
-    mistake(["compare", run], "compare needs two runs or more; `report` shows one")
+    mistake(["compare", run], "compare needs at least two runs; `gan-lightning report` shows one")
     mistake(["compare", run, "run/"], "named twice")
     mistake(["compare", run, "elsewhere"], "there is no run 'elsewhere'")
-    for damage, said in (("a: [", "is not valid YAML"), ("claims: [{x: 1}]", "has a claim")):
+    for damage, said in (
+        ("a: [", "is not valid YAML"),
+        ("claims: [{x: 1}]", "has an invalid claim"),
+    ):
         Path("run/config.yaml").write_text(damage)
         mistake(["report", run], "run/config.yaml", said)

@@ -1,4 +1,4 @@
-"""A report in a browser: by mouse and keyboard, on a desk and a phone, by day and night."""
+"""A report in a browser: mouse and keyboard, desktop and phone, light and dark mode."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_page_is_whole_on_every_screen(opened: Opened, report: Path) -> None:
     assert {url.partition(":")[0] for url in opened.asked} <= {"file", "data", "blob"}
     assert [url for url in opened.asked if url.startswith("file")] == [report.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert page.locator("#measures tbody th").evaluate_all(
+    assert page.locator("#metrics tbody th").evaluate_all(
         "all => all.every((one) => one.getBoundingClientRect().width > 60)"
     )
     charts = page.locator("[data-figure]").count()
@@ -106,7 +106,7 @@ def test_charts_follow_day_and_night(desk: Opened) -> None:
 
 
 def test_a_picture_follows_the_arrow_keys(desk: Opened) -> None:
-    section = desk.page.locator("#film-samples")
+    section = desk.page.locator("#images-samples")
     slider, shown = section.locator("input[type=range]"), section.locator("img:not([hidden])")
     seen = []
     for key in ("End", "ArrowLeft", "ArrowRight"):
@@ -139,7 +139,7 @@ def test_a_run_is_hidden_and_shown_by_keyboard(desk: Opened) -> None:
         button.press("Enter")
         assert button.get_attribute("aria-pressed") == pressed
         assert set(page.evaluate(state)) == {pressed == "true"}
-        assert page.locator("#film-samples figure").is_visible() == (pressed == "true")
+        assert page.locator("#images-samples figure").is_visible() == (pressed == "true")
 
 
 def test_a_click_on_the_legend_hides_a_run(desk: Opened) -> None:
@@ -166,7 +166,7 @@ def test_play_goes_through_the_pictures(
 ) -> None:
     opened = Opened(browser, report, still=True, **SCREENS["desk"], reduced_motion=motion)
     page = opened.page
-    section = page.locator("#film-traversal")
+    section = page.locator("#images-traversal")
     button, slider = section.locator(".play"), section.locator("input")
     button.press("Enter")
     assert (slider.input_value(), button.inner_text()) == ("0", "⏸ Pause")

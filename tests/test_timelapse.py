@@ -1,4 +1,4 @@
-"""Films of a training."""
+"""Timelapses of training as videos and animations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def decoded(path: Path) -> list[np.ndarray]:
 def test_video_shows_every_picture_in_order(run: Path) -> None:
     outcome = run_cli("timelapse", "run", "--seconds", "3")
     assert outcome.code == 0, outcome.err
-    assert outcome.out == "wrote 3 pictures as a film to run/timelapse.mp4\n"
+    assert outcome.out == "wrote a video of 3 pictures to run/timelapse.mp4\n"
     with av.open("run/timelapse.mp4") as film:
         (stream,) = film.streams.video
         assert (stream.codec_context.name, stream.pix_fmt) == ("h264", "yuv420p")
@@ -78,7 +78,7 @@ def test_more_pictures_than_frames(run: Path) -> None:
     assert np.abs(np.array(shown) - [0, 240]).max() <= 4
 
 
-def test_film_of_a_real_run(infogan_run: TinyRun) -> None:
+def test_timelapse_of_a_real_run(infogan_run: TinyRun) -> None:
     shutil.copytree(infogan_run.folder, "real")
     assert "2 pictures" in run_cli("timelapse", "real").out
     assert run_cli("timelapse", "real", "--picture", "traversal", "--output", "a.gif").code == 0
@@ -95,4 +95,4 @@ def test_mistakes(run: Path) -> None:
     mistake(["timelapse", "run"], "scatter_0001000.png cannot be read")
     for path in list(run.glob("samples/*00.png"))[1:]:
         path.unlink()
-    mistake(["timelapse", "run"], "needs two", "pictures.every_n_updates")
+    mistake(["timelapse", "run"], "a timelapse needs two", "pictures.every_n_updates")

@@ -1,4 +1,4 @@
-"""What a person reads of finished or unfinished runs: one HTML file, or a table on the screen."""
+"""Reports about finished and unfinished runs: one HTML file, a table on the screen, a video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts of runs, by plotly; a page's script gives them the colours of day or night."""
+"""Plotly charts of losses and metrics; the page's script sets colours of light and dark mode."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from gan_lightning.report.curves import Curve, summed, thinned
+from gan_lightning.report.curves import Curve, downsample, sum_curves
 from gan_lightning.report.run_data import RunSummary
-from gan_lightning.results.page import number
+from gan_lightning.results.aggregate import format_number
 
-__all__ = ["LEGEND", "Chart", "colour", "loss_charts", "measure_charts", "plain"]
+__all__ = [
+    "LEGEND",
+    "Chart",
+    "describe_curve",
+    "loss_charts",
+    "metric_charts",
+    "run_colour",
+    "to_plain_dict",
+]
 
 COLOURS = (
     "#3b82f6",
@@ -26,24 +34,23 @@ COLOURS = (
     "#b08900",
     "#868e96",
 )
-"""Seen on white and on near-black; blue and orange, first, are told apart by nearly everybody."""
+"""Visible on white and near-black; the first two also differ for most colour-blind readers."""
 
-MOST_POINTS = 1500
+MAX_POINTS = 1500
 LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0}
 DASHES = {"discriminator": "solid", "generator": "dash", "classifier": "solid"}
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart and what it says in words.
+    """A chart and its description.
 
-    Args:
-        title: over it.
-        alt: for who does not see it.
-        figure: data and layout as plotly's script takes them; `meta.run` of a trace is the place
-            of its run.
-        wide: takes a row of its own.
-        note: under the title.
+    Attributes:
+        title: heading of the chart.
+        alt: description for screen readers.
+        figure: data and layout for plotly.js; `meta.run` of a trace is the index of its run.
+        wide: whether the chart takes the full width of the page.
+        note: text below the title.
     """
 
     title: str
@@ -53,79 +60,81 @@ class Chart:
     note: str = ""
 
 
-def colour(place: int) -> str:
-    """Choose the colour of the run at a place."""
-    return COLOURS[place % len(COLOURS)]
+def run_colour(index: int) -> str:
+    """Return the colour of the run at an index."""
+    return COLOURS[index % len(COLOURS)]
 
 
 def loss_charts(runs: Sequence[RunSummary]) -> list[Chart]:
-    """Draw the losses of the players of all runs in one chart, and each term where there are more.
+    """Plot the players' total losses of all runs in one chart, and each loss term in its own.
 
-    A player's loss is the sum of its terms, which are logged as they are weighted.
+    Terms are logged with their weights, so a player's loss is the sum of its terms. Players with
+    one term have no chart of it.
     """
-    traces, said, terms = [], [], dict[str, None]()
-    for place, run in enumerate(runs):
+    traces, descriptions, terms = [], [], dict[str, None]()
+    for index, run in enumerate(runs):
         for player, dash in DASHES.items():
             if not (curves := run.losses(player)):
                 continue
-            total = summed(list(curves.values()))
+            total = sum_curves(list(curves.values()))
             name = f"{run.label}: {player}"
-            traces.append(_trace(total, place, name, "lines", dash=dash))
-            said.append(f"{name} {in_words(total)}.")
+            traces.append(_trace(total, index, name, "lines", dash=dash))
+            descriptions.append(f"{name} {describe_curve(total)}.")
             terms |= dict.fromkeys(curves) if len(curves) > 1 else {}
     if not traces:
         return []
-    alt = f"Losses by generator updates. {' '.join(said)}"
-    note = "Each player's loss is the sum of its terms." if terms else ""
-    figure = _laid_out(go.Figure(traces), legend=True)
-    every = Chart("Losses of the players", alt, figure, wide=True, note=note)
-    return [every, *(_chart(name, runs, "lines") for name in terms)]
+    alt = f"Losses by generator updates. {' '.join(descriptions)}"
+    note = "The loss of each player is the sum of its terms." if terms else ""
+    figure = _with_layout(go.Figure(traces), legend=True)
+    totals = Chart("Losses of the players", alt, figure, wide=True, note=note)
+    return [totals, *(_chart(name, runs, "lines") for name in terms)]
 
 
-def measure_charts(runs: Sequence[RunSummary]) -> list[Chart]:
-    """Draw each measure of all runs in a chart of its own, with the bounds of their claims."""
-    names = dict.fromkeys(name for run in runs for name, _ in run.measured())
+def metric_charts(runs: Sequence[RunSummary]) -> list[Chart]:
+    """Plot each metric of all runs in its own chart, with the numeric bounds of claims."""
+    names = dict.fromkeys(name for run in runs for name, _ in run.metric_curves())
     return [_chart(name, runs, "lines+markers") for name in names]
 
 
 def _chart(name: str, runs: Sequence[RunSummary], mode: str) -> Chart:
-    having = [(place, run) for place, run in enumerate(runs) if name in run.curves]
-    traces = [_trace(run.curves[name], place, run.label, mode) for place, run in having]
+    logged = [(index, run) for index, run in enumerate(runs) if name in run.curves]
+    traces = [_trace(run.curves[name], index, run.label, mode) for index, run in logged]
     bounds = {
-        (run.label, colour(place), kind, bound)
-        for place, run in having
+        (run.label, run_colour(index), kind, bound)
+        for index, run in logged
         for claim in run.claims
         for kind in ("at_least", "at_most")
         if claim.metric == name and (bound := getattr(claim, kind)) is not None
     }
-    said = [f"{run.label} {in_words(run.curves[name])}." for _, run in having]
+    descriptions = [f"{run.label} {describe_curve(run.curves[name])}." for _, run in logged]
     figure = go.Figure(traces)
-    for label, shade, kind, bound in sorted(bounds):
-        words = f"{kind.replace('_', ' ')} {bound:g}"
-        said.append(f"A claim of {label} asks for {words}.")
+    for label, colour, kind, bound in sorted(bounds):
+        text = f"{kind.replace('_', ' ')} {bound:g}"
+        descriptions.append(f"A claim of {label} has the bound {text}.")
         figure.add_hline(
             bound,
-            line={"dash": "dot", "width": 1.5, "color": shade},
-            annotation={"text": f"claim: {words}", "font": {"size": 11, "color": shade}},
+            line={"dash": "dot", "width": 1.5, "color": colour},
+            annotation={"text": f"claim: {text}", "font": {"size": 11, "color": colour}},
             annotation_position="top left" if kind == "at_least" else "bottom right",
         )
-    return Chart(name, f"{name} by generator updates. {' '.join(said)}", _laid_out(figure))
+    alt = f"{name} by generator updates. {' '.join(descriptions)}"
+    return Chart(name, alt, _with_layout(figure))
 
 
-def _trace(curve: Curve, place: int, name: str, mode: str, dash: str = "solid") -> Any:
-    shown = thinned(curve, MOST_POINTS)
+def _trace(curve: Curve, index: int, name: str, mode: str, dash: str = "solid") -> Any:
+    shown = downsample(curve, MAX_POINTS)
     return go.Scatter(
         x=list(shown.updates),
         y=[float(f"{value:.6g}") if isfinite(value) else None for value in shown.values],
-        name=escape(name),  # plotly reads tags in it
+        name=escape(name),  # plotly interprets HTML tags in names
         mode=mode,
-        line={"color": colour(place), "dash": dash, "width": 2 if "markers" in mode else 1.5},
-        legendgroup=str(place),
-        meta={"run": place},
+        line={"color": run_colour(index), "dash": dash, "width": 2 if "markers" in mode else 1.5},
+        legendgroup=str(index),
+        meta={"run": index},
     )
 
 
-def _laid_out(figure: Any, legend: bool = False) -> dict[str, Any]:
+def _with_layout(figure: Any, legend: bool = False) -> dict[str, Any]:
     figure.update_layout(
         showlegend=legend,
         legend=LEGEND,
@@ -135,21 +144,25 @@ def _laid_out(figure: Any, legend: bool = False) -> dict[str, Any]:
         hovermode="x unified",
         hoverlabel={"namelength": -1},
     )
-    return plain(figure)
+    return to_plain_dict(figure)
 
 
-def plain(figure: Any) -> dict[str, Any]:
-    """Turn a figure into what a page holds, without plotly's own colours."""
+def to_plain_dict(figure: Any) -> dict[str, Any]:
+    """Convert a figure to a dictionary for JSON, without plotly's default template."""
     content: dict[str, Any] = figure.to_plotly_json()
     content["layout"].pop("template", None)
     return {"data": content["data"], "layout": content["layout"]}
 
 
-def in_words(curve: Curve) -> str:
-    """Tell where a curve begins and ends, and between what it lies."""
-    first, last = (f"{number(curve.values[i])} at update {curve.updates[i]:,}" for i in (0, -1))
+def describe_curve(curve: Curve) -> str:
+    """Describe the first value, the last value and the range of a curve."""
+    first, last = (
+        f"{format_number(curve.values[i])} at update {curve.updates[i]:,}" for i in (0, -1)
+    )
     if len(curve.values) == 1:
         return f"is {first}"
     finite = [value for value in curve.values if isfinite(value)]
-    between = f", between {number(min(finite))} and {number(max(finite))}" if finite else ""
-    return f"goes from {first} to {last}{between}"
+    if not finite:
+        return f"goes from {first} to {last}"
+    limits = f"between {format_number(min(finite))} and {format_number(max(finite))}"
+    return f"goes from {first} to {last}, {limits}"

@@ -1,65 +1,67 @@
-"""Runs' claims against their papers, as a report or a comparison of those runs can judge them."""
+"""Evaluation of the claims of runs that are shown in one report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.report.run_data import RunSummary
-from gan_lightning.results.claims import Verdict, judge, mean
+from gan_lightning.results.aggregate import mean
+from gan_lightning.results.claims import ClaimRow, claim_rows
 from gan_lightning.utils.imports import gc_paused_imports
 
-__all__ = ["judged"]
+__all__ = ["run_claims"]
 
 
-def judged(run: RunSummary, claim: Claim, runs: Sequence[RunSummary]) -> Verdict:
-    """Hold one run's final measure against a claim.
+def run_claims(runs: Sequence[RunSummary]) -> list[tuple[RunSummary, ClaimRow]]:
+    """Evaluate every claim of every run, each run by itself.
 
-    Args:
-        run: that has the claim.
-        claim: one of `run.claims`.
-        runs: among which an experiment is looked for that the claim compares with.
-
-    Returns:
-        No verdict before the run's end, without the measure, or with nothing to compare with.
+    A claim that compares two experiments is compared with the mean over those finished runs of the
+    other experiment that are in the same report and have the same number of updates. A run that
+    has not finished has no verdicts.
     """
-    if not run.finished:
-        return Verdict(None, "not judged before the run's end")
-    if claim.metric not in run.measures:
-        return Verdict(None, f"not judged: {claim.metric} was not measured")
-    return judge(claim, [run.measures[claim.metric]], _reference(run, claim, runs))
+    rows = []
+    for run in runs:
+        values = {name: [value] for name, value in run.measures.items()}
+        reference = partial(_reference, run, runs)
+        evaluated = claim_rows(run.claims, values, reference, finished=run.finished)
+        rows += [(run, row) for row in evaluated]
+    return rows
 
 
-def _reference(run: RunSummary, claim: Claim, runs: Sequence[RunSummary]) -> float | str:
-    """Find the mean of the compared experiment's runs, or say why there is none."""
-    name = claim.above or claim.below
-    if name is None:
-        return ""
-    found = [
+def _reference(run: RunSummary, runs: Sequence[RunSummary], claim: Claim) -> float | str:
+    """Return the mean over the compared experiment's runs, or the reason why there is none."""
+    experiment = claim.above or claim.below or ""
+    values = [
         other.measures[claim.metric]
         for other in runs
         if other.finished
         and other.updates == run.updates
         and claim.metric in other.measures
-        and _is_of(other, name)
+        and _is_run_of(other, experiment)
     ]
-    return mean(found) if found else f"not compared: needs a run of {name}, as long, beside it"
+    if not values:
+        return (
+            f"not compared: add a run of {experiment} with {run.updates:,} updates to the command"
+        )
+    return mean(values)
 
 
-def _is_of(run: RunSummary, experiment: str) -> bool:
-    """Tell whether a run is of an experiment as it is shipped, whatever the seed and budget."""
+def _is_run_of(run: RunSummary, experiment: str) -> bool:
+    """Return whether a run has the config of an experiment, up to the seed and the budget."""
     from gan_lightning.config.experiments import experiment_path, read_yaml
 
     try:
-        shipped = read_yaml(experiment_path(experiment))
-        if shipped.get("title") != run.title:  # the usual case, without torch
+        source = read_yaml(experiment_path(experiment))
+        if source.get("title") != run.title:  # decides most cases without importing torch
             return False
         with gc_paused_imports():
-            from gan_lightning.config.fingerprint import differences
+            from gan_lightning.config.fingerprint import changed_values
             from gan_lightning.config.load import load_config
 
-        ours = load_config(run.config)
-        return not differences(load_config(shipped, [f"seed={ours.seed}"]), ours)
-    except UserError:  # of another version
+        config = load_config(run.config)
+        return not changed_values(load_config(source, [f"seed={config.seed}"]), config)
+    except UserError:  # the run was made by another version
         return False

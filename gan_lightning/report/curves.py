@@ -1,4 +1,4 @@
-"""Figures by update, as metrics.csv holds them, thinned to what a picture can show."""
+"""Curves of losses and metrics from metrics.csv, downsampled for charts."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
 
-from gan_lightning.runs.directory import STEP
+from gan_lightning.runs.directory import UPDATES_KEY
 
-__all__ = ["Curve", "read_curves", "summed", "thinned"]
+__all__ = ["Curve", "downsample", "read_curves", "sum_curves"]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Values of one figure.
+    """Values of one logged metric or loss.
 
-    Args:
-        updates: generator updates, growing.
-        values: as many; nan where one was no number.
+    Attributes:
+        updates: generator updates, strictly increasing.
+        values: one value per update; NaN where the logged value was not a number.
     """
 
     updates: Sequence[int]
@@ -27,53 +27,53 @@ class Curve:
 
 
 def read_curves(path: Path) -> dict[str, Curve]:
-    """Read a metrics.csv, of which a killed process may have cut the last row.
+    """Read metrics.csv, whose last row may be cut off in a run that was killed.
 
     Returns:
-        What was logged at least once, by name.
+        Key -> curve, for everything that was logged at least once; empty for a missing file.
     """
     points: dict[str, list[tuple[int, float]]] = {}
     try:
         with path.open(newline="", encoding="utf-8", errors="replace") as file:
             for row in csv.DictReader(file):
-                update = _number(row.pop(STEP, None))
+                update = _to_float(row.pop(UPDATES_KEY, None))
                 for name, cell in row.items():
                     if name and cell and isfinite(update):
-                        points.setdefault(name, []).append((int(update), _number(cell)))
+                        points.setdefault(name, []).append((int(update), _to_float(cell)))
     except (OSError, csv.Error):
         return {}
     return {name: Curve(*zip(*pairs, strict=True)) for name, pairs in points.items()}
 
 
-def summed(curves: Sequence[Curve]) -> Curve:
-    """Add curves, as the terms of a loss are, at the updates that all of them have."""
+def sum_curves(curves: Sequence[Curve]) -> Curve:
+    """Add curves, for example the terms of a loss, at the updates that all of them have."""
     values = [dict(zip(curve.updates, curve.values, strict=True)) for curve in curves]
     updates = [update for update in values[0] if all(update in part for part in values)]
     return Curve(updates, [sum(part[update] for part in values) for update in updates])
 
 
-def thinned(curve: Curve, most: int) -> Curve:
-    """Keep at most about `most` points, in each stretch the lowest and the highest.
+def downsample(curve: Curve, max_points: int) -> Curve:
+    """Keep about `max_points` points: the lowest and the highest of each segment, and both ends.
 
-    So that a spike of one update is still to be seen.
+    A spike of a single update stays visible.
     """
     count = len(curve.updates)
-    if count <= most:
+    if count <= max_points:
         return curve
-    stretches = max(1, most // 2)
+    segments = max(1, max_points // 2)
     kept = {0, count - 1}
-    for index in range(stretches):
-        stretch = range(index * count // stretches, (index + 1) * count // stretches)
-        finite = [place for place in stretch if isfinite(curve.values[place])] or stretch[:1]
+    for index in range(segments):
+        segment = range(index * count // segments, (index + 1) * count // segments)
+        finite = [i for i in segment if isfinite(curve.values[i])] or segment[:1]
         kept |= {
             min(finite, key=curve.values.__getitem__),
             max(finite, key=curve.values.__getitem__),
         }
-    places = sorted(kept)
-    return Curve([curve.updates[i] for i in places], [curve.values[i] for i in places])
+    indices = sorted(kept)
+    return Curve([curve.updates[i] for i in indices], [curve.values[i] for i in indices])
 
 
-def _number(cell: str | None) -> float:
+def _to_float(cell: str | None) -> float:
     try:
         return float(cell or "")
     except ValueError:

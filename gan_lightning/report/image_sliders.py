@@ -1,4 +1,4 @@
-"""Pictures of runs, as many and as large as a page can hold."""
+"""Pictures that runs have drawn, compressed and selected to fit into one HTML page."""
 
 from __future__ import annotations
 
@@ -13,44 +13,51 @@ from PIL import Image
 
 from gan_lightning.report.run_data import RunSummary
 
-__all__ = ["Film", "Shot", "films", "spread_evenly"]
+__all__ = ["Frame", "ImageKind", "ImageSlider", "evenly_spaced", "image_sliders"]
 
-MOST_SHOTS = 24
-PICTURE_BYTES = 3_500_000
-"""Of all pictures of a report; in a page they take a third more."""
+MAX_FRAMES = 24
+"""Pictures of one kind and one run."""
 
-WIDEST = 1600
-QUALITY = 82
+MAX_BYTES = 3_500_000
+"""All pictures of a report; base64 adds a third to this in the page."""
+
+MAX_WIDTH = 1600
+WEBP_QUALITY = 82
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What pictures of a kind show: a title, and a sentence."""
+class ImageKind:
+    """Title and one-sentence description of a kind of picture."""
 
     title: str
-    says: str
+    description: str
 
 
 KINDS = {
-    "samples": Kind("Samples", "What the generator makes of the same latents."),
-    "traversal": Kind("Traversals", "One code runs along each row, all else fixed."),
-    "scatter": Kind("Points", "Generated points over real ones, of the same latents."),
-    "pairs": Kind("Pairs", "What the same latents become in each domain, side by side."),
-    "translations": Kind("Translations", "Sources, their translations, and the targets."),
-    "portrait": Kind("Phase portrait", "The way of both players, over the forces on them."),
-    "weights": Kind("Critic's weights", "How the weights of the critic are distributed."),
-    "attacked": Kind("Attacked digits", "Digits, changes, and what the classifier says."),
+    "samples": ImageKind("Samples", "Generated samples of the same latents at every update."),
+    "traversal": ImageKind("Traversals", "One code varies along each row; all else is fixed."),
+    "scatter": ImageKind("Points", "Generated points of the same latents over real points."),
+    "pairs": ImageKind("Pairs", "Images of the same latents in each domain, side by side."),
+    "translations": ImageKind("Translations", "Sources, their translations, and the targets."),
+    "portrait": ImageKind(
+        "Phase portrait", "Trajectory of both players over the vector field of their gradients."
+    ),
+    "weights": ImageKind("Critic's weights", "Distribution of the critic's weights."),
+    "attacked": ImageKind(
+        "Attacked digits", "Digits, perturbations, and the classes that the classifier predicts."
+    ),
 }
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A picture in a page.
+class Frame:
+    """One picture in a page.
 
-    Args:
-        update: at which it was drawn.
-        content: WebP.
-        width, height: in pixels.
+    Attributes:
+        update: generator update at which it was drawn.
+        content: WebP file.
+        width: width in pixels.
+        height: height in pixels.
     """
 
     update: int
@@ -59,82 +66,85 @@ class Shot:
     height: int
 
     @property
-    def address(self) -> str:
+    def data_uri(self) -> str:
         """The picture as a data URI."""
         return f"data:image/webp;base64,{base64.b64encode(self.content).decode()}"
 
 
 @dataclass(frozen=True)
-class Film:
-    """Pictures of one kind, of several runs.
+class ImageSlider:
+    """Pictures of one kind of several runs, for a slider over updates.
 
-    Args:
-        kind: as their files are called.
-        shots: by the place of the run; those of a run are in order, and not empty.
+    Attributes:
+        kind: prefix of the pictures' file names.
+        frames: index of the run -> its pictures in order of updates, at least one.
     """
 
     kind: str
-    shots: dict[int, list[Shot]]
+    frames: dict[int, list[Frame]]
 
     @property
-    def about(self) -> Kind:
-        """Title, and what is to be seen."""
-        return KINDS.get(self.kind, Kind(self.kind.replace("_", " ").capitalize(), ""))
+    def about(self) -> ImageKind:
+        """Title and description of the kind."""
+        return KINDS.get(self.kind, ImageKind(self.kind.replace("_", " ").capitalize(), ""))
 
     @property
     def updates(self) -> list[int]:
         """Updates at which any run has a picture."""
-        return sorted({shot.update for shots in self.shots.values() for shot in shots})
+        return sorted({frame.update for frames in self.frames.values() for frame in frames})
 
 
-def films(runs: Sequence[RunSummary], without: dict[int, set[str]]) -> list[Film]:
-    """Take the pictures of all runs, so many of each kind that a page can hold them.
+def image_sliders(runs: Sequence[RunSummary], excluded: dict[int, set[str]]) -> list[ImageSlider]:
+    """Read the pictures of all runs; halve their number until they fit into `MAX_BYTES`.
 
     Args:
-        runs: in order.
-        without: by the place of the run: kinds that are shown otherwise.
+        runs: runs in the order of the report.
+        excluded: index of the run -> kinds that are not read.
     """
-    most = MOST_SHOTS
-    taken: dict[str, Film] = {}
-    for place, run in enumerate(runs):
-        for kind, drawn in run.folder.pictures().items():
-            shots = [
-                shot for update, path in spread_evenly(drawn, most) if (shot := _shot(update, path))
-            ]
-            if shots and kind not in without.get(place, set()):
-                taken.setdefault(kind, Film(kind, {})).shots[place] = shots
-    while most > 1 and _size(taken.values()) > PICTURE_BYTES:
-        most = (most + 1) // 2
-        for film in taken.values():
-            for place, shots in film.shots.items():
-                film.shots[place] = [shots[-1]] if most == 1 else shots[(len(shots) - 1) % 2 :: 2]
-    order = [*KINDS, *sorted(taken.keys() - KINDS.keys())]
-    return [taken[kind] for kind in order if kind in taken]
+    limit = MAX_FRAMES
+    sliders: dict[str, ImageSlider] = {}
+    for index, run in enumerate(runs):
+        for kind, files in run.folder.pictures().items():
+            if kind in excluded.get(index, set()):
+                continue
+            selected = evenly_spaced(files, limit)
+            frames = [frame for update, path in selected if (frame := _read_frame(update, path))]
+            if frames:
+                sliders.setdefault(kind, ImageSlider(kind, {})).frames[index] = frames
+    while limit > 1 and _size(sliders.values()) > MAX_BYTES:
+        limit = (limit + 1) // 2
+        for slider in sliders.values():
+            for index, frames in slider.frames.items():
+                slider.frames[index] = (
+                    [frames[-1]] if limit == 1 else frames[(len(frames) - 1) % 2 :: 2]
+                )
+    order = [*KINDS, *sorted(sliders.keys() - KINDS.keys())]
+    return [sliders[kind] for kind in order if kind in sliders]
 
 
-def _size(films: Iterable[Film]) -> int:
-    shots = (shot for film in films for part in film.shots.values() for shot in part)
-    return sum(len(shot.content) for shot in shots)
-
-
-def spread_evenly(drawn: dict[int, Path], most: int) -> list[tuple[int, Path]]:
-    """Choose at most so many files, evenly, the last among them."""
-    items = list(drawn.items())
-    if len(items) <= most:
+def evenly_spaced(files: dict[int, Path], count: int) -> list[tuple[int, Path]]:
+    """Select at most `count` files at even distances, including the last one."""
+    items = list(files.items())
+    if len(items) <= count:
         return items
-    places = np.linspace(0, len(items) - 1, most).round().astype(int)
-    return [items[place] for place in places]
+    indices = np.linspace(0, len(items) - 1, count).round().astype(int)
+    return [items[index] for index in indices]
 
 
-def _shot(update: int, path: Path) -> Shot | None:
-    """Read a picture; None for one that cannot be read."""
+def _size(sliders: Iterable[ImageSlider]) -> int:
+    frames = (frame for slider in sliders for part in slider.frames.values() for frame in part)
+    return sum(len(frame.content) for frame in frames)
+
+
+def _read_frame(update: int, path: Path) -> Frame | None:
+    """Read and compress a picture; None for a file that is damaged."""
     try:
         with Image.open(path) as file:
             picture = file.convert("RGB")
-    except (OSError, SyntaxError, ValueError):  # what Pillow says of damaged files
+    except (OSError, SyntaxError, ValueError):  # raised by Pillow for damaged files
         return None
-    if picture.width > WIDEST:
-        picture = picture.resize((WIDEST, round(picture.height * WIDEST / picture.width)))
+    if picture.width > MAX_WIDTH:
+        picture = picture.resize((MAX_WIDTH, round(picture.height * MAX_WIDTH / picture.width)))
     content = io.BytesIO()
-    picture.save(content, "webp", quality=QUALITY)
-    return Shot(update, content.getvalue(), *picture.size)
+    picture.save(content, "webp", quality=WEBP_QUALITY)
+    return Frame(update, content.getvalue(), *picture.size)

@@ -4,9 +4,10 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const touch = matchMedia("(pointer: coarse)");
 const charts = [...document.querySelectorAll("[data-figure]")];
-const content = (id) => JSON.parse(document.getElementById(id).textContent);
+const parseJson = (id) => JSON.parse(document.getElementById(id).textContent);
 
-/** What a chart takes of the page: its colours, and on a touch screen no dragging, which scrolls. */
+/** Returns the chart layout that follows the page: its colours, and on a touch screen no dragging,
+ * which scrolls the page. */
 function appearance() {
   const style = getComputedStyle(document.documentElement);
   const [text, quiet, line, panel] = ["--text", "--quiet", "--line", "--panel"].map((name) =>
@@ -27,41 +28,41 @@ function appearance() {
   return changes;
 }
 
-/** Sets what a path with dots leads to. */
-function put(layout, path, value) {
+/** Sets the value at a path with dots. */
+function setPath(layout, path, value) {
   const names = path.split(".");
   const last = names.pop();
   names.reduce((part, name) => (part[name] ??= {}), layout)[last] = value;
 }
 
 async function draw(chart) {
-  const { data, layout } = content(chart.dataset.figure);
-  for (const [path, value] of Object.entries(appearance())) put(layout, path, value);
+  const { data, layout } = parseJson(chart.dataset.figure);
+  for (const [path, value] of Object.entries(appearance())) setPath(layout, path, value);
   await Plotly.newPlot(chart, data, layout, {
     responsive: true, displaylogo: false, displayModeBar: touch.matches ? false : "hover",
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
   });
 }
 
-/** Shows and hides a run in every chart, picture and card. */
-function choose(button) {
+/** Shows or hides a run in every chart, picture and card. */
+function toggleRun(button) {
   const shown = button.getAttribute("aria-pressed") !== "true";
   button.setAttribute("aria-pressed", String(shown));
   const run = button.dataset.run;
   for (const part of document.querySelectorAll(`[data-of-run="${run}"]`)) part.hidden = !shown;
   for (const chart of charts) {
-    const places = chart.data.flatMap(({ meta }, place) => (String(meta?.run) === run ? [place] : []));
-    if (places.length) Plotly.restyle(chart, { visible: shown }, places);
+    const indices = chart.data.flatMap(({ meta }, index) => (String(meta?.run) === run ? [index] : []));
+    if (indices.length) Plotly.restyle(chart, { visible: shown }, indices);
   }
   dispatchEvent(new Event("resize"));
 }
 
-/** The latest of growing updates that is not after `update`, or else the first. */
+/** Returns the latest of increasing updates that is not after `update`, or else the first. */
 const latest = (updates, update) => updates.findLast((other) => other <= update) ?? updates[0];
-const said = (update) => update.toLocaleString("en-US");
+const format = (update) => update.toLocaleString("en-US");
 
-/** Lets the pictures or points of a section follow its slider. */
-function film(section, points) {
+/** Makes the pictures or points of a section follow its slider. */
+function connectSlider(section, points) {
   const slider = section.querySelector("input");
   const output = section.querySelector("output");
   const button = section.querySelector(".play");
@@ -70,11 +71,11 @@ function film(section, points) {
 
   function show() {
     const update = updates[slider.valueAsNumber];
-    output.textContent = said(update);
-    slider.setAttribute("aria-valuetext", said(update));
+    output.textContent = format(update);
+    slider.setAttribute("aria-valuetext", format(update));
     for (const figure of section.querySelectorAll("figure")) {
       const at = points ? showPoints(figure, update) : showPicture(figure, update);
-      figure.querySelector(".at").textContent = `at update ${said(at)}`;
+      figure.querySelector(".at").textContent = `at update ${format(at)}`;
     }
   }
 
@@ -118,15 +119,15 @@ function film(section, points) {
   show();
 }
 
-async function begin() {
-  const films = [...document.querySelectorAll(".film")];
-  for (const section of films) if (!section.dataset.points) film(section, null);
+async function start() {
+  const sections = [...document.querySelectorAll(".slider")];
+  for (const section of sections) if (!section.dataset.points) connectSlider(section, null);
   for (const chart of charts) await draw(chart);
-  for (const section of films) {
-    if (section.dataset.points) film(section, content(section.dataset.points));
+  for (const section of sections) {
+    if (section.dataset.points) connectSlider(section, parseJson(section.dataset.points));
   }
   for (const button of document.querySelectorAll(".runs button")) {
-    button.addEventListener("click", () => choose(button));
+    button.addEventListener("click", () => toggleRun(button));
   }
   dark.addEventListener("change", () => {
     for (const chart of charts) Plotly.relayout(chart, appearance());
@@ -134,4 +135,4 @@ async function begin() {
   document.documentElement.dataset.ready = "true";
 }
 
-begin();
+start();

@@ -1,4 +1,4 @@
-"""One HTML file that holds everything that it shows, and asks nobody for anything."""
+"""Report as one self-contained HTML file that loads nothing."""
 
 from __future__ import annotations
 
@@ -13,35 +13,34 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from gan_lightning.report.charts import colour, loss_charts, measure_charts
-from gan_lightning.report.image_sliders import films
-from gan_lightning.report.points import POINTS, point_film
+from gan_lightning.report.charts import loss_charts, metric_charts, run_colour
+from gan_lightning.report.claims import run_claims
+from gan_lightning.report.image_sliders import image_sliders
+from gan_lightning.report.points import NUM_POINTS, point_slider
 from gan_lightning.report.run_data import RunSummary, read_runs
 from gan_lightning.report.tables import (
-    claims_of,
-    differing,
-    environments,
-    measured,
-    whole_config,
+    config_differences,
+    environment_table,
+    flat_config,
+    metrics_table,
 )
-from gan_lightning.results.page import number
 from gan_lightning.utils.files import write_output
 
 __all__ = ["render", "write_report"]
 
 
 def write_report(names: Sequence[str], output: Path) -> int:
-    """Write the report of runs; the same runs give the same bytes.
+    """Write a report about runs; the same runs give the same bytes.
 
     Args:
-        names: folders or experiments.
+        names: run directories or experiments.
         output: the HTML file.
 
     Returns:
-        Its size in bytes.
+        Size of the file in bytes.
 
     Raises:
-        UserError: there is no such run, one is named twice or damaged, or the file cannot be
+        UserError: a run does not exist, is named twice or is damaged, or the file cannot be
             written.
     """
     content = render(read_runs(names)).encode()
@@ -50,63 +49,63 @@ def write_report(names: Sequence[str], output: Path) -> int:
 
 
 def render(runs: Sequence[RunSummary]) -> str:
-    """Make the page's text.
+    """Return the HTML text of a report.
 
     Raises:
         UserError: the config of a run cannot be read.
     """
-    points = point_film(runs)
-    redrawn = {place: {"scatter"} for place in (points.charts if points else ())}
-    pictures = films(runs, without=redrawn)
-    claims = claims_of(runs)
+    points = point_slider(runs)
+    plotted = {index: {"scatter"} for index in (points.charts if points else ())}
+    images = image_sliders(runs, excluded=plotted)
+    claims = run_claims(runs)
     sections = [("claims", "Claims")] if claims else []
     sections += [("points", "Points")] if points else []
-    sections += [(f"film-{film.kind}", film.about.title) for film in pictures]
-    sections += [("curves", "Curves"), ("measures", "Measures"), ("configs", "Config")]
+    sections += [(f"images-{slider.kind}", slider.about.title) for slider in images]
+    sections += [("curves", "Curves"), ("metrics", "Metrics"), ("configs", "Config")]
     sections.append(("environment", "Environment"))
-    scripts = {"plotly": get_plotlyjs(), "script": _file("page.js")}
-    world = Environment(
+    scripts = {"plotly": get_plotlyjs(), "script": _read_asset("page.js")}
+    environment = Environment(
         loader=PackageLoader("gan_lightning.report", package_path=""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    world.filters |= {"sentence": _sentence, "breakable": _breakable}
-    return world.get_template("page.html.j2").render(
+    environment.filters |= {"sentence": _sentence, "breakable": _breakable}
+    return environment.get_template("page.html.j2").render(
         runs=runs,
         claims=claims,
-        charts=[*loss_charts(runs), *measure_charts(runs)],
-        films=pictures,
+        charts=[*loss_charts(runs), *metric_charts(runs)],
+        images=images,
         points=points,
-        point_count=POINTS,
-        measures=measured(runs),
-        differences=differing(runs),
-        configs=[whole_config(run) for run in runs],
-        environments=environments(runs),
+        point_count=NUM_POINTS,
+        metrics=metrics_table(runs),
+        differences=config_differences(runs),
+        configs=[flat_config(run) for run in runs],
+        environments=environment_table(runs),
         sections=sections,
-        colour=colour,
-        number=number,
-        style=Markup(_file("page.css")),
-        script_sources=" ".join(map(_source, scripts.values())),
+        colour=run_colour,
+        style=Markup(_read_asset("page.css")),
+        script_sources=" ".join(map(_script_source, scripts.values())),
         **{name: Markup(text) for name, text in scripts.items()},
     )
 
 
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _sentence(text: str) -> str:
+    """Capitalize the first letter."""
+    return text[:1].upper() + text[1:]
 
 
 def _breakable(key: str) -> Markup:
-    """Let a key be broken after its dots, slashes and underscores, but no number."""
+    """Allow line breaks after dots, slashes and underscores in a key, but not inside numbers."""
     return Markup("<wbr>").join(re.split(r"(?<=[._/])(?=[A-Za-z])", key))
 
 
-def _file(name: str) -> str:
+def _read_asset(name: str) -> str:
     return files("gan_lightning.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _source(script: str) -> str:
-    """Name a script by its hash, so that a browser runs it and no other."""
+def _script_source(script: str) -> str:
+    """Return the hash by which the content security policy allows a script and no other."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return f"'sha256-{digest}'"

@@ -1,4 +1,4 @@
-"""Points of 2-D worlds as they moved in training, where runs have kept them."""
+"""Scatter plots of generated 2-D points during training, for runs that saved their points."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from gan_lightning.report.charts import colour, plain
-from gan_lightning.report.image_sliders import spread_evenly
+from gan_lightning.report.charts import LEGEND, run_colour, to_plain_dict
+from gan_lightning.report.image_sliders import evenly_spaced
 from gan_lightning.report.run_data import RunSummary
 
-__all__ = ["PointFilm", "point_film"]
+__all__ = ["NUM_POINTS", "PointSlider", "point_slider"]
 
-MOST_FRAMES = 40
-POINTS = 1000
-MARGIN = 1.25
+MAX_FRAMES = 40
+NUM_POINTS = 1000
+AXIS_MARGIN = 1.25
+"""Ratio of the axes' limit to the largest coordinate of the real points."""
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
 @dataclass(frozen=True)
-class PointFilm:
-    """Generated points over real ones, of several runs, one chart each.
+class PointSlider:
+    """Generated points over real points, one chart per run, for a slider over updates.
 
-    Args:
-        charts: plotly figures by the place of the run: real points, and the last generated ones.
-        frames: by the place of the run: update -> generated points, as plotly's script takes them.
+    Attributes:
+        charts: index of the run -> plotly figure of the real and the last generated points.
+        frames: index of the run -> update -> coordinates of the generated points as plotly.js
+            reads them.
     """
 
     charts: dict[int, dict[str, Any]]
@@ -42,65 +44,63 @@ class PointFilm:
         return sorted({update for frames in self.frames.values() for update in frames})
 
 
-def point_film(runs: Sequence[RunSummary]) -> PointFilm | None:
-    """Take the points of the runs that kept theirs; None where none did."""
-    film = PointFilm({}, {})
-    for place, run in enumerate(runs):
-        kept = spread_evenly(run.folder.points(), MOST_FRAMES)
-        frames = {update: found for update, path in kept if (found := _points(path)) is not None}
-        real = _points(run.folder.samples / "points_real.npy")
+def point_slider(runs: Sequence[RunSummary]) -> PointSlider | None:
+    """Read the saved points of runs; None where no run saved points."""
+    slider = PointSlider({}, {})
+    for index, run in enumerate(runs):
+        files = evenly_spaced(run.folder.points(), MAX_FRAMES)
+        frames = {
+            update: points for update, path in files if (points := _read_points(path)) is not None
+        }
+        real = _read_points(run.folder.samples / "points_real.npy")
         if real is not None and frames:
-            film.frames[place] = {update: _typed(points) for update, points in frames.items()}
-            film.charts[place] = _scatter(real, list(frames.values())[-1], place)
-    return film if film.charts else None
+            slider.frames[index] = {
+                update: _encode_coordinates(points) for update, points in frames.items()
+            }
+            slider.charts[index] = _scatter(real, list(frames.values())[-1], index)
+    return slider if slider.charts else None
 
 
-def _points(path: Path) -> Floats | None:
-    """Read the first points of a file (N, 2); None for one that cannot be read."""
+def _read_points(path: Path) -> Floats | None:
+    """Read the first points of a file with an array (N, 2); None for a file that is damaged."""
     try:
         points = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     if not isinstance(points, np.ndarray) or points.ndim != 2 or points.shape[1] != 2:
         return None
-    return points[:POINTS].astype(np.float32)
+    return points[:NUM_POINTS].astype(np.float32)
 
 
-def _typed(points: Floats) -> dict[str, Any]:
-    """Write coordinates as plotly's script reads them fastest."""
+def _encode_coordinates(points: Floats) -> dict[str, Any]:
+    """Encode points (N, 2) as the typed arrays that plotly.js reads fastest."""
     return {
         axis: {"dtype": "f4", "bdata": base64.b64encode(values.tobytes()).decode()}
         for axis, values in zip("xy", points.T, strict=True)
     }
 
 
-def _scatter(real: Floats, generated: Floats, place: int) -> dict[str, Any]:
-    """Draw generated points over real ones, the axes fixed by the real ones."""
-    reach = round(MARGIN * float(np.abs(real).max()), 3)
-    axis = {"range": [-reach, reach], "zeroline": False, "automargin": True}
-    parts = (("real", "#868e96", real, 0.45), ("generated", colour(place), generated, 0.75))
+def _scatter(real: Floats, generated: Floats, index: int) -> dict[str, Any]:
+    """Plot generated points over real points, with the axes' limits set by the real points."""
+    limit = round(AXIS_MARGIN * float(np.abs(real).max()), 3)
+    axis = {"range": [-limit, limit], "zeroline": False, "automargin": True}
+    parts = (("real", "#868e96", real, 0.45), ("generated", run_colour(index), generated, 0.75))
     figure = go.Figure(
         [
             go.Scatter(
-                **_typed(points),
+                **_encode_coordinates(points),
                 mode="markers",
                 name=name,
                 hoverinfo="skip",
-                marker={"size": 4, "color": shade, "opacity": opacity},
+                marker={"size": 4, "color": colour, "opacity": opacity},
             )
-            for name, shade, points, opacity in parts
+            for name, colour, points, opacity in parts
         ]
     )
     figure.update_layout(
-        legend={
-            "orientation": "h",
-            "yanchor": "bottom",
-            "y": 1.0,
-            "x": 0,
-            "itemsizing": "constant",
-        },
+        legend={**LEGEND, "itemsizing": "constant"},
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         xaxis={**axis, "constrain": "domain"},
         yaxis={**axis, "scaleanchor": "x", "constrain": "domain"},
     )
-    return plain(figure)
+    return to_plain_dict(figure)

@@ -1,4 +1,4 @@
-"""What a run folder says of its run, as plain facts; no model is built and torch not imported."""
+"""Facts about a run, read from its run directory without importing torch or building a model."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from gan_lightning.utils.settings import check_settings
 
 __all__ = ["RunSummary", "read_runs"]
 
-TIMED = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(-\d+)?")
-"""Name of a run's folder in runs/EXPERIMENT."""
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(-\d+)?")
+"""Name of a run directory in runs/EXPERIMENT."""
 
-WARNING = re.compile(r"\S+ \S+ WARNING gan_lightning: (?P<said>.*)")
-LOSS = "loss/"
+WARNING = re.compile(r"\S+ \S+ WARNING gan_lightning: (?P<message>.*)")
+LOSS_PREFIX = "loss/"
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run as its folder tells it.
+    """Facts about a run, read from its run directory when they are first used.
 
-    Args:
-        label: short name that no other run beside it has.
-        folder: of the run.
+    Attributes:
+        label: short name, different from those of the other runs in the same report.
+        folder: the run directory.
     """
 
     label: str
@@ -43,66 +43,66 @@ class RunSummary:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved config, also one of another version of this package.
+        """The resolved config as plain values; another version may have written it.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: the config cannot be read.
         """
         return self.folder.raw_config()
 
     @property
     def title(self) -> str:
-        """What the run is of, as its experiment says."""
+        """Title of the run's experiment."""
         return str(self.config.get("title") or "")
 
     @cached_property
     def claims(self) -> list[Claim]:
-        """What the paper claims.
+        """Claims in the run's config.
 
         Raises:
-            UserError: the config's claims are none.
+            UserError: a claim in the config is invalid.
         """
         try:
             return [_claim(part) for part in self.config.get("claims") or ()]
         except (OmegaConfBaseException, ValueError, TypeError) as error:
             where = self.folder.config_file
-            raise UserError(f"{where} has a claim that is none: {one_line(error)}") from error
+            raise UserError(f"{where} has an invalid claim: {one_line(error)}") from error
 
     @cached_property
     def curves(self) -> dict[str, Curve]:
-        """All figures of metrics.csv by name; nothing before the first row."""
+        """Key -> curve of everything in metrics.csv; empty before the first row."""
         return read_curves(self.folder.metrics)
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """What the run was trained by."""
+        """Machine, package versions and command of the run."""
         return self.folder.environment()
 
     @cached_property
     def updates(self) -> int:
-        """Generator updates that are known of, saved or logged."""
+        """Generator updates so far: the latest that was saved or logged."""
         logged = (curve.updates[-1] for curve in self.curves.values())
         return max([read_outcome(self.folder.path).updates, *logged])
 
     @property
     def budget(self) -> int | None:
-        """Generator updates that the run was to have."""
+        """Generator updates of the complete run; None where the config does not have them."""
         budget = (self.config.get("trainer") or {}).get("max_updates")
         return budget if isinstance(budget, int) else None
 
     @property
     def minutes(self) -> float:
-        """Minutes of the run's whole life, as it last saved."""
+        """Minutes of training over all sessions, as of the latest save."""
         return read_outcome(self.folder.path).seconds / 60
 
     @property
     def finished(self) -> bool:
-        """Whether the run has reached its end."""
+        """Whether the run has finished."""
         return read_outcome(self.folder.path).measures is not None
 
     @property
     def status(self) -> str:
-        """How far the run is, in words."""
+        """Progress of the run as a phrase."""
         if self.finished:
             return f"finished after {self.updates:,} updates"
         of = f" of {self.budget:,}" if self.budget else ""
@@ -112,45 +112,55 @@ class RunSummary:
 
     @cached_property
     def measures(self) -> dict[str, float]:
-        """The final measures, or the latest where the run has not ended; none before the first."""
+        """Metric -> final value, or the latest value where the run has not finished."""
         final = read_outcome(self.folder.path).measures
-        return dict(final) if final is not None else {n: c.values[-1] for n, c in self.measured()}
+        if final is not None:
+            return dict(final)
+        return {name: curve.values[-1] for name, curve in self.metric_curves()}
 
     @property
     def measured_at(self) -> int | None:
-        """Update of the measures; None where there are none."""
+        """Update at which the measures were taken; None where there are none."""
         if self.finished:
             return self.updates
-        return max((curve.updates[-1] for _, curve in self.measured()), default=None)
+        return max((curve.updates[-1] for _, curve in self.metric_curves()), default=None)
 
-    def measured(self) -> list[tuple[str, Curve]]:
-        """List what was measured during training, by name; losses are none of it."""
+    def metric_curves(self) -> list[tuple[str, Curve]]:
+        """Return the curves of all metrics, without losses."""
         return [
             (name, curve)
             for name, curve in self.curves.items()
-            if not name.startswith(LOSS) and name != "images_seen"
+            if not name.startswith(LOSS_PREFIX) and name != "images_seen"
         ]
 
     def losses(self, player: str) -> dict[str, Curve]:
-        """Return the loss terms of a player, `generator`, `discriminator` or `classifier`."""
-        start = f"{LOSS}{player}"
-        return {n: c for n, c in self.curves.items() if n == start or n.startswith(f"{start}/")}
+        """Return the curves of the loss terms of a player.
+
+        Args:
+            player: `generator`, `discriminator` or `classifier`.
+        """
+        key = f"{LOSS_PREFIX}{player}"
+        return {
+            name: curve
+            for name, curve in self.curves.items()
+            if name == key or name.startswith(f"{key}/")
+        }
 
     @cached_property
     def warnings(self) -> list[str]:
-        """What the run has warned of."""
+        """Messages of the warnings in the run's log."""
         try:
             lines = self.folder.log.read_text(errors="replace").splitlines()
         except OSError:
             return []
-        return [found["said"] for line in lines if (found := WARNING.fullmatch(line))]
+        return [match["message"] for line in lines if (match := WARNING.fullmatch(line))]
 
 
 def read_runs(names: Sequence[str]) -> list[RunSummary]:
-    """Find runs by their folders or experiments.
+    """Find runs by their run directories or experiments, and give each a label.
 
     Raises:
-        UserError: there is no such run, or one is named twice.
+        UserError: a run does not exist, or is named twice.
     """
     folders: list[RunDirectory] = []
     for name in names:
@@ -163,18 +173,18 @@ def read_runs(names: Sequence[str]) -> list[RunSummary]:
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
-    """Name each path by its last parts, as few as tell it apart; a time alone is no name."""
+    """Label each path by its last components, as few as make the labels different."""
     depths = [1] * len(paths)
     while True:
-        labels = [_last(path, depth) for path, depth in zip(paths, depths, strict=True)]
-        alike = [labels.count(label) > 1 for label in labels]
-        if not any(alike):
+        labels = [_label(path, depth) for path, depth in zip(paths, depths, strict=True)]
+        repeated = [labels.count(label) > 1 for label in labels]
+        if not any(repeated):
             return labels
-        depths = [depth + again for depth, again in zip(depths, alike, strict=True)]
+        depths = [depth + again for depth, again in zip(depths, repeated, strict=True)]
 
 
-def _last(path: Path, depth: int) -> str:
-    if TIMED.fullmatch(path.name) and depth == 1:
+def _label(path: Path, depth: int) -> str:
+    if TIMESTAMP.fullmatch(path.name) and depth == 1:  # the experiment says more than the time
         return path.parent.name
     return "/".join(path.parts[-depth:])
 
