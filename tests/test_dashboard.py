@@ -1,4 +1,4 @@
-"""The workspace and the report reach the W&B API, and show what runs log."""
+"""The workspace and the report reach the W&B server, and show what runs log."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 import torch
 from bad_inputs import assert_mistake
 from conftest import Outcome, TinyRun, run_process
-from inception_worlds import Linear, Photographs
+from inception_fakes import FakeImages, LinearNetwork
 from run_files import rows
 from wandb_server import ENTITY, StubView, WandbServer, wandb_environment
 
 from gan_lightning.dashboard.panels import SECTIONS, all_panels, panel_of
 from gan_lightning.evaluation import InceptionEvaluator
-from gan_lightning.results.records import read_all, results_folder
+from gan_lightning.results.records import read_all_results, results_folder
 from gan_lightning.results.topics import TOPICS
 from gan_lightning.runs.directory import RunDirectory
 
@@ -36,12 +36,12 @@ KINDS = (
     "pix2pix_facades",
     "adversarial_fgsm_mnist",
 )
-"""Experiments that together log everything but what the Inception network sees."""
+"""Experiments that together log all keys except those of the Inception network."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What two calls printed and what the server then has."""
+    """Output of two calls, and the server afterwards."""
 
     outcomes: list[Outcome]
     server: WandbServer
@@ -119,7 +119,7 @@ def test_report_has_the_lecture_in_its_order(saved: Saved) -> None:
     blocks = view.spec["blocks"]
     headings = [i for i, block in enumerate(blocks) if block["type"] == "heading"]
     parts = [blocks[a:b] for a, b in pairwise([*headings, len(blocks)])]
-    known = {results.experiment for results in read_all(results_folder())}
+    known = {results.experiment for results in read_all_results(results_folder())}
     for topic, (heading, idea, equation, claims, grid, *_) in zip(TOPICS, parts, strict=True):
         assert heading["children"] == [{"text": topic.title}]
         assert idea["children"] == [{"text": topic.idea}]
@@ -158,7 +158,7 @@ def logged(trained: Callable[[str], TinyRun]) -> set[str]:
         folder = trained(experiment).folder
         keys |= {name for row in rows(folder) for name, value in row.items() if value}
         keys |= {path.stem[:-8] for path in (folder / "samples").glob("*.png")}
-    judge = InceptionEvaluator(Photographs(60), Linear(), torch.device("cpu"), samples=40)
+    judge = InceptionEvaluator(FakeImages(60), LinearNetwork(), torch.device("cpu"), samples=40)
     rng = torch.Generator().manual_seed(0)
     judge.update(torch.rand(40, 3, 4, 4, generator=rng) * 2 - 1, 0)
     return keys | set(judge.compute())
@@ -166,7 +166,7 @@ def logged(trained: Callable[[str], TinyRun]) -> set[str]:
 
 def test_panels_name_only_what_runs_log_and_all_of_it(logged: set[str]) -> None:
     """One test, so that one process makes the runs."""
-    measured = {name for results in read_all(results_folder()) for name in results.measures}
+    measured = {name for results in read_all_results(results_folder()) for name in results.measures}
     long = {"critic/rank_correlation", "modes/reverse_kl"}  # of a few updates there is none
     assert long <= measured
     for panel in all_panels():

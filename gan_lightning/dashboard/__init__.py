@@ -1,1 +1,1 @@
-"""What a person sees of runs at Weights & Biases, as code: a saved workspace and a report."""
+"""Dashboards at Weights & Biases as code: a saved workspace and a report about the lecture."""

@@ -1,4 +1,4 @@
-"""Which figures and pictures share a panel: the table that workspace and report are made of."""
+"""Panels of the dashboard: which logged metrics and pictures are shown together."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ __all__ = ["ALERTS", "CLAIMS", "SECTIONS", "Panel", "Section", "all_panels", "pa
 
 CLAIMS = "claims"
 ALERTS = "alerts"
-"""Tables that `gan_lightning.loggers.WandbRun` logs, as those of the same names there."""
+"""Keys of the tables that `gan_lightning.loggers.WandbRun` logs."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A plot of figures, a browser of pictures, or a table.
+    """A plot of metrics or losses, a browser of pictures, or a table.
 
-    Args:
-        title: above it.
-        keys: of figures that runs log under these very names.
-        families: regular expressions, each of keys whose ends come from a run's config.
-        pictures: keys of pictures; such a panel has nothing else.
-        table: key of a table; such a panel has nothing else.
+    Attributes:
+        title: title of the panel.
+        keys: exact keys of metrics and losses.
+        families: regular expressions of keys whose last parts depend on the config of a run.
+        pictures: keys of pictures; a panel with pictures has nothing else.
+        table: key of a table; a panel with a table has nothing else.
         log_y: whether the y-axis is logarithmic.
     """
 
@@ -35,20 +35,21 @@ class Panel:
 
     @property
     def pattern(self) -> str:
-        """One regular expression for all of its figures, where it has families; else nothing."""
+        """Regular expression of all keys and families; empty for a panel without families."""
         if not self.families:
             return ""
         return f"^({'|'.join([*map(re.escape, self.keys), *self.families])})$"
 
     def shows(self, key: str) -> bool:
-        """Tell whether something logged under a key is to be seen here."""
-        there = key in self.keys + self.pictures or key == self.table
-        return there or any(re.fullmatch(family, key) for family in self.families)
+        """Return whether the panel shows what is logged under a key."""
+        if key in self.keys + self.pictures or key == self.table:
+            return True
+        return any(re.fullmatch(family, key) for family in self.families)
 
 
 @dataclass(frozen=True)
 class Section:
-    """Panels under one heading, so many beside each other."""
+    """Panels under one heading, in a number of columns."""
 
     name: str
     panels: tuple[Panel, ...]
@@ -57,36 +58,36 @@ class Section:
 
 SECTIONS: tuple[Section, ...] = (
     Section(
-        "The game",
+        "Training",
         (
             Panel("Losses of both players", families=(r"loss/(discriminator|generator)/.+",)),
             Panel("Losses of a classifier", families=(r"loss/classifier/.+",)),
-            Panel("Real data seen", keys=("images_seen",)),
+            Panel("Real samples seen", keys=("images_seen",)),
         ),
     ),
     Section(
-        "How good the samples are",
+        "Sample quality",
         (
             Panel("Fréchet distance of digits", keys=("fd_digits",), log_y=True),
             Panel("FID and KID", families=(r"(fid|kid)/.+",), log_y=True),
-            Panel("Distance of points, exact", keys=("wasserstein/exact",), log_y=True),
+            Panel("Wasserstein distance of points", keys=("wasserstein/exact",), log_y=True),
             Panel("Digit scores", keys=("digit_score", "modified_digit_score")),
             Panel("Inception score", families=(r"inception_score/.+",)),
             Panel("Precision and recall", families=(r"(precision|recall|density|coverage)/.+",)),
             Panel("Likelihood under a Parzen window", families=(r"parzen/.+",)),
             Panel("Nearest neighbours", families=(r"nearest_neighbour/.+",)),
-            Panel("Translations and their targets", keys=("translation/l1", "translation/ssim")),
+            Panel("Translations against targets", keys=("translation/l1", "translation/ssim")),
         ),
     ),
     Section(
-        "What the generator forgets",
+        "Mode coverage",
         (
             Panel("Modes covered", keys=("modes/covered",)),
-            Panel("Samples on modes", keys=("modes/high_quality",)),
+            Panel("High-quality samples", keys=("modes/high_quality",)),
             Panel("Classes covered", keys=("classes/covered",)),
-            Panel("How uneven", keys=("modes/kl", "modes/reverse_kl", "classes/kl")),
-            Panel("Near-copies", keys=("samples/duplicates",)),
-            Panel("How much alike", families=(r"ms_ssim/.+",)),
+            Panel("Uneven coverage", keys=("modes/kl", "modes/reverse_kl", "classes/kl")),
+            Panel("Near-duplicates", keys=("samples/duplicates",)),
+            Panel("Similarity of samples (MS-SSIM)", families=(r"ms_ssim/.+",)),
         ),
     ),
     Section(
@@ -95,31 +96,31 @@ SECTIONS: tuple[Section, ...] = (
             Panel("Samples and traversals", pictures=("samples", "traversal")),
             Panel("Points", pictures=("scatter",)),
             Panel("Phase portrait", pictures=("portrait",)),
-            Panel("Weights of the critic", pictures=("weights",)),
+            Panel("Critic's weights", pictures=("weights",)),
             Panel("Pairs and translations", pictures=("pairs", "translations")),
             Panel("Attacked digits", pictures=("attacked",)),
         ),
         columns=2,
     ),
     Section(
-        "What the discriminator says",
+        "Discriminator and critic",
         (
-            Panel("Its estimate of the divergence", families=(r"divergence/.+",)),
+            Panel("Estimated divergence", families=(r"divergence/.+",)),
             Panel("Critic", keys=("critic/rank_correlation", "critic/weights_at_bound")),
             Panel("Distance from the equilibrium", families=(r"equilibrium/.+",)),
         ),
     ),
     Section(
-        "Codes, labels, domains",
+        "Codes, labels and domains",
         (
             Panel("Code as a classifier", families=(r"code\d*/accuracy",)),
-            Panel("Information in the codes", families=(r"code\d*/mutual_information",)),
-            Panel("What continuous codes do", families=(r"code\d*/(slant|width).*",)),
-            Panel("Classes asked for", keys=("class/accuracy",)),
+            Panel("Mutual information of the codes", families=(r"code\d*/mutual_information",)),
+            Panel("Effect of continuous codes", families=(r"code\d*/(slant|width).*",)),
+            Panel("Accuracy of requested classes", keys=("class/accuracy",)),
             Panel("Classifier on test data", families=(r"classifier/.+",)),
             Panel("Accuracy under attack", families=(r"robust/.+",)),
-            Panel("Pairs that agree", families=(r"pairs/.+",)),
-            Panel("A domain without labels", keys=("adaptation/accuracy",)),
+            Panel("Agreement of pairs", families=(r"pairs/.+",)),
+            Panel("Accuracy on a domain without labels", keys=("adaptation/accuracy",)),
         ),
     ),
     Section(
@@ -128,14 +129,19 @@ SECTIONS: tuple[Section, ...] = (
         columns=1,
     ),
 )
-"""In the order of the workspace."""
+"""All sections, in the order of the workspace."""
 
 
 def all_panels() -> list[Panel]:
-    """List the panels of all sections."""
+    """Return the panels of all sections."""
     return [panel for section in SECTIONS for panel in section.panels]
 
 
 def panel_of(key: str, among: Iterable[Panel] = ()) -> Panel | None:
-    """Find the panel that shows what is logged under a key, or None."""
+    """Return the first panel that shows a key; None where there is none.
+
+    Args:
+        key: key of a metric, loss, picture or table.
+        among: panels to search; empty for all panels.
+    """
     return next((panel for panel in among or all_panels() if panel.shows(key)), None)

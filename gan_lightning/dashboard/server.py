@@ -1,4 +1,4 @@
-"""The way to a W&B server: a login, and its errors in one line."""
+"""Connection to a W&B server: login check, and its errors in one line."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from gan_lightning.errors import UserError
 if TYPE_CHECKING:
     import wandb
 
-__all__ = ["check_login", "logged_in"]
+__all__ = ["check_login", "wandb_api"]
 
 
 def check_login() -> None:
-    """Check that W&B would not ask for a key.
+    """Check that there is a login for W&B.
 
     Raises:
-        UserError: it would.
+        UserError: there is none.
     """
     if not has_login():
         raise UserError(
             "there is no login for Weights & Biases; run `wandb login`, or set WANDB_API_KEY "
-            "(and WANDB_BASE_URL for a server of your own)"
+            "(and WANDB_BASE_URL for your own server)"
         )
 
 
 @contextmanager
-def logged_in(entity: str | None, project: str) -> Iterator[tuple[wandb.Api, str]]:
-    """Give W&B's API and the entity in use inside the block.
+def wandb_api(entity: str | None, project: str) -> Iterator[tuple[wandb.Api, str]]:
+    """Yield W&B's client and the entity, and turn its errors into one line.
 
     Args:
-        entity: user or team; None for that of the login.
-        project: for what is said of an error.
+        entity: user or team; None for the login's default.
+        project: project that error messages name.
 
     Raises:
-        UserError: there is no login, or the server refuses it or what is asked.
+        UserError: there is no login, or the server refuses it or a request.
     """
     check_login()
     import wandb
@@ -46,12 +46,12 @@ def logged_in(entity: str | None, project: str) -> Iterator[tuple[wandb.Api, str
     try:
         api = wandb.Api()
         yield api, entity or api.default_entity or ""
-    except Exception as error:  # raised again unless it is the client's
+    except Exception as error:  # raised again unless it comes from the client
         if not type(error).__module__.startswith(("wandb", "requests")):
             raise
-        said = " ".join(str(error).split()) or type(error).__name__
-        where = "/".join(part for part in (entity, project) if part)
+        message = " ".join(str(error).split()) or type(error).__name__
+        address = "/".join(part for part in (entity, project) if part)
         raise UserError(
-            f"W&B refused {where}: {said}; look at WANDB_API_KEY, WANDB_BASE_URL, --entity and "
+            f"W&B refused {address}: {message}; check WANDB_API_KEY, WANDB_BASE_URL, --entity and "
             f"--project"
         ) from error

@@ -1,4 +1,4 @@
-"""The saved workspace: every panel of the table, over a project's runs."""
+"""Saved W&B workspace with all panels over the runs of a project."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gan_lightning.dashboard.panels import SECTIONS
-from gan_lightning.dashboard.wandb_panels import drawn
-from gan_lightning.runs.directory import STEP
+from gan_lightning.dashboard.wandb_panels import to_wandb_panel
+from gan_lightning.runs.directory import UPDATES_KEY
 
 if TYPE_CHECKING:
     import wandb
@@ -17,25 +17,26 @@ __all__ = ["save_workspace", "workspace"]
 
 NAME = "gan-lightning"
 VIEW = "ganlightning"
-"""The view's part of the address; a project has one of that name, however often it is saved."""
+"""Name of the view in its address; saving again replaces the view of this name."""
+
 COLUMNS = ("config:title", "config:seed", "summary:updates", "summary:fd_digits")
-"""Of the table of runs, besides their names."""
+"""Pinned columns of the table of runs."""
 
 
 def workspace(entity: str, project: str, runs: Sequence[str] = ()) -> ws.Workspace:
-    """Make the workspace, with nothing but the panels of the table.
+    """Build the workspace.
 
     Args:
         entity: user or team.
-        project: whose runs it shows.
-        runs: ids of runs that are pinned above all others, 20 at most.
+        project: project of the runs.
+        runs: ids of the runs that are pinned above all others, at most 20.
     """
     import wandb_workspaces.workspaces as ws
 
     sections = [
         ws.Section(
             name=section.name,
-            panels=[drawn(panel) for panel in section.panels],
+            panels=[to_wandb_panel(panel) for panel in section.panels],
             is_open=True,
             layout_settings=ws.SectionLayoutSettings(columns=section.columns),
         )
@@ -46,19 +47,26 @@ def workspace(entity: str, project: str, runs: Sequence[str] = ()) -> ws.Workspa
         project=project,
         name=NAME,
         sections=sections,
-        settings=ws.WorkspaceSettings(x_axis=STEP),
+        settings=ws.WorkspaceSettings(x_axis=UPDATES_KEY),
         runset_settings=ws.RunsetSettings(pinned_columns=list(COLUMNS), pinned_runs=list(runs)),
     )
 
 
 def save_workspace(api: wandb.Api, entity: str, project: str, runs: Sequence[str] = ()) -> str:
-    """Save the workspace, in place of that which was saved before; return its address."""
+    """Save the workspace, replacing the previous one, and return its address.
+
+    Args:
+        api: W&B client with a login.
+        entity: user or team.
+        project: project of the runs.
+        runs: ids of the runs that are pinned above all others, at most 20.
+    """
     from wandb_workspaces.workspaces import internal
 
-    made = workspace(entity, project, runs)
-    made._internal_name = f"nw-{VIEW}-v"
+    view = workspace(entity, project, runs)
+    view._internal_name = f"nw-{VIEW}-v"
     try:
-        made._internal_id = internal.get_view_dict(entity, project, VIEW)["id"]
+        view._internal_id = internal.get_view_dict(entity, project, VIEW)["id"]
     except ValueError:  # no such project, or no such view in it
         api.create_project(project, entity)
-    return str(made.save().url)  # type: ignore[no-untyped-call]  # the client's own
+    return str(view.save().url)  # type: ignore[no-untyped-call]  # wandb_workspaces lacks types
