@@ -1,4 +1,4 @@
-"""A small block of a sweep, in an experiment of points."""
+"""Small `sweep:` blocks for an experiment on points."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ BLOCK: dict[str, Any] = {
     "method": "grid",
     "space": {"network.packing": {"values": [2, 3, 1]}},
 }
-"""Three samples do not fill the tiny run's minibatch of eight: that run fails."""
+"""Packs of three do not fill the tiny run's minibatch of eight, so that run fails."""
 RANDOM = {**BLOCK, "method": "random", "space": {RATE: {"min": 1e-4, "max": 1e-2, "log": True}}}
 
 
 def ring(block: Any) -> dict[str, Any]:
-    """Give gan_ring a block."""
+    """Return gan_ring with a `sweep:` block."""
     return {**read_yaml(experiment_path("gan_ring")), "sweep": block}
 
 

@@ -1,4 +1,4 @@
-"""`gan-lightning sweep`: its runs here and by W&B's agents, its ranking."""
+"""`gan-lightning sweep`: local runs, runs of W&B agents, and the ranking."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wandb_server import WandbServer, wandb_environment
 from gan_lightning.config.experiments import read_yaml
 from gan_lightning.sweeps import local
 from gan_lightning.sweeps.agents import sweep_config
-from gan_lightning.verification.runs import Interrupted
+from gan_lightning.verification.runs import RunInterrupted
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def test_ends_with_a_ranked_table(swept: Swept) -> None:
         measured = measures_of(swept.folder / run)["wasserstein/exact"]
         assert measured == pytest.approx(float(value), abs=1e-4)
     assert failed.split()[:4] == ["-", "none", "3", "failed:"]
-    assert "packs" in failed
+    assert "network.packing" in failed
     best = f"network.packing={ranks[0][2]}"
     assert f"gan-lightning verify ring.yaml {best} --name ring_tuned`" in last
 
@@ -63,15 +63,15 @@ def test_a_failed_run_says_why_and_the_next_is_tried(swept: Swept) -> None:
     assert lines[place + 3] == "3/3  network.packing=1"
 
 
-def test_a_sweep_is_gone_on_with(swept: Swept) -> None:
-    took = [line for line in swept.again.out.splitlines() if ": takes " in line]
+def test_a_sweep_reuses_its_runs(swept: Swept) -> None:
+    took = [line for line in swept.again.out.splitlines() if ": reuses " in line]
     assert len(took) == 2
     assert swept.again.out.splitlines()[-5:] == swept.first.out.splitlines()[-5:]
     assert len(list((swept.folder / "runs").glob("sweeps/ring/*/config.yaml"))) == 2
 
 
 def test_seeds_are_not_those_of_claims(swept: Swept) -> None:
-    assert "seed 1000; the seeds that claims are reported on are left alone" in swept.first.out
+    assert "seed 1000; claims are verified on other seeds" in swept.first.out
     configs = (swept.folder / "runs").glob("sweeps/ring/*/config.yaml")
     assert {read_yaml(path)["seed"] for path in configs} == {1000}
 
@@ -79,41 +79,68 @@ def test_seeds_are_not_those_of_claims(swept: Swept) -> None:
 @pytest.mark.usefixtures("swept")
 @pytest.mark.parametrize(
     ("stop", "code"),
-    [(Interrupted(signal.SIGTERM), 143), (KeyboardInterrupt(), 130)],
+    [(RunInterrupted(signal.SIGTERM), 143), (KeyboardInterrupt(), 130)],
 )
 def test_a_signal_ends_it_with_the_table_so_far(
     monkeypatch: pytest.MonkeyPatch, swept: Swept, stop: BaseException, code: int
 ) -> None:
-    true = local.seed_run
+    original = local.reuse_or_train
 
     def stopped(config: Any, *parts: Any) -> Any:
         if config.network.packing != 2:
             raise stop
-        return true(config, *parts)
+        return original(config, *parts)
 
-    monkeypatch.setattr(local, "seed_run", stopped)
+    monkeypatch.setattr(local, "reuse_or_train", stopped)
     command = ["sweep", "ring.yaml", *tiny("gan_ring"), "log.wandb=disabled"]
     outcome = run_cli(*command)
     assert outcome.code == code
     *_, header, first, _, last = outcome.out.splitlines()
     assert header.split() == ["wasserstein/exact", "network.packing", "run"]
     assert first.split()[0] == "1"
-    assert last == "stopped; the same command goes on"
+    assert last == "stopped; the same command continues"
 
 
 @pytest.mark.usefixtures("empty_folder")
-def test_bayes_is_random_without_a_server_and_nothing_measured_is_a_failure() -> None:
+def test_a_sweep_without_a_measured_run_fails() -> None:
     block = {**RANDOM, "method": "bayes", "space": {"network.packing": {"values": [3]}}}
     outcome = run_cli("sweep", write(Path(), block), *tiny("gan_ring"), "log.wandb=disabled")
     assert outcome.code == 1
-    assert "without a server bayes becomes random" in outcome.out
-    assert outcome.out.endswith("no run has a measure\n")
+    assert "1/1  network.packing=3" in outcome.out
+    assert outcome.out.endswith("no run has measured wasserstein/exact\n")
 
 
-# runs of W&B's agents
+@pytest.mark.usefixtures("empty_folder")
+def test_a_bayesian_sweep_that_was_stopped_continues(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = {**RANDOM, "method": "bayes"}
+    command = ["sweep", write(Path(), block), "--count", "4", *tiny("gan_ring")]
+    command += ["trainer.max_updates=2", "log.wandb=disabled"]
+    original, calls = local.reuse_or_train, 0
+
+    def stops_at_third(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "reuse_or_train", stops_at_third)
+        stopped = run_cli(*command)
+    assert stopped.code == 130
+    continued = run_cli(*command)
+    assert continued.code == 0, continued.err
+    assert continued.out.count(": reuses ") == 2
+    assert continued.out.count(": trains") == 2
+    repeated = run_cli(*command)
+    assert repeated.out.count(": reuses ") == 4
+    assert repeated.out.splitlines()[-6:] == continued.out.splitlines()[-6:]
 
 
-def test_space_in_the_form_of_wandb() -> None:
+# --- runs of W&B agents
+
+
+def test_space_in_the_format_of_wandb() -> None:
     space = {
         RATE: {"min": 1e-4, "max": 1e-2, "log": True},
         "model.latent_size": {"min": 2, "max": 4},
@@ -134,7 +161,7 @@ def test_space_in_the_form_of_wandb() -> None:
     assert "seed=1000" in config["command"]
 
 
-def test_agents_make_the_runs_that_the_server_hands_out(tmp_path: Path) -> None:
+def test_agents_train_the_runs_that_the_server_suggests(tmp_path: Path) -> None:
     command = ["sweep", write(tmp_path, RANDOM), "--count", "1", "--entity", "team"]
     command += ["--project", "games", *tiny("gan_ring")]
     with WandbServer() as server:

@@ -1,1 +1,1 @@
-"""Search of an experiment's settings: the space, runs of it here or by W&B's agents, a ranking."""
+"""Hyperparameter sweeps: the `sweep:` block, local search, W&B agents, and the ranking."""

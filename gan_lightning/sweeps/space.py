@@ -1,42 +1,44 @@
-"""The `sweep:` block of an experiment: a metric, and the values that are to be tried."""
+"""The `sweep:` block of an experiment: a metric, its goal, and the values to try."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gan_lightning.config.load import load_config
 from gan_lightning.dashboard.panels import all_panels
 from gan_lightning.errors import UserError, check_choice, nearest_first
 
-__all__ = ["Parameter", "Sweep", "Values", "candidates", "read_sweep", "words"]
+__all__ = ["Parameter", "Sweep", "Values", "read_sweep", "to_overrides"]
 
 Values = dict[str, Any]
-"""From a config's key to what it is in one run."""
+"""Config key -> value in one run."""
 
-GOALS = ("maximise", "minimise")
+Direction = Literal["maximize", "minimize"]
+
+GOALS: dict[str, Direction] = {"maximise": "maximize", "minimise": "minimize"}
+"""Valid goals, and their names in Optuna and W&B."""
+
 METHODS = ("grid", "random", "bayes")
 KEYS = ("metric", "goal", "method", "count", "space")
 PARAMETER_KEYS = ("values", "min", "max", "log")
 EXAMPLE = "{values: [0.5, 1]} or {min: 1e-4, max: 1e-2, log: true}"
-DRAWS = 10
+DEFAULT_COUNT = 10
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A key of the config and what it may be: one of several values, or a number of a range.
+    """A config key and its possible values: a list of choices, or a range of numbers.
 
-    Args:
-        key: with dots, as model.information_weight.
-        values: to choose from; empty for a range.
-        low: end of the range.
-        high: its other end, above `low`.
-        log: whether the logarithm is uniform, not the number.
+    Attributes:
+        key: key with dots, for example model.information_weight.
+        values: choices; empty for a range.
+        low: lower end of the range.
+        high: upper end of the range, above `low`.
+        log: whether the logarithm is uniform instead of the number.
     """
 
     key: str
@@ -46,35 +48,37 @@ class Parameter:
     log: bool = False
 
     @property
-    def whole(self) -> bool:
-        """Whether a range is of whole numbers."""
+    def is_integer(self) -> bool:
+        """Whether a range has whole numbers only."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
-    def extremes(self) -> tuple[Any, ...]:
-        """List the values that must be valid for all to be."""
-        return self.values or (self.low, self.high)
+    @property
+    def choices(self) -> list[str]:
+        """The different choices as JSON, since a choice may be a list; empty for a range."""
+        return list(dict.fromkeys(json.dumps(value) for value in self.values))
 
-    def draw(self, source: random.Random) -> Any:
-        """Draw a value; a number of a range has four digits."""
+    @property
+    def size(self) -> float:
+        """Number of different values; infinite for a range of floating-point numbers."""
         if self.values:
-            return source.choice(self.values)
-        low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
-        number = source.uniform(low, high)
-        number = math.exp(number) if self.log else number
-        number = round(number) if self.whole else float(f"{number:.4g}")
-        return min(max(number, self.low), self.high)
+            return len(self.choices)
+        return self.high - self.low + 1 if self.is_integer else math.inf
+
+    def extremes(self) -> tuple[Any, ...]:
+        """Return the values whose validity implies that of all others."""
+        return self.values or (self.low, self.high)
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is searched.
+    """The content of a `sweep:` block.
 
-    Args:
-        metric: a measure of finished runs.
+    Attributes:
+        metric: metric of finished runs.
         goal: maximise or minimise.
-        method: grid tries all, random draws, bayes (W&B's) draws by what came out so far.
-        count: runs, at most; None for all of a grid.
-        space: what is tried.
+        method: grid, random, or bayes, which uses the metrics of the runs so far.
+        count: largest number of runs; None for all of a grid.
+        space: the searched parameters.
     """
 
     metric: str
@@ -85,117 +89,125 @@ class Sweep:
 
     @property
     def keys(self) -> list[str]:
-        """Keys that differ between runs."""
+        """Keys of the searched parameters."""
         return [parameter.key for parameter in self.space]
+
+    @property
+    def direction(self) -> Direction:
+        """The goal as Optuna and W&B spell it."""
+        return GOALS[self.goal]
+
+    @property
+    def total(self) -> int:
+        """Number of runs: the count, or the number of different values where that is smaller."""
+        size = math.prod(parameter.size for parameter in self.space)
+        return int(min(size, math.inf if self.count is None else self.count))
 
 
 def read_sweep(source: dict[str, Any], overrides: Sequence[str], count: int | None) -> Sweep:
-    """Read and check the block; every key and value is held against the config before any run.
+    """Read the `sweep:` block, and check each key and value against the config.
 
     Args:
-        source: an experiment's YAML, the block among it.
+        source: content of an experiment's YAML file.
         overrides: `key=value` that all runs share.
-        count: of runs; None for what the block says.
+        count: largest number of runs; None for the block's.
 
     Raises:
-        UserError: there is no block, or it names what is not there; the message names what is.
+        UserError: there is no block, or a key or value is invalid; the message names valid ones.
     """
     load_config(source, overrides)
     block = source.get("sweep")
     if not isinstance(block, dict):
         raise UserError(
-            "the experiment has no `sweep:` block; write one, as sweep: {metric: fd_digits, goal: "
-            f"minimise, method: random, space: {{model.latent_size: {EXAMPLE}}}}}"
+            "the experiment has no `sweep:` block; write one, for example sweep: {metric: "
+            f"fd_digits, goal: minimise, method: random, space: {{model.latent_size: {EXAMPLE}}}}}"
         )
     _check_keys("sweep", block, KEYS)
     space = block.get("space")
     if not isinstance(space, dict) or not space:
         raise UserError(f"sweep.space is {space!r}; it must be `key: {EXAMPLE}` pairs")
     method = block.get("method", "random")
-    parameters = tuple(_parameter(str(key), given, method) for key, given in space.items())
+    parameters = tuple(_parameter(str(key), content, method) for key, content in space.items())
     count = block.get("count") if count is None else count
     if count is None and method != "grid":
-        count = DRAWS
+        count = DEFAULT_COUNT
     if count is not None and (not isinstance(count, int) or count < 1):
         raise UserError(f"sweep.count is {count!r}; it must be a whole number, at least 1")
     sweep = Sweep(str(block.get("metric", "")), block.get("goal", ""), method, count, parameters)
-    _check_words(sweep, [claim["metric"] for claim in source.get("claims") or []])
+    _check_choices(sweep)
+    _check_metric(sweep.metric, [claim["metric"] for claim in source.get("claims") or []])
     _check_values(sweep, source, overrides)
     return sweep
 
 
-def candidates(sweep: Sweep, seed: int) -> Iterator[Values]:
-    """Yield the values of each run: a grid in order, else draws, which are the same for a seed."""
-    if sweep.method == "grid":
-        grid = itertools.product(*(parameter.values for parameter in sweep.space))
-        for chosen in itertools.islice(grid, sweep.count):
-            yield dict(zip(sweep.keys, chosen, strict=True))
-        return
-    source, seen = random.Random(seed), set()
-    for _ in range(100 * (sweep.count or DRAWS)):  # a small space may have fewer than are asked
-        values = {parameter.key: parameter.draw(source) for parameter in sweep.space}
-        if (said := json.dumps(values)) not in seen:
-            seen.add(said)
-            yield values
-        if len(seen) == sweep.count:
-            return
-
-
-def words(values: Values) -> list[str]:
-    """Write values as `key=value`, as a command line has them."""
+def to_overrides(values: Values) -> list[str]:
+    """Write values as overrides `key=value` of a command line."""
     return [f"{key}={json.dumps(value)}" for key, value in values.items()]
 
 
-def _parameter(key: str, given: Any, method: Any) -> Parameter:
+def _parameter(key: str, content: Any, method: Any) -> Parameter:
     where = f"sweep.space: {key}"
-    if not isinstance(given, dict):
-        raise UserError(f"{where} is {given!r}; write {EXAMPLE}")
-    _check_keys(where, given, PARAMETER_KEYS)
-    if "values" in given:
-        if len(given) > 1 or not isinstance(given["values"], list) or not given["values"]:
-            raise UserError(f"{where} is {given!r}; write {EXAMPLE}")
-        return Parameter(key, tuple(given["values"]))
-    log, ends = given.get("log", False), [given.get("min"), given.get("max")]
-    low, high = (e if isinstance(e, int | float) and math.isfinite(e) else math.nan for e in ends)
+    if not isinstance(content, dict):
+        raise UserError(f"{where} is {content!r}; write {EXAMPLE}")
+    _check_keys(where, content, PARAMETER_KEYS)
+    if "values" in content:
+        values = content["values"]
+        if len(content) > 1 or not isinstance(values, list) or not values:
+            raise UserError(f"{where} is {content!r}; write {EXAMPLE}")
+        return Parameter(key, tuple(values))
+    log, low, high = content.get("log", False), _number(content, "min"), _number(content, "max")
     if not isinstance(log, bool) or not low < high or (log and low <= 0):
         raise UserError(
-            f"{where} is {given!r}; min must be below max, and above 0 where log is true"
+            f"{where} is {content!r}; min must be below max, and above 0 where log is true"
         )
     if method == "grid":
-        raise UserError(f"{where} is a range, of which method grid has no list; give it values")
+        raise UserError(f"{where} is a range, which method grid does not support; write values")
     return Parameter(key, low=low, high=high, log=log)
 
 
-def _check_keys(where: str, given: dict[str, Any], valid: Sequence[str]) -> None:
-    for key in given:
+def _number(content: dict[str, Any], key: str) -> float:
+    """Return a finite number; NaN, which no comparison accepts, for anything else."""
+    value = content.get(key)
+    return value if isinstance(value, int | float) and math.isfinite(value) else math.nan
+
+
+def _check_keys(where: str, content: dict[str, Any], valid: Sequence[str]) -> None:
+    for key in content:
         if key not in valid:
             raise UserError(
                 f"key {key!r} in {where} is unknown; valid are {nearest_first(str(key), valid)}"
             )
 
 
-def _check_words(sweep: Sweep, claimed: Sequence[str]) -> None:
+def _check_choices(sweep: Sweep) -> None:
     try:
         check_choice("sweep.goal", sweep.goal, GOALS)
         check_choice("sweep.method", sweep.method, METHODS)
     except ValueError as error:
         raise UserError(str(error)) from error
-    measured = [panel for panel in all_panels() if not panel.shows("loss/generator/adversarial")]
-    if not any(panel.shows(sweep.metric) for panel in measured):
-        known = {*claimed, *(key for panel in measured for key in panel.keys)}
+
+
+def _check_metric(metric: str, claimed: Sequence[str]) -> None:
+    """Check that runs can measure a metric: that a panel other than those of losses shows it."""
+    panels = [panel for panel in all_panels() if not panel.shows("loss/generator/adversarial")]
+    if not any(panel.shows(metric) for panel in panels):
+        known = {*claimed, *(key for panel in panels for key in panel.keys)}
         raise UserError(
-            f"sweep.metric is {sweep.metric!r}, which no run measures; measures are "
-            f"{nearest_first(sweep.metric, known)} and others that `evaluate` prints"
+            f"sweep.metric is {metric!r}, which no run measures; metrics are "
+            f"{nearest_first(metric, known)} and others that `gan-lightning evaluate` prints"
         )
 
 
 def _check_values(sweep: Sweep, source: dict[str, Any], overrides: Sequence[str]) -> None:
     for override in overrides:
         if (key := override.partition("=")[0]) in sweep.keys:
-            raise UserError(f"{override} is of the sweep's space; take {key} out of the one")
+            raise UserError(
+                f"{override} sets a key of sweep.space; remove the override, or {key} from the "
+                f"block"
+            )
     for parameter in sweep.space:
         for value in parameter.extremes():
             try:
-                load_config(source, [*overrides, *words({parameter.key: value})])
+                load_config(source, [*overrides, *to_overrides({parameter.key: value})])
             except UserError as error:
                 raise UserError(f"sweep.space: {error}") from error

@@ -1,4 +1,4 @@
-"""What came out of a sweep's runs, as a ranked table."""
+"""Trials of a sweep and their ranking."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from gan_lightning.config.schema import as_plain
 from gan_lightning.errors import UserError
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import read_outcome
-from gan_lightning.sweeps.space import Sweep, Values, words
+from gan_lightning.sweeps.space import Sweep, Values, to_overrides
 from gan_lightning.utils.tables import text_table
 
-__all__ = ["Trial", "ranked", "ranking", "trials_in"]
+__all__ = ["Trial", "ranked", "ranking", "read_trials"]
 
 
 @dataclass(frozen=True)
 class Trial:
     """One run of a sweep.
 
-    Args:
-        values: of the keys that differ.
-        metric: what was measured; None where the run did not come to its end.
-        said: its folder, or why there is no measure.
+    Attributes:
+        values: values of the searched keys.
+        metric: final value of the metric; None where the run failed or has not finished.
+        detail: the run directory, or the reason of the failure.
     """
 
     values: Values
     metric: float | None
-    said: str
+    detail: str
 
 
-def trials_in(folder: Path, sweep: Sweep) -> list[Trial]:
-    """Read the runs that agents have left in a folder."""
-    found = []
+def read_trials(folder: Path, sweep: Sweep) -> list[Trial]:
+    """Read the runs that W&B agents have left in a folder."""
+    trials = []
     for file in sorted(folder.glob("*/*/config.yaml")):
         run = RunDirectory(file.parent)
-        plain = as_plain(run.config())
-        values = {key: _select(plain, key) for key in sweep.keys}
-        measures = read_outcome(run.path).measures
-        found.append(Trial(values, (measures or {}).get(sweep.metric), str(run.path)))
-    return found
+        config = as_plain(run.config())
+        values = {key: _select(config, key) for key in sweep.keys}
+        measures = read_outcome(run.path).measures or {}
+        trials.append(Trial(values, measures.get(sweep.metric), str(run.path)))
+    return trials
 
 
 def ranked(trials: Sequence[Trial], sweep: Sweep) -> list[Trial]:
-    """Sort the best first; what is no number and what has not ended comes last."""
+    """Sort trials, the best first, and those without a finite metric last."""
     sign = -1 if sweep.goal == "maximise" else 1
     return sorted(
         trials,
@@ -56,37 +56,35 @@ def ranked(trials: Sequence[Trial], sweep: Sweep) -> list[Trial]:
 
 
 def ranking(trials: Sequence[Trial], sweep: Sweep, experiment: str, seed: int) -> str:
-    """Lay out the trials, the best first, and say how its claims are verified.
+    """Format the trials as a table, the best first, and the command that verifies the best.
 
     Raises:
-        UserError: there is none.
+        UserError: there are no trials.
     """
     if not trials:
         raise UserError("the sweep has no runs; start it again")
     best_first = ranked(trials, sweep)
     rows = [["", sweep.metric, *sweep.keys, "run"]]
-    for place, trial in enumerate(best_first, 1):
+    for rank, trial in enumerate(best_first, 1):
         measured = trial.metric is not None
-        number = f"{trial.metric:.4f}" if measured else "none"
-        shown = [_short(trial.values[key]) for key in sweep.keys]
-        rows.append([str(place) if measured else "-", number, *shown, trial.said])
+        metric = f"{trial.metric:.4f}" if measured else "none"
+        cells = [_format_value(trial.values[key]) for key in sweep.keys]
+        rows.append([str(rank) if measured else "-", metric, *cells, trial.detail])
     table = text_table(rows)
     if best_first[0].metric is None:
-        return f"{table}\nno run has a measure"
+        return f"{table}\nno run has measured {sweep.metric}"
     values = {key: value for key, value in best_first[0].values.items() if key != "seed"}
     name = f"{Path(experiment).stem}_tuned"
-    verify = shlex.join(["gan-lightning", "verify", experiment, *words(values), "--name", name])
-    return (
-        f"{table}\nthe best was chosen on seed {seed}, on which no claim is reported; "
-        f"on others: `{verify}`"
-    )
+    overrides = to_overrides(values)
+    command = shlex.join(["gan-lightning", "verify", experiment, *overrides, "--name", name])
+    return f"{table}\nthe best was chosen on seed {seed}; verify it on others by `{command}`"
 
 
-def _select(plain: Any, key: str) -> Any:
+def _select(config: Any, key: str) -> Any:
     for part in key.split("."):
-        plain = plain[part]
-    return plain
+        config = config[part]
+    return config
 
 
-def _short(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
