@@ -47,7 +47,7 @@ OUT_OF_RANGE = [
     ("gan_ring", "data.standard_deviation=nan", "data.standard_deviation is nan; .* finite"),
     ("gan_grid", "data.side=0", "data.*side is 0; it must be at least 1"),
     ("gan_grid", "data.spacing=inf", "data.spacing is inf; it must be finite"),
-    ("gan_mnist", "data.size=29", "data.*size is 29; .*28 and 32"),
+    ("gan_mnist", "data.size=29", "data.size is 29; valid are 28, 32"),
     ("gan_ring", "model.latent_size=0", "model.latent_size is 0; it must be at least 1"),
     ("gan_ring", "model.latent_prior=norml", "model.latent_prior is 'norml'; valid are normal"),
     ("gan_ring", "model.discriminator_steps=0", "model.discriminator_steps is 0; .* at least 1"),
@@ -88,9 +88,9 @@ OUT_OF_RANGE = [
     ("infogan_mnist", "network.negative_slope=-1", "network.negative_slope is -1.0; .* at least 0"),
     ("classifier_mnist", "model.rotation=-1", "model.rotation is -1.0; .* at least 0"),
     ("classifier_mnist", "model.shift=-0.5", "model.shift is -0.5; .* at least 0"),
-    ("gan_ring", "trainer.strategy=fsdp", "'fsdp'.* none to choose.* freezes one player"),
+    ("gan_ring", "trainer.strategy=fsdp", "'fsdp'.* cannot be chosen.* freezes one player"),
     ("gan_ring", "--strategy=deepspeed", "'deepspeed'.* leave it out and give --devices"),
-    ("gan_ring", "trainer.strategy={name: ddp}", "trainer.strategy is .* sends both"),
+    ("gan_ring", "trainer.strategy={name: ddp}", "trainer.strategy is .* gradients of both players"),
     ("gan_ring", "trainer.accelerator=mps", "'mps'.* (cpu|auto)"),
 ]
 

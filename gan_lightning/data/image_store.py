@@ -37,7 +37,7 @@ TRAINING, TEST = 0, 2
 
 @dataclass
 class ImageStoreConfig(DataConfig):
-    """An image store."""
+    """Location and options of an image store."""
 
     root: str = setting("", "Folder of the dataset, as given to `gan-lightning prepare`.")
     store: str = setting("", "Folder of the store; empty means next to the root.")
