@@ -126,7 +126,7 @@ def test_where_all_are_damaged_each_is_named(run: RunDirectory) -> None:
     with pytest.raises(UserError) as error:
         latest_checkpoint(run)
     assert all(str(path) in str(error.value) for path in files)
-    assert "has another checksum" in str(error.value)
+    assert "the checksum of its record" in str(error.value)
     assert "train the run again" in str(error.value)
 
 
@@ -181,7 +181,7 @@ def test_a_save_that_the_disk_refuses_names_both_files(
     with pytest.raises(UserError) as error:
         AtomicCheckpointIO().save_checkpoint({"value": 2}, second)
     said = str(error.value)
-    assert f"cannot write checkpoint {second}: {os.strerror(code)}; {first} is whole" in said
+    assert f"cannot write checkpoint {second}: {os.strerror(code)}; {first} is intact" in said
     assert ("make room there" if code == errno.ENOSPC else "make it writable") in said
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
     assert torch.load(first, weights_only=True) == {"value": 1}
@@ -210,7 +210,7 @@ def test_which_checkpoint_is_a_word(run: RunDirectory) -> None:
     with pytest.raises(UserError, match="--checkpoint is 'bets'; valid are best, latest"):
         load_model(run, "bets")
     (run.checkpoints / BEST).unlink()
-    with pytest.raises(UserError, match=r"has no best\.ckpt; take --checkpoint latest"):
+    with pytest.raises(UserError, match=r"has no best\.ckpt; use --checkpoint latest"):
         load_model(run, "best")
 
 

@@ -89,7 +89,7 @@ def portrait(folder: Path = Path("/nonexistent"), every: int = 0) -> PhasePortra
     """Make a portrait that records and does not draw."""
     callback = PhasePortrait(folder, every)
     if not folder.exists():
-        callback.run = lambda trainer, learner: None  # type: ignore[method-assign]  # a stand-in
+        callback.on_interval = lambda trainer, learner: None  # type: ignore[method-assign]  # a stand-in
     return callback
 
 
@@ -132,8 +132,8 @@ def test_training_follows_the_recursion_by_hand(game: str) -> None:
         psi += RATE * pull_psi(theta, psi)
         theta += RATE * pull_theta(theta, psi)
         expected.append((theta, psi))
-    assert [update for update, _, _ in callback.way] == list(range(51))
-    np.testing.assert_allclose(np.array(callback.way)[:, 1:], expected, rtol=1e-3, atol=1e-4)
+    assert [update for update, _, _ in callback.trajectory] == list(range(51))
+    np.testing.assert_allclose(np.array(callback.trajectory)[:, 1:], expected, rtol=1e-3, atol=1e-4)
 
 
 def final_distance(model: str, updates: int, **settings: Any) -> float:
@@ -209,7 +209,7 @@ def test_a_field_needs_the_players() -> None:
         vector_field(learner, 1.0)
     callback = portrait()
     quiet_trainer(callbacks=[callback], max_steps=2).fit(learner, datamodule=data)
-    assert callback.way == []
+    assert callback.trajectory == []
 
 
 def test_the_portrait_is_drawn_when_due(tmp_path: Path) -> None:
@@ -242,5 +242,5 @@ def test_a_resumed_portrait_has_the_whole_way(tmp_path: Path) -> None:
     learner, data = dirac()
     trainer = quiet_trainer(callbacks=[rest])
     trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    assert len(part.way) == 21
-    assert rest.way == whole.way
+    assert len(part.trajectory) == 21
+    assert rest.trajectory == whole.trajectory

@@ -23,7 +23,7 @@ from gan_lightning.cli.main import main
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.evaluation import DigitEvaluator, ModeEvaluator
-from gan_lightning.evaluation.base import CHUNK
+from gan_lightning.evaluation.base import CHUNK_SIZE
 from gan_lightning.metrics.statistics_cache import cache_folder
 from gan_lightning.training.train import TrainingResult, train
 
@@ -37,7 +37,7 @@ def small(*overrides: str) -> RunConfig:
         "log.wandb=disabled",
         "log.every_n_updates=2",
         "checkpoints.every_n_updates=3",
-        f"evaluation.samples={CHUNKS * CHUNK}",
+        f"evaluation.samples={CHUNKS * CHUNK_SIZE}",
         "evaluation.every_n_updates=4",
         "pictures.every_n_updates=4",
         *overrides,
@@ -112,10 +112,10 @@ def test_what_was_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Mon
     part = train(small("trainer.max_updates=4"), "test", tmp_path / "run")
     updates: list[int] = []
 
-    def run(self: Evaluation, trainer: Any, learner: Any) -> None:
+    def on_interval(self: Evaluation, trainer: Any, learner: Any) -> None:
         updates.append(learner.updates)
 
-    monkeypatch.setattr(Evaluation, "run", run)
+    monkeypatch.setattr(Evaluation, "on_interval", on_interval)
     train(small("trainer.max_updates=9"), "test", resume=part.run_directory)
     assert updates == [8, 9]
 
@@ -140,7 +140,7 @@ def test_a_run_stopped_in_its_last_evaluation_ends_with_it(
         calls = signalled(patch, ModeEvaluator, "update", signal.SIGTERM)
         outcome = run_cli("train", "gan_ring", *words, "--output", str(folder))
     assert (outcome.code, len(calls)) == (143, 1), outcome.err
-    assert "stopped at update 4; go on by" in outcome.out
+    assert "stopped at update 4; resume it by" in outcome.out
     assert json.loads((folder / "outcome.json").read_text())["measures"] is None
 
     outcome = run_cli("train", "gan_ring", "--resume", str(folder))
@@ -185,7 +185,7 @@ def _own_signals() -> Iterator[None]:
 @pytest.mark.usefixtures("_own_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    ("owner", "name"), [(gan_lightning.training.train, "assemble"), (Evaluation, "setup")]
+    ("owner", "name"), [(gan_lightning.training.train, "build_trainer"), (Evaluation, "setup")]
 )
 def test_before_training_nothing_is_left(
     owner: Any,
@@ -228,7 +228,7 @@ def train_as_a_process_that_is_signalled(folder: Path) -> None:
         update(self, *args)
 
     pytest.MonkeyPatch().setattr(ModeEvaluator, "update", hit)
-    samples = f"evaluation.samples={CHUNKS * CHUNK}"
+    samples = f"evaluation.samples={CHUNKS * CHUNK_SIZE}"
     processes = ["--devices", "2", "--accelerator", "cpu", "--output", str(folder)]
     words = [*tiny("gan_ring_paper"), samples, "evaluation.every_n_updates=2", "log.wandb=disabled"]
     main(["train", "gan_ring_paper", *words, *processes])
@@ -240,7 +240,7 @@ def test_processes_agree_to_break_an_evaluation_off(tmp_path: Path) -> None:
     first, second = start_two_ranks(train_as_a_process_that_is_signalled, folder)
     # the first process was not signalled itself: it ends by what the other one received
     assert [first.wait(), second.wait()] == [130, 0], first.err + second.err
-    assert "stopped at update 2; go on by" in first.out
+    assert "stopped at update 2; resume it by" in first.out
     assert [path.name for path in folder.glob("checkpoints/*")] == ["update_0000002.ckpt"]
     assert "modes/covered" not in (folder / "metrics.csv").read_text()
     assert (folder / "log.txt").read_text().count("batch statistics are of each process's own") == 1

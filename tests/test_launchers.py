@@ -135,13 +135,13 @@ def test_a_job_of_slurm_is_requeued_and_goes_on(tmp_path: Path, whole: Path) -> 
     [
         (
             {"TORCHELASTIC_RUN_ID": "1", "LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "6"},
-            "torchrun starts 2 on each of 3, … add --devices 2 --nodes 3",
+            "torchrun has started 3 nodes with 2 processes each, … add --devices 2 --nodes 3",
         ),
         (
             {"SLURM_NTASKS": "4", "SLURM_NTASKS_PER_NODE": "4"},
-            "srun starts 4 on each of 1, … add --devices 4 --nodes 1",
+            "srun has started 1 node with 4 processes each, … add --devices 4 --nodes 1",
         ),
-        ({"SLURM_NTASKS": "4"}, "SLURM_NTASKS_PER_NODE is not … --ntasks-per-node in place of"),
+        ({"SLURM_NTASKS": "4"}, "SLURM_NTASKS_PER_NODE is not … --ntasks-per-node instead of"),
     ],
     ids=["torchrun", "srun", "tasks"],
 )

@@ -131,7 +131,7 @@ def test_evaluation_and_pictures_do_not_touch_training(tmp_path: Path) -> None:
 
 def test_a_finished_run_says_what_to_change(tmp_path: Path) -> None:
     outcome = fresh(small("gan", 2), tmp_path / "run")
-    with pytest.raises(UserError, match=r"all its 2 updates; to go on, give a larger trainer"):
+    with pytest.raises(UserError, match=r"all its 2 updates; to continue it, give a larger trainer"):
         train(small("gan", 2), "test", resume=outcome.run_directory)
 
 

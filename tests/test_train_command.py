@@ -178,7 +178,7 @@ def test_a_stopped_run_saves_and_measures_nothing(
         raise AssertionError("a stopped run was evaluated")
 
     monkeypatch.setattr(StopOnSignal, "on_train_batch_end", at_once)
-    monkeypatch.setattr(Evaluation, "run", never)
+    monkeypatch.setattr(Evaluation, "on_interval", never)
     words = [*tiny("gan_ring"), "trainer.rounds_per_batch=1", "log.wandb=disabled"]
     outcome = run_cli("train", "gan_ring", *words, "--output", str(tmp_path / "run"))
     assert outcome.code == 130, outcome.err

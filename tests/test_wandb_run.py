@@ -250,7 +250,7 @@ def test_without_a_login_says_how_to_sync(offline: Callable[[str], Logged]) -> N
     run = offline("gan_ring")
     (line,) = (line for line in run.outcome.out.splitlines() if "W&B" in line)
     assert (
-        line.split(maxsplit=1)[1] == "logged offline; `wandb sync run/wandb/offline-run-*` sends it"
+        line.split(maxsplit=1)[1] == "logged offline; upload the run by `wandb sync run/wandb/offline-run-*`"
     )
     assert list(run.folder.glob("wandb/offline-run-*"))
     assert not [word for word in ("wandb.ai", "login", "Traceback") if word in run.outcome.err]

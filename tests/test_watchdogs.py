@@ -13,7 +13,12 @@ from factories import ALL_GANS
 from test_resume import small
 
 from gan_lightning.callbacks import list_checkpoints
-from gan_lightning.callbacks.watchdogs import OPPONENT, WON, WarnOnCollapse, describe_collapse
+from gan_lightning.callbacks.watchdogs import (
+    DISCRIMINATOR_LOSS,
+    GENERATOR_LOSS,
+    WarnOnCollapse,
+    describe_collapse,
+)
 from gan_lightning.core.module import BaseModule
 from gan_lightning.errors import Diverged
 from gan_lightning.gans.base import GAN
@@ -51,7 +56,7 @@ def test_a_nan_in_a_player_is_found_at_that_update(
     assert said.startswith("update 5: ")
     assert " is nan" in said
     last = list_checkpoints(tmp_path / "run" / "checkpoints")[-1:]
-    assert (str(last[0]) if last else "no checkpoint is there") in said
+    assert (str(last[0]) if last else "there is no checkpoint") in said
     for path in last:
         state = torch.load(path, weights_only=True)["state_dict"]
         assert all(value.isfinite().all() for value in state.values())
@@ -153,7 +158,7 @@ class FakeTrainer:
 class FakeEvaluation:
     """An evaluation that has not come yet."""
 
-    measured = None
+    evaluated_at = None
 
 
 def test_a_discriminator_that_has_won_is_told_once(capsys: Any) -> None:
@@ -163,7 +168,10 @@ def test_a_discriminator_that_has_won_is_told_once(capsys: Any) -> None:
     learner = bare_learner()
 
     def told(updates: int, loss: float, opponent: float = 4.0) -> int:
-        learner.updates, learner.losses = updates, {WON: loss, OPPONENT: opponent}
+        learner.updates, learner.losses = (
+            updates,
+            {DISCRIMINATOR_LOSS: loss, GENERATOR_LOSS: opponent},
+        )
         watch.on_train_batch_end(trainer, learner, None, None, 0)
         return capsys.readouterr().err.count("the discriminator has won")
 
@@ -194,7 +202,7 @@ def test_near_copies_are_counted() -> None:
     assert rate.compute() == 0.5
     rate.update(real[:1])
     assert rate.compute() == 0.5
-    with pytest.raises(ValueError, match="there are 1 real data"):
+    with pytest.raises(ValueError, match="there are 1 real samples"):
         DuplicateRate(real[:1])
 
 

@@ -1,4 +1,4 @@
-"""What watches a run."""
+"""Callbacks: evaluation, checkpoints, pictures, signals and checks of a run."""
 
 from __future__ import annotations
 

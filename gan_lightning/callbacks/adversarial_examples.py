@@ -1,4 +1,4 @@
-"""A picture of what an attack does to digits, and of what the classifier then says."""
+"""Adversarial examples: digits, perturbations and the classifier's predictions."""
 
 from __future__ import annotations
 
@@ -20,34 +20,36 @@ DIGITS = 10
 
 
 class AttackedDigits(ImageCallback):
-    """Draws test digits, their changes and what becomes of them, under the config's first attack.
+    """Draw test digits, their perturbations and the perturbed digits, for the first attack.
 
     Args:
-        folder: for the PNG files.
-        every: updates between two pictures.
-        test: data to attack the first of.
+        folder: folder of the PNG files.
+        every_n_updates: updates between two pictures.
+        test: test data; the first ten are attacked.
     """
 
-    def __init__(self, folder: Path, every: int, test: Batch) -> None:
-        super().__init__(folder, every)
+    def __init__(self, folder: Path, every_n_updates: int, test: Batch) -> None:
+        super().__init__(folder, every_n_updates)
         self.test = test
 
-    def run(self, trainer: Trainer, learner: BaseModule) -> None:
+    def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
         """Draw the picture."""
-        if not isinstance(learner, AdversarialClassifier) or not learner.config.attacks:
+        if not isinstance(model, AdversarialClassifier) or not model.config.attacks:
             return
         if trainer.is_global_zero:
-            picture = draw_attack(learner, self.test, learner.config.attacks[0])
-            save_picture(trainer, learner, self.folder, "attacked", picture)
+            picture = draw_attack(model, self.test, model.config.attacks[0])
+            save_picture(trainer, model, self.folder, "attacked", picture)
 
 
-def draw_attack(learner: AdversarialClassifier, test: Batch, attack: AttackConfig) -> Array:
-    """Draw digits, changes and attacked digits in three rows, each with what is said of it.
+def draw_attack(model: AdversarialClassifier, test: Batch, attack: AttackConfig) -> Array:
+    """Draw rows of digits, perturbations and perturbed digits, with the predicted classes.
+
+    A prediction has its probability; wrong predictions are red.
 
     Args:
-        learner: the classifier.
-        test: images (N, 1, H, W) and labels; the first ten are attacked.
-        attack: how.
+        model: the classifier.
+        test: images (N, 1, H, W) in [-1, 1] and labels; the first ten are attacked.
+        attack: the attack.
 
     Returns:
         uint8 (H, W, 3).
@@ -55,12 +57,14 @@ def draw_attack(learner: AdversarialClassifier, test: Batch, attack: AttackConfi
     from matplotlib.figure import Figure
 
     assert test.labels is not None
-    images, labels = (side[:DIGITS].to(learner.device) for side in (test.data, test.labels))
-    seed = derived_seed(learner.seed, "attack picture")
-    rng = torch.Generator(learner.device).manual_seed(seed)
-    with evaluation_mode(learner.network), torch.enable_grad():
-        attacked = perturb(learner.network, images, labels, attack, rng)
-        said = [learner.network(part).detach().softmax(1).max(1) for part in (images, attacked)]
+    images, labels = (side[:DIGITS].to(model.device) for side in (test.data, test.labels))
+    seed = derived_seed(model.seed, "attack picture")
+    rng = torch.Generator(model.device).manual_seed(seed)
+    with evaluation_mode(model.network), torch.enable_grad():
+        attacked = perturb(model.network, images, labels, attack, rng)
+        predictions = [
+            model.network(part).detach().softmax(1).max(1) for part in (images, attacked)
+        ]
     rows = [images, (attacked - images) / 2, attacked]
     figure = Figure(figsize=(1.1 * len(images), 4.2), dpi=120, layout="constrained")
     axes = figure.subplots(3, len(images), squeeze=False)
@@ -68,9 +72,10 @@ def draw_attack(learner: AdversarialClassifier, test: Batch, attack: AttackConfi
         for axis, picture in zip(row, pictures, strict=True):
             axis.imshow(picture[0].cpu(), cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
             axis.set_axis_off()
-    for row, answers in zip((axes[0], axes[2]), said, strict=True):
-        for axis, sure, answer, label in zip(row, *answers, labels, strict=True):
-            colour = "black" if answer == label else "#b00020"
-            axis.set_title(f"{int(answer)}, {sure:.0%}", fontsize=9, color=colour)
-    figure.suptitle(f"digits, changes ({attack.name}, ε {attack.epsilon:g}), attacked", fontsize=10)
+    for row, prediction in zip((axes[0], axes[2]), predictions, strict=True):
+        for axis, probability, predicted, label in zip(row, *prediction, labels, strict=True):
+            colour = "black" if predicted == label else "#b00020"
+            axis.set_title(f"{int(predicted)}, {probability:.0%}", fontsize=9, color=colour)
+    title = f"digits, perturbations ({attack.name}, ε {attack.epsilon:g}), perturbed digits"
+    figure.suptitle(title, fontsize=10)
     return render_figure(figure)

@@ -1,4 +1,4 @@
-"""Checkpoints that are always whole."""
+"""Checkpoints, written atomically."""
 
 from __future__ import annotations
 
@@ -31,13 +31,16 @@ QUALITY = {
     "equilibrium/distance": -1,
     "classifier/test_accuracy": 1,
 }
-"""What the best checkpoint is the best by, the first that is measured: -1 where less is better."""
+"""Metrics that choose the best checkpoint; the first that was measured decides.
+
+-1 where a smaller value is better, 1 where a larger value is better.
+"""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, flushes to the disk, then renames: a reader never sees a part.
+    """Write checkpoints atomically and flush them to the disk, so that no reader sees a part.
 
-    The file is a zip archive; the CRC-32 of each of its records is what a reader checks it by.
+    The file is a zip archive; readers verify it by the CRC-32 of its records.
     """
 
     def save_checkpoint(
@@ -46,89 +49,88 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Save a checkpoint to a local path.
 
         Raises:
-            UserError: the disk is full or not to be written; the message names the file, and the
-                one before, which is untouched.
+            UserError: the disk is full or cannot be written; the message names the file and the
+                previous checkpoint, which is intact.
         """
-        target = Path(path)
+        target, content = Path(path), dict(checkpoint)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            content = dict(checkpoint)
             atomic_write(target, lambda file: torch.save(content, file), durable=True)
-        except Exception as error:  # torch wraps what the disk says into errors of its own
+        except Exception as error:  # torch wraps the OSError into errors of its own
             if (cause := storage_error(error)) is None:
                 raise
-            before = list_checkpoints(target.parent)
-            left = f"{before[-1]} is whole" if before else "there is none before it"
+            previous = list_checkpoints(target.parent)
+            intact = f"{previous[-1]} is intact" if previous else "there is no earlier checkpoint"
             raise UserError(
-                f"cannot write checkpoint {target}: {cause.strerror}; {left}: "
-                f"{storage_fix(cause)}, then go on by "
+                f"cannot write checkpoint {target}: {cause.strerror}; {intact}: "
+                f"{storage_fix(cause)}, then resume the run by "
                 f"`gan-lightning train EXP --resume {target.parent.parent}`"
             ) from error
 
 
 class Checkpoints(Periodic, Checkpoint):
-    """Saves all that decides a run's future; keeps the latest few, and the best.
+    """Save the complete state of training; keep the latest checkpoints and the best one.
 
-    Lightning's loop counters are left out: the model's own count of updates says where the data
-    stream goes on.
+    Lightning's loop counters are left out: the model's count of updates determines the position in
+    the data.
 
     Args:
-        folder: for files `update_0000500.ckpt` and `best.ckpt`.
-        every: updates between two.
-        keep: number of latest checkpoints that stay.
-        evaluation: whose measures tell the best, after each of its acts; see `QUALITY`.
-        run_id: id of the run, by which W&B knows it.
+        folder: folder of the files `update_0000500.ckpt` and `best.ckpt`.
+        every_n_updates: updates between two checkpoints.
+        keep: number of latest checkpoints to keep.
+        evaluation: evaluation whose metrics choose the best checkpoint, see `QUALITY`.
+        run_id: id of the run, also its id at W&B; stored in the checkpoints.
 
     Attributes:
-        best: measure of the best so far, or None.
+        best: metric of the best checkpoint so far, or None.
     """
 
-    runs_when_stopping: ClassVar[bool] = True
+    call_when_stopping: ClassVar[bool] = True
 
     def __init__(
         self,
         folder: Path,
-        every: int,
+        every_n_updates: int,
         keep: int,
         evaluation: Evaluation | None = None,
         run_id: str | None = None,
     ) -> None:
-        super().__init__(every)
+        super().__init__(every_n_updates)
         self.folder = folder
         self.keep = keep
         self.run_id = run_id
         self.best: float | None = None
         self._evaluation = evaluation
 
-    def run(self, trainer: Trainer, learner: BaseModule) -> None:
-        """Save, then delete what is older than the latest `keep`."""
+    def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
+        """Save a checkpoint, then delete all but the latest `keep`."""
         for logger in trainer.loggers:
-            logger.save()  # what a resumed run does not say again
-        trainer.save_checkpoint(self.folder / f"update_{learner.updates:07d}.ckpt")
+            logger.save()  # a resumed run does not log these rows again
+        trainer.save_checkpoint(self.folder / f"update_{model.updates:07d}.ckpt")
         if trainer.is_global_zero:
             for old in list_checkpoints(self.folder)[: -self.keep]:
                 old.unlink()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the best, where a run begins with an evaluation that was left."""
+        """Save the best checkpoint if a resumed run has made up an evaluation."""
         super().on_train_start(trainer, pl_module)
         self._save_if_best(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save the best, then what is due."""
+        """Save the best checkpoint, then the one that is due."""
         self._save_if_best(trainer, pl_module)
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the best, then the last."""
+        """Save the best checkpoint, then the last one."""
         self._save_if_best(trainer, pl_module)
         super().on_train_end(trainer, pl_module)
 
     def _save_if_best(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, BaseModule)
-        if self._evaluation is None or self._evaluation.measured != pl_module.updates:
+        if self._evaluation is None or self._evaluation.evaluated_at != pl_module.updates:
             return
         measures = self._evaluation.measures
         name = next((name for name in QUALITY if name in measures), None)
@@ -139,18 +141,18 @@ class Checkpoints(Periodic, Checkpoint):
             trainer.save_checkpoint(self.folder / BEST)
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep the best measure."""
+        """Return the state that checkpoints keep."""
         return {**super().state_dict(), "best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the best measure so far."""
+        """Restore the state from a checkpoint."""
         super().load_state_dict(state_dict)
         self.best = state_dict.get("best")
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add the run's id; leave Lightning's loop counters out; its step becomes the update."""
+        """Store the run's id and the update as global step, and drop Lightning's loop counters."""
         assert isinstance(pl_module, BaseModule)
         checkpoint.pop("loops", None)
         checkpoint["global_step"] = pl_module.updates
@@ -158,5 +160,5 @@ class Checkpoints(Periodic, Checkpoint):
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """List a run's checkpoints but the best, the latest last."""
+    """List the checkpoints of a run except the best, the oldest first."""
     return sorted(folder.glob("update_*.ckpt"))

@@ -1,4 +1,4 @@
-"""Measures during and at the end of training."""
+"""Evaluate the model during and at the end of training."""
 
 from __future__ import annotations
 
@@ -27,63 +27,67 @@ __all__ = ["Evaluation"]
 
 
 class Evaluation(Periodic):
-    """Measures the model and logs the figures; training goes on as if nothing had happened.
+    """Evaluate the model and log the metrics, without any effect on training.
 
     Args:
-        data: that the model is trained on.
-        what: how often, and what is measured.
+        data: data module of the run.
+        config: interval, number of samples and options of the metrics.
 
     Attributes:
-        measures: of the latest evaluation, by name; the same on every process.
-        measured: update of the latest evaluation in this process, or None.
+        measures: metrics of the latest evaluation, by name; the same on every process.
+        evaluated_at: update of the latest evaluation in this process, or None.
     """
 
-    def __init__(self, data: BaseDataModule, what: EvaluationConfig) -> None:
-        super().__init__(what.every_n_updates)
+    def __init__(self, data: BaseDataModule, config: EvaluationConfig) -> None:
+        super().__init__(config.every_n_updates)
         self.data = data
-        self.what = what
+        self.config = config
         self._inception: Inception | None = None
         self.measures: dict[str, float] = {}
-        self.measured: int | None = None
-        self._estimates = CriticCorrelation()
+        self.evaluated_at: int | None = None
+        self._critic_correlation = CriticCorrelation()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Find the Inception weights, on every process or on none, or say what to fetch."""
+        """Load the Inception network; warn if a process has no weights, and use it on none."""
         if not uses_inception(self.data):
             return
-        network = inception_network(self.what.inception)
-        found = isinstance(network, InceptionNetwork)
-        if trainer.strategy.reduce_boolean_decision(found, all=True):
+        network = inception_network(self.config.inception)
+        loaded = isinstance(network, InceptionNetwork)
+        if trainer.strategy.reduce_boolean_decision(loaded, all=True):
             assert isinstance(network, InceptionNetwork)
-            self._inception = Inception(network, self.what.resizer)
+            self._inception = Inception(network, self.config.resizer)
         elif trainer.is_global_zero:
-            warn(network if isinstance(network, str) else "another node lacks Inception's weights")
+            warn(
+                network
+                if isinstance(network, str)
+                else "another node has no weights of the Inception network, so FID is not measured"
+            )
 
-    def run(self, trainer: Trainer, learner: BaseModule) -> None:
-        """Measure, on every process its share, and log; stop between two chunks if told to."""
-        share = Shard(
+    def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
+        """Evaluate on all processes and log the metrics; a signal stops it between two chunks."""
+        shard = Shard(
             trainer.global_rank,
             trainer.world_size,
             pause=partial(raise_if_stopping, trainer),
             pause_apart=partial(raise_if_stopping, trainer, apart=True),
         )
-        what = self.what
+        config = self.config
         self.measures = evaluate(
-            learner, self.data, what.samples, share, what.pixels, self._inception
+            model, self.data, config.samples, shard, config.pixels, self._inception
         )
-        self.measures |= self._estimates.update(self.measures)
+        self.measures |= self._critic_correlation.update(self.measures)
         self.measures = trainer.strategy.broadcast(self.measures)
-        self.measured = learner.updates
+        self.evaluated_at = model.updates
         for logger in trainer.loggers:
-            logger.log_metrics(self.measures, step=learner.updates)
+            logger.log_metrics(self.measures, step=model.updates)
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep the latest measures, what the critic said so far, and what was true."""
-        kept = {"measures": self.measures, "estimates": self._estimates.pairs}
-        return {**super().state_dict(), **kept}
+        """Return the latest metrics, and the pairs of estimated and reference distances."""
+        state = {"measures": self.measures, "estimates": self._critic_correlation.pairs}
+        return {**super().state_dict(), **state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with what was measured and said so far."""
+        """Restore the state from a checkpoint."""
         super().load_state_dict(state_dict)
         self.measures = state_dict.get("measures", {})
-        self._estimates.pairs = [list(pair) for pair in state_dict["estimates"]]
+        self._critic_correlation.pairs = [list(pair) for pair in state_dict["estimates"]]

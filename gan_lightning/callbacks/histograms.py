@@ -1,4 +1,4 @@
-"""The histogram of a critic's weights."""
+"""Histogram of the weights of a critic."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ BINS = 101
 
 
 class WeightHistogram(ImageCallback):
-    """Draws the histogram of the weights of the discriminator's matrices and convolutions.
+    """Draw the histogram of the weights of the discriminator's linear and convolution layers.
 
     Args:
-        folder: for the PNG files.
-        every: updates between two pictures.
+        folder: folder of the PNG files.
+        every_n_updates: updates between two pictures.
     """
 
-    def run(self, trainer: Trainer, learner: BaseModule) -> None:
+    def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
         """Draw the histogram."""
-        if isinstance(learner, GAN) and trainer.is_global_zero:
-            weights = discriminator_weights(learner).float().cpu().numpy()
+        if isinstance(model, GAN) and trainer.is_global_zero:
+            weights = discriminator_weights(model).float().cpu().numpy()
             if weights.size:
-                picture = draw_histogram(weights, f"after {learner.updates:,} updates")
-                save_picture(trainer, learner, self.folder, "weights", picture)
+                picture = draw_histogram(weights, f"after {model.updates:,} updates")
+                save_picture(trainer, model, self.folder, "weights", picture)
 
 
 def draw_histogram(weights: np.ndarray[tuple[int], np.dtype[np.float32]], title: str) -> Array:
-    """Draw a histogram of weights (N,), symmetric around 0; few and many are both to be seen."""
+    """Draw a histogram of weights (N,), symmetric around 0, with a logarithmic frequency axis."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), dpi=120, layout="constrained")
     axis = figure.subplots()
     finite = weights[np.isfinite(weights)]
-    reach = float(np.abs(finite).max()) if finite.size else 1.0
-    shares, edges = np.histogram(finite, BINS, (-reach, reach) if reach else None)
-    axis.stairs(shares / max(1, finite.size), edges, fill=True, color="#33658a")
+    limit = float(np.abs(finite).max()) if finite.size else 1.0
+    counts, edges = np.histogram(finite, BINS, (-limit, limit) if limit else None)
+    axis.stairs(counts / max(1, finite.size), edges, fill=True, color="#33658a")
     axis.set_yscale("log" if finite.size else "linear")
     axis.set(xlabel="weight", ylabel="share of the weights", title=f"Critic's weights {title}")
     axis.locator_params(axis="x", nbins=6)

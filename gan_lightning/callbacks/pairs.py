@@ -1,4 +1,4 @@
-"""Pictures of images that belong together: pairs of a coupled GAN, and translations."""
+"""Grids of pairs of a coupled GAN, and of translations with their sources and targets."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ TRANSLATIONS = 10
 
 
 class PairGrid(ImageCallback):
-    """Draws what some fixed latents become in each domain, side by side."""
+    """Draw the images of fixed latents in every domain, next to each other."""
 
-    def run(self, trainer: Trainer, learner: BaseModule) -> None:
+    def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
         """Draw the grid."""
-        if isinstance(learner, LabelledGAN) and trainer.is_global_zero:
-            picture = draw_pairs(learner, derived_seed(learner.seed, "pairs"))
-            save_picture(trainer, learner, self.folder, "pairs", picture)
+        if isinstance(model, LabelledGAN) and trainer.is_global_zero:
+            picture = draw_pairs(model, derived_seed(model.seed, "pairs"))
+            save_picture(trainer, model, self.folder, "pairs", picture)
 
 
 class TranslationGrid(ImageCallback):
-    """Draws test sources, what they are translated into, and what they are of.
+    """Draw sources of the test data, their translations and their targets.
 
     Args:
-        folder: for the PNG files.
-        every: updates between two pictures.
-        test: data with their sources; the first twenty are drawn.
+        folder: folder of the PNG files.
+        every_n_updates: updates between two pictures.
+        test: test data with sources; the first twenty are drawn.
     """
 
-    def __init__(self, folder: Path, every: int, test: Batch) -> None:
-        super().__init__(folder, every)
+    def __init__(self, folder: Path, every_n_updates: int, test: Batch) -> None:
+        super().__init__(folder, every_n_updates)
         self.test = test
 
-    def run(self, trainer: Trainer, learner: BaseModule) -> None:
+    def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
         """Draw the grid."""
-        if isinstance(learner, GAN) and trainer.is_global_zero:
-            picture = draw_translations(learner, self.test, derived_seed(learner.seed, "pairs"))
-            save_picture(trainer, learner, self.folder, "translations", picture)
+        if isinstance(model, GAN) and trainer.is_global_zero:
+            picture = draw_translations(model, self.test, derived_seed(model.seed, "pairs"))
+            save_picture(trainer, model, self.folder, "translations", picture)
 
 
 def draw_pairs(gan: LabelledGAN, seed: int) -> Array:
-    """Draw 40 latents in every domain, the images of a latent beside each other.
+    """Draw the images of 40 latents in every domain; images of one latent are neighbours.
 
     Returns:
         uint8 (H, W, 3).
@@ -62,7 +62,7 @@ def draw_pairs(gan: LabelledGAN, seed: int) -> Array:
 
 
 def draw_translations(gan: GAN, test: Batch, seed: int) -> Array:
-    """Draw rows of ten sources, over rows of their translations, over rows of the targets.
+    """Draw twenty translations: a row of ten sources, of translations, of targets; then again.
 
     Returns:
         uint8 (H, W, 3).
@@ -71,6 +71,6 @@ def draw_translations(gan: GAN, test: Batch, seed: int) -> Array:
     for start in (0, TRANSLATIONS):
         part = test.part(slice(start, start + TRANSLATIONS), gan.device)
         assert part.source is not None
-        made = gan.sample(len(part.data), Condition(source=part.source), seed=seed).data
-        rows += [part.source, made, part.data]
+        translations = gan.sample(len(part.data), Condition(source=part.source), seed=seed).data
+        rows += [part.source, translations, part.data]
     return image_grid(torch.cat(rows), TRANSLATIONS)

@@ -1,4 +1,4 @@
-"""When a callback acts: every so many updates, whatever a Lightning batch holds."""
+"""Base class of callbacks that act at regular intervals of updates."""
 
 from __future__ import annotations
 
@@ -14,73 +14,77 @@ __all__ = ["Periodic"]
 
 
 class Periodic(Callback):
-    """Acts after every `every`-th update and once more after the last, if it has not just acted.
+    """Call `on_interval` every `every_n_updates` updates, and once more after the last update.
+
+    It is called at the end of the Lightning batch in which a multiple of `every_n_updates` is
+    reached, and not twice for the same update.
+
+    When a signal stops the run, calls that are due or in progress are dropped, unless the class
+    sets `call_when_stopping`; the resumed run makes them up first.
 
     Args:
-        every: updates between two acts; 0 acts after the last only.
-
-    A run that is told to stop ends without a last act, and without one that is due or in progress,
-    unless `acts_when_stopped`. A resumed run begins with what was left so.
+        every_n_updates: updates between two calls; 0 calls it after the last update only.
 
     Attributes:
-        acted: update of the latest act, or the run's first; checkpoints keep it.
+        last_call: update of the latest call, or of the run's start; kept in checkpoints.
     """
 
-    runs_when_stopping: ClassVar[bool] = False
+    call_when_stopping: ClassVar[bool] = False
 
-    def __init__(self, every: int) -> None:
-        self.every = every
-        self.acted: int | None = None
+    def __init__(self, every_n_updates: int) -> None:
+        self.every_n_updates = every_n_updates
+        self.last_call: int | None = None
 
     @abstractmethod
-    def run(self, trainer: Trainer, learner: BaseModule) -> None:
-        """Do what is due at `learner.updates`.
+    def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
+        """Do the work of the callback at update `model.updates`.
 
         Raises:
-            Stopped: the run has been told to stop, and the act has left no trace.
+            StopRequested: a signal stops the run; the work has had no effect.
         """
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Do what was left when the run was stopped."""
-        learner = _learner(pl_module)
-        self.acted = learner.updates if self.acted is None else self.acted
-        self._act_if_due(trainer, learner)
+        """Make up a call that was dropped when the run was stopped."""
+        model = _base_module(pl_module)
+        self.last_call = model.updates if self.last_call is None else self.last_call
+        self._call_if_due(trainer, model)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Act when a multiple of `every` has been passed."""
-        self._act_if_due(trainer, _learner(pl_module))
+        """Call `on_interval` if a multiple of `every_n_updates` has been reached."""
+        self._call_if_due(trainer, _base_module(pl_module))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Act on the final weights."""
-        learner = _learner(pl_module)
-        if self.acted != learner.updates:
-            self._act(trainer, learner)
+        """Call `on_interval` after the last update."""
+        model = _base_module(pl_module)
+        if self.last_call != model.updates:
+            self._call(trainer, model)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
-        return {"acted": self.acted}
+        """Return the state that checkpoints keep."""
+        return {"acted": self.last_call}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on as the checkpoint says."""
-        self.acted = state_dict["acted"]
+        """Restore the state from a checkpoint."""
+        self.last_call = state_dict["acted"]
 
-    def _act_if_due(self, trainer: Trainer, learner: BaseModule) -> None:
-        assert self.acted is not None
-        if self.every and learner.updates // self.every > self.acted // self.every:
-            self._act(trainer, learner)
+    def _call_if_due(self, trainer: Trainer, model: BaseModule) -> None:
+        assert self.last_call is not None
+        interval = self.every_n_updates
+        if interval and model.updates // interval > self.last_call // interval:
+            self._call(trainer, model)
 
-    def _act(self, trainer: Trainer, learner: BaseModule) -> None:
-        before, self.acted = self.acted, learner.updates
+    def _call(self, trainer: Trainer, model: BaseModule) -> None:
+        previous, self.last_call = self.last_call, model.updates
         try:
-            if not self.runs_when_stopping:
+            if not self.call_when_stopping:
                 raise_if_stopping(trainer)
-            self.run(trainer, learner)
+            self.on_interval(trainer, model)
         except StopRequested:
-            self.acted = before
+            self.last_call = previous
 
 
-def _learner(module: LightningModule) -> BaseModule:
+def _base_module(module: LightningModule) -> BaseModule:
     assert isinstance(module, BaseModule)
     return module

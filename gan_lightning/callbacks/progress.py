@@ -1,4 +1,4 @@
-"""One bar for the whole run, counted in updates."""
+"""Progress bar that counts the updates of a run."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ __all__ = ["UpdateProgressBar"]
 
 
 class UpdateProgressBar(ProgressBar):
-    """Shows updates done and a second, time left, and the latest logged losses.
+    """Show finished updates, updates per second, remaining time and the latest losses.
 
     Args:
-        updates: of the whole run.
+        updates: updates of the whole run.
     """
 
     def __init__(self, updates: int) -> None:
         super().__init__()
         self._updates = updates
         self._bar: tqdm[Any] | None = None
-        self._shown: dict[str, float] = {}
+        self._losses: dict[str, float] = {}
         self._enabled = True
 
     def disable(self) -> None:
-        """Draw nothing: Lightning asks it of all processes but the first."""
+        """Hide the bar; Lightning calls this in all processes but the first."""
         self._enabled = False
 
     def enable(self) -> None:
-        """Draw again."""
+        """Show the bar."""
         self._enabled = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the bar where the model stands."""
+        """Draw the bar at the update from which training starts."""
         assert isinstance(pl_module, BaseModule)
         self._bar = tqdm(
             total=self._updates,
@@ -51,30 +51,30 @@ class UpdateProgressBar(ProgressBar):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Move the bar on."""
+        """Advance the bar, and show new losses."""
         assert isinstance(pl_module, BaseModule)
         if self._bar is None:
             return
-        if pl_module.losses is not self._shown:
-            self._shown = pl_module.losses
-            shown = {_short(name): f"{value:.3f}" for name, value in self._shown.items()}
-            self._bar.set_postfix(shown, refresh=False)
+        if pl_module.losses is not self._losses:
+            self._losses = pl_module.losses
+            text = {_abbreviate(name): f"{value:.3f}" for name, value in self._losses.items()}
+            self._bar.set_postfix(text, refresh=False)
         self._bar.update(pl_module.updates - self._bar.n)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Leave the bar where it is, so that the error begins a line."""
+        """Close the bar, so that the error message starts on a new line."""
         self.teardown(trainer, pl_module, "fit")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave the finished bar on the screen."""
+        """Close the bar; it stays on the screen."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
 
-def _short(name: str) -> str:
-    """Abbreviate loss/generator/adversarial to G adversarial."""
+def _abbreviate(name: str) -> str:
+    """Abbreviate the name of a loss, for example loss/generator/adversarial to G adversarial."""
     player, _, term = name.removeprefix("loss/").partition("/")
     return f"{player[0].upper()} {term}"

@@ -1,4 +1,4 @@
-"""A grid of generated images, drawn from fixed latents throughout a run."""
+"""Grid of generated images of the same latents throughout training."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["SampleGrid"]
 
 
 class SampleGrid(ImageCallback):
-    """Draws what the generator makes of one fixed latent, as training goes on.
+    """Draw generated images of fixed latents.
 
     Args:
-        folder: for the PNG files.
-        every: updates between two pictures.
-        samples: images in the grid.
+        folder: folder of the PNG files.
+        every_n_updates: updates between two pictures.
+        samples: number of images in the grid.
     """
 
-    def __init__(self, folder: Path, every: int, samples: int) -> None:
-        super().__init__(folder, every)
+    def __init__(self, folder: Path, every_n_updates: int, samples: int) -> None:
+        super().__init__(folder, every_n_updates)
         self.samples = samples
 
-    def run(self, trainer: Trainer, learner: BaseModule) -> None:
+    def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
         """Draw the grid."""
-        if isinstance(learner, GAN) and trainer.is_global_zero:
-            seed = derived_seed(learner.seed, "sample grid")
-            picture = image_grid(learner.sample(self.samples, seed=seed).data)
-            save_picture(trainer, learner, self.folder, "samples", picture)
+        if isinstance(model, GAN) and trainer.is_global_zero:
+            seed = derived_seed(model.seed, "sample grid")
+            picture = image_grid(model.sample(self.samples, seed=seed).data)
+            save_picture(trainer, model, self.folder, "samples", picture)

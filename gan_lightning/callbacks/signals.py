@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGUSR1 (SLURM) end a run after the update in progress, and save it."""
+"""Stop a run after the update in progress on SIGINT (Ctrl-C), SIGTERM or SIGUSR1 (SLURM)."""
 
 from __future__ import annotations
 
@@ -18,73 +18,77 @@ if sys.platform != "win32":
     SIGNALS += (signal.SIGUSR1,)
 
 
-class StopRequested(Exception):  # noqa: N818 (no error: the run ends as it was told to)
-    """The run has been told to stop; what was being done is left, for when the run goes on."""
+class StopRequested(Exception):  # noqa: N818 - no error: the user stops the run
+    """A signal stops the run; work in progress is dropped and done when the run is resumed."""
 
 
 class StopOnSignal(Callback):
-    """Asks the trainer to stop at the next batch boundary; a second signal ends the process.
+    """Stop training at the next batch boundary after a signal; a second signal ends the process.
 
-    Nothing is saved inside a handler: the update is finished, then all processes save together.
+    Nothing is saved in the signal handler: the update is finished, then all processes save
+    together.
 
     Attributes:
-        received: the signal, by whichever process; or None.
+        received: the signal, whichever process got it; None without a signal.
     """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
-        self._heard = False
-        self._before: dict[signal.Signals, Any] = {}
+        self._received_here = False
+        self._previous_handlers: dict[signal.Signals, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Note what handles the signals, before Lightning's own handlers come."""
-        self._before = {number: signal.getsignal(number) for number in SIGNALS}
+        """Save the present signal handlers, before Lightning installs its own."""
+        self._previous_handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the signals over."""
+        """Install the signal handlers."""
         for number in SIGNALS:
             signal.signal(number, self._handle)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stop when any process has been signalled."""
+        """Stop training if any process has received a signal."""
         self.synchronize(trainer)
 
     def synchronize(self, trainer: Trainer) -> None:
-        """Stop the trainer when any process has been signalled; all have to ask together."""
+        """Exchange received signals among all processes, and stop training if there is one."""
         number = int(self.received or 0)
-        if trainer.world_size > 1:  # alone, nothing waits for a GPU here
-            heard = torch.tensor(number, device=trainer.strategy.root_device)
-            number = int(trainer.strategy.reduce(heard, reduce_op="max"))
+        if trainer.world_size > 1:  # a single process need not wait for its GPU
+            tensor = torch.tensor(number, device=trainer.strategy.root_device)
+            number = int(trainer.strategy.reduce(tensor, reduce_op="max"))
         if number:
             self.received = signal.Signals(number)
             trainer.should_stop = True
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give the signals back."""
-        for number, handler in self._before.items():
+        """Restore the previous signal handlers."""
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
-        self._before = {}
+        self._previous_handlers = {}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._heard:  # not what another process has told: this one's own may come after that
+        # a signal of another process does not count: this one may still get its own copy of it
+        if self._received_here:
             os._exit(128 + number)
-        self._heard = True
+        self._received_here = True
         self.received = self.received or signal.Signals(number)
 
 
 def raise_if_stopping(trainer: Trainer, apart: bool = False) -> None:
-    """Ask, on all processes together, whether the run is to stop.
+    """Raise StopRequested on all processes if one of them has received a signal.
+
+    This is a collective operation, except with `apart`.
 
     Args:
-        trainer: of the run.
-        apart: the processes do not come here equally often. Only one that has been signalled asks
-            then; the others answer where they next ask together, which must be before they
-            exchange anything else.
+        trainer: Trainer of the run.
+        apart: for code that processes call different numbers of times. Only a process that has
+            received a signal then takes part in the exchange; the others join it in their next
+            collective call of this function, which must come before any other collective operation.
 
     Raises:
-        Stopped: it is, on every process.
+        StopRequested: a signal stops the run.
     """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set outside of __init__
         signals = callback if isinstance(callback, StopOnSignal) else None

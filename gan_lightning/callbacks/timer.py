@@ -1,4 +1,4 @@
-"""How long a run took, over its whole life."""
+"""Training time of a run over all its sessions."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ __all__ = ["RunTimer"]
 
 
 class RunTimer(Callback):
-    """Writes a run's updates and seconds whenever it saves a checkpoint.
+    """Write the updates and seconds of a run to its outcome.json with every checkpoint.
 
-    So a run that is killed loses of its time what it loses of its updates.
+    A run that is killed loses the time since its latest checkpoint, as it loses the updates.
 
     Args:
-        folder: of the run; the time that is written there already goes on.
+        run: the run directory; the time in its outcome.json is continued.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._before = read_outcome(folder).seconds
+    def __init__(self, run: Path) -> None:
+        self._run = run
+        self._previous_seconds = read_outcome(run).seconds
         self._start = time.perf_counter()
 
     def seconds(self) -> float:
-        """Return the seconds of the run's whole life until now."""
-        return self._before + time.perf_counter() - self._start
+        """Return the training time of all sessions so far, in seconds."""
+        return self._previous_seconds + time.perf_counter() - self._start
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Write where the run stands."""
+        """Write outcome.json."""
         assert isinstance(pl_module, BaseModule)
         if trainer.is_global_zero:
-            write_outcome(self.folder, RunOutcome(pl_module.updates, self.seconds()))
+            write_outcome(self._run, RunOutcome(pl_module.updates, self.seconds()))

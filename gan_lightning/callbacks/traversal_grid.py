@@ -1,9 +1,10 @@
-"""Traversals: rows of images along which one code, or one latent direction, changes."""
+"""Traversals: rows of images in which one code or one latent dimension varies."""
 
 from __future__ import annotations
 
 import torch
 from pytorch_lightning import Trainer
+from torch import Tensor
 
 from gan_lightning.callbacks.figures import (
     Array,
@@ -19,84 +20,94 @@ from gan_lightning.types import Condition
 
 __all__ = ["TraversalGrid", "draw_traversals"]
 
-TRAVERSAL_COLUMNS = 10
-CONTINUOUS_RANGE = 2.0
-"""The paper's figure 2 runs the continuous codes from -2 to 2, beyond the prior's [-1, 1]."""
+COLUMNS = 10
+CONTINUOUS_LIMIT = 2.0
+"""Figure 2 of the InfoGAN paper varies the continuous codes from -2 to 2; the prior is [-1, 1]."""
 
 
 class TraversalGrid(ImageCallback):
-    """Draws what each code does, or for a GAN without codes each of the first latent directions.
+    """Draw the effect of each code, or of the first latent dimensions of a GAN without codes.
 
     Args:
-        folder: for the PNG files.
-        every: updates between two pictures.
+        folder: folder of the PNG files.
+        every_n_updates: updates between two pictures.
     """
 
-    def run(self, trainer: Trainer, learner: BaseModule) -> None:
-        """Draw one panel a code."""
-        if isinstance(learner, GAN) and trainer.is_global_zero:
-            seed = derived_seed(learner.seed, "traversal")
-            save_picture(trainer, learner, self.folder, "traversal", draw_traversals(learner, seed))
+    def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
+        """Draw one panel per code."""
+        if isinstance(model, GAN) and trainer.is_global_zero:
+            seed = derived_seed(model.seed, "traversal")
+            save_picture(trainer, model, self.folder, "traversal", draw_traversals(model, seed))
 
 
 def draw_traversals(gan: GAN, seed: int, rows: int = 8) -> Array:
-    """Draw panels in each of which one code runs along the row and all else stays.
+    """Draw panels in which one code varies along each row and everything else is fixed.
 
     Args:
-        gan: with images as data.
-        seed: of what stays fixed in each row.
-        rows: of each panel.
+        gan: a GAN on images.
+        seed: seed of the latent and the codes of each row.
+        rows: rows of each panel.
 
     Returns:
         uint8 (H, W, 3).
     """
     panels = [
-        (title, image_grid(gan.sample(len(moved.latent), moved, seed=seed).data, TRAVERSAL_COLUMNS))
-        for title, moved in traversal_conditions(gan, seed, rows)
-        if moved.latent is not None
+        (title, image_grid(gan.sample(len(condition.latent), condition, seed=seed).data, COLUMNS))
+        for title, condition in traversal_conditions(gan, seed, rows)
+        if condition.latent is not None
     ]
-    return _titled(panels)
+    return _join_panels(panels)
 
 
 def traversal_conditions(gan: GAN, seed: int, rows: int) -> list[tuple[str, Condition]]:
-    """List (what moves, complete conditions row by row) for each code of a GAN.
+    """Return the title of each panel and its conditions, row by row.
 
-    A GAN without codes moves along its first latent directions. Rows of an InfoGAN's continuous
-    codes differ in category, so that the same change is seen on every kind of datum.
+    InfoGAN has a panel for each categorical and each continuous code. In the panels of continuous
+    codes each row has another category, so that the effect is seen on every category. Other GANs
+    have panels for the first two latent dimensions and, if they are class-conditional, the class.
     """
-    columns = TRAVERSAL_COLUMNS
-    fixed = gan.sample(rows, seed=seed).condition
-    still = {name: part.repeat_interleave(columns, 0) for name, part in fixed.parts().items()}
-    moves: list[tuple[str, Condition]] = []
-    if "labels" in still and gan.data.classes is not None:
-        labels = torch.arange(columns, device=still["labels"].device).remainder(gan.data.classes)
-        title = f"classes 0 to {min(gan.data.classes, columns) - 1}"
-        moves.append((title, Condition(**{**still, "labels": labels.repeat(rows)})))
+    conditions = gan.sample(rows, seed=seed).condition.parts()
+    fixed = {name: part.repeat_interleave(COLUMNS, 0) for name, part in conditions.items()}
+    panels = _categorical_panels(gan, fixed, rows)
+    is_infogan = isinstance(gan, InfoGAN)
     sizes = list(gan.config.categorical_codes) if isinstance(gan, InfoGAN) else []
-    for index, size in enumerate(sizes):
-        codes = still["categorical"].clone()
-        codes[:, index] = torch.arange(columns, device=codes.device).remainder(size).repeat(rows)
-        title = f"c{index + 1}: categories 0 to {min(size, columns) - 1}"
-        moves.append((title, Condition(**{**still, "categorical": codes})))
-    name = "continuous" if isinstance(gan, InfoGAN) else "latent"
-    reach = CONTINUOUS_RANGE if isinstance(gan, InfoGAN) else 1.0
-    count = still[name].shape[1] if isinstance(gan, InfoGAN) else min(2, still[name].shape[1])
+    name = "continuous" if is_infogan else "latent"
+    limit = CONTINUOUS_LIMIT if is_infogan else 1.0
+    count = fixed[name].shape[1] if is_infogan else min(2, fixed[name].shape[1])
     for index in range(count):
-        parts = dict(still)
+        parts = dict(fixed)
         if "categorical" in parts:
             codes = parts["categorical"].clone()
-            codes[:, 0] = torch.arange(rows, device=codes.device).repeat_interleave(columns)
+            codes[:, 0] = torch.arange(rows, device=codes.device).repeat_interleave(COLUMNS)
             parts["categorical"] = codes.remainder_(sizes[0]) if len(sizes) == 1 else codes
         parts[name] = parts[name].clone()
-        values = torch.linspace(-reach, reach, columns, device=parts[name].device)
+        values = torch.linspace(-limit, limit, COLUMNS, device=parts[name].device)
         parts[name][:, index] = values.repeat(rows)
-        label = f"c{len(sizes) + index + 1}" if isinstance(gan, InfoGAN) else f"z{index + 1}"
-        moves.append((f"{label}: from {-reach:g} to {reach:g}", Condition(**parts)))
-    return moves
+        label = f"c{len(sizes) + index + 1}" if is_infogan else f"z{index + 1}"
+        panels.append((f"{label}: from {-limit:g} to {limit:g}", Condition(**parts)))
+    return panels
 
 
-def _titled(panels: list[tuple[str, Array]]) -> Array:
-    """Set pictures of one height beside each other, each under its title."""
+def _categorical_panels(
+    gan: GAN, fixed: dict[str, Tensor], rows: int
+) -> list[tuple[str, Condition]]:
+    """Return the panels that vary the class, or each categorical code of an InfoGAN."""
+    panels = []
+    if "labels" in fixed and gan.data.classes is not None:
+        labels = torch.arange(COLUMNS, device=fixed["labels"].device).remainder(gan.data.classes)
+        title = f"classes 0 to {min(gan.data.classes, COLUMNS) - 1}"
+        panels.append((title, Condition(**{**fixed, "labels": labels.repeat(rows)})))
+    sizes = list(gan.config.categorical_codes) if isinstance(gan, InfoGAN) else []
+    for index, size in enumerate(sizes):
+        codes = fixed["categorical"].clone()
+        codes[:, index] = torch.arange(COLUMNS, device=codes.device).remainder(size).repeat(rows)
+        title = f"c{index + 1}: categories 0 to {min(size, COLUMNS) - 1}"
+        panels.append((title, Condition(**{**fixed, "categorical": codes})))
+    return panels
+
+
+def _join_panels(panels: list[tuple[str, Array]]) -> Array:
+    """Draw pictures of equal height next to each other, each under its title."""
     from matplotlib.figure import Figure
 
     height, width = panels[0][1].shape[:2]

@@ -1,4 +1,4 @@
-"""Where the players of the Dirac GAN stand, and which way their losses pull them."""
+"""Gradient vector field of the Dirac GAN in the plane of its two parameters."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from gan_lightning.gans.base import LossTerms
 from gan_lightning.networks.dirac import DiracGenerator, DiracScore
 from gan_lightning.types import Batch
 
-__all__ = ["ARROWS", "DiracPlayers", "Floats", "dirac_parameters", "vector_field"]
+__all__ = ["GRID_SIZE", "DiracParameters", "Floats", "dirac_parameters", "vector_field"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-ARROWS = 15
-"""Of the vector field, along a side."""
-POINTS = 240
-"""Real and as many generated, all equal: they average the instance noise of a vector."""
+GRID_SIZE = 15
+"""Vectors of the field along each axis."""
+SAMPLES = 240
+"""Real samples, all equal, and as many generated samples, over which instance noise is averaged."""
 
 
-class DiracPlayers(NamedTuple):
-    """The two numbers that play.
+class DiracParameters(NamedTuple):
+    """The parameters of both players.
 
     Args:
         theta: the generated point.
-        psi: the discriminator's slope.
+        psi: the slope of the discriminator.
     """
 
     theta: nn.Parameter
     psi: nn.Parameter
 
-    def standing(self) -> tuple[float, float]:
-        """Return where the players stand."""
+    def values(self) -> tuple[float, float]:
+        """Return theta and psi as numbers."""
         return self.theta.item(), self.psi.item()
 
 
-def dirac_parameters(gan: GAN) -> DiracPlayers | None:
-    """Find the two numbers of a GAN with the dirac networks; None where it has others."""
+def dirac_parameters(gan: GAN) -> DiracParameters | None:
+    """Return the parameters of a GAN with the dirac networks; None for other networks."""
     theta = [part.theta for part in gan.generator.modules() if isinstance(part, DiracGenerator)]
     psi = [
         part.psi
@@ -51,59 +51,59 @@ def dirac_parameters(gan: GAN) -> DiracPlayers | None:
         for part in player.modules()
         if isinstance(part, DiracScore)
     ]
-    return DiracPlayers(theta[0], psi[0]) if theta and psi else None
+    return DiracParameters(theta[0], psi[0]) if theta and psi else None
 
 
-def vector_field(gan: GAN, reach: float) -> tuple[Floats, Floats]:
-    """Measure which way each player's own loss pulls it, on a grid of standings.
+def vector_field(gan: GAN, limit: float) -> tuple[Floats, Floats]:
+    """Compute the negative gradient of each player's loss in its own parameter, on a grid.
 
-    The losses are those of training, regularisers included. Standings that the GAN does not allow,
-    beyond a clipped weight, have no force. Weights and random states stay as they were.
+    The losses are those of training, regularisers included. Points that the GAN does not allow,
+    because its weights are clipped, have no vector. Weights and random states are restored.
 
     Args:
-        gan: with the dirac networks.
-        reach: the grid runs from minus it to it, in theta and in psi.
+        gan: a GAN with the dirac networks.
+        limit: the grid covers [-limit, limit] in theta and in psi.
 
     Returns:
-        Standings (M, 2) and forces (M, 2), minus the gradients, NaN where there is none.
+        Points (theta, psi) of the grid, (M, 2), and vectors (M, 2), NaN where there is none.
 
     Raises:
         ValueError: the GAN has other networks.
     """
-    players = dirac_parameters(gan)
-    if players is None:
+    parameters = dirac_parameters(gan)
+    if parameters is None:
         raise ValueError("a vector field needs the players of network.name=dirac")
-    line = torch.linspace(-reach, reach, ARROWS).tolist()
-    standings = [(theta, psi) for theta in line for psi in line]
-    with restore_weights(gan), isolated_randomness(derived_seed(gan.seed, "portrait")):
-        forces = [_force(gan, players, *standing) for standing in standings]
-    return np.array(standings), np.array(forces)
+    line = torch.linspace(-limit, limit, GRID_SIZE).tolist()
+    points = [(theta, psi) for theta in line for psi in line]
+    with _restored_weights(gan), isolated_randomness(derived_seed(gan.seed, "portrait")):
+        vectors = [_vector(gan, parameters, *point) for point in points]
+    return np.array(points), np.array(vectors)
 
 
 @torch.enable_grad()
-def _force(gan: GAN, players: DiracPlayers, theta: float, psi: float) -> tuple[float, float]:
+def _vector(gan: GAN, parameters: DiracParameters, theta: float, psi: float) -> tuple[float, float]:
     with torch.no_grad():
-        players.theta.fill_(theta)
-        players.psi.fill_(psi)
+        parameters.theta.fill_(theta)
+        parameters.psi.fill_(psi)
         gan.after_discriminator_step()
-        if abs(players.psi.item() - psi) > 1e-6:
+        if abs(parameters.psi.item() - psi) > 1e-6:  # clipped
             return np.nan, np.nan
     real, fake = gan.preprocess_for_discriminator(
-        Batch(torch.zeros(POINTS, 1, device=gan.device)), gan.generate_from_prior(POINTS)
+        Batch(torch.zeros(SAMPLES, 1, device=gan.device)), gan.generate_from_prior(SAMPLES)
     )
-    pull = _pull(gan.discriminator_terms(real, fake.detach()), players.psi)
-    return _pull(gan.generator_loss(real, fake), players.theta), pull
+    psi_component = _negative_gradient(gan.discriminator_terms(real, fake.detach()), parameters.psi)
+    return _negative_gradient(gan.generator_loss(real, fake), parameters.theta), psi_component
 
 
-def _pull(terms: LossTerms, number: nn.Parameter) -> float:
-    """Return minus the gradient of a loss in one number; 0 where it does not depend on it."""
-    (gradient,) = grad(torch.stack(list(terms.values())).sum(), number, allow_unused=True)
+def _negative_gradient(terms: LossTerms, parameter: nn.Parameter) -> float:
+    """Return minus the derivative of a loss by a parameter; 0 if it does not depend on it."""
+    (gradient,) = grad(torch.stack(list(terms.values())).sum(), parameter, allow_unused=True)
     return 0.0 if gradient is None else -gradient.item()
 
 
 @contextmanager
-def restore_weights(gan: GAN) -> Iterator[None]:
-    """Give all weights and buffers their values back after the block, bit for bit."""
+def _restored_weights(gan: GAN) -> Iterator[None]:
+    """Restore all weights and buffers after the block, bit for bit."""
     tensors: list[Tensor] = [*gan.parameters(), *gan.buffers()]
     values = [tensor.detach().clone() for tensor in tensors]
     try:

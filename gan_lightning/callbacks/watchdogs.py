@@ -1,4 +1,4 @@
-"""What notices that training has gone wrong: numbers that are none, a player that has given up."""
+"""Detect failed training: losses or weights that are not finite, a won game, a mode collapse."""
 
 from __future__ import annotations
 
@@ -16,24 +16,29 @@ from gan_lightning.loggers import WandbRun
 
 __all__ = ["StopOnNonFinite", "WarnOnCollapse"]
 
-WON = "loss/discriminator/adversarial"
-OPPONENT = "loss/generator/adversarial"
-"""Of a generator that plays: not of one that matches features, nor of a game without weight."""
-WON_BELOW = 0.05
-WON_FOR = 500
+DISCRIMINATOR_LOSS = "loss/discriminator/adversarial"
+GENERATOR_LOSS = "loss/generator/adversarial"
+"""Missing if the generator matches features instead; 0 if its adversarial loss has no weight."""
 
-DUPLICATES = 0.5
-ON_MODES = 0.5
+WON_BELOW = 0.05
+"""Adversarial loss below which the discriminator separates real and generated samples."""
+
+WON_FOR = 500
+"""Updates for which the loss stays below `WON_BELOW` before the discriminator has won."""
+
+MIN_DUPLICATES = 0.5
+MIN_HIGH_QUALITY = 0.5
+MAX_COVERED = 0.5
 
 
 class StopOnNonFinite(Callback):
-    """Ends a run whose loss or weights are no longer finite, on all processes together.
+    """Stop a run, on all processes, when a loss or a weight is not finite.
 
-    Losses are looked at after every update (on a GPU whenever they are logged, without waiting for
+    Losses are checked after every update (on a GPU whenever they are logged, without waiting for
     them in between), weights before a checkpoint is written.
 
     Args:
-        folder: of the checkpoints.
+        folder: folder of the checkpoints.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,140 +47,148 @@ class StopOnNonFinite(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stop on the first loss that is not finite.
+        """Check the losses.
 
         Raises:
-            Diverged: there is one, on any process.
+            Diverged: a loss is not finite on any process.
         """
         assert isinstance(pl_module, BaseModule)
-        broken = pl_module.non_finite
-        stop = broken is not None
+        report = pl_module.non_finite
+        stop = report is not None
         if trainer.world_size > 1:
             stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
         if stop:
-            self._stop(trainer, pl_module, broken)
+            self._stop(trainer, pl_module, report)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keep weights that are not finite out of the checkpoints.
+        """Check the weights, which are the same on every process.
 
         Raises:
-            Diverged: there are some, which are the same on every process.
+            Diverged: a weight is not finite.
         """
         assert isinstance(pl_module, BaseModule)
-        wrong = [
+        names = [
             name
             for name, value in pl_module.state_dict().items()
             if value.is_floating_point() and not value.isfinite().all()
         ]
-        if wrong:
-            self._stop(trainer, pl_module, NonFiniteReport(pl_module.updates, {}, tuple(wrong)))
+        if names:
+            self._stop(trainer, pl_module, NonFiniteReport(pl_module.updates, {}, tuple(names)))
 
-    def _stop(self, trainer: Trainer, learner: BaseModule, broken: NonFiniteReport | None) -> None:
-        where = broken or NonFiniteReport(learner.updates, {}, ())
-        before = list_checkpoints(self._folder)
-        last = f"the last good checkpoint is {before[-1]}" if before else "no checkpoint is there"
-        said = (
-            f"update {where.update:,}: {where.describe()}; {last}. Try a smaller learning rate, "
+    def _stop(self, trainer: Trainer, model: BaseModule, report: NonFiniteReport | None) -> None:
+        report = report or NonFiniteReport(model.updates, {}, ())
+        previous = list_checkpoints(self._folder)
+        last = (
+            f"the last good checkpoint is {previous[-1]}" if previous else "there is no checkpoint"
+        )
+        message = (
+            f"update {report.update:,}: {report.describe()}; {last}. Try a smaller learning rate, "
             f"trainer.precision=32-true, or model.regularisation.r1"
         )
-        _alert(trainer, "training diverged", said, learner.updates)
-        raise Diverged(said)
+        _send_alert(trainer, "training diverged", message, model.updates)
+        raise Diverged(message)
 
 
 class WarnOnCollapse(Callback):
-    """Warns once when the discriminator has won, or the generator makes few different data.
+    """Warn once when the discriminator has won the game, and once when the generator collapses.
 
-    The discriminator has won where its adversarial loss stays below 0.05 for 500 updates, and the
-    generator plays against it. A generator has collapsed where half of its samples are near-copies
-    of others, or where they lie on the modes, or in the classes, of half of the data at most.
+    The discriminator has won when its adversarial loss stays below 0.05 for 500 updates while the
+    generator has an adversarial loss. The generator has collapsed when at least half of its samples
+    are near-copies of others, or when its samples cover at most half of the modes or classes.
 
     Args:
-        evaluation: whose measures tell; looked at after each of its acts.
-        kinds: modes or classes of the data, or None where they have none.
+        evaluation: evaluation whose metrics are checked.
+        num_modes: modes or classes of the data; None if they have none.
     """
 
     def __init__(self, evaluation: Evaluation, num_modes: int | None) -> None:
         self._evaluation = evaluation
-        self._kinds = num_modes
+        self._num_modes = num_modes
         self._won_since: int | None = None
-        self._seen: int | None = None
-        self._told: set[str] = set()
+        self._checked: int | None = None
+        self._warned: set[str] = set()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look at the latest losses, and at the latest measures."""
+        """Check the latest losses and the latest metrics."""
         assert isinstance(pl_module, BaseModule)
-        self._watch_discriminator(trainer, pl_module)
-        self._watch_generator(trainer, pl_module)
+        self._check_discriminator(trainer, pl_module)
+        self._check_generator(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the last measures."""
+        """Check the last metrics."""
         assert isinstance(pl_module, BaseModule)
-        self._watch_generator(trainer, pl_module)
+        self._check_generator(trainer, pl_module)
 
-    def _watch_discriminator(self, trainer: Trainer, learner: BaseModule) -> None:
-        plays = learner.losses.get(OPPONENT, 0.0) != 0
-        if not plays or learner.losses.get(WON, WON_BELOW) >= WON_BELOW:
+    def _check_discriminator(self, trainer: Trainer, model: BaseModule) -> None:
+        adversarial = model.losses.get(GENERATOR_LOSS, 0.0) != 0
+        if not adversarial or model.losses.get(DISCRIMINATOR_LOSS, WON_BELOW) >= WON_BELOW:
             self._won_since = None
             return
-        self._won_since = learner.updates if self._won_since is None else self._won_since
-        if learner.updates - self._won_since >= WON_FOR:
-            self._tell(
+        self._won_since = model.updates if self._won_since is None else self._won_since
+        if model.updates - self._won_since >= WON_FOR:
+            self._warn(
                 trainer,
                 "the discriminator has won",
-                f"its loss is below {WON_BELOW} since update {self._won_since:,}, and the "
-                f"generator gets hardly a gradient. Try a smaller "
+                f"its loss has been below {WON_BELOW} since update {self._won_since:,}, so the "
+                f"generator gets almost no gradient. Try a smaller "
                 f"model.discriminator_optimizer.learning_rate, model.regularisation.r1=1 or "
                 f"network.spectral_norm=true",
-                learner.updates,
+                model.updates,
             )
 
-    def _watch_generator(self, trainer: Trainer, learner: BaseModule) -> None:
-        if self._evaluation.measured in (None, self._seen):
+    def _check_generator(self, trainer: Trainer, model: BaseModule) -> None:
+        evaluated_at = self._evaluation.evaluated_at
+        if evaluated_at is None or evaluated_at == self._checked:
             return
-        losses = [value for name, value in learner.losses.items() if "/generator/" in name]
-        if losses and not any(losses):  # it is not trained
+        losses = [value for name, value in model.losses.items() if "/generator/" in name]
+        if losses and not any(losses):  # the generator is not trained
             return
-        self._seen = self._evaluation.measured
-        if found := describe_collapse(self._evaluation.measures, self._kinds):
-            self._tell(
+        self._checked = evaluated_at
+        if collapse := describe_collapse(self._evaluation.measures, self._num_modes):
+            self._warn(
                 trainer,
                 "the generator has collapsed",
-                f"at update {self._seen:,} {found}. Try network.packing=2, "
+                f"at update {evaluated_at:,} {collapse}. Try network.packing=2, "
                 f"network.minibatch_kernels=50, model.regularisation.r1=1, or another GAN "
                 f"(unrolled, wgan_gp)",
-                learner.updates,
+                model.updates,
             )
 
-    def _tell(self, trainer: Trainer, what: str, said: str, update: int) -> None:
-        if what not in self._told:
-            self._told.add(what)
+    def _warn(self, trainer: Trainer, title: str, text: str, update: int) -> None:
+        if title not in self._warned:
+            self._warned.add(title)
             if trainer.is_global_zero:
-                warn(f"{what}: {said}")
-            _alert(trainer, what, said, update)
+                warn(f"{title}: {text}")
+            _send_alert(trainer, title, text, update)
 
 
 def describe_collapse(measures: Mapping[str, float], num_modes: int | None) -> str:
-    """Say how a generator has collapsed by what was measured, or nothing.
+    """Describe how a generator has collapsed; empty if it has not.
 
     Args:
-        measures: of an evaluation, by name.
-        kinds: modes or classes of the data, or None.
+        measures: metrics of an evaluation, by name.
+        num_modes: modes or classes of the data; None if they have none.
     """
     duplicates = measures.get("samples/duplicates", 0.0)
-    if duplicates >= DUPLICATES:
+    if duplicates >= MIN_DUPLICATES:
         return f"{duplicates:.0%} of its samples are near-copies of others"
     covered = measures.get("modes/covered", measures.get("classes/covered"))
-    on_modes = measures.get("modes/high_quality", 1.0) >= ON_MODES
-    if num_modes is not None and covered is not None and on_modes and covered <= num_modes / 2:
+    on_modes = measures.get("modes/high_quality", 1.0) >= MIN_HIGH_QUALITY
+    if (
+        num_modes is not None
+        and covered is not None
+        and on_modes
+        and covered <= MAX_COVERED * num_modes
+    ):
         return f"its samples cover {covered:.0f} of {num_modes:,} modes"
     return ""
 
 
-def _alert(trainer: Trainer, title: str, text: str, update: int) -> None:
+def _send_alert(trainer: Trainer, title: str, text: str, update: int) -> None:
     for logger in trainer.loggers:
         if isinstance(logger, WandbRun):
             logger.alert(title, text, update)

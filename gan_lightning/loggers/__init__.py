@@ -1,4 +1,4 @@
-"""Where figures and pictures go: a CSV file beside the run, and Weights & Biases."""
+"""Loggers of losses, metrics and pictures: a CSV file in the run directory, Weights & Biases."""
 
 from gan_lightning.loggers.metrics_file import MetricsFile
 from gan_lightning.loggers.wandb_run import WandbRun

@@ -1,4 +1,4 @@
-"""Figures in a CSV file beside the run."""
+"""Logger of losses and metrics to a CSV file."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from gan_lightning.runs.directory import STEP
+from gan_lightning.runs.directory import UPDATES_KEY
 from gan_lightning.utils.files import atomic_write
 
 __all__ = ["MetricsFile"]
 
 
 class MetricsFile(Logger):
-    """Rows of figures in `metrics.csv`, one an update at which anything was logged.
+    """Write losses and metrics to a CSV file with one row per logged generator update.
 
-    A column that comes up later is added to the header, the file being replaced as a whole.
+    A new column rewrites the file with a longer header.
 
     Args:
-        path: of the CSV file; rows that are there already stay, up to the resumed update.
-        first_update: rows after it are dropped, since the run goes on from it; its own may grow.
+        path: the CSV file.
+        first_update: update from which the run is resumed. Later rows of an existing file are
+            deleted, and its own row may get more columns.
     """
 
     def __init__(self, path: Path, first_update: int = 0) -> None:
         super().__init__()
         self.path = path
-        self._columns: list[str] = [STEP]
-        self._open_row: dict[str, Any] = {}
-        self._written: int | None = None
-        if path.exists() and getattr(rank_zero_only, "rank", 0) == 0:  # the one who writes it
-            self._keep_rows_up_to(first_update)
+        self._columns: list[str] = [UPDATES_KEY]
+        self._row: dict[str, Any] = {}
+        self._last_written: int | None = None
+        if path.exists() and getattr(rank_zero_only, "rank", 0) == 0:
+            self._delete_rows_after(first_update)
 
     @property
     def name(self) -> str:
@@ -44,24 +45,23 @@ class MetricsFile(Logger):
 
     @property
     def version(self) -> str:
-        """Version of the log; there is one."""
+        """Version of the log; always empty."""
         return ""
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kw: Any) -> None:
-        """Ignore them: the run folder has its config.yaml."""
+        """Do nothing: the run directory has its config.yaml."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add figures to the row of update `step`, and write the row before it."""
-        if self._open_row and self._open_row[STEP] != step:
+        """Add values to the row of an update; write the previous row if it has another update."""
+        if self._row and self._row[UPDATES_KEY] != step:
             self._write_row()
-        self._open_row = {STEP: step, **{k: v for k, v in self._open_row.items() if k != STEP}}
-        self._open_row.update(metrics)
+        self._row = {**self._row, UPDATES_KEY: step, **metrics}
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the row in progress."""
-        if self._open_row:
+        """Write the current row."""
+        if self._row:
             self._write_row()
 
     @rank_zero_only
@@ -70,34 +70,34 @@ class MetricsFile(Logger):
         self.save()
 
     def _write_row(self) -> None:
-        row, self._open_row = self._open_row, {}
-        new = [name for name in row if name not in self._columns]
-        goes_on = row[STEP] == self._written
-        self._written = row[STEP]
-        if new or goes_on or not self.path.exists():
-            rows = self._rows()
-            if goes_on:
+        row, self._row = self._row, {}
+        new_columns = [name for name in row if name not in self._columns]
+        extends_last = row[UPDATES_KEY] == self._last_written
+        self._last_written = row[UPDATES_KEY]
+        if new_columns or extends_last or not self.path.exists():
+            rows = self._read_rows()
+            if extends_last:
                 row = {**rows.pop(), **row}
-            self._columns += new
-            self._replace([*rows, row])
+            self._columns += new_columns
+            self._rewrite([*rows, row])
             return
         with self.path.open("a", newline="") as file:
             csv.DictWriter(file, self._columns).writerow(row)
 
-    def _rows(self) -> list[dict[str, Any]]:
+    def _read_rows(self) -> list[dict[str, Any]]:
         if not self.path.exists():
             return []
         with self.path.open(newline="") as file:
             return list(csv.DictReader(file))
 
-    def _keep_rows_up_to(self, update: int) -> None:
-        rows = self._rows()
+    def _delete_rows_after(self, update: int) -> None:
+        rows = self._read_rows()
         self._columns = list(rows[0]) if rows else self._columns
-        kept = [row for row in rows if int(row[STEP]) <= update]
-        self._written = int(kept[-1][STEP]) if kept else None
-        self._replace(kept)
+        remaining = [row for row in rows if int(row[UPDATES_KEY]) <= update]
+        self._last_written = int(remaining[-1][UPDATES_KEY]) if remaining else None
+        self._rewrite(remaining)
 
-    def _replace(self, rows: list[dict[str, Any]]) -> None:
+    def _rewrite(self, rows: list[dict[str, Any]]) -> None:
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, self._columns)
         writer.writeheader()

@@ -1,4 +1,4 @@
-"""Figures and pictures at Weights & Biases."""
+"""Logger of losses, metrics, pictures and tables to Weights & Biases."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from pytorch_lightning.utilities import rank_zero_only
 from gan_lightning.config.schema import LogConfig
 from gan_lightning.loggers.sent_rows import SentRows
 from gan_lightning.results.claims import ClaimRow
-from gan_lightning.runs.directory import STEP
+from gan_lightning.runs.directory import UPDATES_KEY
 
 __all__ = ["WandbRun"]
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
 
-PATIENCE = 60.0
-"""Seconds that a finished run waits for a server that does not answer."""
+FINISH_TIMEOUT = 60.0
+"""Seconds that a finished run waits for the server to take its data."""
 
 
 class WandbRun(Logger):
-    """A Weights & Biases run whose x-axis is the generator update.
+    """Log to a Weights & Biases run whose x-axis is the generator update.
 
-    One thread of its own makes all calls to the client, in order: to import it, to reach its server
-    and to encode a picture take time that training need not wait for.
+    A thread makes all calls to the client, in order, so that training does not wait for its import,
+    for the server, or for the encoding of pictures.
 
     Args:
-        config: project, entity and tags.
-        mode: `online`, `offline` or what else WANDB_MODE can be.
-        experiment: that groups its runs.
-        folder: of the run, which holds W&B's files too.
-        identity: by which a resumed run goes on.
+        config: project, entity and tags of the run.
+        mode: `online`, `offline` or another value of WANDB_MODE.
+        experiment: name of the experiment, by which W&B groups the runs.
+        folder: the run directory, in which W&B's files are written, too.
+        run_id: id of the run at W&B, by which a resumed run is found.
 
     Attributes:
-        refusal: why the server did not take the run; empty where it did.
-        address: of the run's page; empty offline.
+        init_error: why the server did not accept the run; empty if it did.
+        url: address of the run's page; empty offline.
     """
 
     def __init__(
-        self, config: LogConfig, mode: str, experiment: str, folder: Path, identity: str
+        self, config: LogConfig, mode: str, experiment: str, folder: Path, run_id: str
     ) -> None:
         super().__init__()
-        self.refusal = ""
-        self.address = ""
+        self.init_error = ""
+        self.url = ""
         self._folder = folder
         self._sent = SentRows(folder / "wandb_sent.json")
         self._settings: dict[str, Any] = {
             "name": f"{experiment}/{folder.name}",
-            "id": identity,
+            "id": run_id,
             "dir": folder,
             "project": config.project,
             "entity": config.entity,
@@ -65,9 +65,9 @@ class WandbRun(Logger):
             "settings": {"x_save_requirements": False, "silent": True, "init_timeout": 30},
         }
         self._calls: SimpleQueue[Callable[[Any], object] | None] = SimpleQueue()
-        self._thread = Thread(target=self._work, name="wandb", daemon=True)
+        self._thread = Thread(target=self._process_calls, name="wandb", daemon=True)
         self._error: BaseException | None = None
-        self._late = False
+        self._timed_out = False
         self._alerts: list[tuple[int, str, str]] = []
 
     @property
@@ -77,60 +77,61 @@ class WandbRun(Logger):
 
     @property
     def version(self) -> str:
-        """Identity of the run."""
+        """Id of the run."""
         return str(self._settings["id"])
 
     @rank_zero_only
     def start(self, config: Mapping[str, Any]) -> None:
-        """Start the run, with its resolved config, and make updates the x-axis of everything.
+        """Start the run; it continues offline if the server refuses it or does not answer.
 
-        A server that refuses the run, or does not answer in time, costs no run: it goes on offline.
+        Args:
+            config: resolved config of the run, as plain values.
         """
         self._settings["config"] = dict(config)
         self._thread.start()
 
-    def _work(self) -> None:
+    def _process_calls(self) -> None:
         try:
-            run = self._started()
+            run = self._init_run()
             while (call := self._calls.get()) is not None:
                 call(run)
         except BaseException as error:
             self._error = error
 
-    def _started(self) -> Any:
+    def _init_run(self) -> Any:
         import wandb
 
         try:
             run = wandb.init(**self._settings)
         except wandb.errors.Error as error:
-            self.refusal = str(error).splitlines()[0]
+            self.init_error = str(error).splitlines()[0]
             wandb.teardown()
             self._settings["mode"] = "offline"
             run = wandb.init(**self._settings)
         if self._settings["mode"] != "offline":
-            self.address = run.url or ""
-        run.define_metric(STEP)
-        run.define_metric("*", step_metric=STEP)
+            self.url = run.url or ""
+        run.define_metric(UPDATES_KEY)
+        run.define_metric("*", step_metric=UPDATES_KEY)
         return run
 
     def _call(self, call: Callable[[Any], object]) -> None:
-        """Queue a call; an error of an earlier one is raised here."""
+        """Queue a call for the thread; raise the error of an earlier call, if there was one."""
         if self._error is not None:
             raise self._error
         self._calls.put(call)
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kw: Any) -> None:
-        """Ignore them: the run began with its config."""
+        """Do nothing: the run was started with its config."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log figures at update `step`."""
+        """Log values at generator update `step`."""
         row = dict(metrics)
         self._call(lambda run: self._log(run, row, step))
 
     @rank_zero_only
     def log_picture(self, name: str, picture: Array, caption: str, step: int) -> None:
-        """Log an image, uint8 (H, W, 3), at update `step`."""
+        """Log a picture, uint8 (H, W, 3), at generator update `step`."""
 
         def log(run: Any) -> None:
             from wandb import Image
@@ -140,22 +141,22 @@ class WandbRun(Logger):
         self._call(log)
 
     def _log(self, run: Any, row: Mapping[str, Any], updates: int | None) -> None:
-        """Send a row, unless the run had sent it before it was killed."""
+        """Send a row, unless the run sent it before it was killed."""
         updates = updates or 0
         if not self._sent.contains(updates, row):
-            run.log({**row, STEP: updates}, step=self._sent.next_step)
+            run.log({**row, UPDATES_KEY: updates}, step=self._sent.next_step)
             self._sent.record(updates, row)
 
     @rank_zero_only
     def log_table(
         self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int
     ) -> None:
-        """Log a table of words and numbers at update `step`; a later one of the name replaces it.
+        """Log a table of text and numbers; a later table with the same name replaces it.
 
         Args:
-            name: of the table.
-            columns: their names.
-            rows: of one length, that of the columns.
+            name: name of the table.
+            columns: names of the columns.
+            rows: rows, each with one value per column.
             step: generator update.
         """
         table = [list(row) for row in rows]
@@ -163,17 +164,17 @@ class WandbRun(Logger):
         def log(run: Any) -> None:
             from wandb import Table
 
-            logged = Table(columns=list(columns), data=table, allow_mixed_types=True)
-            self._log(run, {name: logged}, step)
+            content = Table(columns=list(columns), data=table, allow_mixed_types=True)
+            self._log(run, {name: content}, step)
 
         self._call(log)
 
     @rank_zero_only
     def log_claims(self, rows: Sequence[ClaimRow], step: int) -> None:
-        """Log the table `claims` of the claims whose metric was measured.
+        """Log the table `claims`, with a row for each claim whose metric was measured.
 
         Args:
-            rows: claims of the run, evaluated on it alone.
+            rows: claims of the experiment, evaluated on this run alone.
             step: generator update.
         """
         columns = ("measure", "claim", "bound", "measured", "verdict", "paper", "source")
@@ -195,41 +196,41 @@ class WandbRun(Logger):
 
     @rank_zero_only
     def alert(self, title: str, text: str, step: int) -> None:
-        """Send an alert, which W&B passes on as its user wishes, and add it to the run's table."""
+        """Send an alert to the user of W&B and add it to the table `alerts`."""
         self._call(lambda run: run.alert(title=title, text=text, level="WARN"))
         self._alerts.append((step, title, text))
         self.log_table("alerts", ("updates", "alert", "what to try"), list(self._alerts), step)
 
     @rank_zero_only
     def write_summary(self, measures: Mapping[str, float]) -> None:
-        """Write the final measures into the run's summary."""
-        figures = dict(measures)
-        self._call(lambda run: run.summary.update(figures))
+        """Write the final metrics into the summary of the run."""
+        summary = dict(measures)
+        self._call(lambda run: run.summary.update(summary))
 
     def status_message(self) -> str:
-        """Say in one line where the run is."""
-        if self._late:
-            return f"its server does not answer; `wandb sync {self._folder}/wandb/run-*` sends it"
+        """Return one line that says where the logged data are."""
+        files = self._folder / "wandb"
+        if self._timed_out:
+            return f"the server does not answer; upload the run by `wandb sync {files}/run-*`"
         if self._settings["mode"] != "offline":
-            copy = f"a copy is in {self._folder}/wandb"
-            return (
-                f"logged at {self.address}; {copy}" if self.address else "its server did not answer"
-            )
-        why = f"W&B refused ({self.refusal}); " if self.refusal else ""
-        return f"{why}logged offline; `wandb sync {self._folder}/wandb/offline-run-*` sends it"
+            if not self.url:
+                return "the server did not answer"
+            return f"logged at {self.url}; a copy is in {files}"
+        reason = f"W&B refused the run ({self.init_error}); " if self.init_error else ""
+        return f"{reason}logged offline; upload the run by `wandb sync {files}/offline-run-*`"
 
     @rank_zero_only
-    def finish(self, failed: bool, patience: float = PATIENCE) -> None:
-        """Close the run, so that the next one in this process is another.
+    def finish(self, failed: bool, timeout: float = FINISH_TIMEOUT) -> None:
+        """Finish the run, so that this process can start another one.
 
         Args:
-            failed: whether the run did.
-            patience: seconds to wait for a server that does not answer; what it has not taken is
-                in the run's folder.
+            failed: whether the run failed.
+            timeout: seconds to wait for the server to take all data. Data that it has not taken by
+                then are in the run directory only.
         """
         self._calls.put(lambda run: run.finish(exit_code=int(failed)))
         self._calls.put(None)
-        self._thread.join(patience)
-        self._late = self._thread.is_alive()
+        self._thread.join(timeout)
+        self._timed_out = self._thread.is_alive()
         if self._error is not None and not failed:
             raise self._error

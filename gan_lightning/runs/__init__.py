@@ -1,1 +1,1 @@
-"""The run directory and its state."""
+"""The run directory: its files, its outcome, its lock."""

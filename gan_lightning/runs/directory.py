@@ -1,4 +1,4 @@
-"""The folder of a run: everything about it, nothing elsewhere."""
+"""The run directory, which holds everything of one run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from gan_lightning.config.experiments import read_yaml
-from gan_lightning.config.fingerprint import deciding
+from gan_lightning.config.fingerprint import fingerprint
 from gan_lightning.config.load import load_config, to_yaml
 from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
@@ -24,71 +24,78 @@ from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.hardware import available_cores, machine
 
-__all__ = ["STEP", "RunDirectory"]
-
-STEP = "updates"
-"""Column of `metrics.csv`, and key at W&B, that is the x-axis of all others."""
+__all__ = ["RUNS", "UPDATES_KEY", "RunDirectory"]
 
 RUNS = Path("runs")
+"""Default parent of the run directories, relative to the working directory."""
 
-STEP = "updates"
-"""Column of metrics.csv that says after how many updates a row was logged."""
+UPDATES_KEY = "updates"
+"""Column of metrics.csv, and key of W&B's rows, with the generator update of the row."""
 
-DRAWN = re.compile(r"(?P<kind>.+?)(_(?P<updates>\d+))?")
-"""Name of a picture, or of the points on it."""
+SAMPLE_FILE = re.compile(r"(?P<kind>.+?)(_(?P<updates>\d+))?")
+"""Stem of a picture's file name, or of a file of points."""
 
-SMALLEST_RUN = 2**20
-"""Bytes that any run needs."""
+MIN_FREE_BYTES = 2**20
+"""Free space that a new run needs; any run writes more."""
 
 PACKAGES = ("gan-lightning", "torch", "pytorch-lightning", "torchmetrics", "wandb", "omegaconf")
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """Where things of one run lie."""
+    """The directory of one run, and the paths in it.
+
+    Args:
+        path: the directory.
+    """
 
     path: Path
 
     @classmethod
     def create(cls, experiment: str, output: Path | None, runs: Path = RUNS) -> RunDirectory:
-        """Make a new folder, `output` or RUNS/EXPERIMENT/<time>.
+        """Create the directory of a new run.
+
+        Args:
+            experiment: name of the experiment.
+            output: the directory; None for RUNS/EXPERIMENT/<time>.
+            runs: parent of all runs, for `output=None`.
 
         Raises:
-            UserError: `output` holds something already, or cannot be written.
+            UserError: `output` is not empty, or the directory cannot be written.
         """
         try:
             path = _new(output) if output is not None else _new_timed(runs / experiment)
-            _check_space(path)
+            _check_free_space(path)
         except OSError as error:
-            where = output if output is not None else runs / experiment
+            target = output if output is not None else runs / experiment
             raise UserError(
-                f"cannot write to {where}: {error.strerror}; choose another folder by --output DIR"
+                f"cannot write to {target}: {error.strerror}; choose another folder by --output DIR"
             ) from error
         return cls(path)
 
     @classmethod
     def find(cls, run: str) -> RunDirectory:
-        """Find a run by its folder, or the latest of an experiment by its name.
+        """Find a run by its directory, or the latest run of an experiment by the experiment's name.
 
         Raises:
-            UserError: there is none; the message lists the experiments that have runs.
+            UserError: there is no such run; the message lists the experiments that have runs.
         """
         path = Path(run)
         if (path / "config.yaml").is_file():
             return cls(path)
-        found = sorted((RUNS / run).glob("*/config.yaml")) if run and "/" not in run else []
-        if found:
-            return cls(found[-1].parent)
+        configs = sorted((RUNS / run).glob("*/config.yaml")) if run and "/" not in run else []
+        if configs:
+            return cls(configs[-1].parent)
         names = sorted({config.parent.parent.name for config in RUNS.glob("*/*/config.yaml")})
         valid = f"runs exist of {nearest_first(run, names)}" if names else "there are no runs yet"
         raise UserError(
-            f"there is no run {run!r}: {valid}; name a run folder or an experiment, "
-            f"or make one by `gan-lightning train EXP`"
+            f"there is no run {run!r}: {valid}; give a run directory or the name of an experiment, "
+            f"or train one by `gan-lightning train EXP`"
         )
 
     @property
     def config_file(self) -> Path:
-        """The resolved config."""
+        """File of the resolved config."""
         return self.path / "config.yaml"
 
     @property
@@ -98,70 +105,76 @@ class RunDirectory:
 
     @property
     def samples(self) -> Path:
-        """Folder of the pictures."""
+        """Folder of the pictures and of the generated points."""
         return self.path / "samples"
 
     @property
     def metrics(self) -> Path:
-        """CSV file of losses and measures by update."""
+        """CSV file of losses and metrics by generator update."""
         return self.path / "metrics.csv"
 
     @property
     def log(self) -> Path:
-        """Text log."""
+        """Text file of log messages and warnings."""
         return self.path / "log.txt"
 
     def pictures(self) -> dict[str, dict[int, Path]]:
-        """List the pictures that have been drawn: kind -> update -> PNG file, in order."""
-        return self._drawn("*.png")
+        """Return kind -> generator update -> PNG file of all pictures, sorted."""
+        return self._sample_files("*.png")
 
     def points(self) -> dict[int, Path]:
-        """List the generated points that have been kept: update -> .npy file, in order."""
-        return self._drawn("*.npy").get("points", {})
+        """Return generator update -> .npy file of the saved generated points, sorted."""
+        return self._sample_files("*.npy").get("points", {})
 
-    def _drawn(self, pattern: str) -> dict[str, dict[int, Path]]:
-        found: dict[str, dict[int, Path]] = {}
+    def _sample_files(self, pattern: str) -> dict[str, dict[int, Path]]:
+        files: dict[str, dict[int, Path]] = {}
         for path in self.samples.glob(pattern):
-            if name := DRAWN.fullmatch(path.stem):
-                found.setdefault(name["kind"], {})[int(name["updates"] or 0)] = path
-        return {kind: dict(sorted(found[kind].items())) for kind in sorted(found)}
+            if name := SAMPLE_FILE.fullmatch(path.stem):
+                files.setdefault(name["kind"], {})[int(name["updates"] or 0)] = path
+        return {kind: dict(sorted(files[kind].items())) for kind in sorted(files)}
 
     def raw_config(self) -> dict[str, Any]:
-        """Read the plain content of the run's resolved config, whichever version wrote it.
+        """Read the resolved config as plain values, old keys under their new names.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: the file cannot be read.
         """
         return upgrade(read_yaml(self.config_file))
 
     def config(self, overrides: list[str] | None = None) -> RunConfig:
-        """Read the run's resolved config back.
+        """Read the resolved config.
+
+        Args:
+            overrides: `key=value`, applied to the config.
 
         Raises:
-            UserError: it cannot be read or does not fit this version.
+            UserError: the file cannot be read, or has keys or values that are not valid.
         """
         return load_config(self.raw_config(), overrides or [])
 
-    def write_config(self, config: RunConfig, known_as: str | None = None) -> None:
-        """Write the resolved config and the environment; a run that changes its mind says so.
+    def write_config(self, config: RunConfig, fallback_id: str | None = None) -> None:
+        """Write config.yaml and environment.json at the start of a run or when it is resumed.
+
+        A run that is resumed with another fingerprint is marked as changed from then on.
 
         Args:
-            config: of the run.
-            known_as: its id, where a checkpoint holds one and the folder has lost it.
+            config: resolved config of the run.
+            fallback_id: id of the run where the directory has none: the id in the checkpoint, or
+                the id that a sweep has given.
         """
         changed = self.config_changed() or self._differs_from(config)
-        identity = self.run_id() or known_as or uuid4().hex[:16]
-        environment = {"run": identity, "config_changed": changed, **_environment()}
+        run_id = self.run_id() or fallback_id or uuid4().hex[:16]
+        environment = {"run": run_id, "config_changed": changed, **_environment()}
         atomic_write(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
         atomic_write(self.config_file, to_yaml(config))
 
     def run_id(self) -> str | None:
-        """Read the run's id, which W&B knows it by; None before `describe`."""
-        found = self.environment().get("run")
-        return None if found is None else str(found)
+        """Read the id of the run, also its id at W&B; None before `write_config`."""
+        run_id = self.environment().get("run")
+        return None if run_id is None else str(run_id)
 
     def environment(self) -> dict[str, Any]:
-        """Read what the run was trained by; nothing before `describe`."""
+        """Read environment.json: command, versions and machine; empty before `write_config`."""
         try:
             content = json.loads((self.path / "environment.json").read_text())
         except (OSError, ValueError):
@@ -169,23 +182,23 @@ class RunDirectory:
         return content if isinstance(content, dict) else {}
 
     def config_changed(self) -> bool:
-        """Tell whether the run was resumed with another config, so that no one config made it."""
+        """Return whether the run was resumed with another fingerprint."""
         return bool(self.environment().get("config_changed", False))
 
     def _differs_from(self, config: RunConfig) -> bool:
         try:
-            return deciding(self.config()) != deciding(config)
+            return fingerprint(self.config()) != fingerprint(config)
         except UserError:
-            return (self.path / "config.yaml").exists()
+            return self.config_file.exists()
 
     def delete_partial_files(self) -> None:
         """Delete partial files of killed processes, and the measures.json of version 0.1."""
         for partial in self.path.glob("**/.*.partial"):
             partial.unlink(missing_ok=True)
-        (self.path / "measures.json").unlink(missing_ok=True)  # outcome.json has the measures
+        (self.path / "measures.json").unlink(missing_ok=True)  # now part of outcome.json
 
     def delete(self) -> None:
-        """Delete the folder with all in it."""
+        """Delete the directory and everything in it."""
         rmtree(self.path, ignore_errors=True)
 
 
@@ -209,15 +222,15 @@ def _new_timed(parent: Path) -> Path:
     raise UserError(f"cannot make a new folder in {parent}; choose one by --output DIR")
 
 
-def _check_space(folder: Path) -> None:
-    """Refuse a folder that has no room for even a small run, and leave nothing there."""
-    probe = folder / ".probe"
+def _check_free_space(directory: Path) -> None:
+    """Write and delete a file of `MIN_FREE_BYTES`; on an error delete the directory, too."""
+    probe = directory / ".probe"
     try:
-        probe.write_bytes(bytes(SMALLEST_RUN))
+        probe.write_bytes(bytes(MIN_FREE_BYTES))
         probe.unlink()
     except OSError:
         probe.unlink(missing_ok=True)
-        folder.rmdir()
+        directory.rmdir()
         raise
 
 
@@ -234,11 +247,11 @@ def _environment() -> dict[str, Any]:
 
 
 def _git_revision() -> str | None:
-    """Name the commit of the checkout that the package runs from, or None outside one."""
-    folder = Path(__file__).parents[1]
-    if not (folder.parent / ".git").exists():
+    """Return the commit of the checkout that contains the package; None outside a checkout."""
+    package = Path(__file__).parents[1]
+    if not (package.parent / ".git").exists():
         return None
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    command = ["git", "-C", str(package), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

@@ -1,4 +1,4 @@
-"""How far a run has come, what that took, and whether a process is at it."""
+"""Progress and final metrics of a run, and the lock of the process that trains it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LOCK = "owner.lock"
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """Where a run stood when it last saved.
+    """Content of outcome.json, which is written with every checkpoint and at the end of a run.
 
     Args:
-        updates: made in the run's whole life.
-        seconds: spent in its whole life, evaluation included.
-        measures: of the final model, by name; None before the end.
+        updates: updates over all sessions of the run.
+        seconds: training time over all sessions, evaluation included.
+        measures: metrics of the final model, by name; None before the end of the run.
     """
 
     updates: int = 0
@@ -32,10 +32,10 @@ class RunOutcome:
     measures: Mapping[str, float] | None = None
 
 
-def read_outcome(folder: Path) -> RunOutcome:
-    """Read where a run stood; at its beginning where the file is missing or damaged."""
+def read_outcome(run: Path) -> RunOutcome:
+    """Read outcome.json of a run directory; 0 updates if the file is missing or damaged."""
     try:
-        content = json.loads((folder / FILE).read_text())
+        content = json.loads((run / FILE).read_text())
         measures = content["measures"]
         if measures is not None:
             measures = {k: nan if v is None else float(v) for k, v in measures.items()}
@@ -44,28 +44,32 @@ def read_outcome(folder: Path) -> RunOutcome:
         return RunOutcome()
 
 
-def write_outcome(folder: Path, state: RunOutcome) -> None:
-    """Write where a run stands; a measure that is no number is null.
+def write_outcome(run: Path, outcome: RunOutcome) -> None:
+    """Write outcome.json of a run directory; metrics that are not finite become null.
 
     Raises:
-        OSError: the folder cannot be written or is full.
+        OSError: the directory cannot be written or the disk is full.
     """
     measures: dict[str, float | None] | None = None
-    if state.measures is not None:
-        measures = {k: v if isfinite(v) else None for k, v in state.measures.items()}
-    content = {"updates": state.updates, "seconds": round(state.seconds, 3), "measures": measures}
-    atomic_write(folder / FILE, json.dumps(content, indent=2) + "\n")
+    if outcome.measures is not None:
+        measures = {k: v if isfinite(v) else None for k, v in outcome.measures.items()}
+    content = {
+        "updates": outcome.updates,
+        "seconds": round(outcome.seconds, 3),
+        "measures": measures,
+    }
+    atomic_write(run / FILE, json.dumps(content, indent=2) + "\n")
 
 
-def run_lock(folder: Path) -> AbstractContextManager[None]:
-    """Lock a run inside a `with` block, so that one process at a time trains it.
+def run_lock(run: Path) -> AbstractContextManager[None]:
+    """Lock a run directory inside a `with` block, so that one process at a time trains the run.
 
     Raises:
         UserError: another process trains the run; the message names it.
     """
-    return exclusive_lock(folder / LOCK, f"run {folder} is being trained")
+    return exclusive_lock(run / LOCK, f"run {run} is being trained")
 
 
-def is_locked(folder: Path) -> bool:
+def is_locked(run: Path) -> bool:
     """Return whether a process is training a run."""
-    return is_lock_held(folder / LOCK)
+    return is_lock_held(run / LOCK)

@@ -1,1 +1,1 @@
-"""From a config to a model, its data and a Trainer; training, resuming, launching."""
+"""Training: model, data and Trainer from a config; start, resume and launch of a run."""

@@ -1,4 +1,4 @@
-"""A config becomes a model and its data."""
+"""Build the model and the data module of a config."""
 
 from __future__ import annotations
 
@@ -20,45 +20,49 @@ __all__ = ["build"]
 
 
 def build(config: RunConfig) -> tuple[BaseModule, BaseDataModule]:
-    """Make the model, initialised as the seed says, and its data.
+    """Build the model, with weights initialised from the config's seed, and the data module.
 
     Raises:
-        UserError: data cannot be had, or model, networks and data do not fit each other.
+        UserError: the data are not available, or model, networks and data do not fit together.
     """
-    data = _constructed("data", DATASETS[config.data.name], config.data)
+    data = _construct("data", DATASETS[config.data.name], config.data)
     with isolated_randomness(derived_seed(config.seed, "weights")):
         if config.model.name in CLASSIFIERS:
-            classifier = CLASSIFIERS[config.model.name]
-            learner: BaseModule = _constructed(
+            model: BaseModule = _construct(
                 "model",
-                classifier,
+                CLASSIFIERS[config.model.name],
                 config.model,
                 data.model_spec,
                 updates=config.trainer.max_updates,
                 seed=config.seed,
             )
         else:
-            networks = _constructed("network", NETWORKS[config.network.name], config.network)
-            gan = GANS[config.model.name]
-            learner = _constructed(
-                "model", gan, config.model, networks, data.model_spec, config.seed
+            networks = _construct("network", NETWORKS[config.network.name], config.network)
+            model = _construct(
+                "model",
+                GANS[config.model.name],
+                config.model,
+                networks,
+                data.model_spec,
+                config.seed,
             )
-            if isinstance(learner, Pix2Pix):
-                learner.examples = data.test_data().source
-    learner.log_every = config.log.every_n_updates
+            if isinstance(model, Pix2Pix):
+                model.examples = data.test_data().source
+    model.log_every = config.log.every_n_updates
     if config.trainer.channels_last and data.spec.is_image:
-        learner = learner.to(memory_format=torch.channels_last)
+        model = model.to(memory_format=torch.channels_last)
     data.loader_config = LoaderConfig(
         updates=config.trainer.max_updates,
         discriminator_steps=getattr(config.model, "discriminator_steps", 1),
         rounds_per_batch=rounds_per_batch(config, is_image=data.spec.is_image),
         seed=config.seed,
     )
-    return learner, data
+    return model, data
 
 
-def _constructed(section: str, make: Any, *args: Any, **kwargs: Any) -> Any:
+def _construct(section: str, factory: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a constructor; a ValueError becomes a UserError that names the config section."""
     try:
-        return make(*args, **kwargs)
+        return factory(*args, **kwargs)
     except ValueError as error:
         raise UserError(f"{section}: {error}") from error

@@ -1,4 +1,4 @@
-"""What is resolved, or refused, before a run begins."""
+"""Resolve automatic settings and check a config before a run starts."""
 
 from __future__ import annotations
 
@@ -27,46 +27,52 @@ __all__ = [
     "rounds_per_batch",
 ]
 
-MOST_ROUNDS_PER_BATCH = 20
+MAX_ROUNDS_PER_BATCH = 20
+"""Largest automatic `trainer.rounds_per_batch`."""
 
 
 def rounds_per_batch(config: RunConfig, is_image: bool) -> int:
-    """Choose how many rounds one Lightning batch holds.
+    """Resolve `trainer.rounds_per_batch`, the number of rounds in one Lightning batch.
 
-    The trainer's own loop has a cost a batch: little beside a step on images, much beside one
-    on points. Every cadence stays a multiple of the choice.
+    Lightning's training loop has a fixed cost per batch: small compared to a round on images, large
+    compared to a round on points. All intervals of the config are multiples of the result, so that
+    callbacks, which run between batches, run at the right updates.
+
+    Args:
+        config: config of the run.
+        is_image: whether the data are images.
     """
     if config.trainer.rounds_per_batch:
         return config.trainer.rounds_per_batch
     if is_image:
         return 1
-    cadences = (
+    intervals = (
         config.trainer.max_updates,
         config.evaluation.every_n_updates,
         config.pictures.every_n_updates,
         config.checkpoints.every_n_updates,
         config.log.every_n_updates,
     )
-    common = math.gcd(*cadences)
-    return max(size for size in range(1, MOST_ROUNDS_PER_BATCH + 1) if common % size == 0)
+    common = math.gcd(*intervals)
+    return max(size for size in range(1, MAX_ROUNDS_PER_BATCH + 1) if common % size == 0)
 
 
 def resolve_precision(config: RunConfig, is_image: bool) -> str:
-    """Resolve `auto`: bfloat16 autocast for images where the processor computes in it."""
+    """Resolve `trainer.precision=auto`: bfloat16 autocast for images where the hardware has it."""
     if config.trainer.precision != "auto":
         return config.trainer.precision
     if not is_image:
         return "32-true"
-    wanted = config.trainer.accelerator in ("auto", "gpu", "cuda")
-    return fast_precision(on_gpu=wanted and torch.cuda.is_available())
+    gpu_allowed = config.trainer.accelerator in ("auto", "gpu", "cuda")
+    return fast_precision(on_gpu=gpu_allowed and torch.cuda.is_available())
 
 
 def resolve_threads(config: RunConfig, is_image: bool) -> int:
-    """Choose the processor threads of one process.
+    """Resolve `trainer.threads`, the number of CPU threads of one process.
 
-    A second thread makes an update of gan_ring a third faster on an idle processor, and four times
-    slower where another program wants the same core: threads that wait for each other then wait for
-    it too.
+    Points get one thread: a second one makes an update of gan_ring a third faster on an idle CPU,
+    but four times slower if another program uses the same core, since the threads wait for each
+    other. Images get all threads, divided among the processes of this machine.
     """
     processes = 1 if torch.cuda.is_available() else config.trainer.devices
     if config.trainer.threads:
@@ -75,10 +81,10 @@ def resolve_threads(config: RunConfig, is_image: bool) -> int:
 
 
 def check_launcher(config: RunConfig) -> None:
-    """Refuse numbers that are not those of the processes that torchrun or srun has started.
+    """Check that `trainer.devices` and `trainer.nodes` match what torchrun or srun has started.
 
     Raises:
-        UserError: the message says which options go with what was started.
+        UserError: they do not match; the message gives the matching options.
     """
     launcher, trainer = started(), config.trainer
     if launcher is None:
@@ -86,52 +92,59 @@ def check_launcher(config: RunConfig) -> None:
     by, nodes, devices = launcher
     if devices is None:
         raise UserError(
-            "SLURM_NTASKS is set and SLURM_NTASKS_PER_NODE is not, so processes on a node cannot "
-            "be counted; give the job --ntasks-per-node in place of --ntasks"
+            "SLURM_NTASKS is set and SLURM_NTASKS_PER_NODE is not, so the number of processes per "
+            "node is unknown; give the job --ntasks-per-node instead of --ntasks"
         )
     if (trainer.devices, trainer.nodes) != (devices, nodes):
         raise UserError(
-            f"{by} starts {devices} on each of {nodes}, and trainer.devices is {trainer.devices} "
-            f"and trainer.nodes is {trainer.nodes}; add --devices {devices} --nodes {nodes}"
+            f"{by} has started {nodes} node{'s' * (nodes > 1)} with {devices} "
+            f"process{'es' * (devices > 1)} each, but trainer.nodes is {trainer.nodes} and "
+            f"trainer.devices is {trainer.devices}; add --devices {devices} --nodes {nodes}"
         )
 
 
 def check_devices(config: RunConfig) -> None:
-    """Refuse more devices than there are, and what these cannot do."""
+    """Check that the devices of the config exist and support its options.
+
+    Raises:
+        UserError: a GPU is missing, there are fewer devices than requested, or
+            `trainer.sync_batch_norm` is set without GPUs.
+    """
     trainer, on_cuda = config.trainer, _on_cuda(config)
     if on_cuda:
-        there, kind = torch.cuda.device_count(), "GPU"
+        available, kind = torch.cuda.device_count(), "GPU"
     else:
-        there, kind = os.cpu_count() or 1, "processor core"
-    if on_cuda and there == 0:
+        available, kind = os.cpu_count() or 1, "CPU core"
+    if on_cuda and available == 0:
         raise UserError(
-            f"trainer.accelerator is {trainer.accelerator!r} and there is no GPU; use cpu or auto"
+            f"trainer.accelerator is {trainer.accelerator!r}, and there is no CUDA GPU; use cpu or "
+            f"auto"
         )
     if trainer.accelerator == "mps" and not torch.backends.mps.is_available():
-        raise UserError("trainer.accelerator is 'mps' and there is no such GPU; use cpu or auto")
-    if trainer.devices > there:
+        raise UserError("trainer.accelerator is 'mps', and there is no Apple GPU; use cpu or auto")
+    if trainer.devices > available:
         raise UserError(
-            f"--devices is {trainer.devices} and there {'is' if there == 1 else 'are'} {there} "
-            f"{kind}{'' if there == 1 else 's'}; valid are 1 to {there}"
+            f"--devices is {trainer.devices}, and this machine has {available} "
+            f"{kind}{'' if available == 1 else 's'}; valid are 1 to {available}"
         )
     if trainer.sync_batch_norm and not on_cuda:
         raise UserError(
             "trainer.sync_batch_norm is true, and PyTorch synchronises batch norm on GPUs only; "
-            "set it to false, and each process normalises by its own part of a minibatch"
+            "set it to false: each process then normalises over its own part of a minibatch"
         )
 
 
 def _on_cuda(config: RunConfig) -> bool:
-    wanted = config.trainer.accelerator
-    return wanted in ("gpu", "cuda") or (wanted == "auto" and torch.cuda.is_available())
+    accelerator = config.trainer.accelerator
+    return accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
 
 
 def check_data(config: RunConfig, data: BaseDataModule) -> None:
-    """Read the data before anything is written, and refuse a batch that does not fit them.
+    """Read the data, before a run directory is made, and check the minibatch size against them.
 
     Raises:
-        UserError: the data do not fill it, processes and packs cannot share it evenly, or it is too
-            small for the losses.
+        UserError: the data cannot be read, or `data.batch_size` is larger than the dataset, is not
+            a multiple of processes and packs, or is too small for a loss.
     """
     data.test_data()
     if config.evaluation.inception is not None:
@@ -151,19 +164,23 @@ def check_data(config: RunConfig, data: BaseDataModule) -> None:
             raise UserError(f"data.batch_size is {batch_size} and model.{error}") from error
 
 
-def check_batch_norm(config: RunConfig, learner: nn.Module) -> None:
-    """Refuse batch statistics of a single datum.
+def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
+    """Check that no batch norm layer gets a batch of one.
+
+    Args:
+        config: config of the run.
+        model: its networks are searched for `BatchNorm1d`, which has no other samples to average.
 
     Raises:
-        UserError: a network normalises over the batch, of which a process sees one datum or pack.
+        UserError: a process passes one sample, or one pack of samples, through batch norm.
     """
     processes = config.trainer.devices * config.trainer.nodes
-    seen = config.data.batch_size // processes // config.network.packing
-    if seen == 1 and any(isinstance(part, nn.BatchNorm1d) for part in learner.modules()):
-        least = 2 * processes * config.network.packing
+    local_batch = config.data.batch_size // processes // config.network.packing
+    if local_batch == 1 and any(isinstance(part, nn.BatchNorm1d) for part in model.modules()):
+        minimum = 2 * processes * config.network.packing
         raise UserError(
-            f"data.batch_size is {config.data.batch_size}, of which batch norm sees one at a "
-            f"time; it must be at least {least}"
+            f"data.batch_size is {config.data.batch_size}, which gives batch norm one sample at a "
+            f"time; it must be at least {minimum}"
         )
 
 
@@ -171,9 +188,9 @@ def _check_packs(config: RunConfig, world_size: int) -> None:
     packing, batch_size = config.network.packing, config.data.batch_size
     unit = packing * world_size
     if batch_size % unit:
-        processes = f" on each of {world_size} processes" if world_size > 1 else ""
+        processes = f" times {world_size} processes" if world_size > 1 else ""
         nearest = max(1, round(batch_size / unit)) * unit
         raise UserError(
-            f"data.batch_size is {batch_size}, which does not fill packs of network.packing = "
-            f"{packing}{processes}; the nearest that does is {nearest}"
+            f"data.batch_size is {batch_size}, which is no multiple of network.packing = "
+            f"{packing}{processes}; the nearest valid value is {nearest}"
         )

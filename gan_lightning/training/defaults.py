@@ -1,4 +1,4 @@
-"""What watches a run: the callbacks and loggers that its config asks for, and its log.txt."""
+"""The callbacks and loggers of a run, and its log file."""
 
 from __future__ import annotations
 
@@ -37,79 +37,103 @@ from gan_lightning.runs.directory import RunDirectory
 
 __all__ = ["default_callbacks", "default_loggers", "log_to_file"]
 
+LOGGERS = (
+    "gan_lightning",
+    "pytorch_lightning",
+    "lightning_fabric",
+    "py.warnings",
+    "torch._dynamo",
+)
+"""Names of the loggers whose messages go to a run's log file."""
 
-def default_callbacks(
-    config: RunConfig, folder: RunDirectory, data: BaseDataModule
-) -> list[Callback]:
-    """List what watches the run; signals come first, the checkpoint after what it must include."""
+
+def default_callbacks(config: RunConfig, run: RunDirectory, data: BaseDataModule) -> list[Callback]:
+    """Build the callbacks of a run.
+
+    Their order matters: signals are handled first, and checkpoints are saved last, after the
+    callbacks whose state they contain.
+
+    Args:
+        config: config of the run.
+        run: directory of the run.
+        data: data module of the run.
+    """
     callbacks: list[Callback] = [StopOnSignal(), UpdateProgressBar(config.trainer.max_updates)]
-    callbacks += [StopOnNonFinite(folder.checkpoints), RunTimer(folder.path)]
-    measured = Evaluation(data, config.evaluation)
-    callbacks.append(measured)
+    callbacks += [StopOnNonFinite(run.checkpoints), RunTimer(run.path)]
+    evaluation = Evaluation(data, config.evaluation)
+    callbacks.append(evaluation)
     if config.model.name in GANS:
-        callbacks.append(WarnOnCollapse(measured, data.num_modes))
-        every = config.pictures.every_n_updates
-        if data.spec.source_shape is not None:
-            callbacks.append(TranslationGrid(folder.samples, every, data.test_data()))
-        elif data.spec.is_image:
-            if isinstance(data, DigitDomains):
-                callbacks.append(PairGrid(folder.samples, every))
-            callbacks.append(SampleGrid(folder.samples, every, config.pictures.samples))
-            callbacks.append(TraversalGrid(folder.samples, every))
-        elif data.spec.shape == (2,):
-            callbacks.append(Scatter(folder.samples, every, data.test_data().data))
-        if config.network.name == "dirac":
-            callbacks.append(PhasePortrait(folder.samples, every))
-        if GANS[config.model.name].log_weight_histogram:
-            callbacks.append(WeightHistogram(folder.samples, every))
+        callbacks.append(WarnOnCollapse(evaluation, data.num_modes))
+        callbacks += _picture_callbacks(config, run, data)
     if config.model.name == "adversarial_classifier":
         test = data.test_data()
-        callbacks.append(AttackedDigits(folder.samples, config.pictures.every_n_updates, test))
-    checkpoints = config.checkpoints
+        callbacks.append(AttackedDigits(run.samples, config.pictures.every_n_updates, test))
     callbacks.append(
         Checkpoints(
-            folder.checkpoints,
-            checkpoints.every_n_updates,
-            checkpoints.keep,
-            measured,
-            folder.run_id(),
+            run.checkpoints,
+            config.checkpoints.every_n_updates,
+            config.checkpoints.keep,
+            evaluation,
+            run.run_id(),
         )
     )
     return callbacks
 
 
+def _picture_callbacks(
+    config: RunConfig, run: RunDirectory, data: BaseDataModule
+) -> list[Callback]:
+    """Build the callbacks that draw the samples of a GAN."""
+    folder, every_n_updates = run.samples, config.pictures.every_n_updates
+    callbacks: list[Callback] = []
+    if data.spec.source_shape is not None:
+        callbacks.append(TranslationGrid(folder, every_n_updates, data.test_data()))
+    elif data.spec.is_image:
+        if isinstance(data, DigitDomains):
+            callbacks.append(PairGrid(folder, every_n_updates))
+        callbacks.append(SampleGrid(folder, every_n_updates, config.pictures.samples))
+        callbacks.append(TraversalGrid(folder, every_n_updates))
+    elif data.spec.shape == (2,):
+        callbacks.append(Scatter(folder, every_n_updates, data.test_data().data))
+    if config.network.name == "dirac":
+        callbacks.append(PhasePortrait(folder, every_n_updates))
+    if GANS[config.model.name].log_weight_histogram:
+        callbacks.append(WeightHistogram(folder, every_n_updates))
+    return callbacks
+
+
 def default_loggers(
-    config: RunConfig, experiment: str, folder: RunDirectory, first_update: int
+    config: RunConfig, experiment: str, run: RunDirectory, first_update: int
 ) -> list[Logger]:
-    """List what a run's figures go to: its metrics.csv, and W&B where it is wanted."""
-    loggers: list[Logger] = [MetricsFile(folder.metrics, first_update)]
+    """Build the loggers of a run: metrics.csv, and W&B unless it is disabled.
+
+    Args:
+        config: config of the run.
+        experiment: name of the experiment; groups the runs at W&B.
+        run: directory of the run.
+        first_update: update from which the run is resumed, or 0.
+    """
+    loggers: list[Logger] = [MetricsFile(run.metrics, first_update)]
     mode = wandb_mode(config.log)
     if mode != "disabled":
-        identity = folder.run_id() or ""
-        loggers.append(WandbRun(config.log, mode, experiment, folder.path, identity))
+        run_id = run.run_id() or ""
+        loggers.append(WandbRun(config.log, mode, experiment, run.path, run_id))
     return loggers
 
 
 @contextmanager
 def log_to_file(path: Path | None) -> Iterator[None]:
-    """Send Lightning's remarks and Python's warnings to the run's log, not to the screen.
+    """Write log messages and Python warnings to a file instead of the terminal inside the block.
 
     Args:
-        path: of the log; None for a process that is not the first: the run has one log.
+        path: the log file; None to discard the messages, in all processes but the first.
     """
     handler = logging.NullHandler() if path is None else logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    names = (
-        "gan_lightning",
-        "pytorch_lightning",
-        "lightning_fabric",
-        "py.warnings",
-        "torch._dynamo",
-    )
-    before = {}
-    for name in names:
+    previous = {}
+    for name in LOGGERS:
         logger = logging.getLogger(name)
-        before[name] = (logger.handlers, logger.propagate, logger.level)
+        previous[name] = (logger.handlers, logger.propagate, logger.level)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO)
     logging.captureWarnings(True)
@@ -119,7 +143,7 @@ def log_to_file(path: Path | None) -> Iterator[None]:
             yield
     finally:
         logging.captureWarnings(False)
-        for name, (handlers, propagate, level) in before.items():
+        for name, (handlers, propagate, level) in previous.items():
             logger = logging.getLogger(name)
             logger.handlers, logger.propagate = handlers, propagate
             logger.setLevel(level)

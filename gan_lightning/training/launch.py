@@ -1,4 +1,4 @@
-"""The processes of a run: started or found, introduced to each other, and ended together."""
+"""Start the processes of a run, or join those that torchrun or srun has started."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ __all__ = ["Broadcast", "is_distributed", "launch", "process_lost_error", "slurm
 
 Result = TypeVar("Result")
 Broadcast = Callable[[Any], Any]
-"""What the first process gives, every process gets; plain values."""
+"""Function that returns the first process's argument in every process; for picklable values."""
 
 KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
 
-PATIENCE = 10.0
-"""Seconds in which the processes that this one has started may end by themselves."""
+EXIT_TIMEOUT = 10.0
+"""Seconds that child processes have to end by themselves before they are killed."""
 
-GONE = (
+LOST_PEER_MESSAGES = (
     "Connection closed by peer",
     "Connection reset by peer",
     "Broken pipe",
     "ncclRemoteError",
 )
-"""What gloo and NCCL say of a process that has ended; all else that they say is an error here."""
+"""Parts of the errors that gloo and NCCL raise when another process has ended."""
 
 
 def is_distributed(config: RunConfig) -> bool:
-    """Tell whether a run has more than one process."""
+    """Return whether a run has more than one process."""
     return config.trainer.devices * config.trainer.nodes > 1
 
 
 def slurm_plugins() -> list[SLURMEnvironment]:
-    """Return SLURM's environment without Lightning's requeueing, where srun has started this.
+    """Return Lightning's SLURM environment without requeueing if srun has started this process.
 
-    Lightning saves inside the handler of SLURM's signal, wherever the update stands: here the
-    signal ends the run after the update, and the job's script requeues it.
+    Lightning's requeueing saves a checkpoint inside the signal handler, in the middle of an update.
+    Here the signal ends the run after the update in progress, and the job script requeues it.
     """
     launcher = started()
     by_srun = launcher is not None and launcher.by == "srun"
@@ -56,17 +56,20 @@ def slurm_plugins() -> list[SLURMEnvironment]:
 
 
 def launch(config: RunConfig, body: Callable[[Broadcast], Result]) -> Result:
-    """Call a body in every process of a run.
+    """Call a function in every process of a run.
 
-    Lightning starts the other processes of this machine, by this process's command line, unless
-    torchrun or srun has started all of them. When the body ends here, so do they.
+    Unless torchrun or srun has started all processes, Lightning starts the other processes of this
+    machine with the command line of this one. They end when the function returns here.
 
     Args:
-        config: of the run.
-        body: called with what tells all processes what the first one says.
+        config: config of the run.
+        body: function to call; its argument broadcasts a value from the first process.
+
+    Returns:
+        What the function returns in this process.
     """
     if not is_distributed(config):
-        return body(lambda said: said)
+        return body(lambda value: value)
     trainer = Trainer(
         accelerator=config.trainer.accelerator,
         devices=config.trainer.devices,
@@ -83,34 +86,36 @@ def launch(config: RunConfig, body: Callable[[Broadcast], Result]) -> Result:
     if started() is None and not is_first_process():
         end_with_parent()
 
-    def introduced() -> Result:
+    def run_in_process_group() -> Result:
         strategy.setup_environment()
         return body(strategy.broadcast)
 
     try:
-        found: Result = launcher.launch(introduced)
-        return found
+        result: Result = launcher.launch(run_in_process_group)
+        return result
     except KeyboardInterrupt:
         launcher.kill(KILL)
         raise
     finally:
-        _end(launcher.procs)
+        _wait_or_kill(launcher.procs)
 
 
 def process_lost_error(error: RuntimeError) -> ProcessLost | None:
-    """Return what to raise where an error is that another process of the run is gone, or None."""
-    said = str(error)
-    if isinstance(error, dist.DistNetworkError) or any(words in said for words in GONE):
-        return ProcessLost(said)
+    """Convert an error of the process group into ProcessLost; None for any other error."""
+    message = str(error)
+    if isinstance(error, dist.DistNetworkError) or any(
+        part in message for part in LOST_PEER_MESSAGES
+    ):
+        return ProcessLost(message)
     return None
 
 
-def _end(children: list[subprocess.Popen[Any]]) -> None:
-    """Wait for the end of what this process has started; kill what does not end."""
-    mine = [*children]
-    children.clear()  # Lightning's observer would kill this process where one of them has failed
-    for child in mine:
+def _wait_or_kill(processes: list[subprocess.Popen[Any]]) -> None:
+    """Wait until child processes have ended; kill those that have not after `EXIT_TIMEOUT`."""
+    children = [*processes]
+    processes.clear()  # or Lightning's observer kills this process if one of them has failed
+    for child in children:
         try:
-            child.wait(PATIENCE)
+            child.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             child.kill()

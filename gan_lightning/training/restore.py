@@ -1,4 +1,4 @@
-"""A finished or interrupted run becomes a model again."""
+"""Read checkpoints and load the model of a run from them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,32 @@ import torch
 
 from gan_lightning.callbacks import BEST, list_checkpoints
 from gan_lightning.config.schema import RunConfig
+from gan_lightning.core.fast_paths import set_up_process
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError, check_choice, warn
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.build import build
-from gan_lightning.utils.hardware import set_up_arithmetic
 
-__all__ = ["LoadedCheckpoint", "latest_checkpoint", "load_model"]
+__all__ = [
+    "DamagedCheckpoint",
+    "LoadedCheckpoint",
+    "latest_checkpoint",
+    "load_model",
+    "read_checkpoint",
+]
 
 CHOICES = ("latest", "best")
 
 
 @dataclass(frozen=True)
 class LoadedCheckpoint:
-    """A checkpoint that is whole.
+    """An intact checkpoint.
 
     Args:
-        path: of the file.
-        content: tensors, numbers and words; tensors are mapped from the file.
+        path: the file.
+        content: content of the file; tensors are memory-mapped.
     """
 
     path: Path
@@ -39,103 +45,110 @@ class LoadedCheckpoint:
 
     @property
     def updates(self) -> int:
-        """Updates that the checkpoint has behind it."""
+        """Number of updates made before the checkpoint was saved."""
         return int(self.content["progress"]["updates"])
 
 
-class DamagedCheckpoint(Exception):  # noqa: N818 - what a file is, said to who reads it
-    """A file that is no whole checkpoint of ours; the message says why."""
+class DamagedCheckpoint(Exception):  # noqa: N818 - the callers turn it into a UserError or a warning
+    """The file is not an intact checkpoint of gan-lightning; the message gives the reason."""
 
 
 def load_model(
-    folder: RunDirectory, checkpoint: str = "latest", overrides: Sequence[str] = ()
+    run: RunDirectory, checkpoint: str = "latest", overrides: Sequence[str] = ()
 ) -> tuple[BaseModule, BaseDataModule, RunConfig]:
-    """Load a run's model from a checkpoint, with its data and config.
+    """Load the model of a run from a checkpoint, with its data module and config.
 
     Args:
-        folder: of the run.
-        which: `latest`, or `best`: by fd_digits, FID, or the exact distance of points.
-        overrides: `key=value`, of what the weights do not depend on.
+        run: the run directory.
+        checkpoint: `latest`, or `best`: the one with the best fd_digits, FID or exact Wasserstein
+            distance, see `gan_lightning.callbacks.checkpoints.QUALITY`.
+        overrides: `key=value` for keys on which the weights do not depend.
+
+    Returns:
+        Model in evaluation mode, data module, config.
 
     Raises:
-        UserError: the run has no such checkpoint, or none that can be read.
+        UserError: the run has no such checkpoint, or it cannot be read.
     """
-    set_up_arithmetic()
+    set_up_process()
     try:
         check_choice("--checkpoint", checkpoint, CHOICES)
     except ValueError as error:
         raise UserError(str(error)) from error
-    config = folder.config(list(overrides))
-    learner, data = build(config)
-    saved = _best(folder) if checkpoint == "best" else latest_checkpoint(folder)
-    if saved is None:
-        raise UserError(f"run {folder.path} has no checkpoint yet; train it again")
-    learner.load_state_dict(saved.content["state_dict"])
-    learner.on_load_checkpoint(saved.content)
-    return learner.eval(), data, config
+    config = run.config(list(overrides))
+    model, data = build(config)
+    loaded = _best_checkpoint(run) if checkpoint == "best" else latest_checkpoint(run)
+    if loaded is None:
+        raise UserError(f"run {run.path} has no checkpoint yet; train it again")
+    model.load_state_dict(loaded.content["state_dict"])
+    model.on_load_checkpoint(loaded.content)
+    return model.eval(), data, config
 
 
-def latest_checkpoint(
-    folder: RunDirectory, rename_damaged: bool = False
-) -> LoadedCheckpoint | None:
-    """Find a run's latest checkpoint that is whole; a damaged one is named.
+def latest_checkpoint(run: RunDirectory, rename_damaged: bool = False) -> LoadedCheckpoint | None:
+    """Read the latest intact checkpoint of a run; warn about damaged ones that are newer.
 
     Args:
-        folder: of the run.
-        put_aside: rename what is damaged to `NAME.damaged`, so that it counts no more.
+        run: the run directory.
+        rename_damaged: rename damaged checkpoints to `NAME.damaged`, so that they are not read
+            again.
 
     Returns:
-        None where the run has not saved yet.
+        The checkpoint; None if the run has not saved one yet.
 
     Raises:
-        UserError: there are checkpoints and all are damaged; the message says how.
+        UserError: all checkpoints are damaged; the message gives the reasons.
     """
     damaged: dict[Path, str] = {}
-    found = None
-    for path in reversed(list_checkpoints(folder.checkpoints)):
+    loaded = None
+    for path in reversed(list_checkpoints(run.checkpoints)):
         try:
-            found = read_checkpoint(path)
+            loaded = read_checkpoint(path)
             break
         except DamagedCheckpoint as error:
             damaged[path] = str(error)
-    said = ", ".join(f"{path} ({why})" for path, why in damaged.items())
-    if damaged and found is None:
-        raise UserError(f"no checkpoint can be read: {said}; train the run again")
-    if damaged and found is not None and is_first_process():
-        warn(f"checkpoint {said} is damaged; takes {found.path}, the one before")
-        for path in damaged if rename_damaged else ():
-            path.replace(path.with_name(f"{path.name}.damaged"))
-    return found
+    reasons = ", ".join(f"{path} ({reason})" for path, reason in damaged.items())
+    if damaged and loaded is None:
+        raise UserError(f"no checkpoint can be read: {reasons}; train the run again")
+    if damaged and loaded is not None and is_first_process():
+        warn(f"skipping damaged checkpoints: {reasons}; using {loaded.path}")
+        if rename_damaged:
+            for path in damaged:
+                path.replace(path.with_name(f"{path.name}.damaged"))
+    return loaded
 
 
 def read_checkpoint(path: Path) -> LoadedCheckpoint:
-    """Read a checkpoint without running anything in it, and check every byte of it.
+    """Read a checkpoint, verify its checksums, and execute no code from it.
 
     Raises:
-        Damaged: the file is cut, changed, not ours, or would run code.
-        UserError: the file may not be read.
+        DamagedCheckpoint: the file is truncated, changed, no checkpoint of gan-lightning, or
+            contains code.
+        UserError: the file has no read permission.
     """
     try:
         with ZipFile(path) as archive:
             if (record := archive.testzip()) is not None:
-                raise DamagedCheckpoint(f"its record {record} has another checksum")
+                raise DamagedCheckpoint(f"the checksum of its record {record} is wrong")
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except DamagedCheckpoint:
         raise
     except PermissionError as error:
         raise UserError(f"checkpoint {path} may not be read; change its permissions") from error
-    except Exception as error:  # torch and zipfile name no narrower class for what is damaged
-        raise DamagedCheckpoint(f"{type(error).__name__}, it is cut or no checkpoint") from error
+    except Exception as error:  # torch and zipfile have no common class for damaged files
+        raise DamagedCheckpoint(f"{type(error).__name__}, truncated or no checkpoint") from error
     if not isinstance(content, dict) or not {"progress", "state_dict"} <= content.keys():
-        raise DamagedCheckpoint("it is no checkpoint of gan-lightning")
+        raise DamagedCheckpoint("no checkpoint of gan-lightning")
     return LoadedCheckpoint(path, content)
 
 
-def _best(folder: RunDirectory) -> LoadedCheckpoint:
-    path = folder.checkpoints / BEST
+def _best_checkpoint(run: RunDirectory) -> LoadedCheckpoint:
+    path = run.checkpoints / BEST
     if not path.exists():
-        raise UserError(f"run {folder.path} has no {BEST}; take --checkpoint latest")
+        raise UserError(f"run {run.path} has no {BEST}; use --checkpoint latest")
     try:
         return read_checkpoint(path)
     except DamagedCheckpoint as error:
-        raise UserError(f"checkpoint {path} is damaged ({error}); take the latest") from error
+        raise UserError(
+            f"checkpoint {path} is damaged ({error}); use --checkpoint latest"
+        ) from error

@@ -1,4 +1,4 @@
-"""Where a run begins: in a new folder, or at the latest checkpoint of one that is there."""
+"""Where a run starts: in a new run directory, or from the latest checkpoint of an existing one."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["TrainingStart", "resume_from_latest"]
 
 @dataclass(frozen=True)
 class TrainingStart:
-    """What the first process of a run decides and the others are told.
+    """Start of a run, which the first process determines and broadcasts to the others.
 
     Args:
-        folder: of the run.
-        checkpoint: that it goes on from, or None.
-        updates: behind that checkpoint.
-        identity: by which that checkpoint knows the run, or None.
+        run_directory: directory of the run.
+        checkpoint: checkpoint to resume from; None for the first update.
+        updates: updates made before that checkpoint.
+        run_id: id of the run in that checkpoint, if it has one.
     """
 
     run_directory: RunDirectory
@@ -31,40 +31,47 @@ class TrainingStart:
     run_id: str | None = None
 
     def with_absolute_paths(self) -> TrainingStart:
-        """Return the same for processes that may stand in another folder."""
-        checkpoint = None if self.checkpoint is None else self.checkpoint.resolve()
+        """Return a copy for processes that may have another working directory."""
         return replace(
             self,
             run_directory=RunDirectory(self.run_directory.path.resolve()),
-            checkpoint=checkpoint,
+            checkpoint=None if self.checkpoint is None else self.checkpoint.resolve(),
         )
 
     def check_checkpoint_exists(self, rank: int) -> None:
-        """Check that a process sees the checkpoint.
+        """Check that the checkpoint is visible from a process.
+
+        Args:
+            rank: rank of the process, for the message.
 
         Raises:
-            UserError: it does not.
+            UserError: the file does not exist on this machine.
         """
         if self.checkpoint is not None and not self.checkpoint.exists():
             raise UserError(
-                f"process {rank} does not see checkpoint {self.checkpoint}; a run on several nodes "
-                f"is resumed from a folder that all of them share"
+                f"process {rank} cannot find checkpoint {self.checkpoint}; to resume on several "
+                f"nodes, put the run directory on a file system that all of them share"
             )
 
 
-def resume_from_latest(config: RunConfig, folder: RunDirectory) -> TrainingStart:
-    """Go on from a run's latest whole checkpoint, or from its beginning where there is none.
+def resume_from_latest(config: RunConfig, run: RunDirectory) -> TrainingStart:
+    """Return the start from a run's latest intact checkpoint, or from update 0 if it has none.
+
+    Args:
+        config: config to continue with.
+        run: directory of the run.
 
     Raises:
-        UserError: no checkpoint can be read, or the run has made all its updates.
+        UserError: no checkpoint can be read, or the run has already made all its updates.
     """
-    saved = latest_checkpoint(folder, rename_damaged=True)
-    if saved is None:
-        return TrainingStart(folder)
-    left = config.trainer.max_updates - saved.updates
-    if left < 0 or (left == 0 and read_outcome(folder.path).measures is not None):
+    checkpoint = latest_checkpoint(run, rename_damaged=True)
+    if checkpoint is None:
+        return TrainingStart(run)
+    remaining = config.trainer.max_updates - checkpoint.updates
+    # a run that was stopped in its last evaluation has no updates left, but no final metrics yet
+    if remaining < 0 or (remaining == 0 and read_outcome(run.path).measures is not None):
         raise UserError(
-            f"run {folder.path} has made all its {saved.updates:,} updates; "
-            f"to go on, give a larger trainer.max_updates"
+            f"run {run.path} has made all its {checkpoint.updates:,} updates; "
+            f"to continue it, give a larger trainer.max_updates"
         )
-    return TrainingStart(folder, saved.path, saved.updates, saved.content.get("run"))
+    return TrainingStart(run, checkpoint.path, checkpoint.updates, checkpoint.content.get("run"))

@@ -1,4 +1,4 @@
-"""A RunConfig becomes a model, its data and a Trainer, and runs."""
+"""Train a model from a config, from the run directory to the final weights."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Trainer
 from safetensors.torch import save as save_safetensors
 
-from gan_lightning.callbacks import AtomicCheckpointIO, Evaluation, RunTimer, StopOnSignal
-from gan_lightning.config.schema import RunConfig, as_plain
-from gan_lightning.config.wandb_mode import identity_given
+from gan_lightning.callbacks import Evaluation, RunTimer, StopOnSignal
+from gan_lightning.config.schema import RunConfig
+from gan_lightning.config.wandb_mode import sweep_run_id
 from gan_lightning.core.compile import compile_networks
+from gan_lightning.core.fast_paths import set_up_process
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.environment import is_first_process
-from gan_lightning.distributed.strategy import AlternatingDDP
 from gan_lightning.errors import warn
 from gan_lightning.loggers import WandbRun
-from gan_lightning.loggers.wandb_run import PATIENCE
+from gan_lightning.loggers.wandb_run import FINISH_TIMEOUT
 from gan_lightning.results.claims import single_run_rows
 from gan_lightning.runs.directory import RUNS, RunDirectory
 from gan_lightning.runs.state import RunOutcome, run_lock, write_outcome
@@ -34,39 +33,32 @@ from gan_lightning.training.checks import (
     check_data,
     check_devices,
     check_launcher,
-    resolve_precision,
     resolve_threads,
 )
-from gan_lightning.training.defaults import default_callbacks, default_loggers, log_to_file
-from gan_lightning.training.launch import (
-    Broadcast,
-    is_distributed,
-    launch,
-    process_lost_error,
-    slurm_plugins,
-)
+from gan_lightning.training.defaults import default_callbacks, log_to_file
+from gan_lightning.training.launch import Broadcast, launch, process_lost_error
 from gan_lightning.training.resume import TrainingStart, resume_from_latest
-from gan_lightning.types import DataSpec
+from gan_lightning.training.trainer import build_trainer
 from gan_lightning.utils.files import atomic_write
-from gan_lightning.utils.hardware import allow_tf32, set_up_arithmetic
+from gan_lightning.utils.hardware import allow_tf32
 
-__all__ = ["TrainingResult", "build_trainer", "train"]
+__all__ = ["TrainingResult", "train"]
 
-HASTE = 3.0
-"""Seconds for W&B's last words when a run is stopped."""
+STOPPED_FINISH_TIMEOUT = 3.0
+"""Seconds that a run that was stopped or failed waits for the W&B server to take its data."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run ended with.
+    """Result of `train`.
 
     Args:
-        folder: of the run.
-        updates: made in the run's whole life.
-        seconds: of training in this process, evaluation included.
-        measures: of the final model, by name; none where a signal ended the run early.
-        interrupted: number of the signal that ended it early, or None.
-        wandb: what to tell the user about Weights & Biases.
+        run_directory: directory of the run.
+        updates: updates over all sessions of the run.
+        seconds: training time in this process, evaluation included.
+        measures: metrics of the final model, by name; empty if a signal stopped the run.
+        stop_signal: number of the signal that stopped the run before its end, or None.
+        wandb_status: one line about the run at Weights & Biases.
     """
 
     run_directory: RunDirectory
@@ -84,186 +76,138 @@ def train(
     resume: RunDirectory | None = None,
     runs: Path = RUNS,
 ) -> TrainingResult:
-    """Train a model to the end of its budget, or until a signal, and leave everything in a folder.
+    """Train a model until `trainer.max_updates` or a signal, and write everything to a directory.
 
     Args:
-        config: of the run.
-        experiment: its name, for the folder and for W&B.
-        output: folder of the run; by default RUNS/EXPERIMENT/<time>.
-        resume: a run to go on with, from its latest whole checkpoint, or from its beginning.
-        runs: folder of all runs.
+        config: config of the run.
+        experiment: name of the experiment, for the directory and W&B.
+        output: directory of the run; by default RUNS/EXPERIMENT/<time>.
+        resume: a run to resume from its latest intact checkpoint, or from update 0 if it has none.
+        runs: parent directory of all runs.
 
     Raises:
-        UserError: nothing has been written then, or the run folder says how far it got.
+        UserError: the config does not fit the data or the machine, in which case nothing has been
+            written, or the run directory cannot be written.
+        Diverged: a loss or a weight is not finite.
         ProcessLost: another process of the run has ended.
     """
-    set_up_arithmetic()
+    set_up_process()
     allow_tf32(config.trainer.tf32)
     check_launcher(config)
     check_devices(config)
-    learner, data = build(config)
+    model, data = build(config)
     check_data(config, data)
-    check_batch_norm(config, learner)
+    check_batch_norm(config, model)
     torch.set_num_threads(resolve_threads(config, data.spec.is_image))
     if not is_first_process():
         with log_to_file(None):
             return launch(
-                config, lambda tell: _train(config, experiment, tell(None), learner, data)
+                config, lambda broadcast: _train(config, experiment, broadcast(None), model, data)
             )
     if resume is None:
-        begun = TrainingStart(RunDirectory.create(experiment, output, runs))
+        start = TrainingStart(RunDirectory.create(experiment, output, runs))
     else:
-        begun = resume_from_latest(config, resume)
+        start = resume_from_latest(config, resume)
 
-    def first(tell: Broadcast) -> TrainingResult:
-        tell(begun.with_absolute_paths())
-        return _train(config, experiment, begun, learner, data)
+    def train_in_first_process(broadcast: Broadcast) -> TrainingResult:
+        broadcast(start.with_absolute_paths())
+        return _train(config, experiment, start, model, data)
 
     try:
-        with run_lock(begun.run_directory.path), log_to_file(begun.run_directory.log):
-            return launch(config, first)
+        with run_lock(start.run_directory.path), log_to_file(start.run_directory.log):
+            return launch(config, train_in_first_process)
     except BaseException:
-        if resume is None and learner.updates == 0:
-            begun.run_directory.delete()
+        if resume is None and model.updates == 0:
+            start.run_directory.delete()
         raise
 
 
 def _train(
     config: RunConfig,
     experiment: str,
-    begun: TrainingStart,
-    learner: BaseModule,
+    start: TrainingStart,
+    model: BaseModule,
     data: BaseDataModule,
 ) -> TrainingResult:
-    folder = begun.run_directory
+    """Train in one process of a run; the first process also writes the results."""
+    run = start.run_directory
     if is_first_process():
-        folder.delete_partial_files()
-        folder.write_config(config, begun.run_id or identity_given())
-    start = time.perf_counter()
-    callbacks = default_callbacks(config, folder, data)
-    trainer = build_trainer(config, experiment, folder, data.spec, callbacks, begun.updates)
+        run.delete_partial_files()
+        run.write_config(config, start.run_id or sweep_run_id())
+    start_time = time.perf_counter()
+    callbacks = default_callbacks(config, run, data)
+    trainer = build_trainer(config, experiment, run, data.spec, callbacks, start.updates)
     wandb_runs = [logger for logger in trainer.loggers if isinstance(logger, WandbRun)]
     evaluation = next(c for c in callbacks if isinstance(c, Evaluation))
     signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
-    stopwatch = next(c for c in callbacks if isinstance(c, RunTimer))
-    begun.check_checkpoint_exists(trainer.global_rank)
+    timer = next(c for c in callbacks if isinstance(c, RunTimer))
+    start.check_checkpoint_exists(trainer.global_rank)
     if config.trainer.compile:
-        compile_networks(learner.networks_in_training())
-    with _closed(wandb_runs, signals):
-        _fit(trainer, learner, data, begun.checkpoint)
-        seconds = time.perf_counter() - start
+        compile_networks(model.networks_in_training())
+    with _finish_on_exit(wandb_runs, signals):
+        _fit(trainer, model, data, start.checkpoint)
+        seconds = time.perf_counter() - start_time
         measures = evaluation.measures if signals.received is None else {}
         for wandb_run in wandb_runs:
             wandb_run.write_summary(measures)
-            wandb_run.log_claims(single_run_rows(config.claims, measures), learner.updates)
+            wandb_run.log_claims(single_run_rows(config.claims, measures), model.updates)
         if trainer.is_global_zero:
-            _write_network(folder, learner)
+            _write_inference_network(run, model)
             if signals.received is None:
-                write_outcome(
-                    folder.path, RunOutcome(learner.updates, stopwatch.seconds(), measures)
-                )
+                write_outcome(run.path, RunOutcome(model.updates, timer.seconds(), measures))
     return TrainingResult(
-        run_directory=folder,
-        updates=learner.updates,
+        run_directory=run,
+        updates=model.updates,
         seconds=seconds,
         measures=measures,
         stop_signal=signals.received,
-        wandb_status=next((run.status_message() for run in wandb_runs), "disabled"),
+        wandb_status=next((w.status_message() for w in wandb_runs), "disabled"),
     )
 
 
 def _fit(
-    trainer: Trainer, learner: BaseModule, data: BaseDataModule, checkpoint: Path | None
+    trainer: Trainer, model: BaseModule, data: BaseDataModule, checkpoint: Path | None
 ) -> None:
-    """Train; a signal that comes before the first update raises KeyboardInterrupt.
+    """Call `trainer.fit` and convert its errors.
 
     Raises:
-        ProcessLost: another process has ended.
+        KeyboardInterrupt: a signal came before the first update.
+        ProcessLost: another process of the run has ended.
     """
     try:
-        trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as end:
-        if isinstance(end.__context__, KeyboardInterrupt):  # of which Lightning makes exit code 1
+        if isinstance(end.__context__, KeyboardInterrupt):  # Lightning turns it into exit code 1
             raise end.__context__ from None
         raise
     except RuntimeError as error:
-        if (end_of_another := process_lost_error(error)) is None:
+        if (process_lost := process_lost_error(error)) is None:
             raise
         logging.getLogger("gan_lightning").info("%s", error)
-        if is_first_process():  # at once: Lightning may be about to kill this one
+        if is_first_process():  # at once: Lightning may be about to kill this process
             warn(
-                f"another process of the run has ended after update {learner.updates:,}; go on by "
-                f"`gan-lightning train EXP --resume`"
+                f"another process of the run has ended after update {model.updates:,}; resume the "
+                f"run by `gan-lightning train EXP --resume`"
             )
-        raise end_of_another from error
-
-
-def build_trainer(
-    config: RunConfig,
-    experiment: str,
-    folder: RunDirectory,
-    data: DataSpec,
-    callbacks: list[Callback],
-    first_update: int = 0,
-) -> Trainer:
-    """Make a run's Trainer with its loggers, the W&B run begun.
-
-    Args:
-        config: of the run.
-        experiment: its name.
-        folder: where it writes.
-        data: shape of what it trains on.
-        callbacks: `default_callbacks`, or more.
-        first_update: where a resumed run goes on.
-    """
-    precision = resolve_precision(config, data.is_image)
-    logging.getLogger("gan_lightning").info("precision %s", precision)
-    loggers = default_loggers(config, experiment, folder, first_update)
-    trainer = Trainer(
-        accelerator=config.trainer.accelerator,
-        devices=config.trainer.devices,
-        num_nodes=config.trainer.nodes,
-        strategy=AlternatingDDP() if is_distributed(config) else "auto",
-        sync_batchnorm=config.trainer.sync_batch_norm,
-        precision=precision,  # type: ignore[arg-type]  # one of Lightning's words, checked
-        max_epochs=1,
-        logger=loggers,
-        callbacks=callbacks,
-        plugins=[AtomicCheckpointIO(), *slurm_plugins()],
-        enable_model_summary=False,
-        log_every_n_steps=1,  # nothing is logged through Lightning: see BaseModule.log_update
-        use_distributed_sampler=False,
-        default_root_dir=folder.path,
-    )
-    for logger in loggers:
-        if isinstance(logger, WandbRun):
-            logger.start(_resolved(config, precision))
-    return trainer
-
-
-def _resolved(config: RunConfig, precision: str) -> dict[str, Any]:
-    """Return the config as plain values, with what `auto` became."""
-    plain = as_plain(config)
-    plain["trainer"]["precision"] = precision
-    return plain
+        raise process_lost from error
 
 
 @contextmanager
-def _closed(wandb_runs: list[WandbRun], signals: StopOnSignal) -> Iterator[None]:
-    """End the W&B run however the block ends; who asked for the end does not wait for a server."""
+def _finish_on_exit(wandb_runs: list[WandbRun], signals: StopOnSignal) -> Iterator[None]:
+    """Finish the W&B run when the block ends, with a short timeout after an error or a signal."""
     failed = True
     try:
         yield
         failed = False
     finally:
+        stopped = failed or signals.received is not None
         for wandb_run in wandb_runs:
-            stopped = failed or signals.received is not None
-            wandb_run.finish(failed, HASTE if stopped else PATIENCE)
+            wandb_run.finish(failed, STOPPED_FINISH_TIMEOUT if stopped else FINISH_TIMEOUT)
 
 
-def _write_network(folder: RunDirectory, learner: BaseModule) -> None:
-    """Write what a user wants of the run: the generator, or the classifier."""
-    network = learner.inference_network()
+def _write_inference_network(run: RunDirectory, model: BaseModule) -> None:
+    """Write the weights of the generator or of the classifier as a safetensors file."""
+    network = model.inference_network()
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
-    name = "generator" if hasattr(learner, "generator") else "classifier"
-    atomic_write(folder.path / f"{name}.safetensors", save_safetensors(tensors))
+    name = "generator" if hasattr(model, "generator") else "classifier"
+    atomic_write(run.path / f"{name}.safetensors", save_safetensors(tensors))
