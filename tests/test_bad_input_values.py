@@ -1,4 +1,4 @@
-"""A value that cannot be costs one line, exit code 2 and nothing on the disk."""
+"""An invalid config value gives one line, exit code 2 and no file on the disk."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ OUT_OF_RANGE = [
         "model.generator_optimizer.learning_rate=nan",
         "model.generator_optimizer.learning_rate is nan; it must be finite",
     ),
-    ("infogan_mnist", "model.categorical_codes=[1]", r"categorical_codes is \[1\]; .* 2 or more"),
+    ("infogan_mnist", "model.categorical_codes=[1]", r"categorical_codes is \[1\]; .* at least 2"),
     ("infogan_mnist", "model.continuous_codes=-1", "model.continuous_codes is -1; .* at least 0"),
     ("gan_ring", "network.activation=rellu", "network.activation is 'rellu'; valid are relu, "),
     ("gan_ring", "network.initialisation=nrmal", "initialisation is 'nrmal'; valid are normal"),
@@ -71,7 +71,7 @@ OUT_OF_RANGE = [
     ("gan_mnist", "data.batch_size=70000", "batch_size is 70000; it must lie in 1..60000"),
     ("gan_ring", "model.generator_optimizer.learning_rate=0", "learning_rate is 0.0; .* positive"),
     ("gan_ring", "model.generator_optimizer.learning_rate=-1", "learning_rate is -1.0"),
-    ("gan_ring", "model.generator_optimizer.betas=[0.5]", r"betas is \[0.5\]; .* two numbers"),
+    ("gan_ring", "model.generator_optimizer.betas=[0.5]", r"betas is \[0.5\]; .* 2 elements"),
     ("gan_ring", "model.discriminator_optimizer.betas=[0.5,1]", r"betas is .* in \[0, 1\)"),
     ("gan_ring", "model.generator_optimizer.name=adamm", "'adamm'; valid are adam, "),
     ("gan_ring", "model.discriminator_optimizer.name=sdg", "optimizer.name is 'sdg'; .* sgd, "),
@@ -89,13 +89,17 @@ OUT_OF_RANGE = [
     ("classifier_mnist", "model.rotation=-1", "model.rotation is -1.0; .* at least 0"),
     ("classifier_mnist", "model.shift=-0.5", "model.shift is -0.5; .* at least 0"),
     ("gan_ring", "trainer.strategy=fsdp", "'fsdp'.* cannot be chosen.* freezes one player"),
-    ("gan_ring", "--strategy=deepspeed", "'deepspeed'.* leave it out and give --devices"),
-    ("gan_ring", "trainer.strategy={name: ddp}", "trainer.strategy is .* gradients of both players"),
+    ("gan_ring", "--strategy=deepspeed", "'deepspeed'.* leave it out and set --devices"),
+    (
+        "gan_ring",
+        "trainer.strategy={name: ddp}",
+        "trainer.strategy is .* gradients of both players",
+    ),
     ("gan_ring", "trainer.accelerator=mps", "'mps'.* (cpu|auto)"),
 ]
 
 
-AT_ODDS = [
+INCOMPATIBLE = [
     ("gan_ring", "--accelerator=cpu --devices=640", "valid are 1 to "),
     ("gan_ring", "network.packing=3 data.batch_size=100", "network.packing = 3; … is 99"),
     ("gan_ring", "network.packing=2 data.batch_size=9", "network.packing = 2; … is 8"),
@@ -106,43 +110,43 @@ AT_ODDS = [
     (
         "gan_ring",
         "--accelerator=cpu trainer.sync_batch_norm=true",
-        "on GPUs only … each process normalises by its own part",
+        "on GPUs only … each process then normalises over its own part",
     ),
     ("gan_mnist", "model.name=infogan network.packing=2", "set it to 1"),
     ("gan_mnist", "model.name=ebgan network.packing=2", "set it to 1"),
 ]
-"""Words of which the last does not go with the rest, and what is said after its name."""
+"""Arguments of which the last is incompatible with the others, and the parts of the message."""
 
-AT_ODDS_ON_TWO = [
+INCOMPATIBLE_WITH_TWO_PROCESSES = [
     ("gan_ring", "data.batch_size=7", "multiple of the 2 processes; the nearest is 8"),
     (
         "gan_ring",
         "network.packing=4 data.batch_size=12",
-        "each of 2 processes … nearest that does is 16",
+        "network.packing = 4 times 2 processes … nearest valid value is 16",
     ),
 ]
-"""The same on two processes."""
+"""The same with two processes."""
 
 
 @pytest.mark.parametrize(("experiment", "override", "line"), OUT_OF_RANGE)
 def test_value_out_of_range(experiment: str, override: str, line: str) -> None:
     mistake(["train", experiment, *SHORT, override])
-    said = run_cli("train", experiment, *SHORT, override).err
-    assert re.search(line, said), said
+    message = run_cli("train", experiment, *SHORT, override).err
+    assert re.search(line, message), message
 
 
-@pytest.mark.parametrize(("experiment", "words", "line"), AT_ODDS)
-def test_values_at_odds(experiment: str, words: str, line: str) -> None:
-    at_odds(experiment, words.split(), line)
+@pytest.mark.parametrize(("experiment", "words", "line"), INCOMPATIBLE)
+def test_incompatible_values(experiment: str, words: str, line: str) -> None:
+    check_incompatible(experiment, words.split(), line)
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
-@pytest.mark.parametrize(("experiment", "words", "line"), AT_ODDS_ON_TWO)
-def test_values_at_odds_on_two_processes(experiment: str, words: str, line: str) -> None:
-    at_odds(experiment, ["--devices=2", "--accelerator=cpu", *words.split()], line)
+@pytest.mark.parametrize(("experiment", "words", "line"), INCOMPATIBLE_WITH_TWO_PROCESSES)
+def test_incompatible_values_with_two_processes(experiment: str, words: str, line: str) -> None:
+    check_incompatible(experiment, ["--devices=2", "--accelerator=cpu", *words.split()], line)
 
 
-def at_odds(experiment: str, words: list[str], line: str) -> None:
+def check_incompatible(experiment: str, words: list[str], line: str) -> None:
     wrong = words[-1].replace("=", " is ")
     mistake(["train", experiment, *SHORT, *words], wrong, *line.split(" … "))
 
@@ -152,4 +156,6 @@ def test_gpu_on_a_machine_without(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    mistake(["train", "gan_ring", "--accelerator", "gpu"], "'gpu'", "no GPU", "use cpu or auto")
+    mistake(
+        ["train", "gan_ring", "--accelerator", "gpu"], "'gpu'", "no CUDA GPU", "use cpu or auto"
+    )

@@ -60,4 +60,4 @@ def export(
     exported = export_run(run, format_name, output, checkpoint, licence)
     for size, difference in exported.parity.items():
         click.echo(f"parity at batch size {size:>2}: largest difference {difference:.1e}")
-    click.echo(f"wrote {exported.kind.file} and its card README.md to {exported.target}")
+    click.echo(f"wrote {exported.file_format.file} and its card README.md to {exported.target}")

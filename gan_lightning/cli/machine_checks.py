@@ -124,13 +124,14 @@ def _devices(name: str) -> Iterator[Finding]:
 def _precision(name: str) -> Iterator[Finding]:
     import torch
 
-    from gan_lightning.utils.hardware import fast_precision, set_up_arithmetic
+    from gan_lightning.core.fast_paths import set_up_process
+    from gan_lightning.utils.hardware import fast_precision
 
     chosen = fast_precision(on_gpu=torch.cuda.is_available())
     native = "is native" if chosen == "bf16-mixed" else "is not native, so it is not used"
     message = f"auto is {chosen} for images, 32-true for points; bfloat16 {native}"
     yield Finding(name, OK, message)
-    set_up_arithmetic()
+    set_up_process()
     denormal = torch.tensor(1e-38) * 0.01
     if denormal.item() == 0:
         yield Finding(name, OK, "denormal numbers are flushed to zero")

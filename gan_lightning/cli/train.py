@@ -134,9 +134,9 @@ def _check_unchanged(folder: RunDirectory, config: RunConfig) -> None:
     Raises:
         UserError: values that affect the result differ; the message lists them.
     """
-    from gan_lightning.config.fingerprint import differences
+    from gan_lightning.config.fingerprint import changed_values
 
-    if changed := differences(folder.config(), config):
+    if changed := changed_values(folder.config(), config):
         raise UserError(
             f"run {folder.path} was started with other values: {', '.join(changed)}; "
             f"add --allow-changes to resume it with the new ones, or train a new run"

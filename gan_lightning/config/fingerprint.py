@@ -1,4 +1,7 @@
-"""Which keys of a config decide what a run measures at its end."""
+"""The fingerprint of a run: the config values that affect its result.
+
+Two runs with equal fingerprints have the same final model and the same metrics.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 
 from gan_lightning.config.schema import RunConfig, as_plain
 
-__all__ = ["affects_result", "deciding", "differences", "flat"]
+__all__ = ["affects_result", "changed_values", "fingerprint", "flatten"]
 
 WITHOUT_EFFECT = (
     "title",
@@ -20,19 +23,19 @@ WITHOUT_EFFECT = (
     "trainer.rounds_per_batch",
     "trainer.threads",
 )
-"""Keys that leave the final weights as they are, threads up to rounding."""
+"""Keys and sections that do not affect the final weights; threads affect rounding only."""
 
-BESIDES = ("trainer.max_updates", "evaluation.")
-"""Keys that decide what is measured of which weights, not the weights of an update."""
+NOT_IN_TRAINING = ("trainer.max_updates", "evaluation.")
+"""Keys that affect what is evaluated and when, but not the weights after an update."""
 
 
 def affects_result(key: str) -> bool:
-    """Tell whether a key of a config, as trainer.max_updates, has a part in the final measures."""
+    """Tell whether a config key, for example `trainer.max_updates`, affects a run's result."""
     return not any(key == name or key.startswith(f"{name}.") for name in WITHOUT_EFFECT)
 
 
-def deciding(config: RunConfig) -> dict[str, Any]:
-    """Return the values that decide a run's final measures: equal values, the same run."""
+def fingerprint(config: RunConfig) -> dict[str, Any]:
+    """Return the values of a config that affect the result, as nested dictionaries."""
     return {
         section: {key: part for key, part in value.items() if affects_result(f"{section}.{key}")}
         if isinstance(value, dict)
@@ -42,26 +45,26 @@ def deciding(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def differences(before: RunConfig, now: RunConfig) -> list[str]:
-    """Say which values that decide the weights differ, as `model.latent_size 2 -> 3`.
+def changed_values(before: RunConfig, after: RunConfig) -> list[str]:
+    """List the values that affect the weights and differ, for example `model.latent_size 2 -> 3`.
 
-    A longer budget is none: its first updates are the same.
+    A different number of updates is not listed: the updates that both runs have are the same.
 
     Args:
-        before: config that a run was begun with.
-        now: config that it is to go on with.
+        before: config that a run was started with.
+        after: config that it is resumed with.
     """
-    old, new = (dict(flat(deciding(config))) for config in (before, now))
-    keys = [key for key in {**old, **new} if not key.startswith(BESIDES)]
+    old, new = (dict(flatten(fingerprint(config))) for config in (before, after))
+    keys = [key for key in {**old, **new} if not key.startswith(NOT_IN_TRAINING)]
     return [
         f"{key} {old.get(key)} -> {new.get(key)}" for key in keys if old.get(key) != new.get(key)
     ]
 
 
-def flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of nested dictionaries with their keys."""
+def flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested dictionaries with their dotted keys."""
     if not isinstance(value, dict):
         yield key, value
         return
     for name, part in value.items():
-        yield from flat(part, f"{key}.{name}" if key else str(name))
+        yield from flatten(part, f"{key}.{name}" if key else str(name))

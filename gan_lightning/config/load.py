@@ -1,4 +1,4 @@
-"""An experiment's YAML and a command line's overrides become one validated object."""
+"""Merge defaults, an experiment's YAML and overrides into one validated config."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ __all__ = ["load_config", "to_yaml"]
 
 
 def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunConfig:
-    """Merge dataclasses <- experiment <- command line, and check every key and type.
+    """Merge defaults <- experiment <- overrides, and check every key, type and range.
 
     Args:
-        source: an experiment's YAML as `read_yaml` gives it; its `sweep:` block is of no run.
-        overrides: `key=value`, keys with dots.
+        source: content of an experiment's YAML file, from `read_yaml`; `sweep:` is ignored.
+        overrides: `key=value` with dotted keys.
 
     Returns:
-        RunConfig whose `model`, `network` and `data` are instances of the classes that their names
-        choose, with a field `name`.
+        Config whose `model`, `network` and `data` are instances of the `Config` of the class that
+        their `name` selects, with the additional field `name`.
 
     Raises:
-        UserError: unknown key or name, wrong type, value out of range; names the valid ones.
+        UserError: a key or name is unknown, a type is wrong, or a value is out of range; the
+            message names the valid ones.
     """
     check_old_keys(source, overrides)
     tables = _tables()
-    source = {key: value for key, value in source.items() if key != SEARCHED}
+    source = {key: value for key, value in source.items() if key != SWEEP_KEY}
     merged = _merge_overrides(_drop_unknown_keys(source, overrides, tables), overrides)
-    _refuse_strategies(merged.get("trainer"))
+    _check_no_strategy(merged.get("trainer"))
     names = {}
     for section, table in tables.items():
         given = merged.get(section, {})
@@ -53,7 +54,7 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
         names[section] = name
         merged[section] = {key: value for key, value in given.items() if key != "name"}
         merged[section]["name"] = name
-    config = _checked_merge(_base(**names), merged)
+    config = _merge(_defaults(**names), merged)
     try:
         check_settings(config)
     except ValueError as error:
@@ -61,15 +62,15 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
     return config
 
 
-SEARCHED = "sweep"
-"""Key of what `gan-lightning sweep` searches."""
+SWEEP_KEY = "sweep"
+"""Section of an experiment that only `gan-lightning sweep` reads."""
 
 DEFAULT_NAMES = {"network": "mlp"}
-"""What an experiment need not say."""
+"""Names of sections that an experiment may leave out."""
 
 
 def _tables() -> dict[str, dict[str, Any]]:
-    """For each section that a name chooses: name -> structured config, `name` included."""
+    """Return section -> name -> config class, of the sections whose class a name selects."""
     from gan_lightning.classifiers import CLASSIFIERS
     from gan_lightning.data import DATASETS
     from gan_lightning.gans import GANS
@@ -81,14 +82,14 @@ def _tables() -> dict[str, dict[str, Any]]:
         "data": {**DATASETS},
     }
     return {
-        section: {name: _named(owner.Config, name) for name, owner in table.items()}
+        section: {name: _with_name(owner.Config, name) for name, owner in table.items()}
         for section, table in sections.items()
     }
 
 
 @cache
-def _base(model: str, network: str, data: str) -> DictConfig:
-    """Return the defaults of a run, which no caller changes: merging copies them."""
+def _defaults(model: str, network: str, data: str) -> DictConfig:
+    """Return the default config; callers must not change it, and merging copies it."""
     base: DictConfig = OmegaConf.structured(RunConfig)
     for section, name in (("model", model), ("network", network), ("data", data)):
         base[section] = OmegaConf.structured(_tables()[section][name])
@@ -96,15 +97,15 @@ def _base(model: str, network: str, data: str) -> DictConfig:
 
 
 @cache
-def _named(config: type[Any], name: str) -> type[Any]:
-    """Add the field `name`, so that a section says which class it configures."""
+def _with_name(config: type[Any], name: str) -> type[Any]:
+    """Return a subclass of a config class with the field `name`."""
     return make_dataclass(config.__name__, [("name", str, field(default=name))], bases=(config,))
 
 
 def _drop_unknown_keys(
     source: dict[str, Any], overrides: Sequence[str], tables: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """Where an override renames a section, leave out the keys that the new class does not have."""
+    """Drop keys of a section that the class selected by an override of its name does not have."""
     kept = dict(source)
     for override in overrides:
         key, _, name = override.partition("=")
@@ -117,6 +118,7 @@ def _drop_unknown_keys(
 
 
 def _merge_overrides(source: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Apply overrides to the content of an experiment's YAML file."""
     for override in overrides:
         check_override(override)
     try:
@@ -128,72 +130,87 @@ def _merge_overrides(source: dict[str, Any], overrides: Sequence[str]) -> dict[s
         raise UserError(f"cannot read {' '.join(overrides)}: {one_line(error)}") from error
 
 
-def _refuse_strategies(trainer: Any) -> None:
-    """Say why a key that Lightning's users know is not there."""
+def _check_no_strategy(trainer: Any) -> None:
+    """Refuse `trainer.strategy`, which users of Lightning may expect, with the reason."""
     if isinstance(trainer, dict) and "strategy" in trainer:
         raise UserError(
-            f"trainer.strategy is {trainer['strategy']!r}, and there is none to choose: leave it "
-            f"out and give --devices. FSDP and DeepSpeed shard a model that steps as a whole, and "
-            f"a game freezes one player while the other steps, and differentiates gradients; plain "
-            f"DDP sends both players' gradients in every step"
+            f"trainer.strategy is {trainer['strategy']!r}, but the strategy cannot be "
+            f"chosen; leave it out and set --devices. FSDP and DeepSpeed shard a model whose "
+            f"parameters all step together, while a GAN freezes one player when the other steps "
+            f"and differentiates gradients; DDP communicates the gradients of both players in "
+            f"every step"
         )
 
 
-def _checked_merge(base: DictConfig, given: dict[str, Any]) -> RunConfig:
-    """Merge, with OmegaConf's errors rewritten for people."""
+def _merge(defaults: DictConfig, given: dict[str, Any]) -> RunConfig:
+    """Merge values into the defaults, and turn errors of OmegaConf into one line.
+
+    Raises:
+        UserError: a key is unknown, or a type is wrong.
+    """
     for name, value in given.items():
-        if isinstance(base.get(name), DictConfig) and not isinstance(value, dict):
+        if isinstance(defaults.get(name), DictConfig) and not isinstance(value, dict):
             raise UserError(f"{name} is {value!r}; it must be `key: value` pairs")
     _check_claims(given)
     try:
-        config = OmegaConf.to_object(OmegaConf.merge(base, given))
+        config = OmegaConf.to_object(OmegaConf.merge(defaults, given))
     except (ConfigKeyError, ConfigAttributeError) as error:
         *parents, wrong = str(error.full_key).split(".")
-        section = OmegaConf.select(base, ".".join(parents)) if parents else base
+        section = OmegaConf.select(defaults, ".".join(parents)) if parents else defaults
         if error.object_type is Claim:
             parents, section = ["claims"], OmegaConf.structured(Claim)
         valid = nearest_first(wrong, [str(key) for key in section or {}])
         where = f" in {'.'.join(parents)}" if parents else ""
         raise UserError(f"key {wrong!r}{where} is unknown; valid are {valid}") from error
     except OmegaConfBaseException as error:
-        raise UserError(_wrong_type(base, given, error)) from error
+        raise UserError(_type_error(defaults, given, error)) from error
     assert isinstance(config, RunConfig)
     return config
 
 
 def _check_claims(given: Any) -> None:
-    """Refuse claims that are no list, whether a file or an override gives them."""
+    """Check that claims of a file or an override are a list."""
     if not isinstance(given.get("claims", []), list | ListConfig):
         raise UserError("claims must be a list of {metric: …, at_least: …}, or another bound")
 
 
-WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-OPTIONAL_WORDS = {float: "a number, as 0.999, or null", str: "text, or null"}
+TYPE_TEXT = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+OPTIONAL_TYPE_TEXT = {
+    int: "a whole number, or null",
+    float: "a number, for example 0.999, or null",
+    str: "text, or null",
+}
 
 
-def _wrong_type(base: DictConfig, given: dict[str, Any], error: OmegaConfBaseException) -> str:
-    """Say which value has which type instead of which."""
+def _type_error(defaults: DictConfig, given: dict[str, Any], error: OmegaConfBaseException) -> str:
+    """Return the message about a value of a wrong type: the key, the value and the valid type."""
     key = str(error.full_key or "").partition("[")[0]
-    default = OmegaConf.select(base, key) if key else None
+    default = OmegaConf.select(defaults, key) if key else None
     value = OmegaConf.select(OmegaConf.create(given), key) if key else None
-    word = WORDS.get(type(default), "") if default is not None else _optional_word(base, key)
     if isinstance(default, ListConfig):
-        each = WORDS.get(type(default[0]), "a value") if default else "text"
-        word = f"a list, each of it {each}, as {list(default) or ['a', 'b']}"
-    if not word or key == "claims":
+        element = TYPE_TEXT.get(type(default[0]), "a value") if default else "text"
+        valid = (
+            f"a list with elements that are {element}, for example {list(default) or ['a', 'b']}"
+        )
+    elif default is None:
+        valid = _optional_type_text(defaults, key)
+    else:
+        valid = TYPE_TEXT.get(type(default), "")
+    if not valid or key == "claims":
         return f"{error.full_key or 'a value'}: {one_line(error)}"
     shown = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-    return f"{key} is {shown!r}; it must be {word}"
+    return f"{key} is {shown!r}; it must be {valid}"
 
 
-def _optional_word(base: DictConfig, key: str) -> str:
-    """Say what a key that is null by default may hold, or nothing."""
+def _optional_type_text(defaults: DictConfig, key: str) -> str:
+    """Name the type of a key whose default is null; return "" where it is not known."""
     parent, _, name = key.rpartition(".")
-    owner = OmegaConf.get_type(base, parent) if parent else OmegaConf.get_type(base)
+    owner = OmegaConf.get_type(defaults, parent) if parent else OmegaConf.get_type(defaults)
     hint = get_type_hints(owner).get(name) if is_dataclass(owner) else None
-    return next((OPTIONAL_WORDS[kind] for kind in get_args(hint) if kind in OPTIONAL_WORDS), "")
+    options = [kind for kind in get_args(hint) if kind in OPTIONAL_TYPE_TEXT]
+    return OPTIONAL_TYPE_TEXT[options[0]] if options else ""
 
 
 def to_yaml(config: RunConfig) -> str:
-    """Write a config as the YAML that `load_config` reads back."""
+    """Return a config as YAML that `load_config` reads back."""
     return OmegaConf.to_yaml(OmegaConf.create(as_plain(config)))

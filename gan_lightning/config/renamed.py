@@ -1,4 +1,4 @@
-"""Config keys that had another name, for one-line errors and for runs of earlier versions."""
+"""Renamed config keys: errors that name the new key, and the upgrade of earlier runs."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ RENAMED = {
     "network.minibatch_of_all": "network.sync_minibatch_discrimination",
     "data.labelled_draw": "data.labelled_seed",
 }
-"""Old key -> new key, of a run's sections."""
+"""Old key -> new key."""
 
 RENAMED_IN_CLAIMS: dict[str | bool, str] = {
     "on": "aggregate",
     True: "aggregate",
     "says": "statement",
 }
-"""Old key -> new key, of each claim; YAML 1.1 reads the key `on` as true."""
+"""Old key -> new key of a claim; YAML 1.1 reads the key `on` as true."""
 
 AGGREGATES = {"every": "all", "best": "any"}
-"""Old value -> new value of a claim's `aggregate`."""
+"""Old value -> new value of `aggregate` of a claim."""
 
 
 def check_old_keys(source: dict[str, Any], overrides: Sequence[str] = ()) -> None:
-    """Check that a config uses no key that has been renamed.
+    """Check that a config has no key that has been renamed.
 
     Args:
         source: content of a YAML file.
         overrides: `key=value` of a command line.
 
     Raises:
-        UserError: it does; the message names the new key.
+        UserError: it has one; the message names the new key.
     """
     given = {override.partition("=")[0] for override in overrides}
     for old, new in RENAMED.items():
@@ -55,7 +55,7 @@ def check_old_keys(source: dict[str, Any], overrides: Sequence[str] = ()) -> Non
 
 
 def upgrade(source: dict[str, Any]) -> dict[str, Any]:
-    """Return the config of a run of an earlier version under the names of today."""
+    """Return the config of an earlier version's run with the keys renamed."""
     upgraded = dict(source)
     for old, new in RENAMED.items():
         section, _, name = old.partition(".")

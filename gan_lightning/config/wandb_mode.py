@@ -1,4 +1,4 @@
-"""Whether runs go to a W&B server, without asking it; light enough for a command's first line."""
+"""Resolve the mode of W&B from the config, the environment and the login; imports no wandb."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from urllib.parse import urlparse
 
 from gan_lightning.config.schema import LogConfig
 
-__all__ = ["has_login", "identity_given", "wandb_mode"]
+__all__ = ["has_login", "sweep_run_id", "wandb_mode"]
 
 
 def wandb_mode(config: LogConfig) -> str:
-    """Resolve `auto`: WANDB_MODE where it is set, online with a login, else offline."""
+    """Resolve `auto` to WANDB_MODE if it is set, else to `online` with a login or `offline`."""
     if config.wandb != "auto":
         return config.wandb
     if mode := os.environ.get("WANDB_MODE"):
@@ -21,17 +21,17 @@ def wandb_mode(config: LogConfig) -> str:
 
 
 def has_login() -> bool:
-    """Tell whether W&B has a key for the server in use, and need not ask for one."""
+    """Tell whether there is an API key for the W&B server in use."""
     return bool(os.environ.get("WANDB_API_KEY")) or _has_netrc_login()
 
 
-def identity_given() -> str | None:
-    """Return the id under which a sweep's agent expects the run that it starts, or None."""
+def sweep_run_id() -> str | None:
+    """Return the id that a W&B sweep's agent has assigned to this run, or None."""
     return os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
 
 
 def _has_netrc_login() -> bool:
-    """Tell whether ~/.netrc knows the W&B server in use."""
+    """Tell whether ~/.netrc has a login for the W&B server in use."""
     hosts = ["api.wandb.ai", "wandb.ai"]
     if url := os.environ.get("WANDB_BASE_URL"):
         hosts = [urlparse(url).hostname or ""]
