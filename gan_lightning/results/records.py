@@ -19,7 +19,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.results.aggregate import mean, standard_deviation
 from gan_lightning.results.claims import ClaimRow, claim_rows
 from gan_lightning.utils.files import atomic_write
-from gan_lightning.utils.hardware import machine_in_words
+from gan_lightning.utils.hardware import format_machine
 from gan_lightning.utils.settings import check_settings
 
 __all__ = ["NAME", "Results", "SeedRun", "read_all_results", "read_results", "results_folder"]
@@ -53,7 +53,7 @@ class SeedRun:
     def provenance(self) -> str:
         """Describe the machine and the versions in one phrase."""
         versions = [f"{name} {version}" for name, version in self.versions.items() if version]
-        return "; ".join([machine_in_words(self.machine), ", ".join(versions)])
+        return "; ".join([format_machine(self.machine), ", ".join(versions)])
 
 
 @dataclass
