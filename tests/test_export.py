@@ -1,4 +1,4 @@
-"""Exported generators stand alone, agree with the model, and say what they are."""
+"""Exported generators: parity with the model, standalone code, model card."""
 
 from __future__ import annotations
 
@@ -21,94 +21,93 @@ from gan_lightning.networks.pix2pix import DropoutNoise
 from gan_lightning.types import Condition
 from gan_lightning.utils import optional
 
-LIMIT = 1e-4
+TOLERANCE = 1e-4
 
 
-def played(model: str) -> tuple[GAN, RunConfig]:
-    """Build a variant whose running statistics and weights are not those of a new one."""
-    run = factories.make_config(model, "model.ema_decay=0.5")
-    learner = factories.make_gan(model, "model.ema_decay=0.5")
-    if learner.data.source_shape is not None:
-        learner.examples = torch.rand(8, *learner.data.source_shape) * 2 - 1  # type: ignore[assignment]
-    learner.updates = 3
-    assert learner.ema is not None
+def perturbed_gan(model: str) -> tuple[GAN, RunConfig]:
+    """Build a GAN with weights and running statistics other than the initial ones."""
+    config = factories.make_config(model, "model.ema_decay=0.5")
+    gan = factories.make_gan(model, "model.ema_decay=0.5")
+    if gan.data.source_shape is not None:
+        gan.examples = torch.rand(8, *gan.data.source_shape) * 2 - 1  # type: ignore[assignment]
+    gan.updates = 3
+    assert gan.ema is not None
     rng = torch.Generator().manual_seed(0)
-    for part in (learner.generator, learner.ema.module):
-        for weight in part.state_dict().values():
+    for network in (gan.generator, gan.ema.module):
+        for weight in network.state_dict().values():
             if weight.is_floating_point():
                 weight.mul_(1 + 0.3 * torch.rand(weight.shape, generator=rng)).add_(0.01)
-    return learner, run
+    return gan, config
 
 
 @pytest.mark.parametrize("model", factories.ALL_GANS)
-def test_function_is_what_the_gan_samples(model: str) -> None:
-    gan, _ = played(model)
-    drawn = gan.sample(5, seed=3)
+def test_the_function_gives_the_samples_of_the_gan(model: str) -> None:
+    gan, _ = perturbed_gan(model)
+    sample = gan.sample(5, seed=3)
     function = GeneratorFunction(gan)
-    inputs = drawn.condition.parts()
+    inputs = sample.condition.parts()
     if "noise" in function.inputs:
-        pytest.skip("draws its noise inside: see the test of dropout")
+        pytest.skip("has dropout noise, which test_dropout_noise_is_an_input covers")
     with torch.no_grad():
         data = function(**inputs)
-    expected = (drawn.data + 1) / 2 if function.is_image else drawn.data
+    expected = (sample.data + 1) / 2 if function.is_image else sample.data
     assert torch.equal(data, expected)
 
 
-def test_noise_of_dropout_is_an_input() -> None:
-    gan, _ = played("pix2pix")
+def test_dropout_noise_is_an_input() -> None:
+    gan, _ = perturbed_gan("pix2pix")
     source = torch.rand(3, *gan.data.source_shape or ()) * 2 - 1
     masks: list[torch.Tensor] = []
-    averaged = gan.inference_network()
-    for layer in averaged.modules():
+    for layer in gan.inference_network().modules():
         if isinstance(layer, DropoutNoise):
             layer.register_forward_hook(
-                lambda _, args, made: masks.append((made != 0) | (args[0] == 0))
+                lambda _, inputs, output: masks.append((output != 0) | (inputs[0] == 0))
             )
-    drawn = gan.sample(3, Condition(source=source), seed=1).data
+    expected = gan.sample(3, Condition(source=source), seed=1).data
     noise = torch.cat([mask.flatten(1) for mask in masks], 1).float()
     function = GeneratorFunction(gan)
     assert noise.shape[1:] == function.inputs["noise"]
-    made = function(source=(source + 1) / 2, noise=noise)
-    assert (made - (drawn + 1) / 2).abs().max() < 1e-5
+    generated = function(source=(source + 1) / 2, noise=noise)
+    assert (generated - (expected + 1) / 2).abs().max() < 1e-5
     other = function(source=(source + 1) / 2, noise=1 - noise)
-    assert (made - other).abs().max() > 1e-3
+    assert (generated - other).abs().max() > 1e-3
 
 
-FIRST_OF_EACH_KIND = {GANS[model].generate: model for model in reversed(factories.ALL_GANS)}
-"""A variant for every way of generating: the graphs of the others are the same."""
+ONE_PER_GENERATE_METHOD = {GANS[model].generate: model for model in reversed(factories.ALL_GANS)}
+"""A variant for each implementation of `generate`; variants that share one have the same graph."""
 
 
 @pytest.mark.parametrize(
     ("model", "kind"),
     [
         *((model, "torch") for model in factories.ALL_GANS),
-        *((model, "onnx") for model in FIRST_OF_EACH_KIND.values()),
+        *((model, "onnx") for model in ONE_PER_GENERATE_METHOD.values()),
     ],
 )
 def test_file_agrees_with_the_gan(model: str, kind: str, tmp_path: Path) -> None:
-    gan, _ = played(model)
+    gan, _ = perturbed_gan(model)
     function = GeneratorFunction(gan)
     path = tmp_path / FORMATS[kind].file
     FORMATS[kind].write(function, path, {"title": model})
     generate = FORMATS[kind].read(path)
     for count in (1, 7):
-        inputs = function.draw(count, seed=count)
-        made, expected = generate(inputs), function(**inputs)
-        assert made.shape == (count, *gan.data.shape)
-        assert (made - expected).abs().max() < LIMIT
-    assert (generate(function.draw(7, seed=8)) - made).abs().max() > 1e-3
+        inputs = function.sample_inputs(count, seed=count)
+        generated, expected = generate(inputs), function(**inputs)
+        assert generated.shape == (count, *gan.data.shape)
+        assert (generated - expected).abs().max() < TOLERANCE
+    assert (generate(function.sample_inputs(7, seed=8)) - generated).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("model", factories.ALL_GANS)
 def test_weights_rebuild_the_gan(model: str, tmp_path: Path) -> None:
-    from gan_lightning.export.formats import rebuilding
+    from gan_lightning.export.formats import rebuild_metadata
 
-    gan, run = played(model)
+    gan, config = perturbed_gan(model)
     spec = gan.data
     function = GeneratorFunction(gan)
     path = tmp_path / "generator.safetensors"
-    FORMATS["safetensors"].write(function, path, rebuilding(run, spec))
-    inputs = function.draw(4, seed=0)
+    FORMATS["safetensors"].write(function, path, rebuild_metadata(config, spec))
+    inputs = function.sample_inputs(4, seed=0)
     assert torch.equal(load_generator(path)(**inputs), function(**inputs))
 
 
@@ -116,28 +115,28 @@ def test_weights_rebuild_the_gan(model: str, tmp_path: Path) -> None:
 def exported(
     infogan_run: TinyRun, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, tuple[Path, str]]:
-    """Export a tiny run in every format, by the command: folder and what it printed."""
-    made = {}
+    """Export a tiny run in every format by the command; directories and standard output."""
+    exports = {}
     for kind in FORMATS:
         folder = tmp_path_factory.mktemp("exports") / kind
-        words = ["--format", kind, "--output", str(folder)]
-        outcome = run_cli("export", str(infogan_run.folder), *words)
+        options = ["--format", kind, "--output", str(folder)]
+        outcome = run_cli("export", str(infogan_run.folder), *options)
         assert outcome.code == 0, outcome.err
-        made[kind] = (folder, outcome.out)
-    return made
+        exports[kind] = (folder, outcome.out)
+    return exports
 
 
-def card_of(folder: Path) -> tuple[dict[str, object], str]:
+def read_card(folder: Path) -> tuple[dict[str, object], str]:
     _, header, text = (folder / "README.md").read_text().split("---\n", 2)
     return yaml.safe_load(header), text
 
 
 @pytest.mark.parametrize("kind", sorted(FORMATS))
 def test_command_prints_parity(kind: str, exported: dict[str, tuple[Path, str]]) -> None:
-    folder, said = exported[kind]
-    found = [float(value) for value in re.findall(r"difference (\S+)\n", said)]
-    assert len(found) == 2
-    assert max(found) <= LIMIT
+    folder, output = exported[kind]
+    differences = [float(value) for value in re.findall(r"difference (\S+)\n", output)]
+    assert len(differences) == 2
+    assert max(differences) <= TOLERANCE
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         ["README.md", "samples.png", FORMATS[kind].file]
     )
@@ -147,13 +146,13 @@ def test_command_prints_parity(kind: str, exported: dict[str, tuple[Path, str]])
 def test_code_of_the_card_runs(
     kind: str, exported: dict[str, tuple[Path, str]], tmp_path: Path
 ) -> None:
-    """Without gan_lightning, where the card does not ask for it."""
+    """The code of standalone formats must run without gan_lightning."""
     folder, _ = exported[kind]
-    code = card_of(folder)[1].split("```python\n")[1].split("```")[0]
-    stands_alone = "gan_lightning" not in code
-    assert stands_alone == (kind != "safetensors")
+    code = read_card(folder)[1].split("```python\n")[1].split("```")[0]
+    standalone = "gan_lightning" not in code
+    assert standalone == (kind != "safetensors")
     check = (
-        f"import sys\nif {stands_alone}: sys.modules['gan_lightning'] = None\n{code}\n"
+        f"import sys\nif {standalone}: sys.modules['gan_lightning'] = None\n{code}\n"
         "assert data.shape == (16, 1, 28, 28), data.shape\n"
         "assert str(data.dtype).endswith('float32'), data.dtype\n"
         "assert 0 <= data.min() and data.max() <= 1\n"
@@ -169,7 +168,7 @@ def test_code_of_the_card_runs(
 def test_card_states_data_metrics_and_licence(
     exported: dict[str, tuple[Path, str]], infogan_run: TinyRun
 ) -> None:
-    header, text = card_of(exported["torch"][0])
+    header, text = read_card(exported["torch"][0])
     assert header["license"] == "cc-by-sa-3.0"
     assert header["datasets"] == ["ylecun/mnist"]
     (index,) = header["model-index"]  # type: ignore[misc]
@@ -182,31 +181,31 @@ def test_card_states_data_metrics_and_licence(
     assert "`code/accuracy >= 0.95`" in text
     assert "does not hold" in text
     assert "after 4 generator updates" in text
-    assert "![what it generates](samples.png)" in text
+    assert "![generated samples](samples.png)" in text
     assert "int64, column 0 in [0, 10)" in text
 
 
-def test_exported_again_in_its_place(ring_run: TinyRun, tmp_path: Path) -> None:
-    words = ["export", str(ring_run.folder), "--output", str(tmp_path / "out")]
-    assert run_cli(*words).code == 0
-    assert run_cli(*words, "--format", "safetensors", "--license", "mit").code == 0
+def test_a_second_export_replaces_the_first(ring_run: TinyRun, tmp_path: Path) -> None:
+    arguments = ["export", str(ring_run.folder), "--output", str(tmp_path / "out")]
+    assert run_cli(*arguments).code == 0
+    assert run_cli(*arguments, "--format", "safetensors", "--license", "mit").code == 0
     assert not (tmp_path / "out" / "generator.pt2").exists()
-    assert card_of(tmp_path / "out")[0]["license"] == "mit"
+    assert read_card(tmp_path / "out")[0]["license"] == "mit"
 
 
 @pytest.mark.usefixtures("empty_folder")
-def test_mistakes(ring_run: TinyRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_options_of_export(ring_run: TinyRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run = str(ring_run.folder)
     mistake(["export", "gan_rign"], "no run 'gan_rign'", "train")
     mistake(["export", run, "--format", "onx"], "--format is 'onx'", "valid are onnx")
     mistake(["export", run, "--license", "my own"], "--license is 'my own'", "mit")
     Path("mine").mkdir()
     Path("mine/thesis.tex").write_text("")
-    mistake(["export", run, "--output", "mine"], "mine holds something else", "--output DIR")
+    mistake(["export", run, "--output", "mine"], "mine has other content", "--output DIR")
     Path("file").write_text("")
     mistake(["export", run, "--output", "file/x"], "cannot write file/x", "--output")
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
     mistake(["export", run, "--output", "out"], "differs from the model by", "nothing is written")
     monkeypatch.setattr(optional, "find_spec", lambda name: None)
-    needs = ("onnx, onnxscript, onnxruntime", "pip install 'gan-lightning[export]'")
-    mistake(["export", run, "--format", "onnx", "--output", "out"], *needs)
+    parts = ("onnx, onnxruntime, onnxscript", "pip install 'gan-lightning[export]'")
+    mistake(["export", run, "--format", "onnx", "--output", "out"], *parts)

@@ -1,4 +1,4 @@
-"""A generator leaves the project: as weights, as a program of PyTorch, as ONNX."""
+"""Export of generators: safetensors weights, a torch.export program, or ONNX."""
 
 from __future__ import annotations
 

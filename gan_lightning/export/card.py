@@ -1,4 +1,4 @@
-"""The model card of an exported generator: Markdown, under the header that Hugging Face reads."""
+"""The model card of an exported generator: Markdown with Hugging Face's metadata header."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from gan_lightning.export.licences import DataCard
 from gan_lightning.results.claims import single_run_rows
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import read_outcome
-from gan_lightning.utils.hardware import machine_in_words
+from gan_lightning.utils.hardware import format_machine
 from gan_lightning.utils.tables import markdown_table
 
 __all__ = ["Exported", "model_card"]
 
-SHOWN = 16
-"""Data that the card's lines of Python generate."""
+USAGE_SAMPLES = 16
+"""Samples that the card's Python code generates."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What a card is written of.
+    """An exported generator.
 
     Args:
-        target: folder of the file and of the card.
-        folder: of the run.
+        target: directory of the file and of the card.
+        run: directory of the run.
         config: of the run.
-        updates: that the weights have behind them.
-        function: that was exported.
-        kind: of the file.
+        updates: generator updates of the exported checkpoint.
+        function: the generator.
+        file_format: of the file.
         parity: batch size -> largest absolute difference from the model.
-        data: what it has learnt from.
-        licence: of the model, of Hugging Face's identifiers.
-        shape: of a datum.
-        picture: name of the picture beside the card; empty for none.
+        data: description of the dataset.
+        licence: of the model, Hugging Face's identifier.
+        shape: of a sample.
+        picture: file name of the picture in the same directory; empty for none.
     """
 
     target: Path
-    folder: RunDirectory
+    run: RunDirectory
     config: RunConfig
     updates: int
     function: GeneratorFunction
-    kind: Format
+    file_format: Format
     parity: Mapping[int, float]
     data: DataCard
     licence: str
@@ -58,106 +58,104 @@ class Exported:
     picture: str
 
 
-def model_card(made: Exported) -> str:
-    """Write the card."""
-    measures = _measures(made.folder)
-    title = made.config.title or made.config.model.name
+def model_card(exported: Exported) -> str:
+    """Return the text of the card."""
+    measures = _finite_measures(exported.run)
+    title = exported.config.title or exported.config.model.name
+    usage = exported.file_format.usage_code(exported.function, USAGE_SAMPLES)
+    limitations = "\n".join(f"* {line}" for line in _limitations(exported, measures))
+    config = to_yaml(exported.config)
     parts = [
-        f"---\n{_header(made, measures)}---",
+        f"---\n{_header(exported, measures)}---",
         f"# {title}",
-        *([f"![what it generates]({made.picture})"] if made.picture else []),
-        _introduction(made),
-        f"## Use\n\n```python\n{made.kind.loading(made.function, SHOWN)}\n```",
-        _inputs(made),
-        f"## Data and licence\n\nTrained on {made.data.name}: {made.data.terms}. "
-        f"This model: `{made.licence}`. The code, gan-lightning: `mit`.",
-        _measured(made, measures),
-        _claimed(made, measures),
-        "## Limitations\n\n" + "\n".join(f"* {line}" for line in _limitations(made, measures)),
-        f"## How it was trained\n\n{_origin(made)}\n\n```yaml\n{to_yaml(made.config)}```",
+        f"![generated samples]({exported.picture})" if exported.picture else "",
+        _introduction(exported),
+        f"## Usage\n\n```python\n{usage}\n```",
+        _inputs(exported),
+        f"## Data and licence\n\nTrained on {exported.data.name}: {exported.data.terms}. "
+        f"Licence of this model: `{exported.licence}`. Licence of the code, gan-lightning: `mit`.",
+        _metrics(exported, measures),
+        _claims(exported, measures),
+        f"## Limitations\n\n{limitations}",
+        f"## Training\n\n{_provenance(exported)}\n\n```yaml\n{config}```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _header(made: Exported, measures: Mapping[str, float]) -> str:
-    model, data = made.config.model.name, made.data
-    task = (
-        "image-to-image" if "source" in made.function.inputs else "unconditional-image-generation"
-    )
-    kind = task if made.function.is_image else "other"
+def _header(exported: Exported, measures: Mapping[str, float]) -> str:
+    """Return the YAML header that Hugging Face reads."""
+    model, data = exported.config.model.name, exported.data
+    is_image, is_translator = exported.function.is_image, "source" in exported.function.inputs
+    task = "image-to-image" if is_translator else "unconditional-image-generation"
     header: dict[str, Any] = {
-        "license": made.licence,
-        **({"license_name": "terms-of-the-data"} if made.licence == "other" else {}),
-        "library_name": made.kind.library,
-        **({"pipeline_tag": task} if made.function.is_image else {}),
+        "license": exported.licence,
+        **({"license_name": "terms-of-the-data"} if exported.licence == "other" else {}),
+        "library_name": exported.file_format.library,
+        **({"pipeline_tag": task} if is_image else {}),
         "tags": ["gan", model, "gan-lightning", "pytorch-lightning"],
         **({"datasets": [data.hub]} if data.hub else {}),
-        "metrics": list(measures),
-        "model-index": [
-            {
-                "name": made.config.title or model,
-                "results": [
-                    {
-                        "task": {"type": kind},
-                        "dataset": {"name": data.name, "type": data.hub or made.config.data.name},
-                        "metrics": [
-                            {"type": name, "name": name, "value": value}
-                            for name, value in measures.items()
-                        ],
-                    }
-                ],
-            }
-        ],
     }
-    if not measures:
-        del header["metrics"], header["model-index"]
+    if measures:
+        metrics = [{"type": name, "name": name, "value": value} for name, value in measures.items()]
+        result = {
+            "task": {"type": task if is_image else "other"},
+            "dataset": {"name": data.name, "type": data.hub or exported.config.data.name},
+            "metrics": metrics,
+        }
+        header["metrics"] = list(measures)
+        header["model-index"] = [{"name": exported.config.title or model, "results": [result]}]
     return yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
 
 
-def _introduction(made: Exported) -> str:
-    config = made.config
+def _introduction(exported: Exported) -> str:
+    config = exported.config
     paper = f" Paper: {config.paper}." if config.paper else ""
-    average = (
-        ", the running average of its weights" if getattr(config.model, "ema_decay", None) else ""
-    )
+    has_ema = getattr(config.model, "ema_decay", None)
+    average = " with exponentially averaged weights" if has_ema else ""
     return (
-        f"The generator of a `{config.model.name}` GAN{average}, after {made.updates:,} generator "
-        f"updates on {made.data.name}, seed {config.seed}.{paper}"
+        f"The generator of a `{config.model.name}` GAN{average}, after {exported.updates:,} "
+        f"generator updates on {exported.data.name}, seed {config.seed}.{paper}"
     )
 
 
-def _inputs(made: Exported) -> str:
-    function = made.function
-    rows = [("input", "shape", "what it is")]
+def _inputs(exported: Exported) -> str:
+    function = exported.function
+    rows = [("input", "shape", "content")]
     for name, shape in function.inputs.items():
-        rows.append((f"`{name}`", _shape(shape), function.meaning(name)))
-    what = "images in [0, 1]" if function.is_image else "points"
-    rows.append(("output `data`", _shape(made.shape), f"float32, {what}"))
-    worst = ", ".join(f"{value:.1e} at batch size {size}" for size, value in made.parity.items())
+        rows.append((f"`{name}`", _shape(shape), function.describe_input(name)))
+    output = "images in [0, 1]" if function.is_image else "points"
+    rows.append(("output `data`", _shape(exported.shape), f"float32, {output}"))
+    differences = ", ".join(
+        f"{value:.1e} at batch size {size}" for size, value in exported.parity.items()
+    )
     return (
-        f"{markdown_table(rows)}\n\nOne-hot labels, the layout of codes and the scale of images "
-        f"are inside. Checked when it was written, in float32 against the model in PyTorch: "
-        f"largest absolute difference {worst}."
+        f"{markdown_table(rows)}\n\nThe generator itself encodes labels and codes and scales "
+        f"images. It was compared with the model in PyTorch in float32 when it was exported; the "
+        f"largest absolute difference is {differences}."
     )
 
 
-def _measured(made: Exported, measures: Mapping[str, float]) -> str:
+def _metrics(exported: Exported, measures: Mapping[str, float]) -> str:
     if not measures:
-        return "## Metrics\n\nThis run has not been measured: `gan-lightning evaluate RUN` does it."
-    end = read_outcome(made.folder.path).updates or made.updates
-    values = ((f"`{name}`", f"{value:.4g}") for name, value in measures.items())
-    other = "" if end == made.updates else f"; these weights are of update {made.updates:,}"
+        return "## Metrics\n\nNot evaluated; run `gan-lightning evaluate RUN`."
+    end = read_outcome(exported.run.path).updates or exported.updates
+    other = (
+        f"; the exported weights are those of update {exported.updates:,}"
+        if end != exported.updates
+        else ""
+    )
+    rows = [("metric", "value"), *((f"`{name}`", f"{v:.4g}") for name, v in measures.items())]
     return (
-        f"## Metrics\n\nMeasured at update {end:,}, on {made.config.evaluation.samples:,} "
-        f"generated data, one seed{other}.\n\n{markdown_table([('measure', 'value'), *values])}"
+        f"## Metrics\n\nEvaluated at update {end:,} on {exported.config.evaluation.samples:,} "
+        f"generated samples, one seed{other}.\n\n{markdown_table(rows)}"
     )
 
 
-def _claimed(made: Exported, measures: Mapping[str, float]) -> str:
-    if not made.config.claims:
+def _claims(exported: Exported, measures: Mapping[str, float]) -> str:
+    if not exported.config.claims:
         return ""
     rows = [("claim", "bound", "paper", "this run", "verdict")]
-    for row in single_run_rows(made.config.claims, measures):
+    for row in single_run_rows(exported.config.claims, measures):
         source = f" ({row.source})" if row.source else ""
         rows.append(
             (
@@ -168,43 +166,45 @@ def _claimed(made: Exported, measures: Mapping[str, float]) -> str:
                 row.verdict.text,
             )
         )
-    return f"## Against the paper\n\n{markdown_table(rows)}"
+    return f"## Comparison with the paper\n\n{markdown_table(rows)}"
 
 
-def _limitations(made: Exported, measures: Mapping[str, float]) -> list[str]:
-    kind = f"{_shape(made.shape)} images" if made.function.is_image else "points"
+def _limitations(exported: Exported, measures: Mapping[str, float]) -> list[str]:
+    kind = f"{_shape(exported.shape)} images" if exported.function.is_image else "points"
     lines = [
-        f"It makes {kind} like its training data, with their gaps and biases, and nothing else.",
-        "The figures are of one run: another seed gives others.",
+        f"It generates {kind} like its training data, with their gaps and biases.",
+        "The metrics are those of one run; another seed gives other values.",
         "Training may have computed in bfloat16; the exported generator computes in float32.",
     ]
-    copies = measures.get("samples/duplicates", 0.0)
-    if copies >= 0.01:
-        lines.append(f"It repeats itself: {copies:.1%} of samples have a near-copy among 500.")
-    if "noise" in made.function.inputs:
-        lines.append("Its noise is dropout, in use too, as in the paper: it has to be given.")
-    if made.config.data.name == "celeba":
-        lines.append("Faces of CelebA are of celebrities, few of them old or dark-skinned.")
+    duplicates = measures.get("samples/duplicates", 0.0)
+    if duplicates >= 0.01:
+        lines.append(f"It repeats itself: {duplicates:.1%} of 500 samples have a near-duplicate.")
+    if "noise" in exported.function.inputs:
+        lines.append("Its noise is dropout, active at inference as in the paper; pass `noise`.")
+    if exported.config.data.name == "celeba":
+        lines.append("CelebA shows celebrities, few of them old or with dark skin.")
     return lines
 
 
-def _origin(made: Exported) -> str:
-    environment = made.folder.environment()
-    parts = [f"{name} {version}" for name, version in environment.get("packages", {}).items()]
-    said = f"By {', '.join(parts)}" if parts else "By gan-lightning"
+def _provenance(exported: Exported) -> str:
+    """Return a sentence with versions, revision, machine and training time."""
+    environment = exported.run.environment()
+    packages = [f"{name} {version}" for name, version in environment.get("packages", {}).items()]
+    text = f"Trained with {', '.join(packages) or 'gan-lightning'}"
     if revision := environment.get("git_revision"):
-        said += f", revision {revision}"
-    seconds = read_outcome(made.folder.path).seconds
-    took = f", in {seconds / 60:.1f} minutes" if seconds else ""
-    where = environment.get("machine")
-    return said + (f", on {machine_in_words(where)}" if where else "") + took + "."
+        text += f", revision {revision}"
+    if machine := environment.get("machine"):
+        text += f", on {format_machine(machine)}"
+    if seconds := read_outcome(exported.run.path).seconds:
+        text += f", in {seconds / 60:.1f} minutes"
+    return f"{text}."
 
 
 def _shape(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, ('N', *shape)))})" if shape else "(N,)"
 
 
-def _measures(folder: RunDirectory) -> dict[str, float]:
-    """Read the run's final measures without those that are no number."""
-    measures = read_outcome(folder.path).measures or {}
+def _finite_measures(run: RunDirectory) -> dict[str, float]:
+    """Return the run's final metrics without NaN and infinity."""
+    measures = read_outcome(run.path).measures or {}
     return {name: value for name, value in measures.items() if math.isfinite(value)}

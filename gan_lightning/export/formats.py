@@ -1,4 +1,4 @@
-"""The files that a generator is exported to: each is written, and read back as a user would."""
+"""File formats of exported generators: write a file, read it back, and show how to use it."""
 
 from __future__ import annotations
 
@@ -23,59 +23,59 @@ from gan_lightning.networks import NETWORKS
 from gan_lightning.types import DataSpec
 from gan_lightning.utils.optional import require
 
-__all__ = ["FORMATS", "Format", "load_generator"]
+__all__ = ["FORMATS", "Format", "load_generator", "rebuild_metadata"]
 
 Generate = Callable[[Mapping[str, Tensor]], Tensor]
-"""Named inputs to data."""
+"""Maps named inputs to generated data."""
 
-TRACED = 4
-"""Data of the minibatch by which a graph is traced; it takes any number."""
+TRACE_BATCH_SIZE = 4
+"""Batch size of the example inputs for tracing; the exported graph accepts any batch size."""
 
 
 class Format(ABC):
-    """A kind of file.
+    """A file format.
 
     Attributes:
-        file: its name.
-        library: of Hugging Face's names, that reads it.
+        file: name of the file.
+        library: Hugging Face's identifier of the library that reads the file.
     """
 
     file: ClassVar[str]
     library: ClassVar[str]
 
-    def check(self) -> None:  # noqa: B027 - what PyTorch itself writes needs nothing more
-        """Raise a UserError where a package that it needs is missing."""
+    def check_requirements(self) -> None:  # noqa: B027 - most formats need PyTorch only
+        """Raise a UserError if a required package is not installed."""
 
     @abstractmethod
-    def write(self, function: GeneratorFunction, path: Path, about: Mapping[str, Any]) -> None:
-        """Write a generator with plain values that say what it is."""
+    def write(self, function: GeneratorFunction, path: Path, metadata: Mapping[str, Any]) -> None:
+        """Write a generator and JSON-serialisable metadata."""
 
     @abstractmethod
     def read(self, path: Path) -> Generate:
-        """Read the file back."""
+        """Read the generator back."""
 
     @abstractmethod
-    def loading(self, function: GeneratorFunction, count: int) -> str:
-        """Write the lines of Python that load it and generate `count` data, `data`."""
+    def usage_code(self, function: GeneratorFunction, count: int) -> str:
+        """Return Python code that loads the file and generates `count` samples named `data`."""
 
 
 class TorchProgram(Format):
-    """A program of torch.export: runs wherever PyTorch is, and needs no code of ours."""
+    """A program of torch.export, which runs with PyTorch and without this package."""
 
     file = "generator.pt2"
     library = "pytorch"
 
-    def write(self, function: GeneratorFunction, path: Path, about: Mapping[str, Any]) -> None:
-        """Trace the generator, and write it."""
-        torch.export.save(_traced(function), path, extra_files={"about.json": json.dumps(about)})
+    def write(self, function: GeneratorFunction, path: Path, metadata: Mapping[str, Any]) -> None:
+        """Trace the generator and write the program, with the metadata as about.json."""
+        torch.export.save(_trace(function), path, extra_files={"about.json": json.dumps(metadata)})
 
     def read(self, path: Path) -> Generate:
-        """Load the program."""
+        """Load the program with PyTorch."""
         program = torch.export.load(path).module()
         return lambda inputs: program(**inputs)
 
-    def loading(self, function: GeneratorFunction, count: int) -> str:
-        """Need PyTorch alone."""
+    def usage_code(self, function: GeneratorFunction, count: int) -> str:
+        """Return code that imports PyTorch only."""
         return (
             "import torch\n\n"
             f'generator = torch.export.load("{self.file}").module()\n'
@@ -84,40 +84,40 @@ class TorchProgram(Format):
 
 
 class Onnx(Format):
-    """An ONNX graph with a dynamic batch: runs in any ONNX runtime."""
+    """An ONNX graph with a dynamic batch size, for any ONNX runtime."""
 
     file = "generator.onnx"
     library = "onnx"
 
-    def check(self) -> None:
-        """Raise a UserError where onnx, onnxscript or onnxruntime is missing."""
+    def check_requirements(self) -> None:
+        """Raise a UserError if onnx, onnxscript or onnxruntime is not installed."""
         require("export")
 
-    def write(self, function: GeneratorFunction, path: Path, about: Mapping[str, Any]) -> None:
-        """Trace the generator, translate it to ONNX, and write one file."""
-        graph = torch.onnx.export(_traced(function), dynamo=True, verbose=False)
+    def write(self, function: GeneratorFunction, path: Path, metadata: Mapping[str, Any]) -> None:
+        """Trace the generator, convert it to ONNX, and write it as one file."""
+        graph = torch.onnx.export(_trace(function), dynamo=True, verbose=False)
         assert graph is not None
-        for name, value in about.items():
+        for name, value in metadata.items():
             graph.model.metadata_props[name] = json.dumps(value)
         for output, name in zip(graph.model.graph.outputs, ("data",), strict=True):
             output.name = name
         graph.save(path, external_data=False)
 
     def read(self, path: Path) -> Generate:
-        """Open the file in ONNX Runtime, on the processor."""
+        """Load the graph with ONNX Runtime on the CPU."""
         import onnxruntime
 
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        wanted = {part.name for part in session.get_inputs()}
+        names = {graph_input.name for graph_input in session.get_inputs()}
 
         def generate(inputs: Mapping[str, Tensor]) -> Tensor:
-            arrays = {name: part.numpy() for name, part in inputs.items() if name in wanted}
+            arrays = {name: tensor.numpy() for name, tensor in inputs.items() if name in names}
             return torch.from_numpy(session.run(["data"], arrays)[0])
 
         return generate
 
-    def loading(self, function: GeneratorFunction, count: int) -> str:
-        """Need NumPy and ONNX Runtime."""
+    def usage_code(self, function: GeneratorFunction, count: int) -> str:
+        """Return code that imports NumPy and ONNX Runtime only."""
         return (
             "import numpy as np\nimport onnxruntime\n\nrng = np.random.default_rng(0)\n"
             f'session = onnxruntime.InferenceSession("{self.file}")\n'
@@ -127,25 +127,26 @@ class Onnx(Format):
 
 
 class Weights(Format):
-    """Weights alone, with what rebuilds the network around them."""
+    """Weights, with the config that rebuilds the network as metadata."""
 
     file = "generator.safetensors"
     library = "gan-lightning"
 
-    def write(self, function: GeneratorFunction, path: Path, about: Mapping[str, Any]) -> None:
-        """Write the tensors, and the plain values as metadata."""
+    def write(self, function: GeneratorFunction, path: Path, metadata: Mapping[str, Any]) -> None:
+        """Write the tensors and the metadata."""
         tensors = {
             name: value.contiguous() for name, value in function.generator.state_dict().items()
         }
-        path.write_bytes(save(tensors, {name: json.dumps(value) for name, value in about.items()}))
+        text = {name: json.dumps(value) for name, value in metadata.items()}
+        path.write_bytes(save(tensors, text))
 
     def read(self, path: Path) -> Generate:
-        """Rebuild the network from the file alone."""
+        """Rebuild the generator from the file."""
         generator = load_generator(path)
         return lambda inputs: generator(**inputs)
 
-    def loading(self, function: GeneratorFunction, count: int) -> str:
-        """Need gan_lightning, which knows the networks."""
+    def usage_code(self, function: GeneratorFunction, count: int) -> str:
+        """Return code that imports gan_lightning, which defines the networks."""
         return (
             "import torch\nfrom gan_lightning.export import load_generator\n\n"
             f'generator = load_generator("{self.file}")\n'
@@ -156,59 +157,64 @@ class Weights(Format):
 FORMATS: dict[str, Format] = {"safetensors": Weights(), "torch": TorchProgram(), "onnx": Onnx()}
 
 
-def rebuilding(config: RunConfig, spec: DataSpec) -> dict[str, Any]:
-    """Return the plain values that `load_generator` rebuilds a generator by."""
+def rebuild_metadata(config: RunConfig, spec: DataSpec) -> dict[str, Any]:
+    """Return the metadata from which `load_generator` rebuilds the network."""
     plain = as_plain(config)
     sections = {name: plain[name] for name in ("model", "network", "data")}
     return {"config": sections, "data_spec": asdict(spec)}
 
 
 def load_generator(path: str | Path) -> GeneratorFunction:
-    """Rebuild a generator of a safetensors file that `export` has written.
+    """Load a generator from a safetensors file that `gan-lightning export` wrote.
 
     Returns:
-        A function of named tensors, in evaluation mode.
+        The generator in evaluation mode, as a module with named input tensors.
 
     Raises:
-        UserError: there is no such file, or it is another one.
+        UserError: the file does not exist, or was not written by `gan-lightning export`.
     """
     try:
         with safe_open(path, "pt") as file:
-            about = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
+            metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
-        config, spec = load_config(about["config"]), _spec(about["data_spec"])
+        config, spec = load_config(metadata["config"]), _data_spec(metadata["data_spec"])
         model = {**as_plain(config)["model"], "ema_decay": None}
-        config = load_config({**about["config"], "model": model})
+        config = load_config({**metadata["config"], "model": model})
         networks = NETWORKS[config.network.name](config.network)
         gan = GANS[config.model.name](config.model, networks, spec)
         gan.generator.load_state_dict(tensors)
     except (OSError, SafetensorError) as error:
-        raise UserError(f"cannot read {path}: {error}; give a file that `export` wrote") from error
+        raise UserError(
+            f"cannot read {path}: {error}; pass a file that `gan-lightning export RUN --format "
+            f"safetensors` wrote"
+        ) from error
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise UserError(
-            f"{path} is no generator that `gan-lightning export RUN --format safetensors` wrote "
+            f"{path} was not written by `gan-lightning export RUN --format safetensors` "
             f"({type(error).__name__}); export the run again"
         ) from error
     return GeneratorFunction(gan)
 
 
-def _spec(plain: Mapping[str, Any]) -> DataSpec:
+def _data_spec(plain: Mapping[str, Any]) -> DataSpec:
+    """Build a DataSpec from JSON, which has lists in place of tuples."""
     tuples = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
     return DataSpec(**{**plain, **tuples})
 
 
-def _traced(function: GeneratorFunction) -> torch.export.ExportedProgram:
-    """Trace a generator for minibatches of any number of data."""
-    inputs = function.draw(TRACED, seed=0)
+def _trace(function: GeneratorFunction) -> torch.export.ExportedProgram:
+    """Trace a generator with a dynamic batch size."""
+    inputs = function.sample_inputs(TRACE_BATCH_SIZE, seed=0)
     batch = torch.export.Dim("batch")
     shapes = {name: {0: batch} for name in inputs}
     return torch.export.export(function, (), inputs, dynamic_shapes=shapes, strict=False)
 
 
 def _arguments(function: GeneratorFunction, count: int, numpy: bool) -> str:
+    """Return Python code for keyword arguments that are sampled with NumPy or PyTorch."""
     lines = []
     for name in function.inputs:
-        drawn = function.drawn_by(name, count)[numpy]
-        kind = "float32" if "int" not in function.meaning(name).split()[0] else "int64"
-        lines.append(f"    {name}={drawn}" + (f".astype(np.{kind})" if numpy else "") + ",\n")
+        value = function.sampling_code(name, count)[numpy]
+        dtype = "int64" if function.describe_input(name).startswith("int64") else "float32"
+        lines.append(f"    {name}={value}" + (f".astype(np.{dtype})" if numpy else "") + ",\n")
     return "".join(lines)

@@ -1,4 +1,4 @@
-"""What data a generator has learnt from, and on what terms they are shared."""
+"""Names and licences of datasets, for the model card."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["DataCard", "data_card"]
 
 
 class DataCard(NamedTuple):
-    """A data set in words.
+    """Description of a dataset.
 
     Args:
-        name: as people know it.
-        terms: its licence, in a sentence.
-        licence: for what was trained on it, of Hugging Face's identifiers.
-        hub: its name on Hugging Face; empty where it has none.
+        name: common name.
+        terms: its licence, in a clause that follows the name and a colon.
+        licence: of models trained on it, Hugging Face's identifier.
+        hub: identifier of the dataset on Hugging Face; empty for none.
     """
 
     name: str
@@ -29,39 +29,39 @@ DIGITS = (
     "LeCun, Cortes and Burges share MNIST under the Creative Commons Attribution-ShareAlike 3.0 "
     "licence (https://creativecommons.org/licenses/by-sa/3.0/)"
 )
-OURS = "points that gan-lightning draws itself; there is nothing to license"
-YOURS = "pictures of whoever trained this model, who must say on what terms they are shared"
+SYNTHETIC = "points that gan-lightning generates; no licence is needed"
+USER_IMAGES = "images of whoever trained this model and has to state their licence"
 
 CARDS: dict[str, DataCard] = {
     "mnist": DataCard("MNIST", DIGITS, "cc-by-sa-3.0", "ylecun/mnist"),
     "stacked_mnist": DataCard(
-        "stacked MNIST, three digits as the colours of an image", DIGITS, "cc-by-sa-3.0"
+        "stacked MNIST, three digits as the channels of an image", DIGITS, "cc-by-sa-3.0"
     ),
-    "mnist_domains": DataCard("MNIST in two forms", DIGITS, "cc-by-sa-3.0"),
-    "mnist_pairs": DataCard("MNIST and what is made of it", DIGITS, "cc-by-sa-3.0"),
+    "mnist_domains": DataCard("MNIST in two domains", DIGITS, "cc-by-sa-3.0"),
+    "mnist_pairs": DataCard("MNIST paired with images derived from it", DIGITS, "cc-by-sa-3.0"),
     "celeba": DataCard(
         "CelebA (Liu, Luo, Wang, Tang 2015)",
-        "for non-commercial research only, by its agreement "
+        "for non-commercial research only, according to its agreement "
         "(https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html)",
         "other",
     ),
     "lsun": DataCard(
         "LSUN (Yu et al. 2015)",
-        "published for research without a licence; its pictures belong to their owners "
+        "published for research without a licence; the images belong to their owners "
         "(https://www.yf.io/p/lsun)",
         "other",
     ),
-    "folder": DataCard("a folder of pictures", YOURS, "other"),
-    "pairs": DataCard("a folder of pairs of pictures", YOURS, "other"),
+    "folder": DataCard("a folder of images", USER_IMAGES, "other"),
+    "pairs": DataCard("a folder of image pairs", USER_IMAGES, "other"),
 }
 
 USPS = "; its second domain is USPS, which LIBSVM distributes without a licence"
 
 
 def data_card(name: str, data: BaseDataModule) -> DataCard:
-    """Describe a data set of `DATASETS`."""
+    """Return the description of a dataset of `DATASETS`."""
     if name not in CARDS and not isinstance(data, ImageStoreDataModule):
-        return DataCard(f"`{name}`", OURS, "mit")
+        return DataCard(f"`{name}`", SYNTHETIC, "mit")
     card = CARDS[name]
     if getattr(data.config, "second", "") == "usps":
         return card._replace(terms=card.terms + USPS, licence="other")
