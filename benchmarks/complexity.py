@@ -92,11 +92,11 @@ def measure_evaluation(repeats: int) -> dict[str, Any]:
     """Time the evaluation of an untrained infogan_mnist on growing numbers of samples."""
     from gan_lightning.config.experiments import experiment_path, read_yaml
     from gan_lightning.config.load import load_config
+    from gan_lightning.core.fast_paths import set_up_process
     from gan_lightning.evaluation import evaluate
     from gan_lightning.training.build import build
-    from gan_lightning.utils.hardware import set_up_arithmetic
 
-    set_up_arithmetic()
+    set_up_process()
     config = load_config(read_yaml(experiment_path("infogan_mnist")), [])
     model, data = build(config)
     evaluate(model, data, SAMPLES[0])

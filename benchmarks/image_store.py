@@ -32,7 +32,7 @@ import numpy as np
 from PIL import Image
 
 from gan_lightning.store import ImageTransform, catalog, default_store, prepare
-from gan_lightning.utils.hardware import machine, machine_in_words
+from gan_lightning.utils.hardware import format_machine, machine_info
 
 SIZE, CROP, BATCH = 64, 178, 128
 PROCESSES = 2
@@ -178,7 +178,7 @@ def main() -> None:
 def report(root: Path, images: Path, options: argparse.Namespace) -> None:
     """Measure, and print one line for each measurement."""
     count = options.pictures
-    print(f"{count:,} JPEGs of 178x218 pixels; {machine_in_words(machine())}", flush=True)
+    print(f"{count:,} JPEGs of 178x218 pixels; {format_machine(machine_info())}", flush=True)
     decoding, preparing = measure_in_turns(
         options.repeats, partial(time_decoding, images), partial(time_prepare, root)
     )
@@ -189,9 +189,9 @@ def report(root: Path, images: Path, options: argparse.Namespace) -> None:
         f"{median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})",
         flush=True,
     )
-    from gan_lightning.utils.hardware import set_up_arithmetic
+    from gan_lightning.core.fast_paths import set_up_process
 
-    set_up_arithmetic()
+    set_up_process()
     import torch
 
     torch.set_num_threads(PROCESSES)

@@ -101,15 +101,15 @@ def evaluation(overrides: list[str], repeats: int) -> list[dict[str, Any]]:
     """Time the evaluations of a complete run of infogan_mnist relative to its updates."""
     from gan_lightning.config.experiments import experiment_path, read_yaml
     from gan_lightning.config.load import load_config
+    from gan_lightning.core.fast_paths import set_up_process
     from gan_lightning.evaluation import evaluate
     from gan_lightning.training.build import build
-    from gan_lightning.utils.hardware import set_up_arithmetic
 
     name = "infogan_mnist"
     timing = time_interleaved(
         {"trainer": TimedLoop("trainer", name, tuple(overrides))}, 20, 20, repeats
     )
-    set_up_arithmetic()
+    set_up_process()
     config = load_config(read_yaml(experiment_path(name)), overrides)
     model, data = build(config)
     updates, every = config.trainer.max_updates, config.evaluation.every_n_updates

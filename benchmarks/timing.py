@@ -48,12 +48,14 @@ class TimedLoop:
         experiment: whose config is trained; with a checkout, the name of the peer script.
         overrides: of the config.
         checkout: of PyTorch-GAN.
+        disabled: fast paths that are off in the process.
     """
 
     loop: str
     experiment: str
     overrides: tuple[str, ...] = ()
     checkout: Path | None = None
+    disabled: tuple[str, ...] = ()
 
 
 @dataclass
@@ -183,12 +185,14 @@ def _synchronize() -> None:
 def _run_loop(timed: TimedLoop, connection: Connection[Any, Any]) -> None:
     """Train in this worker process, and at the end send its peak memory in MiB."""
     if timed.loop in ("trainer", "bare"):
-        from gan_lightning.utils.hardware import set_up_arithmetic
         from gan_lightning.utils.imports import gc_paused_imports
 
         with gc_paused_imports():  # as the commands do
             import loops  # noqa: F401 - imported early for its dependencies
-        set_up_arithmetic()
+
+            from gan_lightning.core import fast_paths
+        fast_paths.ENABLED.update(dict.fromkeys(timed.disabled, False))
+        fast_paths.set_up_process()
     from loops import LOOPS, Finished
 
     if timed.loop in ("textbook", "peer"):  # Lightning sets it; these loops do not use Lightning
