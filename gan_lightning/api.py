@@ -1,4 +1,4 @@
-"""The commands as functions, for notebooks and scripts: `gan_lightning.train("gan_ring")`."""
+"""Python functions for notebooks and scripts, for example `gan_lightning.train("gan_ring")`."""
 
 from __future__ import annotations
 
@@ -19,30 +19,33 @@ __all__ = ["evaluate", "load", "train"]
 
 
 def train(experiment: str, *overrides: str, output: Path | str | None = None) -> TrainingResult:
-    """Train an experiment, as `gan-lightning train EXP key=value …` does.
+    """Train an experiment and evaluate the final model, like `gan-lightning train`.
 
     Args:
-        experiment: its name, or the path of its YAML.
-        overrides: `key=value`, as `trainer.max_updates=500`.
-        output: folder of the run; by default runs/EXPERIMENT/<time>.
+        experiment: name of an experiment, or path of its YAML file.
+        overrides: `key=value`, for example `trainer.max_updates=500`.
+        output: run directory; by default runs/EXPERIMENT/<time>.
 
     Returns:
-        The run's folder, its updates and seconds, and what was measured at its end.
+        The run directory, the number of updates, the training time and the metrics of the final
+        model.
 
     Raises:
-        UserError: a mistake, said in one line.
+        UserError: the config is invalid, or the run directory cannot be written.
     """
     path = experiment_path(experiment)
     config = load_config(read_yaml(path), overrides)
     return train_run(config, path.stem, None if output is None else Path(output))
 
 
-def load(run: Path | str, checkpoint: str = "latest") -> tuple[BaseModule, BaseDataModule, RunConfig]:
-    """Load a run's model, in evaluation mode, with its data and its config.
+def load(
+    run: Path | str, checkpoint: str = "latest"
+) -> tuple[BaseModule, BaseDataModule, RunConfig]:
+    """Load the model of a run in evaluation mode, its data and its config.
 
     Args:
-        run: its folder, or an experiment's name for its latest run.
-        checkpoint: `latest`, or `best`.
+        run: run directory, or the name of an experiment for its latest run.
+        checkpoint: `latest` or `best`.
 
     Raises:
         UserError: there is no such run, or it has no such checkpoint.
@@ -53,18 +56,18 @@ def load(run: Path | str, checkpoint: str = "latest") -> tuple[BaseModule, BaseD
 def evaluate(
     run: Path | str, *overrides: str, count: int | None = None, checkpoint: str = "latest"
 ) -> dict[str, float]:
-    """Measure a run's model again, as `gan-lightning evaluate RUN` does.
+    """Evaluate a checkpoint of a run, like `gan-lightning evaluate`.
 
     Args:
-        run: its folder, or an experiment's name for its latest run.
-        overrides: `key=value`, of how it is measured or where its data are.
-        count: data to generate; None for what the run's config says.
-        checkpoint: `latest`, or `best`.
+        run: run directory, or the name of an experiment for its latest run.
+        overrides: `key=value` with keys of `evaluation`, `data.root` or `data.store`.
+        count: number of samples to generate; None for `evaluation.samples` of the run.
+        checkpoint: `latest` or `best`.
 
     Returns:
-        Measures by name.
+        Metric name -> value.
 
     Raises:
-        UserError: there is no such run, or an override is of something else.
+        UserError: there is no such run or checkpoint, or an override has another key.
     """
     return evaluate_run(str(run), count, checkpoint, overrides)

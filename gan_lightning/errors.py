@@ -1,4 +1,4 @@
-"""What a person is told: errors that they can mend, in one line, and warnings."""
+"""Errors that the user can fix, reported in one line, and warnings."""
 
 from __future__ import annotations
 
@@ -23,37 +23,42 @@ STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.E
 
 
 class UserError(Exception):
-    """A user's mistake; the message names the wrong value, the valid ones and the fix."""
+    """An error that the user can fix; the message names the wrong value, valid ones and the fix."""
 
 
-class Diverged(Exception):  # noqa: N818 - what a run did, no fault of the program
-    """A run's loss or weights are not finite; the message says since when, and what to try."""
+class Diverged(Exception):  # noqa: N818 - a result of training, not a fault of the program
+    """Losses or weights are not finite; the message names the update and possible remedies."""
 
 
-class ProcessLost(Exception):  # noqa: N818 - what happened to another process
-    """Another process of the run has ended, which has said why if it could."""
+class ProcessLost(Exception):  # noqa: N818 - the fault is in another process
+    """Another process of the same run has ended; it has printed the reason if it could."""
 
 
 def nearest_first(wrong: str, valid: Iterable[str]) -> str:
-    """List the valid names, those closest to the wrong one first."""
+    """Return the valid names separated by commas, those similar to the wrong name first."""
     names = sorted(valid)
     close = get_close_matches(wrong, names, n=len(names), cutoff=0.6)
     return ", ".join([*close, *(name for name in names if name not in close)])
 
 
-def check_choice(key: str, word: str, valid: Iterable[str]) -> None:
-    """Check a word that chooses among names.
+def check_choice(key: str, name: str, valid: Iterable[str]) -> None:
+    """Check that a name is one of the valid names.
+
+    Args:
+        key: what the name selects, for the message.
+        name: name to check.
+        valid: valid names.
 
     Raises:
-        ValueError: it is none of them; the message lists them, the nearest first.
+        ValueError: the name is not valid; the message lists the valid ones, nearest first.
     """
     names = list(valid)
-    if word not in names:
-        raise ValueError(f"{key} is {word!r}; valid are {nearest_first(word, names)}")
+    if name not in names:
+        raise ValueError(f"{key} is {name!r}; valid are {nearest_first(name, names)}")
 
 
 def storage_error(error: BaseException | None) -> OSError | None:
-    """Find, among an error and what led to it, a disk that is full or not to be written."""
+    """Return the error about a full or read-only disk among an error and its causes, or None."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
             return error
@@ -62,13 +67,13 @@ def storage_error(error: BaseException | None) -> OSError | None:
 
 
 def storage_fix(cause: OSError) -> str:
-    """Say in three words what mends what `storage_error` found."""
+    """Return the fix for an error that `storage_error` has found."""
     full = cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return "make room there" if full else "make it writable"
+    return "free disk space" if full else "make it writable"
 
 
 def warn(line: str) -> None:
-    """Tell a person at once, above the progress bar, and the run's log."""
+    """Print a warning above the progress bar, and write it to the log of the run."""
     from tqdm import tqdm
 
     logging.getLogger("gan_lightning").warning(line)

@@ -182,7 +182,7 @@ def test_a_save_that_the_disk_refuses_names_both_files(
         AtomicCheckpointIO().save_checkpoint({"value": 2}, second)
     said = str(error.value)
     assert f"cannot write checkpoint {second}: {os.strerror(code)}; {first} is intact" in said
-    assert ("make room there" if code == errno.ENOSPC else "make it writable") in said
+    assert ("free disk space" if code == errno.ENOSPC else "make it writable") in said
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
     assert torch.load(first, weights_only=True) == {"value": 1}
 
@@ -223,7 +223,7 @@ def test_shipped_weights_that_are_others_are_refused_and_run_nothing(
     damage(path)
     monkeypatch.setattr(loader, "CLASSIFIER", path)
     with pytest.raises(
-        UserError, match=r"weights\.safetensors are not those that were shipped .* reinstall"
+        UserError, match=r"weights\.safetensors differ from the shipped ones .* reinstall"
     ):
         digits.shipped_digit_network.__wrapped__()
     assert not (tmp_path / "executed").exists()

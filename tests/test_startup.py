@@ -171,7 +171,7 @@ def test_a_stopped_run_leaves_a_server_that_does_not_answer(
     client = SlowClient(monkeypatch, full_disk)
     run = begun(tmp_path)
     run.log_metrics({"loss": 1.0}, step=2)
-    run.finish(failed=False, patience=0.01)
+    run.finish(failed=False, timeout=0.01)
     assert client.calls == []
     client.let.set()
 

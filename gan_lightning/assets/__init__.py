@@ -1,1 +1,1 @@
-"""Embedded files: MNIST and the weights of the digit classifier."""
+"""Files shipped with the package: MNIST and the weights of the digit classifier."""

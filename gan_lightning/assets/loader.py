@@ -1,6 +1,6 @@
-"""Files that the package holds: MNIST, the digit classifier's weights.
+"""Read the shipped files, MNIST and the digit classifier's weights, and verify their checksums.
 
-Imports no torch, so that reading may begin before it.
+Imports no torch, so that a thread can read the files while torch is being imported.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ CLASSIFIER = Path(__file__).parent / "digit_classifier.safetensors"
 CLASSIFIER_SHA256 = "18ff844b11de540541d6973a66052a01083c082f2087ea3b43a49f6df6773ccd"
 HEADER_BYTES = {"idx3": 16, "idx1": 8}
 
-_reading = Lock()
+_read_lock = Lock()
 
 
 def read_idx(name: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Read one embedded IDX file, checked against its published MD5 sum.
+    """Read a shipped IDX file of MNIST and verify its published MD5 sum.
 
-    A thread that asks for what another is reading waits for it.
+    The result is cached. A second thread that calls this waits for the first one.
 
     Args:
-        name: one of the four canonical file names, without suffix.
+        name: one of the keys of `MD5`.
 
     Returns:
-        All bytes after the header, uint8, flat; one copy for all callers.
+        The bytes after the header, uint8, one-dimensional; callers share it and must not change it.
 
     Raises:
-        UserError: the file is missing, cannot be decompressed, or has another MD5 sum.
+        UserError: the file is missing or damaged, or has another MD5 sum.
     """
-    with _reading:
+    with _read_lock:
         return _read(FOLDER / f"{name}.xz")
 
 
@@ -59,17 +59,20 @@ def _read(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
         raise UserError(f"cannot read {path}: {error.strerror}; {fix}") from error
     except lzma.LZMAError as error:
         raise UserError(f"{path} is damaged ({error}); {fix}") from error
-    found, published = md5(content, usedforsecurity=False).hexdigest(), MD5[path.stem]
-    if found != published:
-        raise UserError(f"{path} has MD5 sum {found}, the published one is {published}; {fix}")
+    actual, published = md5(content, usedforsecurity=False).hexdigest(), MD5[path.stem]
+    if actual != published:
+        raise UserError(f"{path} has MD5 sum {actual}, the published one is {published}; {fix}")
     return np.frombuffer(content, np.uint8, offset=HEADER_BYTES[path.stem.split("-")[2]])
 
 
 def read_classifier() -> bytes:
-    """Read the weights of the shipped digit classifier, checked against their SHA-256 sum.
+    """Read the shipped weights of the digit classifier and verify their SHA-256 sum.
+
+    Returns:
+        Content of the safetensors file.
 
     Raises:
-        UserError: the file is missing, or is not the one that was shipped.
+        UserError: the file is missing, or differs from the shipped one.
     """
     fix = "reinstall gan-lightning, or run `git checkout` on this file"
     try:
@@ -78,10 +81,10 @@ def read_classifier() -> bytes:
         raise UserError(
             f"cannot read the digit classifier's weights {CLASSIFIER}: {error.strerror}; {fix}"
         ) from error
-    found = sha256(content).hexdigest()
-    if found != CLASSIFIER_SHA256:
+    actual = sha256(content).hexdigest()
+    if actual != CLASSIFIER_SHA256:
         raise UserError(
-            f"the digit classifier's weights {CLASSIFIER} are not those that were shipped (their "
-            f"SHA-256 begins with {found[:8]}, not {CLASSIFIER_SHA256[:8]}); {fix}"
+            f"the digit classifier's weights {CLASSIFIER} differ from the shipped ones (their "
+            f"SHA-256 sum begins with {actual[:8]}, not {CLASSIFIER_SHA256[:8]}); {fix}"
         )
     return content

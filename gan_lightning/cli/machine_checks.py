@@ -106,9 +106,9 @@ def _torch(name: str) -> Iterator[Finding]:
 def _devices(name: str) -> Iterator[Finding]:
     import torch
 
-    from gan_lightning.utils.hardware import machine, machine_in_words
+    from gan_lightning.utils.hardware import machine_info, format_machine
 
-    yield Finding(name, OK, machine_in_words(machine()))
+    yield Finding(name, OK, format_machine(machine_info()))
     if torch.cuda.is_available():
         count = torch.cuda.device_count()
         names = ", ".join(torch.cuda.get_device_name(number) for number in range(count))

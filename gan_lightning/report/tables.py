@@ -8,7 +8,7 @@ from typing import Any
 from gan_lightning.config.fingerprint import flatten
 from gan_lightning.report.run_data import RunSummary
 from gan_lightning.results.aggregate import format_number
-from gan_lightning.utils.hardware import machine_in_words
+from gan_lightning.utils.hardware import format_machine
 
 __all__ = ["EMPTY", "config_differences", "environment_table", "flat_config", "metrics_table"]
 
@@ -60,7 +60,7 @@ def environment_table(runs: Sequence[RunSummary]) -> list[Row]:
 def _environment(content: Mapping[str, Any]) -> dict[str, str]:
     parts: dict[str, Any] = {}
     if isinstance(machine := content.get("machine"), dict):
-        parts["machine"] = machine_in_words(machine)
+        parts["machine"] = format_machine(machine)
     parts |= {name: content.get(name) for name in ("platform", "python")}
     if isinstance(packages := content.get("packages"), dict):
         parts |= packages

@@ -22,7 +22,7 @@ from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.utils.files import atomic_write
-from gan_lightning.utils.hardware import available_cores, machine
+from gan_lightning.utils.hardware import available_cores, machine_info
 
 __all__ = ["RUNS", "UPDATES_KEY", "RunDirectory"]
 
@@ -240,7 +240,7 @@ def _environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": available_cores(),
-        "machine": machine(),
+        "machine": machine_info(),
         "packages": {name: version(name) for name in PACKAGES},
         "git_revision": _git_revision(),
     }

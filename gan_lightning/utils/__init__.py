@@ -1,1 +1,1 @@
-"""Small things without a domain."""
+"""Helpers that belong to no other package: files, tables, settings, hardware, extras."""

@@ -1,4 +1,4 @@
-"""The machine that a run trains on: in a few words, and set up for arithmetic."""
+"""Describe the machine, choose its precision, and set floating-point modes of this process."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ __all__ = [
     "available_cores",
     "end_with_parent",
     "fast_precision",
-    "machine",
-    "machine_in_words",
-    "set_up_arithmetic",
+    "flush_denormals",
+    "format_machine",
+    "machine_info",
     "without_tf32",
 ]
 
-KEPT_MEBIBYTES = 32
-"""Largest block that glibc takes from its own heap, by its own limit."""
 
+def machine_info() -> dict[str, str | int | None]:
+    """Return the names of processor and GPU, the available cores and the threads of PyTorch.
 
-def machine() -> dict[str, str | int | None]:
-    """Name the processor, its cores that this process may use, torch's threads, and the GPU."""
+    Returns:
+        `processor`, `cores`, `threads` and `gpu`, which is None without a CUDA GPU.
+    """
     import torch
 
     return {
@@ -45,8 +46,8 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def machine_in_words(parts: dict[str, str | int | None]) -> str:
-    """Write what `machine` returns as a phrase."""
+def format_machine(parts: dict[str, str | int | None]) -> str:
+    """Format the result of `machine_info` as one line."""
     words = [str(parts.get("processor"))]
     for name in ("cores", "threads"):
         words.append(f"{parts.get(name)} {name[:-1] if parts.get(name) == 1 else name}")
@@ -54,10 +55,10 @@ def machine_in_words(parts: dict[str, str | int | None]) -> str:
 
 
 def fast_precision(on_gpu: bool) -> str:
-    """Choose the precision of image networks: bfloat16 autocast where it is computed in hardware.
+    """Return `bf16-mixed` if the hardware computes bfloat16, else `32-true`.
 
     Args:
-        on_gpu: whether the networks are on a CUDA device, which there then is.
+        on_gpu: whether the networks are on a CUDA device, which must exist.
     """
     import torch
 
@@ -68,39 +69,25 @@ def fast_precision(on_gpu: bool) -> str:
     return "bf16-mixed" if fast else "32-true"
 
 
-def set_up_arithmetic() -> None:
-    """Flush denormal numbers to zero, and keep freed memory for the next tensor.
-
-    glibc hands freed blocks of some megabytes back to the kernel, and each page of the next one
-    costs a fault: at infogan_mnist_paper's networks 18,000 an update, of casts and gradients.
-
-    Every step of Adam asks whether there is a GPU. Lightning has PyTorch look for its driver's
-    library each time, which on a machine that has none takes as long as the step.
-    """
+def flush_denormals() -> None:
+    """Flush denormal numbers to zero in this process, since they slow down many processors."""
     import torch
 
     torch.set_flush_denormal(True)
-    if not torch.cuda.is_available():
-        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        trim_threshold, mmap_threshold = -1, -3  # malloc.h's M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-        mallopt(mmap_threshold, KEPT_MEBIBYTES << 20)
-        mallopt(trim_threshold, (1 << 31) - 1)
 
 
 def allow_tf32(allowed: bool) -> None:
-    """Choose whether GPUs may take TF32 for products of float32 matrices and for convolutions."""
+    """Allow or forbid TF32 on CUDA GPUs for float32 matrix products and convolutions."""
     import torch
 
-    if torch.cuda.is_available():  # on processors the word chooses other formats
+    if torch.cuda.is_available():  # on CPUs "high" selects other formats
         torch.set_float32_matmul_precision("high" if allowed else "highest")
         torch.backends.cudnn.allow_tf32 = allowed
 
 
 @contextmanager
 def without_tf32() -> Iterator[None]:
-    """Multiply float32 numbers with all their bits inside the block, and then as before it."""
+    """Disable TF32 inside a `with` block or a decorated function."""
     import torch
 
     cudnn = torch.backends.cudnn
@@ -115,9 +102,9 @@ def without_tf32() -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """Let the kernel kill this process when the one that started it has ended, however it ended.
+    """Make the kernel kill this process when its parent ends, even if the parent is killed.
 
-    Only Linux can: elsewhere a process that waits for a dead one's data waits until it gives up.
+    Linux only. On other systems this process waits for messages of the dead parent until a timeout.
     """
     if sys.platform == "linux":
         set_death_signal = 1  # prctl.h's PR_SET_PDEATHSIG

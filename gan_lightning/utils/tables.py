@@ -1,4 +1,4 @@
-"""Rows of words as a table: for the screen, and for a page in Markdown."""
+"""Format rows of text as a table, plain or in Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["markdown_table", "text_table"]
 
 
 def text_table(rows: Sequence[Sequence[str]]) -> str:
-    """Align the columns of rows of one length; the first row is the header."""
+    """Return rows of equal length as text with aligned columns; the first row is the header."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -17,7 +17,7 @@ def text_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Write rows of one length as Markdown; the first row is the header."""
+    """Return rows of equal length as a Markdown table; the first row is the header."""
     header, *body = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     lines = [header, ["---"] * len(header), *body]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 import torch
 from conftest import CHECKOUT
 
-from gan_lightning.utils.hardware import machine, machine_in_words
+from gan_lightning.utils.hardware import format_machine, machine_info
 
 PAGE = CHECKOUT / "docs" / "reliability.md"
 RESULTS = CHECKOUT / "docs" / "reliability.json"
@@ -37,7 +37,7 @@ class Part:
     measurements: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     machine: str = field(
-        default_factory=lambda: f"{machine_in_words(machine())}, torch {torch.__version__}"
+        default_factory=lambda: f"{format_machine(machine_info())}, torch {torch.__version__}"
     )
 
 

@@ -39,7 +39,7 @@ def test_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(prepare_module, "decode_block", full)
         outcome = run_cli("prepare", "folder", "--root", "flowers", "--workers", "1")
     assert outcome.code == 2
-    assert "No space left on device; make room there and run the same command again" in outcome.err
+    assert "No space left on device; free disk space and run the same command again" in outcome.err
     assert not Path("flowers-64.store").exists()
     assert run_cli("prepare", "folder", "--root", "flowers", "--workers", "1").code == 0
 
