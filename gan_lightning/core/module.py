@@ -1,4 +1,4 @@
-"""What every trained model has: a seed, counters that a checkpoint keeps, and a log."""
+"""The base class of all trained models: seed, counters in checkpoints, steps and log."""
 
 from __future__ import annotations
 
@@ -11,27 +11,24 @@ from operator import add
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from pytorch_lightning import Callback, LightningModule
+from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
-from pytorch_lightning.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 
 from gan_lightning.core.compile import eager_mode
+from gan_lightning.core.fast_paths import backward_and_step, can_step_directly
 from gan_lightning.types import DataSpec
 
 __all__ = ["BaseModule", "NonFiniteReport", "evaluation_mode"]
 
-STEP_HOOKS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
-"""What Lightning calls on a model and its callbacks around a backward and a step."""
-
 
 class NonFiniteReport(NamedTuple):
-    """Where numbers stopped being finite.
+    """The first update after which a loss or weight was not finite.
 
-    Args:
-        update: after whose steps, counted from 1.
-        terms: losses of that update, by name.
-        weights: names of those that are not finite.
+    Attributes:
+        update: number of the update, counted from 1.
+        terms: loss terms of that update, by name.
+        weights: names of the weights that are not finite.
     """
 
     update: int
@@ -39,30 +36,30 @@ class NonFiniteReport(NamedTuple):
     weights: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """Say what is not finite, the rest in brackets."""
+        """Return one line that names what is not finite, with the finite losses in brackets."""
         wrong = [f"{name} is {value}" for name, value in self.terms.items() if not isfinite(value)]
         fine = [f"{name} {value:.4g}" for name, value in self.terms.items() if isfinite(value)]
         wrong += [f"weights {name} are not finite" for name in self.weights[:3]]
-        said = ", ".join(wrong) or "another process found a loss that is not finite"
-        return f"{said} ({', '.join(fine)})" if fine else said
+        text = ", ".join(wrong) or "another process found a loss that is not finite"
+        return f"{text} ({', '.join(fine)})" if fine else text
 
 
 class BaseModule(LightningModule, ABC):
-    """A model trained by manual optimisation, its progress counted in updates.
+    """A model that is trained by manual optimization; its progress is counted in updates.
 
-    An update is one generator update for a GAN, one optimizer step for a classifier. Lightning's
-    own `global_step` counts every optimizer's steps and is used for nothing.
+    An update is one generator update of a GAN or one optimizer step of a classifier. Lightning's
+    `global_step` counts the steps of all optimizers and is not used.
 
     Args:
         data: shape and classes of the data.
-        seed: of all random draws in training.
+        seed: seed of all random numbers of training.
 
     Attributes:
-        updates: made so far.
-        images_seen: real data seen so far, on all processes together.
+        updates: number of updates made so far.
+        images_seen: number of real samples used so far, by all processes together.
         log_every: updates between two rows of the log.
-        losses: the latest logged loss terms, by name; the same on every process.
-        broken: where loss terms stopped being finite in this process, or None.
+        losses: loss terms of the latest logged update, by name; equal in all processes.
+        non_finite: the first update of this process with a loss that is not finite, or None.
     """
 
     Config: ClassVar[type[Any]]
@@ -78,60 +75,48 @@ class BaseModule(LightningModule, ABC):
         self.losses: dict[str, float] = {}
         self.non_finite: NonFiniteReport | None = None
         self._unchecked: list[list[Tensor]] = []
-        self._bypass_lightning = (
-            False  # with its steps, which nothing of Lightning's then has a part in
-        )
+        self._step_directly = False
 
     @abstractmethod
     def inference_network(self) -> nn.Module:
-        """Return the network that a user wants of a finished run."""
+        """Return the network of a finished run that is exported."""
 
     @abstractmethod
     def networks_in_training(self) -> list[nn.Module]:
-        """Return the networks that its training calls."""
+        """Return the networks that training calls, for `torch.compile`."""
 
     def backward_and_step(self, optimizer: LightningOptimizer, terms: Mapping[str, Tensor]) -> None:
-        """Make a step of an optimizer down the gradient of the sum of loss terms, and forget it.
+        """Backpropagate the summed loss terms, step the optimizer, and clear its gradients.
 
-        By itself where Lightning would add nothing to it: the way through its strategy, plugins and
-        hooks takes a tenth of a small network's update.
+        Args:
+            optimizer: one of the module's optimizers.
+            terms: weighted loss terms by name, scalars.
         """
         loss = reduce(add, terms.values())
-        if self._bypass_lightning:
-            loss.backward()
-            optimizer.optimizer.step()
-        else:
-            self.manual_backward(loss)
-            optimizer.step()
-        optimizer.optimizer.zero_grad()  # now, so that the next forward has its memory
+        backward_and_step(self, optimizer, loss, direct=self._step_directly)
+        optimizer.optimizer.zero_grad()  # now, so that the next forward pass can use the memory
 
     def on_train_start(self) -> None:
-        """Find out whether there is one process, no scaled loss and no hook that watches steps."""
-        trainer = self.trainer
-        self._bypass_lightning = (
-            type(trainer.strategy) is SingleDeviceStrategy
-            and getattr(trainer.precision_plugin, "scaler", None) is None
-            and all(_is_default(self, hook, LightningModule) for hook in STEP_HOOKS)
-            and all(
-                _is_default(callback, hook, Callback)
-                for callback in trainer.callbacks  # type: ignore[attr-defined]  # set outside of __init__
-                for hook in STEP_HOOKS
-            )
-        )
+        """Choose how `backward_and_step` steps in this training."""
+        self._step_directly = can_step_directly(self)
 
     def log_update(self, images: int, terms: Mapping[str, Tensor]) -> None:
-        """Count one update on `images` data of this process, and log its losses when due.
+        """Count an update, and log its loss terms every `log_every` updates.
 
-        What is logged is the mean over all processes, the loss of the global minibatch.
+        The logged values are means over all processes, the losses of the global minibatch.
+
+        Args:
+            images: number of real samples of this process in the update.
+            terms: loss terms by name, scalars; the same names in each update.
         """
         self.updates += 1
         self.images_seen += images * self.trainer.world_size
-        due = self.updates % self.log_every == 0
+        is_due = self.updates % self.log_every == 0
         losses = [value.detach() for value in terms.values()]
         self._unchecked.append(losses)
-        if due or losses[0].is_cpu:  # elsewhere looking at a number waits for it
-            self._check(list(terms))
-        if due:
+        if is_due or losses[0].is_cpu:  # on a GPU a look at a value waits for it
+            self._check_losses(list(terms))
+        if is_due:
             latest = torch.stack([loss.float() for loss in losses])
             mean = self.trainer.strategy.reduce(latest, reduce_op="mean")
             self.losses = dict(zip(terms, mean.tolist(), strict=True))
@@ -140,51 +125,47 @@ class BaseModule(LightningModule, ABC):
                     {**self.losses, "images_seen": self.images_seen}, step=self.updates
                 )
 
-    def _check(self, names: list[str]) -> None:
-        """Note the first update of the latest whose losses are not finite."""
-        numbers = _read([loss for update in self._unchecked for loss in update])
+    def _check_losses(self, names: list[str]) -> None:
+        """Record the first unchecked update whose losses are not finite."""
+        values = _to_floats([loss for update in self._unchecked for loss in update])
         first = self.updates - len(self._unchecked) + 1
         self._unchecked.clear()
-        if self.non_finite is None and not all(map(isfinite, numbers)):
-            bad = next(place for place, number in enumerate(numbers) if not isfinite(number))
-            update = bad // len(names)
-            row = numbers[update * len(names) :][: len(names)]
+        if self.non_finite is None and not all(map(isfinite, values)):
+            index = next(index for index, value in enumerate(values) if not isfinite(value))
+            update = index // len(names)
+            row = values[update * len(names) :][: len(names)]
             self.non_finite = NonFiniteReport(first + update, dict(zip(names, row, strict=True)))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the counters."""
+        """Add the counters to a checkpoint."""
         checkpoint["progress"] = {"updates": self.updates, "images_seen": self.images_seen}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the counters."""
+        """Restore the counters from a checkpoint."""
         self.updates = checkpoint["progress"]["updates"]
         self.images_seen = checkpoint["progress"]["images_seen"]
 
 
-def _read(scalars: list[Tensor]) -> list[float]:
-    """Return numbers: of a GPU at once, since it is waited for at each look."""
+def _to_floats(scalars: list[Tensor]) -> list[float]:
+    """Return the values of scalars; those of a GPU in one transfer, for which it waits."""
     if scalars[0].is_cpu:
         return [scalar.item() for scalar in scalars]
-    numbers: list[float] = torch.stack([scalar.float() for scalar in scalars]).tolist()
-    return numbers
-
-
-def _is_default(watcher: object, hook: str, base: type) -> bool:
-    return getattr(type(watcher), hook) is getattr(base, hook)
+    values: list[float] = torch.stack([scalar.float() for scalar in scalars]).tolist()
+    return values
 
 
 @contextmanager
 def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
-    """Put networks into evaluation mode inside the block, and every part back into its own.
+    """Put networks in evaluation mode inside the block, then restore each module's mode.
 
-    What is compiled computes as written there.
+    Compiled networks compute eagerly inside the block.
     """
-    modes = [(part, part.training) for network in networks for part in network.modules()]
+    modes = [(module, module.training) for network in networks for module in network.modules()]
     for network in networks:
         network.eval()
     try:
         with eager_mode():
             yield
     finally:
-        for part, training in modes:
-            part.training = training
+        for module, training in modes:
+            module.training = training

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+
+from gan_lightning.core import fast_paths
 
 if TYPE_CHECKING:
     from gan_lightning.gans.base import GAN
@@ -23,11 +24,11 @@ __all__ = [
 ]
 
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
 class RunningAverage(AveragedModel):
     """The exponential moving average of a module's weights and buffers, without gradients.
-
-    PyTorch's class but for the update, which there waits for the device to say whether it is the
-    first, and sorts its tensors anew each time: a fortieth of a small network's step.
 
     Args:
         module: module that is averaged; `update_parameters` always gets this one.
@@ -35,38 +36,32 @@ class RunningAverage(AveragedModel):
     """
 
     def __init__(self, module: nn.Module, decay: Callable[[], float]) -> None:
-        super().__init__(module, use_buffers=True)
+        super().__init__(module, multi_avg_fn=self._average, use_buffers=True)
         self.requires_grad_(False)
         self._decay = decay
-        self._pairs: list[tuple[list[Tensor], list[Tensor]]] = []
+        self._fast_update = fast_paths.EMAUpdate()
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
-        """Go by 1 - decay of the way to the module's present state; whole numbers are copied."""
-        if not self._pairs:
-            both = list(zip(_state(self.module), _state(model), strict=True))
-            fractions = [pair for pair in both if pair[0].is_floating_point()]
-            numbers = [pair for pair in both if not pair[0].is_floating_point()]
-            self._pairs = [_apart(fractions), _apart(numbers)]
-        (averages, present), (kept, counts) = self._pairs
-        torch._foreach_lerp_(averages, present, 1 - self._decay())
-        if kept:
-            torch._foreach_copy_(kept, counts)
+        """Average the module's weights and buffers; integer buffers are copied."""
+        if not fast_paths.ENABLED["ema_update"]:
+            super().update_parameters(model)
+            return
+        self._fast_update(self.module, model, self._decay())
         self.n_averaged += 1
 
+    def _average(self, averages: Tensors, values: Tensors, _: Tensor | int) -> None:
+        """Average tensors of one type, for PyTorch's own update."""
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, values, 1 - self._decay())
+        else:
+            torch._foreach_copy_(averages, values)
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RunningAverage:
-        """Move to another device or type, where buffers are other tensors."""
-        self._pairs = []
+        """Move to another device or type, which replaces buffers by other tensors."""
+        self._fast_update.forget_tensors()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's own
         return self
-
-
-def _state(module: nn.Module) -> chain[Tensor]:
-    return chain(module.parameters(), module.buffers())
-
-
-def _apart(pairs: list[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], list[Tensor]]:
-    return [own for own, _ in pairs], [other for _, other in pairs]
 
 
 def ema_decay_schedule(decay: float, updates: int) -> float:
