@@ -23,7 +23,7 @@ def compiled_as_written(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     That takes no C++ compiler and no minute, and refuses what the compiler refuses.
     """
     monkeypatch.setattr(compiling, "BACKEND", "aot_eager")
-    monkeypatch.setattr(compiling, "_used", False)
+    monkeypatch.setattr(compiling, "_any_compiled", False)
     yield
     torch._dynamo.reset()
 

@@ -1,1 +1,1 @@
-"""What every trained module shares: base module, optimizers, seeding, compilation."""
+"""What all trained models share: base class, optimizers, seeding, compilation, fast paths."""

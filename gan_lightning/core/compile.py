@@ -1,4 +1,4 @@
-"""torch.compile as an option, and where it has to stand aside."""
+"""`torch.compile` as an option, and blocks that compute eagerly."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from torch import nn
 __all__ = ["compile_networks", "eager_mode"]
 
 BACKEND = "inductor"
-"""What compiles; PyTorch's own default."""
+"""Backend of torch.compile; PyTorch's default."""
 
-_used = False
+_any_compiled = False
 
 
 def compile_networks(networks: Iterable[nn.Module]) -> None:
-    """Compile what each network computes when it is called, at its first call.
+    """Compile the forward pass of networks, at their first call outside of `eager_mode`.
 
-    Weights and their names stay as they are, and so does what `as_written` surrounds. A network
-    that cannot be compiled, as without a C++ compiler, computes as written; the log says why.
+    Weights and their names stay the same. A network that cannot be compiled, for example without a
+    C++ compiler, computes eagerly, with a line in the log.
     """
-    global _used
+    global _any_compiled
     import torch._dynamo
 
     torch._dynamo.config.suppress_errors = True
     for network in networks:
         network.compile(backend=BACKEND)
-    _used = True
+    _any_compiled = True
 
 
 def eager_mode() -> AbstractContextManager[object]:
-    """Compute as written inside the block, compiled or not.
+    """Return a context in which compiled networks compute eagerly.
 
-    For gradients that are to be differentiated, which torch.compile refuses, and for batches of
-    other sizes than the training's, each of which it would compile for.
+    It is needed for second derivatives, which torch.compile does not support, and useful for
+    minibatches of other sizes than in training, for each of which it would compile again.
     """
-    return torch.compiler.set_stance("force_eager") if _used else nullcontext()
+    return torch.compiler.set_stance("force_eager") if _any_compiled else nullcontext()

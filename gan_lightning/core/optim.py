@@ -1,41 +1,30 @@
-"""Optimizers by name: declared in a config, built for a player."""
+"""Optimizers: their config, and their construction by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from gan_lightning.errors import check_choice
-from gan_lightning.utils.settings import check_settings
+from gan_lightning.utils.settings import check_settings, setting
 
 __all__ = ["OPTIMIZERS", "OptimizerConfig", "build_optimizer", "optimizer_parameters"]
 
 
 @dataclass
 class OptimizerConfig:
-    """One player's optimizer."""
+    """Config of one player's optimizer."""
 
-    # adam, rmsprop or sgd
-    name: str = "adam"
-    # step size a generator (or discriminator) update
-    learning_rate: float = 2e-4
-    # adam's decay of its two moments, each in [0, 1)
-    betas: list[float] = field(default_factory=lambda: [0.5, 0.999])
-    # L2 penalty
-    weight_decay: float = 0.0
-
-    def validate(self) -> None:
-        """Raise a ValueError that names the first value out of range."""
-        check_choice("name", self.name, OPTIMIZERS)
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}; it must be positive")
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas is {list(self.betas)}; it must be two numbers in [0, 1)")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay is {self.weight_decay}; it must be at least 0")
+    name: str = setting("adam", "Optimizer.", choices=lambda: OPTIMIZERS)
+    learning_rate: float = setting(2e-4, "Learning rate.", above=0)
+    betas: list[float] = setting(
+        [0.5, 0.999], "Adam's decay of its two moments.", length=2, minimum=0, below=1
+    )
+    weight_decay: float = setting(
+        0.0, "L2 penalty on the weights, added to the gradient.", minimum=0
+    )
 
 
 Parameters = Iterable[nn.Parameter]
@@ -55,6 +44,7 @@ OPTIMIZERS: dict[str, Callable[[Parameters, OptimizerConfig], torch.optim.Optimi
         parameters, lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True
     ),
 }
+"""Name -> function that builds the optimizer of some parameters."""
 
 
 def build_optimizer(parameters: Parameters, config: OptimizerConfig) -> torch.optim.Optimizer:
@@ -68,5 +58,5 @@ def build_optimizer(parameters: Parameters, config: OptimizerConfig) -> torch.op
 
 
 def optimizer_parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
-    """List the parameters that an optimizer moves."""
+    """List the parameters that an optimizer updates."""
     return [weights for group in optimizer.param_groups for weights in group["params"]]

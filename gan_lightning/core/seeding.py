@@ -1,4 +1,4 @@
-"""Random numbers as a pure function of what they are for, so that nothing has to be saved."""
+"""Seeds as pure functions of a purpose, so that no random state has to be saved."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ __all__ = ["derived_seed", "isolated_randomness", "seed_generators"]
 
 
 def derived_seed(*parts: int | str) -> int:
-    """Mix a run's seed with the purpose of a draw into an independent seed in [0, 2^63)."""
+    """Hash a run's seed and the purpose of the random numbers to a seed in [0, 2^63).
+
+    Args:
+        parts: for example the run's seed, "prior" and the number of the update.
+    """
     digest = blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 def seed_generators(seed: int, device: torch.device) -> None:
-    """Seed the global generators that draws on a device use.
+    """Seed the global random number generators of the CPU and of a device.
 
-    `torch.manual_seed` asks every kind of device there could be, which takes 0.3 ms a call: as long
-    as a small network's step.
+    `torch.manual_seed` seeds every kind of device, which takes 0.3 ms, as long as a step of a small
+    network.
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
@@ -32,7 +36,7 @@ def seed_generators(seed: int, device: torch.device) -> None:
 
 @contextmanager
 def isolated_randomness(seed: int) -> Iterator[None]:
-    """Seed torch's global generators inside the block and put their states back after it."""
+    """Seed the global random number generators inside the block, then restore their states."""
     devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
