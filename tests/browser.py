@@ -1,4 +1,4 @@
-"""A browser without a screen, for tests of pages."""
+"""A headless browser for tests of web pages."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def find_chromium() -> str | None:
-    """Find a Chromium on the PATH, or the one that `playwright install chromium` has fetched."""
-    if found := next(filter(None, map(shutil.which, NAMES)), None):
-        return found
+    """Return the path of a Chromium on the PATH, or of the one that Playwright installed."""
+    if path := next(filter(None, map(shutil.which, NAMES)), None):
+        return path
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        fetched = playwright.chromium.executable_path
-    return fetched if Path(fetched).is_file() else None
+        installed = playwright.chromium.executable_path
+    return installed if Path(installed).is_file() else None
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium; where there is none, the test is skipped.
+    """Start a headless Chromium; skip the test if there is none.
 
-    It ends with the module: as long as it is there, an event loop runs in this thread, and tests
-    that begin one of their own would fail.
+    The scope is the module, because Playwright runs an event loop in this thread while the browser
+    is open, and tests that start an event loop of their own would fail.
     """
     from playwright.sync_api import sync_playwright
 
     path = find_chromium()
     if path is None:
-        pytest.skip(f"no Chromium: none of {', '.join(NAMES)} is on the PATH, nor playwright's own")
+        names = ", ".join(NAMES)
+        pytest.skip(f"none of {names} is on the PATH; run `playwright install chromium`")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield chromium

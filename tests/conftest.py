@@ -1,4 +1,4 @@
-"""What tests of the command line share: a shell in this process, and one tiny run of each kind."""
+"""Fixtures and helpers of many tests: command lines in this process, and tiny runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytest.register_assert_rewrite("bad_inputs")
 CHECKOUT = Path(__file__).parents[1]
 EXPERIMENTS = sorted(path.stem for path in (CHECKOUT / "experiments").glob("*.yaml"))
 
-TINY = (
+TINY_OVERRIDES = (
     "trainer.max_updates=4",
     "data.batch_size=8",
     "evaluation.every_n_updates=0",
@@ -36,24 +36,26 @@ TINY = (
     "checkpoints.every_n_updates=2",
     "log.every_n_updates=2",
 )
-NARROW = {
+"""Overrides that make a run short."""
+
+NARROW_NETWORKS = {
     "mlp": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16]"),
     "dcgan": ("network.width=4",),
     "pix2pix": ("network.width=4",),
     "salimans": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16, 16]"),
 }
-"""Overrides that make a network family fast; a family without them runs as it is."""
+"""Overrides that make a network family fast; a family without an entry keeps its defaults."""
 
 SHORT_ATTACKS = (
     "model.training.steps=1",
     "model.attacks=[{name: fgsm, steps: 1}, {name: pgd, steps: 2, restarts: 2}]",
     "evaluation.samples=10",
 )
-"""Overrides that make attacks on a classifier fast."""
+"""Overrides that make adversarial training and attacks fast."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Take three workers on two cores: a third of the time tests wait for processes."""
+    """Use three workers on two cores, because tests wait for processes a third of the time."""
     return max(1, (os.cpu_count() or 1) * 3 // 2)
 
 
@@ -62,21 +64,21 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector away from what was imported, as a command does (startup.py).
+    """Exclude imported objects from garbage collection, as `gc_paused_imports` does in commands.
 
-    It would look through a million objects after every picture.
+    Otherwise the collection after every figure would traverse a million objects.
     """
     gc.freeze()
     gc.enable()
 
 
-MEASURED = ("gan_ring", "infogan_mnist")
-"""Experiments of whose tiny runs other commands are to measure the same."""
+FULLY_EVALUATED = ("gan_ring", "infogan_mnist")
+"""Experiments whose tiny runs are evaluated on all test data, as `evaluate` does later."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command line ended."""
+    """Exit code and output of a command line."""
 
     code: int
     out: str
@@ -85,24 +87,24 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TinyRun:
-    """A run of an experiment on tiny data, and what its command printed."""
+    """A short run of an experiment with a small network, and the outcome of its command."""
 
     experiment: str
     folder: Path
     outcome: Outcome
 
 
-Made = TypeVar("Made")
+T = TypeVar("T")
 
 
 class Once(Protocol):
-    """Gives what is made once: of a name, and of what makes it in a folder."""
+    """Type of the fixture `once`."""
 
-    def __call__(self, name: str, make: Callable[[Path], Made]) -> Made: ...
+    def __call__(self, name: str, make: Callable[[Path], T]) -> T: ...
 
 
 def run_cli(*arguments: str) -> Outcome:
-    """Run a command line in this process; the environment is then as it was."""
+    """Run a command line in this process, and restore the environment variables."""
     environment = dict(os.environ)
     out, err = io.StringIO(), io.StringIO()
     try:
@@ -119,58 +121,64 @@ def run_cli(*arguments: str) -> Outcome:
 
 
 def command(*arguments: str) -> list[str]:
-    """Return the words that start gan-lightning as a person does."""
+    """Return a command line that starts the installed `gan-lightning` script."""
     return [str(Path(sys.executable).with_name("gan-lightning")), *arguments]
 
 
 def run_new_process(
-    words: Sequence[str], folder: Path, environment: dict[str, str] | None = None
+    arguments: Sequence[str], folder: Path, environment: dict[str, str] | None = None
 ) -> Outcome:
-    """Run a command line as a person does, from the start of Python to its end."""
+    """Run a command line in a new interpreter, as a user does."""
     process = subprocess.run(
-        command(*words), check=False, cwd=folder, env=environment, capture_output=True, text=True,
+        command(*arguments),
+        check=False,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
         timeout=TIMEOUT,
-    )  # fmt: skip
+    )
     return Outcome(process.returncode, process.stdout, process.stderr)
 
 
 def run_process(
-    words: Sequence[str],
+    arguments: Sequence[str],
     folder: Path,
     environment: dict[str, str] | None = None,
     run: Callable[[Sequence[str]], None] = main,
 ) -> Outcome:
-    """Run a command line in a process of its own."""
-    process = ForkedProcess.start(
-        run, words, cwd=folder, env=environment, argv=["gan-lightning", *words]
-    )
+    """Run a command line in a forked process, which starts faster than a new interpreter."""
+    argv = ["gan-lightning", *arguments]
+    process = ForkedProcess.start(run, arguments, cwd=folder, env=environment, argv=argv)
     return Outcome(process.wait(), process.out, process.err)
 
 
-def tiny(experiment: str) -> list[str]:
-    """Return the overrides that make an experiment end in seconds."""
+def tiny_overrides(experiment: str) -> list[str]:
+    """Return the overrides that make an experiment finish in seconds."""
     from image_trees import TREES, prepared_root
 
     from gan_lightning.config.experiments import experiment_path, read_yaml
 
     source = read_yaml(experiment_path(experiment))
-    words = [*TINY, *NARROW.get(source.get("network", {}).get("name", "mlp"), ())]
+    network = source.get("network", {}).get("name", "mlp")
+    overrides = [*TINY_OVERRIDES, *NARROW_NETWORKS.get(network, ())]
     if source["data"]["name"] in TREES:
-        words.append(f"data.root={prepared_root(source['data']['name'])}")
-    attacked = source["model"]["name"] == "adversarial_classifier"
-    return [*words, *(SHORT_ATTACKS if attacked else ())]
+        overrides.append(f"data.root={prepared_root(source['data']['name'])}")
+    if source["model"]["name"] == "adversarial_classifier":
+        overrides += SHORT_ATTACKS
+    return overrides
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of all workers of pytest-xdist."""
+    """Return a folder that all workers of pytest-xdist share."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[None]:
-    """Keep tests off this user's caches, logins and settings."""
+    """Isolate the tests from the user's caches, logins and settings."""
     from image_trees import TREES_FOLDER
 
     folder = tmp_path_factory.mktemp("environment")
@@ -187,51 +195,55 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> 
 
 @pytest.fixture
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in a folder of the test's own."""
+    """Change to a new, empty working directory."""
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def once(shared: Path) -> Once:
-    """Make what tests share once for all workers, in a folder of its own; do not change it."""
+    """Return a function that computes a named value once for all workers.
 
-    def made_by_the_first(name: str, make: Callable[[Path], Made]) -> Made:
+    The first call runs `make` with a folder of its own and pickles the result; later calls load it.
+    Tests must not change the folder.
+    """
+
+    def load_or_make(name: str, make: Callable[[Path], T]) -> T:
         folder = shared / "once" / name
         folder.mkdir(parents=True, exist_ok=True)
-        kept = folder / "made.pickle"
+        file = folder / "value.pickle"
         with FileLock(folder / "lock"):
-            if not kept.exists():
-                kept.write_bytes(pickle.dumps(make(folder)))
-        made: Made = pickle.loads(kept.read_bytes())
-        return made
+            if not file.exists():
+                file.write_bytes(pickle.dumps(make(folder)))
+        value: T = pickle.loads(file.read_bytes())
+        return value
 
-    return made_by_the_first
+    return load_or_make
 
 
 @pytest.fixture(scope="session")
 def trained(once: Once) -> Callable[[str], TinyRun]:
-    """Give the tiny run of an experiment, made when it is first asked for."""
+    """Return a function that gives the tiny run of an experiment, trained at the first call."""
     from factories import first_chunk_of_test_data
 
-    def run_of(experiment: str) -> TinyRun:
-        def make(folder: Path) -> TinyRun:
-            words = ["train", experiment, *tiny(experiment), "log.wandb=disabled"]
-            with nullcontext() if experiment in MEASURED else first_chunk_of_test_data():
-                outcome = run_cli(*words, "--output", str(folder / "run"))
+    def tiny_run(experiment: str) -> TinyRun:
+        def train(folder: Path) -> TinyRun:
+            arguments = ["train", experiment, *tiny_overrides(experiment), "log.wandb=disabled"]
+            with nullcontext() if experiment in FULLY_EVALUATED else first_chunk_of_test_data():
+                outcome = run_cli(*arguments, "--output", str(folder / "run"))
             return TinyRun(experiment, folder / "run", outcome)
 
-        return once(f"trained/{experiment}", make)
+        return once(f"trained/{experiment}", train)
 
-    return run_of
+    return tiny_run
 
 
 @pytest.fixture(scope="session")
 def ring_run(trained: Callable[[str], TinyRun]) -> TinyRun:
-    """A tiny run of points."""
+    """Return a tiny run of gan_ring, which generates points."""
     return trained("gan_ring")
 
 
 @pytest.fixture(scope="session")
 def infogan_run(trained: Callable[[str], TinyRun]) -> TinyRun:
-    """A tiny run of images with codes."""
+    """Return a tiny run of infogan_mnist, which generates images from codes."""
     return trained("infogan_mnist")

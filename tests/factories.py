@@ -1,4 +1,4 @@
-"""Small worlds and models for the tests."""
+"""Small models, configs and minibatches for the tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SMALL_MODELS: dict[str, dict[str, Any]] = {
     "infogan": {"categorical_codes": [3, 4]},
     "unrolled": {"unrolled_steps": 2},
 }
-"""Settings that a variant needs to be small; every variant of GANS is tested with or without."""
+"""Model settings that make a GAN small; a GAN without an entry is tested with its defaults."""
 
 SMALL_MLP = {"name": "mlp", "generator_hidden": [16], "discriminator_hidden": [16]}
 SMALL_RING = {"name": "ring", "points": 64, "batch_size": 8}
@@ -36,11 +36,11 @@ SMALL_SECTIONS: dict[str, dict[str, Any]] = {
         "data": {"name": "mnist_pairs", "batch_size": 8},
     },
 }
-"""What a variant needs in place of the ring and its networks."""
+"""Config sections of GANs that cannot train on the ring or with its networks."""
 
 
 def make_config(model: str, *overrides: str, **sections: Any) -> RunConfig:
-    """Make a run config of a variant in its small world, a ring where it can be, in float32."""
+    """Return a small config in float32: the ring dataset and MLPs, unless the GAN needs others."""
     source = {
         "model": {"name": model, "latent_size": 4, **SMALL_MODELS.get(model, {})},
         "network": SMALL_MLP,
@@ -53,16 +53,16 @@ def make_config(model: str, *overrides: str, **sections: Any) -> RunConfig:
 
 
 def make_gan(model: str, *overrides: str) -> GAN:
-    """Build a variant."""
-    learner, _ = build(make_config(model, *overrides))
-    assert isinstance(learner, GAN)
-    return learner
+    """Build the GAN of a small config."""
+    gan, _ = build(make_config(model, *overrides))
+    assert isinstance(gan, GAN)
+    return gan
 
 
-def make_real_batch(learner: GAN, count: int, seed: int = 0) -> Batch:
-    """Draw noise in place of real data, with all that the variant is told of real data."""
+def make_real_batch(gan: GAN, count: int, seed: int = 0) -> Batch:
+    """Return noise as real data, with the labels, sources and labelled data that a GAN needs."""
     rng = torch.Generator().manual_seed(seed)
-    spec = learner.data
+    spec = gan.data
     data = torch.randn(count, *spec.shape, generator=rng)
     labels = None if spec.classes is None else torch.arange(count) % spec.classes
     source = None
@@ -74,30 +74,30 @@ def make_real_batch(learner: GAN, count: int, seed: int = 0) -> Batch:
     return Batch(data, labels, source, labelled)
 
 
-def train_model(run: RunConfig, **trainer: Any) -> BaseModule:
-    """Train for the config's budget, without callbacks or loggers."""
-    learner, data = build(run)
-    quiet_trainer(precision=run.trainer.precision, **trainer).fit(learner, datamodule=data)
-    return learner
+def train_model(config: RunConfig, **trainer: Any) -> BaseModule:
+    """Train for `trainer.max_updates`, without callbacks or loggers."""
+    model, data = build(config)
+    quiet_trainer(precision=config.trainer.precision, **trainer).fit(model, datamodule=data)
+    return model
 
 
 @contextmanager
 def first_chunk_of_test_data() -> Iterator[None]:
-    """Let what is measured on all test data be measured on their first chunk."""
+    """Patch evaluation to use the first chunk of the test data only, which is faster."""
     evaluate = import_module("gan_lightning.evaluation.evaluate")
     chunks = evaluate.iterate_test_data
 
     def first(*args: Any) -> Iterator[Any]:
         yield from islice(chunks(*args), 1)
 
-    with ExitStack() as cuts:
+    with ExitStack() as patches:
         for module in (classification, codes, evaluate):
-            cuts.enter_context(patch.object(module, "iterate_test_data", first))
+            patches.enter_context(patch.object(module, "iterate_test_data", first))
         yield
 
 
 def quiet_trainer(**settings: Any) -> Trainer:
-    """Make a Trainer that shows and writes nothing."""
+    """Return a Trainer that prints and writes nothing."""
     defaults: dict[str, Any] = {
         "max_epochs": 1,
         "accelerator": "cpu",
@@ -111,13 +111,13 @@ def quiet_trainer(**settings: Any) -> Trainer:
     return Trainer(**{**defaults, **settings})
 
 
-def copy_weights(learner: BaseModule) -> dict[str, torch.Tensor]:
-    """Copy all weights and buffers."""
-    return {name: value.clone() for name, value in learner.state_dict().items()}
+def copy_weights(model: BaseModule) -> dict[str, torch.Tensor]:
+    """Return copies of all parameters and buffers."""
+    return {name: value.clone() for name, value in model.state_dict().items()}
 
 
 def weights_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    """Tell whether two sets of weights are equal bit for bit."""
+    """Return whether two state dicts are equal bit for bit."""
     return first.keys() == second.keys() and all(
         torch.equal(value, second[name]) for name, value in first.items()
     )

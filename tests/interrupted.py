@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from conftest import tiny
+from conftest import tiny_overrides
 from factories import first_chunk_of_test_data
 from process_pool import TIMEOUT, start_two_ranks, wait_for_success
 
@@ -81,7 +81,11 @@ def compare(experiment: str, folder: Path, *options: str, stops: Sequence[int] =
     from gan_lightning.runs.directory import RunDirectory
     from gan_lightning.training.train import train
 
-    words = [*tiny(experiment), f"trainer.max_updates={UPDATES}", "trainer.rounds_per_batch=1"]
+    words = [
+        *tiny_overrides(experiment),
+        f"trainer.max_updates={UPDATES}",
+        "trainer.rounds_per_batch=1",
+    ]
     words += ["pictures.every_n_updates=0", "log.wandb=disabled", *options]
     config = load_config(read_yaml(experiment_path(experiment)), words)
     whole, part = folder / experiment / "whole", folder / experiment / "part"

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from conftest import CHECKOUT, tiny
+from conftest import CHECKOUT, tiny_overrides
 from process_pool import TIMEOUT
 
 LOOPBACK = "127.0.0.1"
@@ -22,7 +22,11 @@ TWO_HOSTS = CHECKOUT / "tests" / "two_hosts.sh"
 
 def words(updates: int, *more: str) -> list[str]:
     """Return the words of a small run of gan_ring that saves and logs often."""
-    kept = [word for word in tiny("gan_ring") if not word.startswith(("trainer.", "pictures.ev"))]
+    kept = [
+        word
+        for word in tiny_overrides("gan_ring")
+        if not word.startswith(("trainer.", "pictures.ev"))
+    ]
     settings = [
         f"trainer.max_updates={updates}",
         "trainer.rounds_per_batch=1",

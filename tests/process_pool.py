@@ -1,8 +1,8 @@
-"""Processes of their own, forked from one that has imported the package and done no more.
+"""Start processes by forking a server that has imported the package.
 
-A new interpreter spends seconds of a core on imports before it does what a test asks of it. Where
-those seconds, the end of a process, or who starts it are what is tested, a real one is started: one
-that is forked calls no functions of `atexit`.
+A new interpreter spends seconds of CPU time on imports before a test begins. Tests of start-up, of
+the end of a process, or of launchers start a new interpreter; others start a forked process, which
+runs no `atexit` functions.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ SERVER.set_forkserver_preload(
 )
 
 TIMEOUT = 300.0
-"""Seconds after which a process hangs, however busy the machine is."""
+"""Seconds after which a process counts as hanging, long enough for a busy machine."""
 
 
 @dataclass
 class ForkedProcess:
-    """A process, with what it prints in files."""
+    """A forked process and the directory of its output."""
 
     process: BaseProcess
-    printed: TemporaryDirectory[str]
+    output: TemporaryDirectory[str]
 
     @classmethod
     def start(
@@ -48,33 +48,42 @@ class ForkedProcess:
         env: Mapping[str, str] | None = None,
         argv: Sequence[str] = ("test",),
     ) -> Self:
-        """Call a module's function in a process of its own.
+        """Call a function in a new process.
 
         Args:
             function: of a module that can be imported.
             arguments: of the function.
-            folder: to work in; by default this process's.
-            environment: all of its variables; by default this process's.
-            words: its command line, the program included.
+            cwd: working directory; None for the current one.
+            env: environment variables; None for those of this process.
+            argv: `sys.argv` of the new process.
         """
-        printed = TemporaryDirectory(prefix="forked-")
-        place = (str(cwd or Path.cwd()), dict(env or os.environ), [*argv])
-        process = SERVER.Process(target=_run_child, args=(printed.name, place, function, arguments))
+        output = TemporaryDirectory(prefix="forked-")
+        context = (str(cwd or Path.cwd()), dict(env or os.environ), [*argv])
+        process = SERVER.Process(
+            target=_run_child, args=(output.name, context, function, arguments)
+        )
         process.start()
-        return cls(process, printed)
+        return cls(process, output)
 
     @property
     def out(self) -> str:
-        """What it has printed so far."""
-        return Path(self.printed.name, "out").read_text()
+        """Standard output so far."""
+        return Path(self.output.name, "out").read_text()
 
     @property
     def err(self) -> str:
-        """What it has printed so far to standard error."""
-        return Path(self.printed.name, "err").read_text()
+        """Standard error so far."""
+        return Path(self.output.name, "err").read_text()
 
     def wait(self, seconds: float = TIMEOUT) -> int:
-        """Wait for its end and return its exit code, minus a signal's number where one ended it."""
+        """Wait for the end of the process.
+
+        Returns:
+            The exit code, or minus the number of the signal that ended the process.
+
+        Raises:
+            AssertionError: the process is still running after the given seconds; it is killed.
+        """
         self.process.join(seconds)
         if self.process.exitcode is None:
             self.process.kill()
@@ -83,14 +92,15 @@ class ForkedProcess:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+    """Return a TCP port that is free at the moment."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
         return port
 
 
 def start_two_ranks(function: Callable[..., object], *arguments: Any) -> list[ForkedProcess]:
-    """Call a function in two processes that know each other as those that torchrun starts."""
+    """Call a function in two processes with the environment variables of torchrun."""
     node = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
     node |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     node |= {"TORCHELASTIC_RUN_ID": "1"}
@@ -105,7 +115,7 @@ def start_two_ranks(function: Callable[..., object], *arguments: Any) -> list[Fo
 
 
 def wait_for_success(processes: Sequence[ForkedProcess], seconds: float = TIMEOUT) -> None:
-    """Wait for the end of all, and check that none went wrong; end them all where one did."""
+    """Wait for all processes and check that all exit with 0; kill the rest if one does not."""
     deadline = time.monotonic() + seconds
     try:
         for forked in processes:
@@ -117,25 +127,25 @@ def wait_for_success(processes: Sequence[ForkedProcess], seconds: float = TIMEOU
 
 
 def _run_child(
-    printed: str,
-    place: tuple[str, dict[str, str], list[str]],
+    output: str,
+    context: tuple[str, dict[str, str], list[str]],
     function: Callable[..., object],
     arguments: Sequence[Any],
 ) -> None:
-    """Be a process that was just started."""
+    """Set up a forked process like a new one, with its output in files, and call the function."""
     import torch
 
-    folder, environment, words = place
-    for number, name in enumerate(("out", "err"), start=1):
-        file = os.open(Path(printed, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(file, number)
+    cwd, env, argv = context
+    for descriptor, name in enumerate(("out", "err"), start=1):
+        file = os.open(Path(output, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(file, descriptor)
         os.close(file)
-    os.chdir(folder)
+    os.chdir(cwd)
     os.environ.clear()
-    os.environ.update(environment)
-    sys.argv[:] = words
-    sys.modules["__main__"].__spec__ = None  # a script, should it start itself again
+    os.environ.update(env)
+    sys.argv[:] = argv
+    sys.modules["__main__"].__spec__ = None  # as a script, in case it starts itself again
     signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
-    gc.freeze()  # as after the imports of a command (startup.py)
+    gc.freeze()  # as gan_lightning.utils.imports does after the imports of a command
     function(*arguments)

@@ -1,4 +1,4 @@
-"""What tests read in a run folder, and results that they make up."""
+"""Read files of a run directory, and make result records."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from gan_lightning.config.schema import Claim
 from gan_lightning.results.records import Results, SeedRun
 
 
-def rows(folder: Path) -> list[dict[str, str]]:
+def read_metrics_csv(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of metrics.csv as strings."""
     header, *lines = (folder / "metrics.csv").read_text().splitlines()
     names = header.split(",")
     return [dict(zip(names, line.split(","), strict=True)) for line in lines]
 
 
-def checkpoint(folder: Path) -> dict[str, Any]:
+def load_last_checkpoint(folder: Path) -> dict[str, Any]:
+    """Return the content of the checkpoint with the most updates."""
     last = max((folder / "checkpoints").glob("update_*.ckpt"))
     content: dict[str, Any] = torch.load(last, weights_only=True)
     return content
 
 
-def measures_of(folder: Path) -> dict[str, float]:
-    """Read the final measures, null being no number."""
+def final_measures(folder: Path) -> dict[str, float]:
+    """Return the final metrics of outcome.json; NaN for null."""
     measures = json.loads((folder / "outcome.json").read_text())["measures"]
     return {name: float("nan") if value is None else value for name, value in measures.items()}
 
 
-def made_up(name: str, values: list[float | None], *claims: Claim, **parts: Any) -> Results:
+def make_results(name: str, values: list[float | None], *claims: Claim, **parts: Any) -> Results:
+    """Return results with one run for each value of the metric `m`."""
     runs = [
         SeedRun(seed, f"runs/{seed}", parts.get("updates", 4), 1.5, {"m": value}, {}, {})
         for seed, value in enumerate(values)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import EXPERIMENTS
-from run_files import made_up
+from run_files import make_results
 
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
@@ -43,22 +43,22 @@ def test_verdicts(bound: dict[str, Any], values: list[float], holds: bool) -> No
 
 def test_experiments_are_compared_at_the_same_budget() -> None:
     claim = Claim("m", above="plain")
-    ours = made_up("ours", [3, 4], claim)
+    ours = make_results("ours", [3, 4], claim)
 
     def verdict(*known: Results) -> str:
         (row,) = ours.claim_rows(known)
         return row.verdict.text
 
     assert verdict() == "not compared yet: run `gan-lightning verify plain`"
-    assert verdict(made_up("plain", [2, 4])) == "holds: above 3 (mean of plain)"
-    assert verdict(made_up("plain", [2, 4], updates=9)).startswith(
+    assert verdict(make_results("plain", [2, 4])) == "holds: above 3 (mean of plain)"
+    assert verdict(make_results("plain", [2, 4], updates=9)).startswith(
         "not compared: plain was measured"
     )
-    assert verdict(made_up("plain", [2, None])) == "not compared: plain has no finite value"
+    assert verdict(make_results("plain", [2, None])) == "not compared: plain has no finite value"
     ours.overrides = ["k=1"]
-    varied = made_up("other", [9], experiment="plain", overrides=["k=1"])
+    varied = make_results("other", [9], experiment="plain", overrides=["k=1"])
     assert (
-        verdict(made_up("plain", [2], updates=9), varied)
+        verdict(make_results("plain", [2], updates=9), varied)
         == "does not hold: above 9 (mean of plain)"
     )
     assert format_bound(claim) == "m > plain"

@@ -14,7 +14,7 @@ import torch
 from bad_inputs import assert_mistake
 from conftest import Outcome, TinyRun, run_process
 from inception_fakes import FakeImages, LinearNetwork
-from run_files import rows
+from run_files import read_metrics_csv
 from wandb_server import ENTITY, StubView, WandbServer, wandb_environment
 
 from gan_lightning.dashboard.panels import SECTIONS, all_panels, panel_of
@@ -156,7 +156,7 @@ def logged(trained: Callable[[str], TinyRun]) -> set[str]:
     keys = {"claims", "alerts"}  # tests/test_wandb_run.py and tests/test_sweep.py see them arrive
     for experiment in KINDS:
         folder = trained(experiment).folder
-        keys |= {name for row in rows(folder) for name, value in row.items() if value}
+        keys |= {name for row in read_metrics_csv(folder) for name, value in row.items() if value}
         keys |= {path.stem[:-8] for path in (folder / "samples").glob("*.png")}
     judge = InceptionEvaluator(FakeImages(60), LinearNetwork(), torch.device("cpu"), samples=40)
     rng = torch.Generator().manual_seed(0)

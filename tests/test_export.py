@@ -173,9 +173,9 @@ def test_card_states_data_metrics_and_licence(
     assert header["datasets"] == ["ylecun/mnist"]
     (index,) = header["model-index"]  # type: ignore[misc]
     measured = {part["name"]: part["value"] for part in index["results"][0]["metrics"]}  # type: ignore[index]
-    from run_files import measures_of
+    from run_files import final_measures
 
-    assert measured == pytest.approx(measures_of(infogan_run.folder))
+    assert measured == pytest.approx(final_measures(infogan_run.folder))
     assert "https://creativecommons.org/licenses/by-sa/3.0/" in text
     assert f"| `fd_digits` | {measured['fd_digits']:.4g} |" in text
     assert "`code/accuracy >= 0.95`" in text

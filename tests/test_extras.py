@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from bad_inputs import assert_mistake
-from conftest import CHECKOUT, TINY, TinyRun, run_cli
+from conftest import CHECKOUT, TINY_OVERRIDES, TinyRun, run_cli
 
 import gan_lightning
 from gan_lightning.errors import UserError
@@ -71,7 +71,7 @@ def test_training_needs_no_extra(tmp_path: Path) -> None:
         "import sys, torchmetrics.image  # which looks for torch-fidelity in its own way\n"
         f"sys.modules.update(dict.fromkeys({sorted(OPTIONAL)!r}))\n"
         "from gan_lightning.cli.main import main\n"
-        f"main(['train', 'gan_ring', '--output', 'run', *{TINY!r}, 'log.wandb=disabled'])"
+        f"main(['train', 'gan_ring', '--output', 'run', *{TINY_OVERRIDES!r}, 'log.wandb=disabled'])"
     )
     process = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bad_inputs import SHORT, assert_mistake
-from conftest import Once, Outcome, TinyRun, run_cli, run_process, tiny
+from conftest import Once, Outcome, TinyRun, run_cli, run_process, tiny_overrides
 from image_trees import prepared_root
 from inception_fakes import write_weights
 from PIL import Image
-from run_files import measures_of
+from run_files import final_measures
 from wandb_offline import read_offline_run
 
 from gan_lightning.evaluation import inception, pictures
@@ -29,7 +29,7 @@ def runs(once: Once) -> Callable[[str], TinyRun]:
 
     def run_of(experiment: str) -> TinyRun:
         def make(folder: Path) -> TinyRun:
-            words = ["train", experiment, *tiny(experiment), "log.wandb=offline"]
+            words = ["train", experiment, *tiny_overrides(experiment), "log.wandb=offline"]
             # in a separate process, since W&B writes the last data when a process ends
             outcome = run_process([*words, "--output", str(folder / "run")], folder)
             return TinyRun(experiment, folder / "run", outcome)
@@ -62,7 +62,7 @@ def test_missing_inception_weights_are_reported_in_one_line(
     assert len(lines) == 1
     assert "download https://" in lines[0]
     assert "evaluation.inception=PATH" in lines[0]
-    assert not any(name.startswith("fid") for name in measures_of(run.folder))
+    assert not any(name.startswith("fid") for name in final_measures(run.folder))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -72,7 +72,7 @@ def test_evaluate_and_sample(
     folder = str(runs(experiment).folder)
     outcome = run_cli("evaluate", folder)
     assert outcome.code == 0, outcome.err
-    for name, value in measures_of(Path(folder)).items():
+    for name, value in final_measures(Path(folder)).items():
         assert f"{name:<26} {value:>9.4f}" in outcome.out
     for output in ("few.npz", "few.png"):
         words = ["sample", folder, "--count", "4", "--output", str(tmp_path / output)]
@@ -85,7 +85,7 @@ def test_evaluate_and_sample(
 
 
 def test_facades_are_compared_with_their_targets(runs: Callable[[str], TinyRun]) -> None:
-    metrics = measures_of(runs("pix2pix_facades").folder)
+    metrics = final_measures(runs("pix2pix_facades").folder)
     assert 0 < metrics["translation/l1"] < 1
     assert -1 <= metrics["translation/ssim"] <= 1
 
@@ -110,7 +110,7 @@ def test_with_inception(
     trained = run_cli(
         "train",
         "dcgan_celeba",
-        *tiny("dcgan_celeba"),
+        *tiny_overrides("dcgan_celeba"),
         "evaluation.samples=8",
         "log.wandb=disabled",
         word,

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import run_cli, tiny
+from conftest import run_cli, tiny_overrides
 from factories import make_config
 from process_pool import start_two_ranks
-from run_files import measures_of
+from run_files import final_measures
 from test_resume import assert_equal
 
 import gan_lightning.training.train
@@ -135,7 +135,7 @@ def test_a_run_stopped_in_its_last_evaluation_ends_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "run"
-    words = [*tiny("gan_ring"), "evaluation.samples=1500", "log.wandb=disabled"]
+    words = [*tiny_overrides("gan_ring"), "evaluation.samples=1500", "log.wandb=disabled"]
     with monkeypatch.context() as patch:
         calls = signalled(patch, ModeEvaluator, "update", signal.SIGTERM)
         outcome = run_cli("train", "gan_ring", *words, "--output", str(folder))
@@ -146,11 +146,11 @@ def test_a_run_stopped_in_its_last_evaluation_ends_with_it(
     outcome = run_cli("train", "gan_ring", "--resume", str(folder))
     assert outcome.code == 0, outcome.err
     assert "  4 updates; " in outcome.out
-    assert "modes/covered" in measures_of(folder)
+    assert "modes/covered" in final_measures(folder)
     other = run_cli("train", "gan_ring", *words, "--output", str(tmp_path / "whole"))
     assert other.code == 0, other.err
-    assert measures_of(folder) == pytest.approx(
-        measures_of(tmp_path / "whole"), rel=0, abs=0, nan_ok=True
+    assert final_measures(folder) == pytest.approx(
+        final_measures(tmp_path / "whole"), rel=0, abs=0, nan_ok=True
     )
     for name in ("metrics.csv", "generator.safetensors"):
         assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -195,7 +195,7 @@ def test_before_training_nothing_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     signalled(monkeypatch, owner, name, number)
-    words = [*tiny("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
+    words = [*tiny_overrides("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
     outcome = run_cli("train", "gan_ring", *words)
     assert outcome.code == 128 + number, outcome.err
     assert outcome.err.startswith("gan-lightning: interrupted; ")
@@ -212,7 +212,7 @@ def test_processes_share_all_chunks_and_pause_equally_often(world: int) -> None:
         def pause() -> None:
             pauses[rank] += 1
 
-        return list(Shard(rank, world, pause).of(chunks))
+        return list(Shard(rank, world, pause).iterate(chunks))
 
     assert sorted(chunk for rank in range(world) for chunk in part(rank)) == chunks
     assert len(set(pauses)) == 1
@@ -230,7 +230,12 @@ def train_as_a_process_that_is_signalled(folder: Path) -> None:
     pytest.MonkeyPatch().setattr(ModeEvaluator, "update", hit)
     samples = f"evaluation.samples={CHUNKS * CHUNK_SIZE}"
     processes = ["--devices", "2", "--accelerator", "cpu", "--output", str(folder)]
-    words = [*tiny("gan_ring_paper"), samples, "evaluation.every_n_updates=2", "log.wandb=disabled"]
+    words = [
+        *tiny_overrides("gan_ring_paper"),
+        samples,
+        "evaluation.every_n_updates=2",
+        "log.wandb=disabled",
+    ]
     main(["train", "gan_ring_paper", *words, *processes])
 
 
@@ -243,4 +248,4 @@ def test_processes_agree_to_break_an_evaluation_off(tmp_path: Path) -> None:
     assert "stopped at update 2; resume it by" in first.out
     assert [path.name for path in folder.glob("checkpoints/*")] == ["update_0000002.ckpt"]
     assert "modes/covered" not in (folder / "metrics.csv").read_text()
-    assert (folder / "log.txt").read_text().count("batch statistics are of each process's own") == 1
+    assert (folder / "log.txt").read_text().count("batch normalisation uses the statistics of each process's own") == 1

@@ -30,11 +30,11 @@ from launchers import (
     words,
 )
 from process_pool import TIMEOUT, ForkedProcess, free_port
-from run_files import checkpoint, measures_of, rows
+from run_files import final_measures, load_last_checkpoint, read_metrics_csv
 
 from gan_lightning.cli.main import main
 from gan_lightning.core.module import BaseModule
-from gan_lightning.distributed.environment import is_first_process, started
+from gan_lightning.distributed.environment import detect_launcher, is_first_process
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 
@@ -53,14 +53,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def assert_same_run(run: Path, whole: Path) -> None:
     """Check that a run ended as one process would have ended it, up to the order of sums."""
-    weights, expected = (checkpoint(folder)["state_dict"] for folder in (run, whole))
+    weights, expected = (load_last_checkpoint(folder)["state_dict"] for folder in (run, whole))
     for name, value in expected.items():
         torch.testing.assert_close(weights[name], value, rtol=1e-4, atol=1e-5)
-    for row, other in zip(rows(run), rows(whole), strict=True):
+    for row, other in zip(read_metrics_csv(run), read_metrics_csv(whole), strict=True):
         assert row.keys() == other.keys()
         figures = [[float(value or "nan") for value in part.values()] for part in (row, other)]
         assert figures[0] == pytest.approx(figures[1], rel=1e-3, abs=1e-3, nan_ok=True)
-    assert measures_of(run) == pytest.approx(measures_of(whole), rel=1e-3, abs=1e-3, nan_ok=True)
+    assert final_measures(run) == pytest.approx(
+        final_measures(whole), rel=1e-3, abs=1e-3, nan_ok=True
+    )
 
 
 def folders_of(runs: Path) -> list[Path]:
@@ -120,7 +122,7 @@ def test_a_job_of_slurm_is_requeued_and_goes_on(tmp_path: Path, whole: Path) -> 
         time.sleep(0.2)
     assert stopped.wait() == [138], stopped.said()
     assert (tmp_path / "scontrol.txt").read_text() == "requeue 4711\n"
-    assert checkpoint(run)["progress"]["updates"] == updates_of(run) < END
+    assert load_last_checkpoint(run)["progress"]["updates"] == updates_of(run) < END
     assert "Error" not in stopped.said()
 
     env["SLURM_RESTART_COUNT"] = "1"
@@ -145,6 +147,7 @@ def test_a_job_of_slurm_is_requeued_and_goes_on(tmp_path: Path, whole: Path) -> 
     ],
     ids=["torchrun", "srun", "tasks"],
 )
+@pytest.mark.usefixtures("empty_folder")
 def test_other_numbers_than_what_was_started_are_refused(
     given: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +159,7 @@ def test_other_numbers_than_what_was_started_are_refused(
 def test_an_interactive_job_of_slurm_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_NTASKS", "4")
     monkeypatch.setenv("SLURM_JOB_NAME", "interactive")
-    assert started() is None
+    assert detect_launcher() is None
 
 
 @pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])

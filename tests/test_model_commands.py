@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import TinyRun, run_cli
 from PIL import Image
-from run_files import measures_of
+from run_files import final_measures
 
 from gan_lightning.assets.loader import read_idx
 
@@ -23,7 +23,7 @@ def test_evaluate_measures_the_checkpoint(kind: str, request: pytest.FixtureRequ
     outcome = run_cli("evaluate", str(run.folder))
     assert outcome.code == 0, outcome.err
     measured = {line.split()[0]: float(line.split()[1]) for line in outcome.out.splitlines()}
-    measures = measures_of(run.folder)
+    measures = final_measures(run.folder)
     assert measured == pytest.approx(measures, rel=0.01, abs=0.002, nan_ok=True)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import CHECKOUT, TinyRun, tiny
-from run_files import measures_of
+from conftest import CHECKOUT, TinyRun, tiny_overrides
+from run_files import final_measures
 
 import gan_lightning
 from gan_lightning.errors import UserError
@@ -68,7 +68,7 @@ def test_a_run_is_loaded_and_measured_as_by_the_commands(ring_run: TinyRun) -> N
     assert config.data.name == "ring"
     first, again = (gan.sample(8, seed=3).data for _ in range(2))
     assert torch.equal(first, again)
-    written = measures_of(ring_run.folder)
+    written = final_measures(ring_run.folder)
     measured = gan_lightning.evaluate(ring_run.folder)
     assert measured == pytest.approx({name: written[name] for name in measured})
     with pytest.raises(UserError, match=r"trainer\.max_updates"):
@@ -76,7 +76,7 @@ def test_a_run_is_loaded_and_measured_as_by_the_commands(ring_run: TinyRun) -> N
 
 
 def test_a_run_trained_in_python_is_that_of_the_command(ring_run: TinyRun, tmp_path: Path) -> None:
-    words = [*tiny("gan_ring"), "log.wandb=disabled"]
+    words = [*tiny_overrides("gan_ring"), "log.wandb=disabled"]
     outcome = gan_lightning.train("gan_ring", *words, output=tmp_path / "run")
     shipped = "generator.safetensors"
     assert outcome.updates == 4

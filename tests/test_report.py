@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from reports import Trained, made_up, report_of
-from run_files import measures_of
+from run_files import final_measures
 
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.report import image_sliders
@@ -48,7 +48,7 @@ def test_every_kind_of_run(experiment: str, trained: Trained) -> None:
     assert shown == drawn
     assert all(part["alt"] for part in page.all("img"))
     assert "Finished after 4 updates" in page.text
-    for name in measures_of(run.folder):
+    for name in final_measures(run.folder):
         assert name in page.text
     charts = [part for part in page.all("div") if "data-figure" in part]
     assert len(charts) >= 2

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Outcome, run_cli, run_process, tiny
-from run_files import measures_of
+from conftest import Outcome, run_cli, run_process, tiny_overrides
+from run_files import final_measures
 from sweep_blocks import BLOCK, RANDOM, RATE, read, write
 from wandb_server import WandbServer, wandb_environment
 
@@ -34,7 +34,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swept]:
     folder = tmp_path_factory.mktemp("sweep")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        command = ["sweep", write(folder, BLOCK), *tiny("gan_ring"), "log.wandb=disabled"]
+        command = ["sweep", write(folder, BLOCK), *tiny_overrides("gan_ring"), "log.wandb=disabled"]
         yield Swept(folder, run_cli(*command), run_cli(*command))
 
 
@@ -47,7 +47,7 @@ def test_ends_with_a_ranked_table(swept: Swept) -> None:
     assert {rank[2] for rank in ranks} == {"1", "2"}
     assert float(ranks[0][1]) <= float(ranks[1][1])
     for _, value, _, run in ranks:
-        measured = measures_of(swept.folder / run)["wasserstein/exact"]
+        measured = final_measures(swept.folder / run)["wasserstein/exact"]
         assert measured == pytest.approx(float(value), abs=1e-4)
     assert failed.split()[:4] == ["-", "none", "3", "failed:"]
     assert "network.packing" in failed
@@ -92,7 +92,7 @@ def test_a_signal_ends_it_with_the_table_so_far(
         return original(config, *parts)
 
     monkeypatch.setattr(local, "reuse_or_train", stopped)
-    command = ["sweep", "ring.yaml", *tiny("gan_ring"), "log.wandb=disabled"]
+    command = ["sweep", "ring.yaml", *tiny_overrides("gan_ring"), "log.wandb=disabled"]
     outcome = run_cli(*command)
     assert outcome.code == code
     *_, header, first, _, last = outcome.out.splitlines()
@@ -104,7 +104,9 @@ def test_a_signal_ends_it_with_the_table_so_far(
 @pytest.mark.usefixtures("empty_folder")
 def test_a_sweep_without_a_measured_run_fails() -> None:
     block = {**RANDOM, "method": "bayes", "space": {"network.packing": {"values": [3]}}}
-    outcome = run_cli("sweep", write(Path(), block), *tiny("gan_ring"), "log.wandb=disabled")
+    outcome = run_cli(
+        "sweep", write(Path(), block), *tiny_overrides("gan_ring"), "log.wandb=disabled"
+    )
     assert outcome.code == 1
     assert "1/1  network.packing=3" in outcome.out
     assert outcome.out.endswith("no run has measured wasserstein/exact\n")
@@ -113,7 +115,7 @@ def test_a_sweep_without_a_measured_run_fails() -> None:
 @pytest.mark.usefixtures("empty_folder")
 def test_a_bayesian_sweep_that_was_stopped_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     block = {**RANDOM, "method": "bayes"}
-    command = ["sweep", write(Path(), block), "--count", "4", *tiny("gan_ring")]
+    command = ["sweep", write(Path(), block), "--count", "4", *tiny_overrides("gan_ring")]
     command += ["trainer.max_updates=2", "log.wandb=disabled"]
     original, calls = local.reuse_or_train, 0
 
@@ -163,7 +165,7 @@ def test_space_in_the_format_of_wandb() -> None:
 
 def test_agents_train_the_runs_that_the_server_suggests(tmp_path: Path) -> None:
     command = ["sweep", write(tmp_path, RANDOM), "--count", "1", "--entity", "team"]
-    command += ["--project", "games", *tiny("gan_ring")]
+    command += ["--project", "games", *tiny_overrides("gan_ring")]
     with WandbServer() as server:
         server.suggested = [{RATE: 1e-3}]
         environment = wandb_environment(tmp_path, server)
@@ -187,6 +189,8 @@ def test_agents_train_the_runs_that_the_server_suggests(tmp_path: Path) -> None:
     rank, value, rate, folder = lines[header + 1].split()
     assert (rank, rate) == ("1", "0.001")
     assert float(value) == pytest.approx(run.summary["wasserstein/exact"], abs=1e-4)
-    assert measures_of(tmp_path / folder)["wasserstein/exact"] == run.summary["wasserstein/exact"]
+    assert (
+        final_measures(tmp_path / folder)["wasserstein/exact"] == run.summary["wasserstein/exact"]
+    )
     assert folder.startswith("runs/sweeps/sweep-0/ring/")
     assert (tmp_path / "runs/sweeps/sweep-0/agent_1.log").stat().st_size

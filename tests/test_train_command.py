@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import EXPERIMENTS, TinyRun, command, run_cli, tiny
+from conftest import EXPERIMENTS, TinyRun, command, run_cli, tiny_overrides
 from launchers import updates_of
 from PIL import Image
 from process_pool import TIMEOUT
-from run_files import checkpoint, measures_of, rows
+from run_files import final_measures, load_last_checkpoint, read_metrics_csv
 from safetensors.numpy import load_file
 
 from gan_lightning.classifiers import CLASSIFIERS
@@ -38,7 +38,7 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
     assert run.outcome.code == 0, run.outcome.err
     config = load_config(read_yaml(folder / "config.yaml"))
     expected = load_config(
-        read_yaml(experiment_path(experiment)), [*tiny(experiment), "log.wandb=disabled"]
+        read_yaml(experiment_path(experiment)), [*tiny_overrides(experiment), "log.wandb=disabled"]
     )
     assert as_plain(config) == as_plain(expected)
 
@@ -46,9 +46,9 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
     assert environment["packages"]["torch"] == torch.__version__.partition("+")[0]
     assert {"command", "python", "git_revision"} <= environment.keys()
 
-    measures = measures_of(folder)
+    measures = final_measures(folder)
     assert measures
-    *_, last = rows(folder)
+    *_, last = read_metrics_csv(folder)
     assert last["updates"] == "4"
     for name, value in measures.items():
         assert float(last[name]) == pytest.approx(value, nan_ok=True)
@@ -62,7 +62,7 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
         "update_0000002.ckpt",
         "update_0000004.ckpt",
     ]
-    assert checkpoint(folder)["progress"]["updates"] == 4
+    assert load_last_checkpoint(folder)["progress"]["updates"] == 4
     assert "precision" in (folder / "log.txt").read_text()
     assert not list(folder.rglob("*.partial"))
 
@@ -83,7 +83,7 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
 
 def test_default_folder_is_the_latest_run() -> None:
     """Two runs of one process have folders of their own, and the name means the later."""
-    words = ["train", "gan_ring", *tiny("gan_ring"), "log.wandb=disabled"]
+    words = ["train", "gan_ring", *tiny_overrides("gan_ring"), "log.wandb=disabled"]
     folders = []
     for seed in ("1", "2"):
         outcome = run_cli(*words, "--seed", seed)
@@ -103,8 +103,8 @@ def test_resume_continues(ring_run: TinyRun) -> None:
     more = ["trainer.max_updates=8", "evaluation.samples=50"]
     outcome = run_cli("train", "gan_ring", "--resume", "run", *more)
     assert outcome.code == 0, outcome.err
-    assert checkpoint(Path("run"))["progress"]["updates"] == 8
-    assert [row["updates"] for row in rows(Path("run"))] == ["2", "4", "6", "8"]
+    assert load_last_checkpoint(Path("run"))["progress"]["updates"] == 8
+    assert [row["updates"] for row in read_metrics_csv(Path("run"))] == ["2", "4", "6", "8"]
     assert load_config(read_yaml(Path("run/config.yaml"))).trainer.max_updates == 8
     assert "  8 updates; " in outcome.out
 
@@ -116,7 +116,7 @@ def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
         "checkpoints.every_n_updates=100",
         "log.every_n_updates=100",
     ]
-    quick = [*tiny("gan_ring"), *settings, "log.wandb=disabled"]
+    quick = [*tiny_overrides("gan_ring"), *settings, "log.wandb=disabled"]
     words = command("train", "gan_ring", *quick, "--output", str(folder))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
@@ -137,7 +137,7 @@ def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
             process.kill()
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    updates = checkpoint(folder)["progress"]["updates"]
+    updates = load_last_checkpoint(folder)["progress"]["updates"]
     assert 100 <= made <= updates <= made + 100 + 20  # the log's cadence, and a batch of rounds
     assert f"stopped at update {updates:,}" in out
     assert f"`gan-lightning train gan_ring --resume {folder}`" in out
@@ -147,7 +147,7 @@ def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
     goal = f"trainer.max_updates={updates + 2}"
     outcome = run_cli("train", "gan_ring", "--resume", str(folder), goal)
     assert outcome.code == 0, outcome.err
-    assert checkpoint(folder)["progress"]["updates"] == updates + 2
+    assert load_last_checkpoint(folder)["progress"]["updates"] == updates + 2
 
 
 def test_interrupt_before_the_first_update_leaves_nothing(
@@ -159,7 +159,7 @@ def test_interrupt_before_the_first_update_leaves_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(gan_lightning.training.train, "build_trainer", interrupted)
-    words = [*tiny("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
+    words = [*tiny_overrides("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
     outcome = run_cli("train", "gan_ring", *words)
     assert outcome.code == 130
     assert not (tmp_path / "run").exists()
@@ -179,7 +179,7 @@ def test_a_stopped_run_saves_and_measures_nothing(
 
     monkeypatch.setattr(StopOnSignal, "on_train_batch_end", at_once)
     monkeypatch.setattr(Evaluation, "on_interval", never)
-    words = [*tiny("gan_ring"), "trainer.rounds_per_batch=1", "log.wandb=disabled"]
+    words = [*tiny_overrides("gan_ring"), "trainer.rounds_per_batch=1", "log.wandb=disabled"]
     outcome = run_cli("train", "gan_ring", *words, "--output", str(tmp_path / "run"))
     assert outcome.code == 130, outcome.err
     names = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Outcome, run_cli
-from run_files import made_up
+from run_files import make_results
 
 from gan_lightning.callbacks.signals import StopOnSignal
 from gan_lightning.results.records import read_all_results
@@ -221,7 +221,7 @@ def test_pages_are_generated_from_the_files_alone(folder: Path) -> None:
 
 
 def test_a_topic_has_its_page_and_a_failed_claim_is_shown(folder: Path) -> None:
-    baseline = made_up("gan_ring", [50.0, 150.0])
+    baseline = make_results("gan_ring", [50.0, 150.0])
     for run in baseline.runs:
         run.measures = {"modes/covered": run.measures["m"]}
     baseline.write(Path("results"), [])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from conftest import run_process, tiny
+from conftest import run_process, tiny_overrides
 from wandb_offline import read_offline_run
 from wandb_server import wandb_environment
 
@@ -27,11 +27,10 @@ def figures(rows: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
 
 def test_a_killed_run_has_no_gap_and_no_double(tmp_path: Path) -> None:
     environment = wandb_environment(tmp_path)
-    words = ["train", "gan_ring", *tiny("gan_ring")]
-    whole = run_process([*words, "--output", "whole"], tmp_path, environment)
-    assert whole.code == 0, whole.err
+    words = ["train", "gan_ring", *tiny_overrides("gan_ring")]
     part = run_process([*words, "--output", "part"], tmp_path, environment)
     assert part.code == 0, part.err
+    shutil.copytree(tmp_path / "part", tmp_path / "whole", symlinks=True)
     before, last = list_checkpoints(tmp_path / "part" / "checkpoints")
     assert (before.stem, last.stem) == ("update_0000002", "update_0000004")
     # as if killed in the last save

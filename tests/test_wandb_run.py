@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Once, Outcome, run_cli, run_new_process, run_process, tiny
+from conftest import Once, Outcome, run_cli, run_new_process, run_process, tiny_overrides
 from factories import first_chunk_of_test_data
 from PIL import Image
+from process_pool import ForkedProcess
 from wandb_offline import OfflineRun, read_offline_run
 from wandb_server import StubRun, WandbServer, wandb_environment
 
 from gan_lightning.cli.main import main
 from gan_lightning.config.experiments import read_yaml
 from gan_lightning.config.load import load_config
-from gan_lightning.config.schema import as_plain
+from gan_lightning.config.schema import LogConfig, as_plain
+from gan_lightning.loggers import WandbRun
 
 LOSSES = {
     "infogan_mnist": {
@@ -65,7 +65,14 @@ class Logged:
 
 def train(experiment: str, folder: Path, environment: dict[str, str]) -> Outcome:
     """Run an experiment in a process of its own; points as a person does, who waits for its end."""
-    words = ["train", experiment, *tiny(experiment), *WIDE.get(experiment, []), "--output", "run"]
+    words = [
+        "train",
+        experiment,
+        *tiny_overrides(experiment),
+        *WIDE.get(experiment, []),
+        "--output",
+        "run",
+    ]
     if experiment == "gan_ring":
         return run_new_process(words, folder, environment)
     return run_process(words, folder, environment, main_on_one_chunk)
@@ -220,22 +227,19 @@ def test_holds_its_claims_as_a_table(experiment: str, way: Callable[[str], Logge
         assert said["verdict"].startswith(("holds", "does not hold", "not compared"))
 
 
-ALERTS = """
-from pathlib import Path
-from gan_lightning.loggers import WandbRun
-from gan_lightning.config.schema import LogConfig
-run = WandbRun(LogConfig(), "offline", "gan_ring", Path("run"), "identity")
-run.begin({})
-run.alert("the discriminator has won", "try R1", 3)
-run.alert("the generator has collapsed", "try packing", 5)
-run.end(failed=False)
-"""
+def log_alerts() -> None:
+    """Log two alerts to a run in the working directory."""
+    run = WandbRun(LogConfig(), "offline", "gan_ring", Path("run"), "identity")
+    run.start({})
+    run.alert("the discriminator has won", "try R1", 3)
+    run.alert("the generator has collapsed", "try packing", 5)
+    run.finish(failed=False)
 
 
 def test_alerts_are_a_table_too(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    command = [sys.executable, "-c", ALERTS]
-    subprocess.run(command, check=True, cwd=tmp_path, env=wandb_environment(tmp_path), timeout=180)
+    process = ForkedProcess.start(log_alerts, cwd=tmp_path, env=wandb_environment(tmp_path))
+    assert process.wait() == 0, process.err
     run = read_offline_run(tmp_path)
     assert [row["updates"] for row in run.history if "alerts" in row] == [3, 5]
     files = tmp_path.rglob("files/media/table/alerts_*.json")
@@ -250,7 +254,8 @@ def test_without_a_login_says_how_to_sync(offline: Callable[[str], Logged]) -> N
     run = offline("gan_ring")
     (line,) = (line for line in run.outcome.out.splitlines() if "W&B" in line)
     assert (
-        line.split(maxsplit=1)[1] == "logged offline; upload the run by `wandb sync run/wandb/offline-run-*`"
+        line.split(maxsplit=1)[1]
+        == "logged offline; upload the run by `wandb sync run/wandb/offline-run-*`"
     )
     assert list(run.folder.glob("wandb/offline-run-*"))
     assert not [word for word in ("wandb.ai", "login", "Traceback") if word in run.outcome.err]
@@ -266,7 +271,7 @@ def test_with_a_login_says_so(delivered: Callable[[str], Logged]) -> None:
 def test_disabled_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    outcome = run_cli("train", "gan_ring", *tiny("gan_ring"), "--output", "run")
+    outcome = run_cli("train", "gan_ring", *tiny_overrides("gan_ring"), "--output", "run")
     assert outcome.code == 0, outcome.err
     assert "W&B    disabled" in outcome.out
     assert not list(tmp_path.rglob("*wandb*"))
@@ -277,7 +282,14 @@ def test_option_goes_before_the_environment(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "online")
-    words = ["train", "gan_ring", *tiny("gan_ring"), "log.wandb=disabled", "--output", "run"]
+    words = [
+        "train",
+        "gan_ring",
+        *tiny_overrides("gan_ring"),
+        "log.wandb=disabled",
+        "--output",
+        "run",
+    ]
     assert "W&B    disabled" in run_cli(*words).out
     assert not list(tmp_path.rglob("*wandb*"))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import run_cli, tiny
+from conftest import run_cli, tiny_overrides
 from factories import ALL_GANS
 from test_resume import small
 
@@ -103,7 +103,7 @@ def test_weights_that_are_not_finite_are_not_saved(
 
 def test_the_command_says_it_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, "generator", 3)
-    words = [*tiny("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
+    words = [*tiny_overrides("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
     outcome = run_cli("train", "gan_ring", *words)
     assert outcome.code == 3
     said = [line for line in outcome.err.splitlines() if "diverged" in line]
@@ -185,7 +185,11 @@ def test_a_discriminator_that_has_won_is_told_once(capsys: Any) -> None:
 
 
 def test_a_generator_that_nobody_trains_raises_no_alarm(tmp_path: Path, capsys: Any) -> None:
-    words = [*tiny("cogan_adaptation_none"), "log.wandb=disabled", "log.every_n_updates=1"]
+    words = [
+        *tiny_overrides("cogan_adaptation_none"),
+        "log.wandb=disabled",
+        "log.every_n_updates=1",
+    ]
     outcome = run_cli("train", "cogan_adaptation_none", *words, "--output", str(tmp_path / "run"))
     assert outcome.code == 0, outcome.err
     assert "collapsed" not in outcome.err

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from conftest import command, tiny
+from conftest import command, tiny_overrides
 
 EVERY = 10
 """Updates between checkpoints: few, so that many kills fall into a save."""
@@ -16,7 +16,11 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
 
 def ring(updates: int, *more: str) -> list[str]:
     """Return the command line of a small run of gan_ring that saves and logs often."""
-    words = [word for word in tiny("gan_ring") if not word.startswith(("trainer.", "pictures.ev"))]
+    words = [
+        word
+        for word in tiny_overrides("gan_ring")
+        if not word.startswith(("trainer.", "pictures.ev"))
+    ]
     return [
         *[
             "train",
