@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Outcome, run_cli
+from conftest import CHECKOUT, Outcome, run_cli
 
 from gan_lightning.assets import loader
 
@@ -35,7 +35,8 @@ def assert_mistake(outcome: Outcome, *parts: str) -> None:
 
 
 def mistake(arguments: list[str], *parts: str) -> None:
-    """Run a command line that must leave the disk as it is."""
+    """Run a command line that must leave the working directory, a test's own, as it is."""
+    assert Path.cwd() != CHECKOUT, "use the fixture empty_folder"
     before = sorted(Path().rglob("*"))
     assert_mistake(run_cli(*arguments), *parts)
     assert sorted(Path().rglob("*")) == before
