@@ -1,4 +1,4 @@
-"""The commands as functions, and the notebook of first steps, which does what its page shows."""
+"""The Python interface, and the notebook of first steps with its committed outputs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ nbclient = pytest.importorskip("nbclient")
 NOTEBOOK = CHECKOUT / "docs" / "notebooks" / "first_steps.ipynb"
 
 
-def words(notebook: Any) -> list[list[str]]:
-    """What each cell printed or ended with, in words."""
+def text_outputs(notebook: Any) -> list[list[str]]:
+    """Return the text outputs of each code cell, without standard error."""
     return [
         [
             output.get("text") or output["data"]["text/plain"]
@@ -33,51 +33,58 @@ def words(notebook: Any) -> list[list[str]]:
     ]
 
 
-def test_it_runs_and_its_outputs_are_those_that_were_committed(
+def test_the_notebook_runs_with_the_committed_outputs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     committed = nbformat.read(NOTEBOOK, as_version=4)
     executed = nbformat.read(NOTEBOOK, as_version=4)
-    where = {"metadata": {"path": str(tmp_path)}}
-    nbclient.NotebookClient(executed, timeout=120, kernel_name="python3", resources=where).execute()
+    client = nbclient.NotebookClient(
+        executed,
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute()
     pictures = [
         o for c in executed.cells for o in c.get("outputs", ()) if "image/png" in o.get("data", {})
     ]
     assert len(pictures) == 3
-    shapes = [[text.split("\n")[0][:20] for text in cell] for cell in words(executed)]
-    assert shapes == [[text.split("\n")[0][:20] for text in cell] for cell in words(committed)]
-    assert "max_update" in words(executed)[-1][0]
+    line_starts = [[text.split("\n")[0][:20] for text in cell] for cell in text_outputs(executed)]
+    assert line_starts == [
+        [text.split("\n")[0][:20] for text in cell] for cell in text_outputs(committed)
+    ]
+    assert "max_update" in text_outputs(executed)[-1][0]
 
 
-def test_importing_the_package_imports_nothing_heavy() -> None:
+def test_importing_the_package_does_not_import_torch() -> None:
     code = "import sys, gan_lightning; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=True)
 
 
-def test_what_the_package_does_not_have_is_named() -> None:
+def test_an_unknown_attribute_is_named_in_the_error() -> None:
     with pytest.raises(AttributeError, match="nothing"):
         _ = gan_lightning.nothing
 
 
-def test_a_run_is_loaded_and_measured_as_by_the_commands(ring_run: TinyRun) -> None:
+def test_load_and_evaluate_agree_with_the_commands(ring_run: TinyRun) -> None:
     gan, data, config = gan_lightning.load(ring_run.folder)
     assert not gan.training
     assert data.spec.shape == (2,)
     assert config.data.name == "ring"
     first, again = (gan.sample(8, seed=3).data for _ in range(2))
     assert torch.equal(first, again)
-    written = final_measures(ring_run.folder)
+    expected = final_measures(ring_run.folder)
     measured = gan_lightning.evaluate(ring_run.folder)
-    assert measured == pytest.approx({name: written[name] for name in measured})
+    assert measured == pytest.approx({name: expected[name] for name in measured})
     with pytest.raises(UserError, match=r"trainer\.max_updates"):
         gan_lightning.evaluate(ring_run.folder, "trainer.max_updates=5")
 
 
-def test_a_run_trained_in_python_is_that_of_the_command(ring_run: TinyRun, tmp_path: Path) -> None:
-    words = [*tiny_overrides("gan_ring"), "log.wandb=disabled"]
-    outcome = gan_lightning.train("gan_ring", *words, output=tmp_path / "run")
-    shipped = "generator.safetensors"
+def test_train_gives_the_run_of_the_command(ring_run: TinyRun, tmp_path: Path) -> None:
+    overrides = [*tiny_overrides("gan_ring"), "log.wandb=disabled"]
+    outcome = gan_lightning.train("gan_ring", *overrides, output=tmp_path / "run")
+    weights = "generator.safetensors"
     assert outcome.updates == 4
-    assert (tmp_path / "run" / shipped).read_bytes() == (ring_run.folder / shipped).read_bytes()
+    assert (tmp_path / "run" / weights).read_bytes() == (ring_run.folder / weights).read_bytes()

@@ -39,11 +39,11 @@ from gan_lightning.types import Condition
 def untrained_run(experiment: str, path: Path, *overrides: str) -> RunDirectory:
     """Create the run directory of an experiment before its first update."""
     config = load_config(read_yaml(experiment_path(experiment)), overrides)
-    learner, _ = build(config)
+    model, _ = build(config)
     folder = RunDirectory.create(experiment, path)
     folder.write_config(config)
-    content: dict[str, Any] = {"state_dict": learner.state_dict()}
-    learner.on_save_checkpoint(content)
+    content: dict[str, Any] = {"state_dict": model.state_dict()}
+    model.on_save_checkpoint(content)
     folder.checkpoints.mkdir()
     torch.save(content, folder.checkpoints / "update_0000000.ckpt")
     return folder
