@@ -1,4 +1,4 @@
-"""What passes between data, players and metrics."""
+"""Types that pass between datasets, networks and metrics."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["Batch", "Condition", "DataSpec", "Sample"]
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What a model must know of its data.
+    """Shape and classes of a dataset, from which a model is built.
 
-    Args:
-        shape: of one datum: (2,) for points, (C, H, W) for images.
-        classes: number of classes; None where the data has no labels.
-        source_shape: of what a datum is the translation of; None where nothing is translated.
-        labelled_classes: of the labelled minibatch that comes beside; None where none comes.
-        labelled_domain: class of all labelled data, where `classes` are domains.
-        class_shares: of each class among the data; None where they are even.
+    Attributes:
+        shape: shape of one sample: (2,) for points, (C, H, W) for images.
+        classes: number of classes; None where the data have no labels.
+        source_shape: shape of the source that a sample is the translation of; None without sources.
+        labelled_classes: number of classes of the labelled subset; None without one.
+        labelled_domain: domain of the labelled subset, where `classes` are domains.
+        class_shares: frequency of each class, summing to 1; None where they are equal.
     """
 
     shape: tuple[int, ...]
@@ -33,20 +33,20 @@ class DataSpec:
 
     @property
     def is_image(self) -> bool:
-        """Whether a datum is an image (C, H, W) rather than a point (D,)."""
+        """Whether a sample is an image (C, H, W), not a point (D,)."""
         return len(self.shape) == 3
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What a generator is given; what is None it draws from its prior, or does not take.
+    """Inputs of a generator; those that are None are drawn from the prior, or are not inputs.
 
-    Args:
-        latent: (N, latent size), incompressible noise.
-        labels: (N,) int64 in [0, classes).
-        categorical: (N, number of categorical codes) int64, each in [0, its categories).
-        continuous: (N, number of continuous codes) in [-1, 1].
-        source: (N, C, H, W) in [-1, 1], images to be translated.
+    Attributes:
+        latent: noise, (N, latent size).
+        labels: class of each sample, (N,) int64 in [0, classes).
+        categorical: categorical codes, (N, codes) int64, each in [0, its categories).
+        continuous: continuous codes, (N, codes) in [-1, 1].
+        source: images to translate, (N, C, H, W) in [-1, 1].
     """
 
     latent: Tensor | None = None
@@ -56,29 +56,29 @@ class Condition:
     source: Tensor | None = None
 
     def parts(self) -> dict[str, Tensor]:
-        """The tensors that are there, by name."""
+        """Return the tensors that are not None, by name."""
         present = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: tensor for name, tensor in present if tensor is not None}
 
     def __getitem__(self, rows: slice) -> Condition:
-        """Take some rows of every tensor."""
+        """Return some rows of every tensor."""
         return Condition(**{name: tensor[rows] for name, tensor in self.parts().items()})
 
     def updated(self, given: Condition | None) -> Condition:
-        """Replace every tensor that `given` holds."""
+        """Return a copy with every tensor of `given` that is not None."""
         return self if given is None else replace(self, **given.parts())
 
 
 class Batch(NamedTuple):
-    """Real data: a minibatch, or rounds of minibatches when it comes from a DataModule.
+    """Real samples: a minibatch, or rounds of minibatches as a DataModule yields them.
 
-    Args:
-        data: minibatch (N, *shape), rounds (rounds, minibatches, N, *shape); images in [-1, 1].
-        labels: class of each datum, int64, with the leading dimensions of `data`; or None.
-        source: what each datum is the translation of, as `data`; None where nothing is translated.
-        labelled: of a data set in which few data have a class: a minibatch of those; or None.
+    Attributes:
+        data: minibatch (N, *shape) or rounds (rounds, minibatches, N, *shape); images in [-1, 1].
+        labels: class of each sample, int64, with the leading dimensions of `data`; or None.
+        source: image that each sample is the translation of, shaped like `data`; or None.
+        labelled: minibatch of the labelled subset, with its labels; None without one.
         mirror_mask: images that are to be mirrored, with their sources, bool with the leading
-            dimensions of `data`; None once they are on their device.
+            dimensions of `data`; None after the transfer to the device, which mirrors them.
     """
 
     data: Tensor
@@ -89,17 +89,17 @@ class Batch(NamedTuple):
 
     @property
     def condition(self) -> Condition:
-        """What a conditional player is told of these data."""
+        """Labels and sources, the inputs of a conditional discriminator."""
         return Condition(labels=self.labels, source=self.source)
 
     def part(self, rows: slice, device: torch.device) -> Batch:
-        """Take some data of a minibatch, without what is labelled beside them, to a device."""
+        """Return some rows of a minibatch on a device, without the labelled subset."""
         labels = None if self.labels is None else self.labels[rows].to(device)
         source = None if self.source is None else self.source[rows].to(device)
         return Batch(self.data[rows].to(device), labels, source)
 
     def unbind(self) -> list[Batch]:
-        """Split along the first dimension, without a copy."""
+        """Split along the first dimension, without copying."""
         count = len(self.data)
         parts = ([None] * count if part is None else part.unbind() for part in self)
         return [Batch(*row) for row in zip(*parts, strict=True)]
@@ -107,16 +107,16 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Sample:
-    """Generated data with all that it was generated from.
+    """Generated samples and the inputs that they were generated from.
 
-    Args:
+    Attributes:
         data: (N, *shape); images in [-1, 1].
-        condition: complete: nothing that the generator takes is None.
+        condition: all inputs of the generator.
     """
 
     data: Tensor
     condition: Condition
 
     def detach(self) -> Sample:
-        """Cut the generator's graph off."""
+        """Return the same samples without the generator's graph."""
         return Sample(self.data.detach(), self.condition)

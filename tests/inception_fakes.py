@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gan_lightning.data.base import to_uint8_nhwc
-from gan_lightning.distributed.sharding import WHOLE, Shard
+from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation import InceptionEvaluator
 from gan_lightning.evaluation.base import CHUNK_SIZE
 
@@ -77,11 +77,11 @@ def random_images(count: int, seed: int, spread: float = 0.3) -> Tensor:
 
 
 def evaluate_images(
-    real: FakeImages, fake: Tensor, shard: Shard = WHOLE, **settings: Any
+    real: FakeImages, fake: Tensor, shard: Shard = SINGLE_PROCESS, **settings: Any
 ) -> dict[str, float]:
     """Evaluate this process's chunks of the images as `evaluate` does."""
     network = settings.pop("network", LinearNetwork())
     evaluator = InceptionEvaluator(real, network, CPU, shard, **settings)
-    for start in shard.of(range(0, len(fake), CHUNK_SIZE)):
+    for start in shard.iterate(range(0, len(fake), CHUNK_SIZE)):
         evaluator.update(fake[start : start + CHUNK_SIZE], start)
     return evaluator.compute()

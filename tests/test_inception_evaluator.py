@@ -142,7 +142,7 @@ def test_a_signal_interrupts_the_features_of_real_images() -> None:
 
     real = FakeImages()
     with pytest.raises(KeyboardInterrupt):
-        evaluate_images(real, random_images(10, 1), shard=Shard(pause_apart=interrupt))
+        evaluate_images(real, random_images(10, 1), shard=Shard(before_local_chunk=interrupt))
     assert real.read == CHUNK_SIZE
     assert not cache_folder().exists()
     assert "fid/tf_bilinear" in evaluate_images(real, random_images(10, 1))

@@ -68,8 +68,8 @@ class Evaluation(Periodic):
         shard = Shard(
             trainer.global_rank,
             trainer.world_size,
-            pause=partial(raise_if_stopping, trainer),
-            pause_apart=partial(raise_if_stopping, trainer, apart=True),
+            before_chunk=partial(raise_if_stopping, trainer),
+            before_local_chunk=partial(raise_if_stopping, trainer, apart=True),
         )
         config = self.config
         self.measures = evaluate(

@@ -1,1 +1,1 @@
-"""Training in several processes: strategy, collectives, environment, sharding."""
+"""Training in several processes: strategy, collectives, launchers, division of evaluations."""

@@ -1,8 +1,9 @@
-"""What the processes of one game do together inside an update: draw, average, gather.
+"""Differentiable collectives and random numbers of an update with several processes.
 
-A process's gradients are those of the sum of all processes' losses; `AlternatingDDP` averages them
-right before a step, so that together they are the gradient of the mean. Outside an update a process
-is alone: a picture or an evaluation may use the same losses without the others.
+A process's gradients are those of the sum of all processes' losses. `AlternatingDDP` averages them
+right before a step, so that they become the gradient of the mean loss. Outside of
+`synchronized_rng` all functions act as for a single process, so that an evaluation in one process
+can use the same losses.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ __all__ = ["all_gather", "all_reduce_mean", "shared_uniform", "synchronized_rng"
 
 
 class ProcessContext(NamedTuple):
-    """Which part of the global minibatch a process plays.
+    """The part of the global minibatch that a process has.
 
-    Args:
-        rank: of this process, of `world_size`.
+    Attributes:
+        rank: rank of the process.
         world_size: number of processes.
-        rng: in the same state on all of them; None for a single process's global generators.
+        rng: random number generator in the same state in all processes; None for the global
+            generators of a single process.
     """
 
     rank: int = 0
@@ -36,19 +38,27 @@ class ProcessContext(NamedTuple):
     rng: torch.Generator | None = None
 
 
-ALONE = ProcessContext()
-PART = ContextVar("PART", default=ALONE)
+SINGLE_PROCESS = ProcessContext()
+CONTEXT = ContextVar("CONTEXT", default=SINGLE_PROCESS)
 
 
 @contextmanager
 def synchronized_rng(
     seed: int, update: int, rank: int, world_size: int, device: torch.device
 ) -> Iterator[None]:
-    """Let processes play an update together, its random numbers a function of the arguments.
+    """Seed the random numbers of an update, a function of the arguments, inside the block.
 
-    The global generators, of which the layers of networks draw, differ from process to process.
+    `shared_uniform` draws from a generator that is equal in all processes. The global generators,
+    from which layers such as dropout draw, are different in each process.
+
+    Args:
+        seed: the run's seed.
+        update: number of generator updates made so far.
+        rank: rank of this process.
+        world_size: number of processes.
+        device: of the module.
     """
-    shared = derived_seed(seed, "play", 0, update)  # a single process has no other
+    shared = derived_seed(seed, "play", 0, update)  # also seeds the layers of a single process
     if world_size == 1:
         seed_generators(shared, device)
         yield
@@ -56,33 +66,37 @@ def synchronized_rng(
     seed_generators(derived_seed(seed, "play", rank + 1, update), device)
     rng = torch.Generator(device)
     rng.manual_seed(shared)
-    token = PART.set(ProcessContext(rank, world_size, rng))
+    token = CONTEXT.set(ProcessContext(rank, world_size, rng))
     try:
         yield
     finally:
-        PART.reset(token)
+        CONTEXT.reset(token)
 
 
 def shared_uniform(count: int, device: torch.device) -> Tensor:
-    """Draw a number in [0, 1) for each datum of this process's part of the global minibatch.
+    """Draw a number in [0, 1) for each sample of this process's part of the global minibatch.
 
-    A datum's number is the same however many processes share the minibatch.
+    The number of a sample of the global minibatch is the same for any number of processes.
+
+    Args:
+        count: number of samples of this process, equal in all processes.
+        device: of the numbers.
 
     Returns:
         Shape (count,).
     """
-    rank, world_size, rng = PART.get()
-    drawn = torch.rand(count * world_size, generator=rng, device=device)
-    return drawn if world_size == 1 else drawn[rank * count :][:count]
+    rank, world_size, rng = CONTEXT.get()
+    numbers = torch.rand(count * world_size, generator=rng, device=device)
+    return numbers if world_size == 1 else numbers[rank * count :][:count]
 
 
 def all_reduce_mean(tensor: Tensor) -> Tensor:
     """Return the mean of a tensor over all processes, differentiable to any order.
 
     Args:
-        tensor: of one shape on every process, each of which must call this.
+        tensor: of the same shape in all processes; all of them must call this function.
     """
-    world_size = PART.get().world_size
+    world_size = CONTEXT.get().world_size
     if world_size == 1:
         return tensor
     total: Tensor = _Sum.apply(tensor)
@@ -90,49 +104,50 @@ def all_reduce_mean(tensor: Tensor) -> Tensor:
 
 
 def all_gather(rows: Tensor) -> Tensor:
-    """Return the rows of all processes as the global minibatch has them, differentiable.
+    """Return the rows of all processes in the order of the global minibatch, differentiable.
 
     Args:
-        rows: of this process, (N, ...), as many on every process, each of which must call this.
+        rows: rows of this process, (N, ...), N equal in all processes; all of them must call this
+            function.
 
     Returns:
         Shape (N times the number of processes, ...).
     """
-    if PART.get().world_size == 1:
+    if CONTEXT.get().world_size == 1:
         return rows
-    everything: Tensor = _Gather.apply(rows)
-    return everything
+    gathered: Tensor = _Gather.apply(rows)
+    return gathered
 
 
 class _Sum(Function):
-    """The sum over all processes, whose gradient is the sum of all processes' gradients."""
+    """Sum over all processes; its gradient is the sum of all processes' gradients."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
-        """Add up."""
+        """Sum the tensors of all processes."""
         total = tensor.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """Add the gradients up."""
+        """Sum the gradients of all processes."""
         return _Sum.apply(gradients[0])
 
 
 class _Gather(Function):
-    """The rows of all processes; gradients go back to the process that a row came from."""
+    """Concatenation of the rows of all processes; gradients return to the process of a row."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
-        """Lay the rows of all processes end to end."""
-        everything = rows.new_empty((dist.get_world_size() * len(rows), *rows.shape[1:]))
-        dist.all_gather_into_tensor(everything, rows.contiguous())
-        return everything
+        """Concatenate the rows of all processes."""
+        gathered = rows.new_empty((dist.get_world_size() * len(rows), *rows.shape[1:]))
+        dist.all_gather_into_tensor(gathered, rows.contiguous())
+        return gathered
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """Add the gradients up, and take those of this process's rows."""
+        """Sum the gradients of all processes, and return those of this process's rows."""
         total: Tensor = _Sum.apply(gradients[0])
         count = len(total) // dist.get_world_size()
         return total[dist.get_rank() * count :][:count]

@@ -1,6 +1,6 @@
-"""Which process of a run this is, and what started it, as the environment says.
+"""The launcher and the rank of this process, read from environment variables.
 
-Nothing is imported: a command asks before it has read anything else.
+It imports nothing heavy, since a command calls it before its other imports.
 """
 
 from __future__ import annotations
@@ -8,42 +8,43 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-__all__ = ["Started", "is_first_process", "started"]
+__all__ = ["Launcher", "detect_launcher", "is_first_process"]
 
-RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")
-"""Set by torchrun, by srun, and by Lightning's launcher or who starts it on several nodes."""
+RANK_VARIABLES = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")
+"""Ranks that are set by torchrun, by srun, and by Lightning or the user on several nodes."""
 
-AT_A_PROMPT = ("bash", "interactive")
-"""Names of SLURM jobs in which a person types, by Lightning's rule: nothing is started by srun."""
+INTERACTIVE_JOBS = ("bash", "interactive")
+"""Names of interactive SLURM jobs, by Lightning's rule; there srun has started no processes."""
 
 
-class Started(NamedTuple):
-    """What a launcher has started.
+class Launcher(NamedTuple):
+    """A launcher that has started the processes of this run.
 
-    Args:
-        by: its name.
-        nodes: machines.
-        devices: processes on each; None where the launcher does not say that they are equally many.
+    Attributes:
+        name: torchrun or srun.
+        nodes: number of nodes.
+        devices: number of processes per node; None where the nodes may have different numbers.
     """
 
-    by: str
+    name: str
     nodes: int
     devices: int | None
 
 
 def is_first_process() -> bool:
-    """Tell whether this is the process of a run that decides, writes and speaks."""
-    return all(os.environ.get(name, "0") == "0" for name in RANKS)
+    """Tell whether this process has rank 0: it decides for the others, and writes and prints."""
+    return all(os.environ.get(name, "0") == "0" for name in RANK_VARIABLES)
 
 
-def started() -> Started | None:
-    """Return what torchrun or srun has started, or None where Lightning is to do so itself."""
-    said = os.environ
-    if "TORCHELASTIC_RUN_ID" in said:
-        devices = int(said["LOCAL_WORLD_SIZE"])
-        return Started("torchrun", int(said["WORLD_SIZE"]) // devices, devices)
-    if "SLURM_NTASKS" in said and said.get("SLURM_JOB_NAME") not in AT_A_PROMPT:
-        tasks, nodes = int(said["SLURM_NTASKS"]), int(said.get("SLURM_NNODES", "1"))
-        each = said.get("SLURM_NTASKS_PER_NODE", "1" if tasks == 1 else None)
-        return Started("srun", nodes, None if each is None else int(each))
+def detect_launcher() -> Launcher | None:
+    """Return the launcher of this process, or None if Lightning is to start the processes."""
+    variables = os.environ
+    if "TORCHELASTIC_RUN_ID" in variables:
+        devices = int(variables["LOCAL_WORLD_SIZE"])
+        return Launcher("torchrun", int(variables["WORLD_SIZE"]) // devices, devices)
+    if "SLURM_NTASKS" in variables and variables.get("SLURM_JOB_NAME") not in INTERACTIVE_JOBS:
+        tasks = int(variables["SLURM_NTASKS"])
+        nodes = int(variables.get("SLURM_NNODES", "1"))
+        per_node = variables.get("SLURM_NTASKS_PER_NODE", "1" if tasks == 1 else None)
+        return Launcher("srun", nodes, None if per_node is None else int(per_node))
     return None

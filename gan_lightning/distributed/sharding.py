@@ -1,4 +1,4 @@
-"""How processes share what is measured in chunks."""
+"""Division of an evaluation's chunks among processes."""
 
 from __future__ import annotations
 
@@ -6,42 +6,43 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-__all__ = ["WHOLE", "Shard"]
+__all__ = ["SINGLE_PROCESS", "Shard"]
 
 Chunk = TypeVar("Chunk")
 
 
-def _go_on() -> None:
+def _do_nothing() -> None:
     pass
 
 
 @dataclass(frozen=True)
 class Shard:
-    """What one process takes of chunks that all processes work through together.
+    """The part of one process in work that is divided into chunks.
 
     Args:
-        rank: of this process.
+        rank: rank of this process.
         world_size: number of processes.
-        pause: called before every chunk, equally often by every process; what it raises breaks the
-            work off.
-        pause_apart: called before every chunk of work in which processes may differ.
+        before_chunk: called before every chunk, equally often in every process; it may raise to
+            stop the work.
+        before_local_chunk: called before every chunk of work that is not divided, which some
+            processes may not do; it may raise to stop the work.
     """
 
     rank: int = 0
     world_size: int = 1
-    pause: Callable[[], None] = _go_on
-    pause_apart: Callable[[], None] = _go_on
+    before_chunk: Callable[[], None] = _do_nothing
+    before_local_chunk: Callable[[], None] = _do_nothing
 
-    def of(self, chunks: Sequence[Chunk]) -> Iterator[Chunk]:
-        """Yield this process's chunks."""
+    def iterate(self, chunks: Sequence[Chunk]) -> Iterator[Chunk]:
+        """Yield the chunks of this process: each `world_size`-th, beginning at `rank`."""
         for start in range(0, len(chunks), self.world_size):
-            self.pause()
+            self.before_chunk()
             yield from chunks[start : start + self.world_size][self.rank : self.rank + 1]
 
-    def apart(self) -> Shard:
-        """Return the share of work that a process does whole, and another perhaps not at all."""
-        return Shard(pause=self.pause_apart)
+    def local(self) -> Shard:
+        """Return the shard of work that is not divided: all chunks."""
+        return Shard(before_chunk=self.before_local_chunk)
 
 
-WHOLE = Shard()
-"""The share of the only process."""
+SINGLE_PROCESS = Shard()
+"""The shard of a single process: all chunks."""

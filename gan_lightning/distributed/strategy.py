@@ -1,4 +1,4 @@
-"""Several processes, one game."""
+"""The strategy for training in several processes."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ logger = logging.getLogger(__name__)
 
 
 class AlternatingDDP(DDPStrategy):
-    """Data-parallel training in which only the player that steps has its gradients averaged.
+    """Data-parallel training that averages the gradients of the stepping player only.
 
-    DistributedDataParallel's reducer would average both players' gradients at every backward. Here
-    the model is left as it is, and the gradients of an optimizer's own parameters are averaged,
-    in one message a data type, right before its step. Batch statistics are those of each process,
-    unless they are synchronised; their running averages are averaged over the processes after each
-    Lightning batch. Networks without such norms send nothing there.
+    DistributedDataParallel's reducer would average the gradients of both players in every backward
+    pass. This strategy leaves the model unwrapped and averages the gradients of an optimizer's own
+    parameters right before its step, in one message per data type.
+
+    Batch normalisation uses the statistics of each process's own part of the minibatch, unless it
+    is synchronised; its running statistics are averaged over the processes after each Lightning
+    batch. Without such layers no message is sent there.
     """
 
     def configure_ddp(self) -> None:
-        """Give every process the weights of the first, and leave the module unwrapped."""
+        """Broadcast weights and buffers from rank 0, and leave the module unwrapped."""
         assert self.model is not None
         if running_statistics(self.model):
             logger.info(
-                "batch statistics are of each process's own part of a minibatch; on GPUs "
-                "trainer.sync_batch_norm=true takes those of all"
+                "batch normalisation uses the statistics of each process's own part of a "
+                "minibatch; trainer.sync_batch_norm=true synchronises them on GPUs"
             )
         for tensor in (*self.model.parameters(), *self.model.buffers()):
             dist.broadcast(tensor.detach(), src=0)
@@ -52,32 +54,32 @@ class AlternatingDDP(DDPStrategy):
         """Average the gradients of the optimizer's parameters, then step."""
         parameters = optimizer_parameters(optimizer)
         for weight in parameters:
-            if weight.grad is None:  # another process's data may have used it
+            if weight.grad is None:  # it may have a gradient in another process
                 weight.grad = torch.zeros_like(weight)
-        average([weight.grad for weight in parameters if weight.grad is not None])
+        average_in_place([weight.grad for weight in parameters if weight.grad is not None])
         return super().optimizer_step(optimizer, closure, model, **kwargs)
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """Play a batch, then average the running statistics."""
+        """Train the rounds of a batch, then average the running statistics."""
         output = super().training_step(*args, **kwargs)
         assert self.lightning_module is not None
-        average(running_statistics(self.lightning_module))
+        average_in_place(running_statistics(self.lightning_module))
         return output
 
 
 def running_statistics(module: nn.Module) -> list[Tensor]:
-    """List the running means and variances of norms whose processes see different batches."""
+    """List the running means and variances of batch norms that are not synchronised."""
     return [
         buffer
-        for part in module.modules()
-        if isinstance(part, _NormBase) and not isinstance(part, nn.SyncBatchNorm)
-        for buffer in part.buffers(recurse=False)
+        for layer in module.modules()
+        if isinstance(layer, _NormBase) and not isinstance(layer, nn.SyncBatchNorm)
+        for buffer in layer.buffers(recurse=False)
         if buffer.is_floating_point()
     ]
 
 
-def average(tensors: list[Tensor]) -> None:
-    """Replace tensors by their mean over all processes, in place, in one message a data type."""
+def average_in_place(tensors: list[Tensor]) -> None:
+    """Replace tensors by their means over all processes, in one message per data type."""
     by_type: dict[torch.dtype, list[Tensor]] = {}
     for tensor in tensors:
         by_type.setdefault(tensor.dtype, []).append(tensor)

@@ -21,7 +21,7 @@ def iterate_test_data(data: BaseDataModule, device: torch.device, shard: Shard) 
 
 def iterate_chunks(batch: Batch, device: torch.device, shard: Shard) -> Iterator[Batch]:
     """Yield this process's chunks of a batch of any size."""
-    for start in shard.of(range(0, len(batch.data), CHUNK_SIZE)):
+    for start in shard.iterate(range(0, len(batch.data), CHUNK_SIZE)):
         yield batch.part(slice(start, start + CHUNK_SIZE), device)
 
 

@@ -96,7 +96,7 @@ def _robust_accuracies(
     accuracies = {}
     for attack in classifier.config.attacks:
         metric = MulticlassAccuracy(classifier.classes, average="micro").to(device)
-        for start in shard.of(range(0, min(samples, len(test.data)), ATTACK_BATCH_SIZE)):
+        for start in shard.iterate(range(0, min(samples, len(test.data)), ATTACK_BATCH_SIZE)):
             chunk = test.part(slice(start, min(start + ATTACK_BATCH_SIZE, samples)), device)
             assert chunk.labels is not None
             seed = derived_seed(classifier.seed, "attack", attack.name, start)

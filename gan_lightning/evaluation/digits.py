@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gan_lightning.classifiers.digits import digit_network_fingerprint, shipped_digit_network
 from gan_lightning.data import MNIST
 from gan_lightning.data.base import to_float_nchw
-from gan_lightning.distributed.sharding import WHOLE, Shard
+from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation.base import CHUNK_SIZE, SampleEvaluator, compute_floats
 from gan_lightning.metrics import (
     ClassConditionalAccuracy,
@@ -53,7 +53,7 @@ class DigitEvaluator(SampleEvaluator):
         self,
         data: MNIST,
         device: torch.device,
-        shard: Shard = WHOLE,
+        shard: Shard = SINGLE_PROCESS,
         conditional: bool = False,
         within_class: bool = False,
     ) -> None:
@@ -108,7 +108,7 @@ class DigitEvaluator(SampleEvaluator):
         return torch.cat([self._network.features(batch) for batch in batches])
 
     def _reference(self, data: MNIST, device: torch.device, shard: Shard) -> FeatureStatistics:
-        chunks = shard.apart().of(data.test_data().data.to(device).split(CHUNK_SIZE))
+        chunks = shard.local().iterate(data.test_data().data.to(device).split(CHUNK_SIZE))
         features = torch.cat([self._features(chunk) for chunk in chunks])
         return FeatureStatistics.from_features(features)
 

@@ -12,7 +12,7 @@ from gan_lightning.classifiers import Classifier
 from gan_lightning.core.module import BaseModule
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import MNIST, BaseDataModule, DigitDomains, Dirac
-from gan_lightning.distributed.sharding import WHOLE, Shard
+from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation.base import CHUNK_SIZE
 from gan_lightning.evaluation.batching import chunk_sizes, iterate_test_data
 from gan_lightning.evaluation.classification import classifier_accuracies, gan_classifier_accuracies
@@ -35,7 +35,7 @@ def evaluate(
     model: BaseModule,
     data: BaseDataModule,
     samples: int,
-    shard: Shard = WHOLE,
+    shard: Shard = SINGLE_PROCESS,
     pixels: bool = False,
     inception: Inception | None = None,
 ) -> dict[str, float]:
@@ -53,7 +53,7 @@ def evaluate(
         Metric values by name, the same on every process.
 
     Raises:
-        Exception: what the shard's `pause` raises, on every process.
+        Exception: what the shard's `before_chunk` raises, on every process.
     """
     if isinstance(model, Classifier):
         return classifier_accuracies(model, data, samples, shard)
@@ -67,7 +67,7 @@ def evaluate(
     if not isinstance(data, Dirac):
         duplicates = deepcopy(_duplicate_rate(data)).to(model.device)
     divergence = Divergence(model)
-    for chunk, count in shard.of(chunk_sizes(samples)):
+    for chunk, count in shard.iterate(chunk_sizes(samples)):
         sample, requested_labels = _generate_chunk(model, data, chunk, count)
         for evaluator in evaluators:
             evaluator.update(sample.data, chunk * CHUNK_SIZE, requested_labels)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.data.base import to_uint8_nhwc
-from gan_lightning.distributed.sharding import WHOLE, Shard
+from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.errors import check_choice
 from gan_lightning.evaluation.base import CHUNK_SIZE, SampleEvaluator
 from gan_lightning.evaluation.inception import RESIZERS, InceptionNetwork
@@ -69,7 +69,7 @@ class InceptionEvaluator(SampleEvaluator):
 
     Raises:
         ValueError: the resizer is unknown.
-        Exception: what the shard's `pause` raises.
+        Exception: what the shard's `before_chunk` raises.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class InceptionEvaluator(SampleEvaluator):
         real: RealImages,
         network: InceptionNetwork,
         device: torch.device,
-        shard: Shard = WHOLE,
+        shard: Shard = SINGLE_PROCESS,
         samples: int = 10_000,
         resizer: str = "tf_bilinear",
     ) -> None:
@@ -150,7 +150,7 @@ def reference(
 
     def features_of(indices: Tensor) -> Iterator[Tensor]:
         """Yield the features of real images in chunks; signals are handled between two chunks."""
-        for chunk in shard.apart().of(indices.split(CHUNK_SIZE)):
+        for chunk in shard.local().iterate(indices.split(CHUNK_SIZE)):
             yield network(real[chunk].to(device), resizer)[0]
 
     def all_statistics() -> FeatureStatistics:

@@ -13,7 +13,7 @@ from gan_lightning.data import (
     StackedMNIST,
 )
 from gan_lightning.data.toy2d import GaussianMixture, Points
-from gan_lightning.distributed.sharding import WHOLE, Shard
+from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation.base import SampleEvaluator
 from gan_lightning.evaluation.digits import DigitEvaluator, StackedDigitEvaluator
 from gan_lightning.evaluation.inception import Inception
@@ -43,7 +43,7 @@ def has_evaluator(data: BaseDataModule, inception: Inception | None) -> bool:
 def evaluators_for(
     data: BaseDataModule,
     device: torch.device,
-    shard: Shard = WHOLE,
+    shard: Shard = SINGLE_PROCESS,
     conditional: bool = False,
     inception: Inception | None = None,
     samples: int = 10_000,

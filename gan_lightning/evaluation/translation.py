@@ -8,7 +8,7 @@ from torchmetrics.image import StructuralSimilarityIndexMeasure
 from torchmetrics.regression import MeanAbsoluteError
 
 from gan_lightning.data import BaseDataModule, DigitDomains, DigitPairs
-from gan_lightning.distributed.sharding import WHOLE, Shard
+from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation.base import SampleEvaluator, compute_floats
 from gan_lightning.evaluation.digits import DigitEvaluator
 from gan_lightning.metrics import PixelAgreement
@@ -19,7 +19,9 @@ __all__ = ["PairEvaluator", "TargetEvaluator", "TranslationEvaluator"]
 class PairEvaluator(SampleEvaluator):
     """Computes the pixel agreement of pairs of images, and digit metrics of their first images."""
 
-    def __init__(self, data: DigitDomains, device: torch.device, shard: Shard = WHOLE) -> None:
+    def __init__(
+        self, data: DigitDomains, device: torch.device, shard: Shard = SINGLE_PROCESS
+    ) -> None:
         self._data = data
         self._digits = DigitEvaluator(data.digits, device, shard)
         self._agreement = PixelAgreement().to(device)
@@ -74,7 +76,9 @@ class TargetEvaluator(SampleEvaluator):
 class TranslationEvaluator(SampleEvaluator):
     """Compares translations of digits with their targets, and computes digit metrics."""
 
-    def __init__(self, data: DigitPairs, device: torch.device, shard: Shard = WHOLE) -> None:
+    def __init__(
+        self, data: DigitPairs, device: torch.device, shard: Shard = SINGLE_PROCESS
+    ) -> None:
         self._targets = TargetEvaluator(data, device)
         self._digits = DigitEvaluator(data.digits, device, shard, conditional=True)
 

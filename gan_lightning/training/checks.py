@@ -11,7 +11,7 @@ from torch import nn
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.data import BaseDataModule
 from gan_lightning.data.round_loader import check_batch_size
-from gan_lightning.distributed.environment import started
+from gan_lightning.distributed.environment import detect_launcher
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import inception_network
 from gan_lightning.gans import GANConfig
@@ -86,7 +86,7 @@ def check_launcher(config: RunConfig) -> None:
     Raises:
         UserError: they do not match; the message gives the matching options.
     """
-    launcher, trainer = started(), config.trainer
+    launcher, trainer = detect_launcher(), config.trainer
     if launcher is None:
         return
     by, nodes, devices = launcher

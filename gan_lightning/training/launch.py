@@ -14,7 +14,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
 from gan_lightning.config.schema import RunConfig
-from gan_lightning.distributed.environment import is_first_process, started
+from gan_lightning.distributed.environment import detect_launcher, is_first_process
 from gan_lightning.distributed.strategy import AlternatingDDP
 from gan_lightning.errors import ProcessLost
 from gan_lightning.utils.hardware import end_with_parent
@@ -50,8 +50,8 @@ def slurm_plugins() -> list[SLURMEnvironment]:
     Lightning's requeueing saves a checkpoint inside the signal handler, in the middle of an update.
     Here the signal ends the run after the update in progress, and the job script requeues it.
     """
-    launcher = started()
-    by_srun = launcher is not None and launcher.by == "srun"
+    launcher = detect_launcher()
+    by_srun = launcher is not None and launcher.name == "srun"
     return [SLURMEnvironment(auto_requeue=False)] if by_srun else []
 
 
@@ -83,7 +83,7 @@ def launch(config: RunConfig, body: Callable[[Broadcast], Result]) -> Result:
     )
     strategy, launcher = trainer.strategy, trainer.strategy.launcher
     assert isinstance(launcher, _SubprocessScriptLauncher)
-    if started() is None and not is_first_process():
+    if detect_launcher() is None and not is_first_process():
         end_with_parent()
 
     def run_in_process_group() -> Result:
