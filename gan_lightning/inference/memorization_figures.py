@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_lightning.callbacks.figures import Array, render_figure
-from gan_lightning.callbacks.figures import to_uint8
+from gan_lightning.callbacks.figures import Array, render_figure, to_uint8
 
 __all__ = ["draw_image_neighbours", "draw_point_neighbours"]
 
