@@ -1,10 +1,10 @@
-"""A run that is stopped again and again, beside one that is not."""
+"""Compare a run that is stopped and resumed repeatedly with an uninterrupted one."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from factories import first_chunk_of_test_data
 from process_pool import TIMEOUT, start_two_ranks, wait_for_success
 
 EPOCH = 5
-"""Updates of an epoch; a run makes more."""
+"""Updates per epoch; a run has more."""
 
 STOPS = (1, 3, EPOCH - 1, EPOCH)
-"""Updates after which a run is stopped: the first of an epoch, a middle one, the last two."""
+"""Updates after which the run is stopped: first, middle and last two of an epoch."""
 
 UPDATES = EPOCH + 2
 BLANK = np.zeros((8, 8, 3), np.uint8)
@@ -28,51 +28,51 @@ BLANK = np.zeros((8, 8, 3), np.uint8)
 
 @contextmanager
 def short_epochs() -> Iterator[None]:
-    """Let every data set hold what `EPOCH` updates read, and be tested on its first chunk."""
+    """Cut every dataset to the minibatches of `EPOCH` updates; evaluate one chunk of samples."""
     from gan_lightning.callbacks import histograms, scatter, traversal_grid
     from gan_lightning.data.round_loader import RoundLoader
 
-    make = RoundLoader.__init__
+    original_init = RoundLoader.__init__
 
-    def cut(self: RoundLoader, data: Any, labels: Any, **given: Any) -> None:
-        wanted = EPOCH * given["batch_size"] * given["loader_config"].discriminator_steps
-        rows = torch.arange(min(wanted, len(data)))
-        if given.get("source") is not None:
-            given["source"] = given["source"][rows]
-        make(self, data[rows], None if labels is None else labels[rows], **given)
+    def init_with_fewer_rows(self: RoundLoader, data: Any, labels: Any, **kwargs: Any) -> None:
+        count = EPOCH * kwargs["batch_size"] * kwargs["loader_config"].discriminator_steps
+        rows = torch.arange(min(count, len(data)))
+        if kwargs.get("source") is not None:
+            kwargs["source"] = kwargs["source"][rows]
+        original_init(self, data[rows], None if labels is None else labels[rows], **kwargs)
 
     with (
-        patch.object(RoundLoader, "__init__", cut),
+        patch.object(RoundLoader, "__init__", init_with_fewer_rows),
         first_chunk_of_test_data(),
-        ExitStack() as cuts,
+        ExitStack() as patches,
     ):
-        for module, name in (  # slow, and without influence on training
+        for module, name in (  # slow, and without effect on training
             (traversal_grid, "draw_traversals"),
             (scatter, "draw_scatter"),
             (histograms, "draw_histogram"),
         ):
-            cuts.enter_context(patch.object(module, name, lambda *_: BLANK))
+            patches.enter_context(patch.object(module, name, lambda *_: BLANK))
         yield
 
 
 @contextmanager
 def signal_after(update: int) -> Iterator[None]:
-    """Send this process SIGTERM when it has made an update."""
+    """Send SIGTERM to this process after an update."""
     from gan_lightning.core.module import BaseModule
 
-    finish = BaseModule.log_update
+    log_update = BaseModule.log_update
 
-    def hit(self: BaseModule, *args: Any, **given: Any) -> None:
-        finish(self, *args, **given)
+    def log_update_and_signal(self: BaseModule, *args: Any, **kwargs: Any) -> None:
+        log_update(self, *args, **kwargs)
         if self.updates == update:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with patch.object(BaseModule, "log_update", hit):
+    with patch.object(BaseModule, "log_update", log_update_and_signal):
         yield
 
 
 def compare(experiment: str, folder: Path, *options: str, stops: Sequence[int] = STOPS) -> None:
-    """Train an experiment at once and with stops, and check that nothing tells them apart."""
+    """Train an experiment without and with stops, and check that the results are equal."""
     from test_resume import assert_equal
 
     from gan_lightning.callbacks import list_checkpoints
@@ -108,13 +108,11 @@ def compare(experiment: str, folder: Path, *options: str, stops: Sequence[int] =
     assert (whole / "metrics.csv").read_bytes() == (part / "metrics.csv").read_bytes()
 
 
-def compare_on_two(experiments: Sequence[str], folder: Path, stops: Sequence[int] = STOPS) -> None:
-    """Do the same in two processes, which take all experiments one after another."""
-    wait_for_success(
-        start_two_ranks(_compare_all, experiments, folder, stops), TIMEOUT * len(experiments)
-    )
+def compare_on_two(stops: Mapping[str, Sequence[int]], folder: Path) -> None:
+    """Call `compare` in two processes for each experiment, with its stops."""
+    wait_for_success(start_two_ranks(_compare_all, stops, folder), TIMEOUT * len(stops))
 
 
-def _compare_all(experiments: Sequence[str], folder: Path, stops: Sequence[int]) -> None:
-    for name in experiments:
-        compare(name, folder, "trainer.devices=2", "trainer.accelerator=cpu", stops=stops)
+def _compare_all(stops: Mapping[str, Sequence[int]], folder: Path) -> None:
+    for name, updates in stops.items():
+        compare(name, folder, "trainer.devices=2", "trainer.accelerator=cpu", stops=updates)

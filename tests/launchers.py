@@ -1,4 +1,4 @@
-"""Runs of several processes, as torchrun, srun or Lightning starts them, for tests to disturb."""
+"""Runs of several processes, started by torchrun, srun or Lightning."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TWO_HOSTS = CHECKOUT / "tests" / "two_hosts.sh"
 
 
 def words(updates: int, *more: str) -> list[str]:
-    """Return the words of a small run of gan_ring that saves and logs often."""
+    """Return the arguments of a small run of gan_ring that saves and logs often."""
     kept = [
         word
         for word in tiny_overrides("gan_ring")
@@ -32,57 +32,60 @@ def words(updates: int, *more: str) -> list[str]:
         "trainer.rounds_per_batch=1",
         "pictures.every_n_updates=0",
     ]
-    cadences = [
+    intervals = [
         "checkpoints.every_n_updates=5",
         "log.every_n_updates=1",
         "log.wandb=disabled",
         "--accelerator=cpu",
     ]
-    return ["train", "gan_ring", *kept, *settings, *cadences, *more]
+    return ["train", "gan_ring", *kept, *settings, *intervals, *more]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a run: this one, the package of this checkout, one thread."""
+    """Return the present environment, with the package of this checkout and one thread."""
     path = os.pathsep.join(
         [str(CHECKOUT), str(CHECKOUT / "tests"), os.environ.get("PYTHONPATH", "")]
     )
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **more}
 
 
-def torchrun(node: str, first: str, here: str, port: int) -> list[str]:
-    """Return the words before a command line on one of two nodes with one process each."""
-    meeting = [f"--master-addr={first}", f"--master-port={port}", f"--local-addr={here}"]
-    numbers = ["--nnodes=2", f"--node-rank={node}", "--nproc-per-node=1"]
+def torchrun(node: str, master: str, local: str, port: int) -> list[str]:
+    """Return the torchrun command of one of two nodes with one process each, without arguments."""
+    rendezvous = [f"--master-addr={master}", f"--master-port={port}", f"--local-addr={local}"]
+    ranks = ["--nnodes=2", f"--node-rank={node}", "--nproc-per-node=1"]
     run = [sys.executable, "-m", "torch.distributed.run"]
-    return [*run, *numbers, *meeting, "-m", "gan_lightning"]
+    return [*run, *ranks, *rendezvous, "-m", "gan_lightning"]
 
 
 def on_loopback(line: Sequence[str], port: int) -> list[list[str]]:
-    """Return the commands of two nodes that share this host."""
+    """Return the commands of two nodes on this host."""
     return [[*torchrun(node, LOOPBACK, LOOPBACK, port), *line] for node in ("0", "1")]
 
 
 def on_two_hosts(line: Sequence[str], port: int) -> list[list[str]]:
-    """Return the command of two nodes in network namespaces of their own."""
-    places = torchrun("NODE", "FIRST", "HERE", port)
-    text = shlex.join([*places, *line])
+    """Return the command that starts two nodes, each in its own network namespace."""
+    template = torchrun("NODE", "FIRST", "HERE", port)
+    text = shlex.join([*template, *line])
     for name in ("NODE", "FIRST", "HERE"):
         text = text.replace(f"={name}", f"=${name}")
     return [[str(TWO_HOSTS), text]]
 
 
 @dataclass
-class Started:
-    """Processes that were started together, with what they print in files beside each other."""
+class ProcessGroup:
+    """Processes that were started together, and the files of their output."""
 
     processes: list[subprocess.Popen[str]]
-    printed: list[Path]
+    outputs: list[Path]
 
     @classmethod
-    def of(cls, commands: Sequence[Sequence[str]], folder: Path, env: dict[str, str]) -> Started:
-        printed = [folder / f"printed{number}.txt" for number in range(len(commands))]
+    def start(
+        cls, commands: Sequence[Sequence[str]], folder: Path, env: dict[str, str]
+    ) -> ProcessGroup:
+        """Start one process per command, each in its own process group."""
+        outputs = [folder / f"output{number}.txt" for number in range(len(commands))]
         processes = []
-        for command, path in zip(commands, printed, strict=True):
+        for command, path in zip(commands, outputs, strict=True):
             with path.open("w") as file:
                 processes.append(
                     subprocess.Popen(
@@ -90,19 +93,19 @@ class Started:
                         start_new_session=True,
                     )
                 )  # fmt: skip
-        return cls(processes, printed)
+        return cls(processes, outputs)
 
-    def said(self) -> str:
-        """Return all that was printed, without the bars of progress."""
-        return "\n".join(without_bars(path.read_text()) for path in self.printed)
+    def output(self) -> str:
+        """Return the output of all processes so far, without progress bars."""
+        return "\n".join(without_bars(path.read_text()) for path in self.outputs)
 
     def wait(self, seconds: float = TIMEOUT) -> list[int]:
-        """Wait for the end of all, and return their exit codes."""
+        """Wait for the end of all processes and return their exit codes."""
         deadline = time.monotonic() + seconds
         try:
             return [process.wait(deadline - time.monotonic()) for process in self.processes]
         except subprocess.TimeoutExpired as error:
-            raise AssertionError(f"still running after {seconds} s: {self.said()}") from error
+            raise AssertionError(f"still running after {seconds} s: {self.output()}") from error
         finally:
             self.kill()
 
@@ -111,12 +114,12 @@ class Started:
         deadline = time.monotonic() + TIMEOUT
         while updates_of(run) < update:
             ended = [process.poll() for process in self.processes]
-            assert ended == [None] * len(ended), self.said()
-            assert time.monotonic() < deadline, self.said()
+            assert ended == [None] * len(ended), self.output()
+            assert time.monotonic() < deadline, self.output()
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """Kill whatever is left of their groups."""
+        """Kill the process groups."""
         for process in self.processes:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -124,13 +127,13 @@ class Started:
 
 
 def without_bars(text: str) -> str:
-    """Leave the bars of progress out of what was printed."""
+    """Remove progress bars from the output of a process."""
     lines = text.replace("\r", "\n").splitlines()
     return "\n".join(line for line in lines if "update/s" not in line)
 
 
 def updates_of(run: Path) -> int:
-    """Return the last update in a run's metrics.csv, 0 where there is none."""
+    """Return the last update in a run's metrics.csv; 0 if there is none."""
     try:
         last = (run / "metrics.csv").read_text().splitlines()[-1]
         return int(last.partition(",")[0])
@@ -139,13 +142,13 @@ def updates_of(run: Path) -> int:
 
 
 def pid_of_rank(rank: int, folder: Path) -> int:
-    """Find the process that torchrun, srun or Lightning has started as a rank in a folder."""
+    """Find the process of a rank, by its working directory and environment variables."""
     names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if (process / "cwd").resolve() == folder.resolve():
                 lines = (process / "environ").read_text(errors="replace").split("\0")
-                given = dict(line.partition("=")[::2] for line in lines)
-                if [given[name] for name in names if name in given][:1] == [str(rank)]:
+                variables = dict(line.partition("=")[::2] for line in lines)
+                if [variables[name] for name in names if name in variables][:1] == [str(rank)]:
                     return int(process.name)
     raise AssertionError(f"there is no process of rank {rank}")

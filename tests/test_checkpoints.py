@@ -1,4 +1,4 @@
-"""A checkpoint is whole or it is not used; none runs code; the best one stays."""
+"""Damaged checkpoints are not used, no checkpoint executes code, the best one is kept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from gan_lightning.training.train import train
 
 
 class Payload:
-    """Pickled, it would write a file when loaded."""
+    """An object whose unpickling writes a file."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -40,12 +40,12 @@ class Payload:
         return Path.write_text, (self.target, "executed")
 
 
-def cut(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def flip(path: Path) -> None:
-    """Change one bit in the middle of the first weights."""
+    """Flip one bit in the middle of the largest tensor."""
     with zipfile.ZipFile(path) as archive:
         tensors = [info for info in archive.infolist() if "/data/" in info.filename]
         largest = max(tensors, key=lambda info: info.file_size)
@@ -67,7 +67,7 @@ def malicious(path: Path) -> None:
     torch.save({"progress": {}, "state_dict": payload}, path, pickle_module=pickle)
 
 
-DAMAGES = [cut, flip, empty, foreign, malicious]
+DAMAGES = [truncate, flip, empty, foreign, malicious]
 
 
 @pytest.fixture(scope="module")
@@ -84,44 +84,45 @@ def run(finished: Path, tmp_path: Path) -> RunDirectory:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
+def test_resume_skips_a_damaged_checkpoint_with_a_warning(
     damage: Callable[[Path], None], run: RunDirectory, finished: Path, capsys: Any
 ) -> None:
     before, last = list_checkpoints(run.checkpoints)
     damage(last)
-    learner, _, _ = load_model(run)
-    assert learner.updates == 9
-    told = capsys.readouterr().err
-    assert len(told.splitlines()) == 1
-    assert str(last) in told
-    assert str(before) in told
+    model, _, _ = load_model(run)
+    assert model.updates == 9
+    warning = capsys.readouterr().err
+    assert len(warning.splitlines()) == 1
+    assert str(last) in warning
+    assert str(before) in warning
     assert last.exists()
 
     rest = train(small("gan", 10), "test", resume=run)
     assert rest.updates == 10
-    whole = read_checkpoint(list_checkpoints(finished / "checkpoints")[-1]).content
-    again = read_checkpoint(list_checkpoints(run.checkpoints)[-1]).content
+    expected = read_checkpoint(list_checkpoints(finished / "checkpoints")[-1]).content
+    resumed = read_checkpoint(list_checkpoints(run.checkpoints)[-1]).content
     for part in ("progress", "state_dict", "optimizer_states"):
-        assert_equal(whole[part], again[part])
+        assert_equal(expected[part], resumed[part])
     assert losses(finished) == losses(run.path)
     assert last.with_name(f"{last.name}.damaged").exists()
     assert not (run.checkpoints / "executed").exists()
 
 
-def test_a_checkpoint_knows_its_run(run: RunDirectory) -> None:
-    """W&B goes on with the same run where environment.json is lost."""
-    known = run.run_id()
-    assert known is not None
-    assert [read_checkpoint(file).content["run"] for file in list_checkpoints(run.checkpoints)] == [known] * 2
+def test_checkpoint_contains_the_run_id(run: RunDirectory) -> None:
+    """So W&B continues the same run even if environment.json is lost."""
+    run_id = run.run_id()
+    assert run_id is not None
+    checkpoints = [read_checkpoint(file).content for file in list_checkpoints(run.checkpoints)]
+    assert [content["run"] for content in checkpoints] == [run_id] * 2
     list_checkpoints(run.checkpoints)[-1].unlink()
     (run.path / "environment.json").unlink()
     train(small("gan", 10), "test", resume=run)
-    assert run.run_id() == known
+    assert run.run_id() == run_id
 
 
-def test_where_all_are_damaged_each_is_named(run: RunDirectory) -> None:
+def test_error_lists_all_checkpoints_if_all_are_damaged(run: RunDirectory) -> None:
     files = list_checkpoints(run.checkpoints)
-    cut(files[0])
+    truncate(files[0])
     flip(files[1])
     with pytest.raises(UserError) as error:
         latest_checkpoint(run)
@@ -130,33 +131,31 @@ def test_where_all_are_damaged_each_is_named(run: RunDirectory) -> None:
     assert "train the run again" in str(error.value)
 
 
-def test_a_flipped_bit_is_found_or_changes_nothing(run: RunDirectory) -> None:
+def test_flipped_bit_is_detected_or_has_no_effect(run: RunDirectory) -> None:
     path = list_checkpoints(run.checkpoints)[-1]
     content = path.read_bytes()
-    whole = read_checkpoint(path).content
-    chance = random.Random(0)
-    refused = 0
+    expected = read_checkpoint(path).content
+    rng = random.Random(0)
+    detected = 0
     for _ in range(150):
         changed = bytearray(content)
-        changed[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        changed[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
         path.write_bytes(changed)
         try:
-            assert_equal(read_checkpoint(path).content, whole)
+            assert_equal(read_checkpoint(path).content, expected)
         except DamagedCheckpoint:
-            refused += 1
-    assert refused > 20
+            detected += 1
+    assert detected > 20
 
 
-def test_a_run_killed_before_its_first_checkpoint_begins_again(
-    run: RunDirectory, finished: Path
-) -> None:
+def test_run_killed_before_its_first_checkpoint_restarts(run: RunDirectory, finished: Path) -> None:
     shutil.rmtree(run.checkpoints)
     outcome = train(small("gan", 10), "test", resume=run)
     assert outcome.updates == 10
     assert losses(run.path) == losses(finished)
 
 
-def test_a_checkpoint_without_permission_is_no_damage(
+def test_unreadable_checkpoint_is_not_reported_as_damaged(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:
@@ -168,7 +167,7 @@ def test_a_checkpoint_without_permission_is_no_damage(
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-def test_a_save_that_the_disk_refuses_names_both_files(
+def test_failed_save_names_the_file_and_the_previous_checkpoint(
     code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (tmp_path / f"update_{number:07d}.ckpt" for number in (1, 2))
@@ -180,14 +179,14 @@ def test_a_save_that_the_disk_refuses_names_both_files(
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(UserError) as error:
         AtomicCheckpointIO().save_checkpoint({"value": 2}, second)
-    said = str(error.value)
-    assert f"cannot write checkpoint {second}: {os.strerror(code)}; {first} is intact" in said
-    assert ("free disk space" if code == errno.ENOSPC else "make it writable") in said
+    message = str(error.value)
+    assert f"cannot write checkpoint {second}: {os.strerror(code)}; {first} is intact" in message
+    assert ("free disk space" if code == errno.ENOSPC else "make it writable") in message
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
     assert torch.load(first, weights_only=True) == {"value": 1}
 
 
-def test_a_save_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+def test_failed_save_keeps_the_existing_file(tmp_path: Path) -> None:
     target = tmp_path / "update_0000001.ckpt"
     AtomicCheckpointIO().save_checkpoint({"value": 1}, target)
     with pytest.raises(Exception, match=r"pickle|local object"):
@@ -196,17 +195,17 @@ def test_a_save_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
-def test_the_best_is_the_one_of_the_smallest_distance(run: RunDirectory) -> None:
+def test_best_checkpoint_has_the_smallest_distance(run: RunDirectory) -> None:
     rows = [line.split(",") for line in run.metrics.read_text().splitlines()]
     column, updates = rows[0].index("wasserstein/exact"), rows[0].index("updates")
     measured = {int(row[updates]): float(row[column]) for row in rows[1:] if row[column]}
     assert len(measured) >= 3
-    saved = read_checkpoint(run.checkpoints / BEST)
-    assert saved.updates == min(measured, key=lambda update: measured[update])
-    assert load_model(run, "best")[0].updates == saved.updates
+    best = read_checkpoint(run.checkpoints / BEST)
+    assert best.updates == min(measured, key=lambda update: measured[update])
+    assert load_model(run, "best")[0].updates == best.updates
 
 
-def test_which_checkpoint_is_a_word(run: RunDirectory) -> None:
+def test_invalid_or_missing_choice_of_checkpoint(run: RunDirectory) -> None:
     with pytest.raises(UserError, match="--checkpoint is 'bets'; valid are best, latest"):
         load_model(run, "bets")
     (run.checkpoints / BEST).unlink()
@@ -214,8 +213,8 @@ def test_which_checkpoint_is_a_word(run: RunDirectory) -> None:
         load_model(run, "best")
 
 
-@pytest.mark.parametrize("damage", [cut, empty, foreign, malicious])
-def test_shipped_weights_that_are_others_are_refused_and_run_nothing(
+@pytest.mark.parametrize("damage", [truncate, empty, foreign, malicious])
+def test_changed_shipped_weights_are_rejected_without_executing_code(
     damage: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "weights.safetensors"

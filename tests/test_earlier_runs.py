@@ -1,4 +1,4 @@
-"""A run that was trained before config keys and attributes were renamed still works."""
+"""Runs of version 0.1, before config keys, attributes and files were renamed, still work."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_its_config_is_read_under_the_new_keys(earlier: Path) -> None:
+def test_config_is_read_under_the_new_keys(earlier: Path) -> None:
     config = RunDirectory(earlier).config()
     assert (config.trainer.max_updates, config.evaluation.every_n_updates) == (8, 2)
     assert [claim.aggregate for claim in config.claims] == ["mean"]
     assert config.claims[0].statement
 
 
-def test_it_resumes_as_the_version_that_began_it_would_have(earlier: Path) -> None:
+def test_resumes_to_the_values_of_version_0_1(earlier: Path) -> None:
     outcome = run_cli("train", "gan_ring", "--resume", str(earlier))
     assert outcome.code == 0, outcome.err
     finished, expected = rows(earlier / "metrics.csv"), rows(FIXTURES / "run_of_0_1_finished.csv")
@@ -50,7 +50,7 @@ def test_it_resumes_as_the_version_that_began_it_would_have(earlier: Path) -> No
                 assert math.isclose(float(value), float(other[name]), rel_tol=1e-3, abs_tol=1e-3)
 
 
-def test_it_evaluates_and_samples(earlier: Path) -> None:
+def test_evaluate_and_sample(earlier: Path) -> None:
     outcome = run_cli("evaluate", str(earlier))
     assert outcome.code == 0, outcome.err
     assert "modes/covered" in outcome.out
@@ -59,7 +59,7 @@ def test_it_evaluates_and_samples(earlier: Path) -> None:
 
 
 def finish(run: Path) -> dict[str, float]:
-    """Give a run the two files in which version 0.1 kept the final measures."""
+    """Write the two files in which version 0.1 kept the final metrics."""
     content = (FIXTURES / "run_of_0_1_measures.json").read_text()
     (run / "measures.json").write_text(content)
     measures: dict[str, float] = json.loads(content)
@@ -68,7 +68,7 @@ def finish(run: Path) -> dict[str, float]:
     return measures
 
 
-def test_its_final_measures_are_read(earlier: Path) -> None:
+def test_final_metrics_are_read(earlier: Path) -> None:
     measures = finish(earlier)
     assert read_outcome(earlier) == RunOutcome(4, 90.0, measures)
     shutil.copytree(earlier, "other")
@@ -77,7 +77,7 @@ def test_its_final_measures_are_read(earlier: Path) -> None:
     assert f"{measures['wasserstein/exact']:.4f}"[:5] in outcome.out
 
 
-def test_its_export_has_the_final_measures_and_the_time(earlier: Path) -> None:
+def test_model_card_has_the_final_metrics_and_the_time(earlier: Path) -> None:
     measures = finish(earlier)
     outcome = run_cli("export", str(earlier), "--format", "safetensors", "--output", "exported")
     assert outcome.code == 0, outcome.err
@@ -86,7 +86,7 @@ def test_its_export_has_the_final_measures_and_the_time(earlier: Path) -> None:
     assert f"{measures['wasserstein/exact']:.4g}" in card
 
 
-def test_resumed_it_keeps_its_measures_in_one_file(earlier: Path) -> None:
+def test_resumed_run_has_its_metrics_in_one_file(earlier: Path) -> None:
     finish(earlier)
     outcome = run_cli("train", "gan_ring", "--resume", str(earlier))
     assert outcome.code == 0, outcome.err
@@ -98,7 +98,7 @@ def test_resumed_it_keeps_its_measures_in_one_file(earlier: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
-def test_an_old_key_of_the_command_line_is_told_the_new_one(old: str, new: str) -> None:
+def test_old_key_on_the_command_line_names_the_new_one(old: str, new: str) -> None:
     outcome = run_cli("train", "gan_ring", f"{old}=1")
     assert outcome.code == 2
     assert outcome.err.splitlines() == [
@@ -115,13 +115,11 @@ def test_an_old_key_of_the_command_line_is_told_the_new_one(old: str, new: str) 
         ("claims: [{metric: m, at_least: 1, says: it works}]", "says", "statement"),
     ],
 )
-def test_an_old_key_of_a_file_is_told_the_new_one(
-    line: str, old: str, new: str, tmp_path: Path
-) -> None:
+def test_old_key_in_a_file_names_the_new_one(line: str, old: str, new: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(f"model: {{name: gan}}\ndata: {{name: ring}}\n{line}\n")
     outcome = run_cli("train", str(path))
     assert outcome.code == 2
-    (said,) = outcome.err.splitlines()
-    assert repr(old) in said
-    assert repr(new) in said
+    (message,) = outcome.err.splitlines()
+    assert repr(old) in message
+    assert repr(new) in message

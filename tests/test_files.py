@@ -118,9 +118,9 @@ def test_lock_of_another_process_is_refused_until_it_is_killed(tmp_path: Path) -
     before = path.read_bytes(), path.stat().st_mtime_ns
     assert is_lock_held(path)
     owner = f"{holder.pid} on {platform.node()}"
-    said = f"^the store x is being prepared by another process, {owner}; wait until it ends$"
+    message = f"^the store x is being prepared by another process, {owner}; wait until it ends$"
     with (
-        pytest.raises(UserError, match=said),
+        pytest.raises(UserError, match=message),
         exclusive_lock(path, "the store x is being prepared"),
     ):
         pass

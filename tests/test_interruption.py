@@ -1,4 +1,4 @@
-"""A run that is told to stop ends at once, wherever it is, and goes on as if it had not been."""
+"""A run that is stopped by a signal at any point ends soon, and resumes to equal results."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ def small(*overrides: str) -> RunConfig:
     )
 
 
-def signalled(
+def signal_in_first_call(
     monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, number: signal.Signals = signal.SIGINT
 ) -> list[int]:
-    """Let the first call of a function be hit by a signal; return a list that grows a call."""
+    """Send a signal in the first call of a function; return a list with one entry per call."""
     function, calls = getattr(owner, name), []
 
-    def hit(*args: Any, **kwargs: Any) -> Any:
+    def patched(*args: Any, **kwargs: Any) -> Any:
         calls.append(len(calls))
         if len(calls) == 1:
             os.kill(os.getpid(), number)
         return function(*args, **kwargs)
 
-    monkeypatch.setattr(owner, name, hit)
+    monkeypatch.setattr(owner, name, patched)
     return calls
 
 
@@ -79,7 +79,7 @@ def checkpoint_of(outcome: TrainingResult) -> dict[str, Any]:
     [(ModeEvaluator, "update", 4, False), (scatter, "draw_scatter", 5, True)],
     ids=["chunk", "picture"],
 )
-def test_a_run_stopped_beside_training_is_resumed_to_the_same_bits(
+def test_run_stopped_in_a_callback_resumes_to_the_same_bits(
     owner: Any,
     name: str,
     updates: int,
@@ -87,10 +87,10 @@ def test_a_run_stopped_beside_training_is_resumed_to_the_same_bits(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A chunk of an evaluation is the last of it; a picture is finished, and an update follows."""
+    """An evaluation stops after the chunk in progress; a picture is finished first."""
     whole = train(small(), "test", tmp_path / "whole")
     with monkeypatch.context() as patch:
-        calls = signalled(patch, owner, name)
+        calls = signal_in_first_call(patch, owner, name)
         part = train(small(), "test", tmp_path / "part")
     assert (part.stop_signal, part.updates, part.measures) == (signal.SIGINT, updates, {})
     assert len(calls) == 1
@@ -108,7 +108,9 @@ def test_a_run_stopped_beside_training_is_resumed_to_the_same_bits(
     assert whole.measures == pytest.approx(rest.measures, nan_ok=True)
 
 
-def test_what_was_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_evaluations_are_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     part = train(small("trainer.max_updates=4"), "test", tmp_path / "run")
     updates: list[int] = []
 
@@ -120,24 +122,24 @@ def test_what_was_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert updates == [8, 9]
 
 
-def test_the_statistics_of_real_data_are_broken_off(
+def test_statistics_of_real_data_can_be_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path / "cache"))
-    calls = signalled(monkeypatch, DigitEvaluator, "_features")
+    calls = signal_in_first_call(monkeypatch, DigitEvaluator, "_features")
     run = small("evaluation.every_n_updates=1", "pictures.every_n_updates=0", "data.name=mnist")
     outcome = train(run, "test", tmp_path / "run")
     assert (outcome.stop_signal, outcome.updates, len(calls)) == (signal.SIGINT, 1, 1)
     assert not cache_folder().exists()
 
 
-def test_a_run_stopped_in_its_last_evaluation_ends_with_it(
+def test_run_stopped_in_its_last_evaluation_resumes_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "run"
     words = [*tiny_overrides("gan_ring"), "evaluation.samples=1500", "log.wandb=disabled"]
     with monkeypatch.context() as patch:
-        calls = signalled(patch, ModeEvaluator, "update", signal.SIGTERM)
+        calls = signal_in_first_call(patch, ModeEvaluator, "update", signal.SIGTERM)
         outcome = run_cli("train", "gan_ring", *words, "--output", str(folder))
     assert (outcome.code, len(calls)) == (143, 1), outcome.err
     assert "stopped at update 4; resume it by" in outcome.out
@@ -157,44 +159,44 @@ def test_a_run_stopped_in_its_last_evaluation_ends_with_it(
     assert run_cli("train", "gan_ring", "--resume", str(folder)).code == 2
 
 
-def test_a_run_killed_after_its_last_checkpoint_is_not_measured_again(
+def test_run_killed_after_its_last_checkpoint_is_not_evaluated_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = train(
         small("trainer.max_updates=4", "pictures.every_n_updates=0"), "test", tmp_path / "run"
     )
-    figures = run.run_directory.metrics.read_text()
+    metrics = run.run_directory.metrics.read_text()
     (run.run_directory.path / "outcome.json").unlink()
     monkeypatch.setattr(ModeEvaluator, "update", None)
     again = train(run.run_directory.config(), "test", resume=run.run_directory)
     assert (again.updates, again.measures) == (4, pytest.approx(run.measures, nan_ok=True))
-    assert run.run_directory.metrics.read_text() == figures
+    assert run.run_directory.metrics.read_text() == metrics
 
 
 @pytest.fixture
-def _own_signals() -> Iterator[None]:
-    """Hear Ctrl-C, which a shell's background jobs ignore, and put its handler back.
+def _default_sigint() -> Iterator[None]:
+    """Install Python's SIGINT handler, and restore the present one afterwards.
 
-    Where a process is about to end, Lightning leaves Ctrl-C ignored.
+    Background jobs of a shell ignore SIGINT, and so does a process after Lightning has handled it.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("_own_signals")
+@pytest.mark.usefixtures("_default_sigint")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("owner", "name"), [(gan_lightning.training.train, "build_trainer"), (Evaluation, "setup")]
 )
-def test_before_training_nothing_is_left(
+def test_signal_before_training_leaves_no_directory(
     owner: Any,
     name: str,
     number: signal.Signals,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    signalled(monkeypatch, owner, name, number)
+    signal_in_first_call(monkeypatch, owner, name, number)
     words = [*tiny_overrides("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
     outcome = run_cli("train", "gan_ring", *words)
     assert outcome.code == 128 + number, outcome.err
@@ -204,7 +206,7 @@ def test_before_training_nothing_is_left(
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 4])
-def test_processes_share_all_chunks_and_pause_equally_often(world: int) -> None:
+def test_shards_cover_all_chunks_with_equal_numbers_of_calls(world: int) -> None:
     chunks = list(range(7))
     pauses = [0] * world
 
@@ -218,16 +220,16 @@ def test_processes_share_all_chunks_and_pause_equally_often(world: int) -> None:
     assert len(set(pauses)) == 1
 
 
-def train_as_a_process_that_is_signalled(folder: Path) -> None:
-    """Train as one of two processes; the second is signalled in its first chunk of a judge."""
+def train_with_a_signal_on_rank_1(folder: Path) -> None:
+    """Train as one of two processes; the second gets SIGINT in its first chunk of an evaluation."""
     update = ModeEvaluator.update
 
-    def hit(self: ModeEvaluator, *args: Any) -> None:
+    def update_and_signal(self: ModeEvaluator, *args: Any) -> None:
         if os.environ["LOCAL_RANK"] == "1":
             os.kill(os.getpid(), signal.SIGINT)
         update(self, *args)
 
-    pytest.MonkeyPatch().setattr(ModeEvaluator, "update", hit)
+    pytest.MonkeyPatch().setattr(ModeEvaluator, "update", update_and_signal)
     samples = f"evaluation.samples={CHUNKS * CHUNK_SIZE}"
     processes = ["--devices", "2", "--accelerator", "cpu", "--output", str(folder)]
     words = [
@@ -240,12 +242,14 @@ def train_as_a_process_that_is_signalled(folder: Path) -> None:
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
-def test_processes_agree_to_break_an_evaluation_off(tmp_path: Path) -> None:
+def test_signal_on_one_rank_stops_the_evaluation_on_all(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    first, second = start_two_ranks(train_as_a_process_that_is_signalled, folder)
-    # the first process was not signalled itself: it ends by what the other one received
+    first, second = start_two_ranks(train_with_a_signal_on_rank_1, folder)
+    # the first process got no signal itself: it exits with the number of the other's signal
     assert [first.wait(), second.wait()] == [130, 0], first.err + second.err
     assert "stopped at update 2; resume it by" in first.out
     assert [path.name for path in folder.glob("checkpoints/*")] == ["update_0000002.ckpt"]
     assert "modes/covered" not in (folder / "metrics.csv").read_text()
-    assert (folder / "log.txt").read_text().count("batch normalisation uses the statistics of each process's own") == 1
+    assert (folder / "log.txt").read_text().count(
+        "batch normalisation uses the statistics of each process's own"
+    ) == 1

@@ -1,4 +1,4 @@
-"""A run of several processes is one run, whoever starts them, and however one of them ends."""
+"""Runs of several processes: their launchers, and the end of one of the processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from conftest import CHECKOUT, run_cli
 from launchers import (
     LOOPBACK,
     TWO_HOSTS,
-    Started,
+    ProcessGroup,
     environment,
     on_loopback,
     on_two_hosts,
@@ -29,7 +29,7 @@ from launchers import (
     without_bars,
     words,
 )
-from process_pool import TIMEOUT, ForkedProcess, free_port
+from process_pool import TIMEOUT, ForkedProcess, free_port, start_two_ranks, wait_for_success
 from run_files import final_measures, load_last_checkpoint, read_metrics_csv
 
 from gan_lightning.cli.main import main
@@ -43,25 +43,25 @@ END = 60
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run that one process makes without being disturbed."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run of one process."""
+    folder = tmp_path_factory.mktemp("reference") / "run"
     outcome = run_cli(*words(END), "--output", str(folder))
     assert outcome.code == 0, outcome.err
     return folder
 
 
-def assert_same_run(run: Path, whole: Path) -> None:
-    """Check that a run ended as one process would have ended it, up to the order of sums."""
-    weights, expected = (load_last_checkpoint(folder)["state_dict"] for folder in (run, whole))
+def assert_same_run(run: Path, reference: Path) -> None:
+    """Check that a run equals the reference up to rounding, from the order of sums."""
+    weights, expected = (load_last_checkpoint(folder)["state_dict"] for folder in (run, reference))
     for name, value in expected.items():
         torch.testing.assert_close(weights[name], value, rtol=1e-4, atol=1e-5)
-    for row, other in zip(read_metrics_csv(run), read_metrics_csv(whole), strict=True):
+    for row, other in zip(read_metrics_csv(run), read_metrics_csv(reference), strict=True):
         assert row.keys() == other.keys()
-        figures = [[float(value or "nan") for value in part.values()] for part in (row, other)]
-        assert figures[0] == pytest.approx(figures[1], rel=1e-3, abs=1e-3, nan_ok=True)
+        values = [[float(value or "nan") for value in part.values()] for part in (row, other)]
+        assert values[0] == pytest.approx(values[1], rel=1e-3, abs=1e-3, nan_ok=True)
     assert final_measures(run) == pytest.approx(
-        final_measures(whole), rel=1e-3, abs=1e-3, nan_ok=True
+        final_measures(reference), rel=1e-3, abs=1e-3, nan_ok=True
     )
 
 
@@ -70,38 +70,36 @@ def folders_of(runs: Path) -> list[Path]:
 
 
 @linux
-def test_two_nodes_train_one_run_are_killed_and_go_on(tmp_path: Path, whole: Path) -> None:
-    """On two hosts that this machine pretends to be, or, where it cannot, on one."""
-    alone = subprocess.run([TWO_HOSTS, "true"]).returncode
-    place = on_loopback if alone else on_two_hosts
+def test_run_on_two_nodes_resumes_after_one_is_killed(tmp_path: Path, reference: Path) -> None:
+    """On two network namespaces where this is permitted, else on one host."""
+    no_namespaces = subprocess.run([TWO_HOSTS, "true"]).returncode
+    commands = on_loopback if no_namespaces else on_two_hosts
 
-    def start(updates: int, *more: str) -> Started:
-        line = words(updates, "--devices=1", "--nodes=2", *more)
-        return Started.of(place(line, free_port()), tmp_path, environment())
-
-    begun = start(10**6)
+    nodes = ("--devices=1", "--nodes=2")
+    torchrun = commands(words(10**6, *nodes), free_port())
+    first = ProcessGroup.start(torchrun, tmp_path, environment())
     deadline = time.monotonic() + TIMEOUT
-    while not (found := folders_of(tmp_path)):
-        assert time.monotonic() < deadline, begun.said()
+    while not (runs := folders_of(tmp_path)):
+        assert time.monotonic() < deadline, first.output()
         time.sleep(0.05)
-    (run,) = found
-    begun.wait_for(run, 12)
+    (run,) = runs
+    first.wait_for(run, 12)
     os.kill(pid_of_rank(1, tmp_path), signal.SIGKILL)
-    assert 0 not in begun.wait()
-    assert begun.said().count("another process of the run has ended") == 1
-    assert "Connection closed" not in begun.said()  # what the other one saw of it
+    assert 0 not in first.wait()
+    assert first.output().count("another process of the run has ended") == 1
+    assert "Connection closed" not in first.output()  # the error of the other process
     assert folders_of(tmp_path) == [run]
 
     reached = updates_of(run)
     assert reached < END
-    again = start(END, "--resume", str(run))
-    assert not any(again.wait()), again.said()
-    assert_same_run(run, whole)
+    # without torchrun, whose processes take seconds to start
+    wait_for_success(start_two_ranks(main, words(END, *nodes, "--resume", str(run)), nodes=2))
+    assert_same_run(run, reference)
 
 
 @linux
-def test_a_job_of_slurm_is_requeued_and_goes_on(tmp_path: Path, whole: Path) -> None:
-    """The script of docs/several-gpus.md, with stand-ins for the commands of SLURM."""
+def test_slurm_job_is_requeued_and_resumes(tmp_path: Path, reference: Path) -> None:
+    """With the job script of docs/several-gpus.md and fakes of the SLURM commands."""
     page = (CHECKOUT / "docs" / "several-gpus.md").read_text()
     (script,) = re.findall(r"^```bash slurm.sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "slurm.sh").write_text(script)
@@ -111,29 +109,29 @@ def test_a_job_of_slurm_is_requeued_and_goes_on(tmp_path: Path, whole: Path) -> 
     env = environment(PATH=path, PYTHON=sys.executable, MASTER_ADDR=LOOPBACK, **job)
     run = tmp_path / "runs" / "gan_ring" / "job-4711"
 
-    def start(updates: int) -> Started:
-        return Started.of([["bash", "slurm.sh", *words(updates)[1:]]], tmp_path, env)
+    def start(updates: int) -> ProcessGroup:
+        return ProcessGroup.start([["bash", "slurm.sh", *words(updates)[1:]]], tmp_path, env)
 
     stopped = start(10**6)
     stopped.wait_for(run, 12)
     for pid in [pid_of_rank(rank, tmp_path) for rank in (1, 0)]:
-        with suppress(ProcessLookupError):  # agreed to stop, and ended, before its own signal came
+        with suppress(ProcessLookupError):  # it may have stopped with the other one already
             os.kill(pid, signal.SIGUSR1)
         time.sleep(0.2)
-    assert stopped.wait() == [138], stopped.said()
+    assert stopped.wait() == [138], stopped.output()
     assert (tmp_path / "scontrol.txt").read_text() == "requeue 4711\n"
     assert load_last_checkpoint(run)["progress"]["updates"] == updates_of(run) < END
-    assert "Error" not in stopped.said()
+    assert "Error" not in stopped.output()
 
     env["SLURM_RESTART_COUNT"] = "1"
-    again = start(END)
-    assert again.wait() == [0], again.said()
-    assert_same_run(run, whole)
+    resumed = start(END)
+    assert resumed.wait() == [0], resumed.output()
+    assert_same_run(run, reference)
     assert (tmp_path / "scontrol.txt").read_text() == "requeue 4711\n"
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("variables", "message"),
     [
         (
             {"TORCHELASTIC_RUN_ID": "1", "LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "6"},
@@ -148,45 +146,45 @@ def test_a_job_of_slurm_is_requeued_and_goes_on(tmp_path: Path, whole: Path) -> 
     ids=["torchrun", "srun", "tasks"],
 )
 @pytest.mark.usefixtures("empty_folder")
-def test_other_numbers_than_what_was_started_are_refused(
-    given: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+def test_devices_that_do_not_match_the_launcher_are_rejected(
+    variables: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in given.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    mistake(words(4), *said.split(" … "))
+    mistake(words(4), *message.split(" … "))
 
 
-def test_an_interactive_job_of_slurm_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interactive_slurm_job_is_no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_NTASKS", "4")
     monkeypatch.setenv("SLURM_JOB_NAME", "interactive")
     assert detect_launcher() is None
 
 
 @pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])
-def test_one_process_is_the_first(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_process_has_rank_0(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for rank in range(3):
         monkeypatch.setenv(name, str(rank))
         assert is_first_process() == (rank == 0)
 
 
-def disturbed(what: str, words: Sequence[str]) -> None:
-    """Run a command line; "raise" or "kill" is done in the second process's tenth update."""
-    finish = BaseModule.log_update
+def train_with_failure(failure: str, words: Sequence[str]) -> None:
+    """Run a command; the second process raises an error or is killed after ten updates."""
+    log_update = BaseModule.log_update
 
-    def wrong(self: BaseModule, *args: Any, **given: Any) -> None:
-        finish(self, *args, **given)
+    def log_update_and_fail(self: BaseModule, *args: Any, **kwargs: Any) -> None:
+        log_update(self, *args, **kwargs)
         if self.updates == 10 and os.environ.get("LOCAL_RANK") == "1":
-            if what == "raise":
+            if failure == "raise":
                 raise ZeroDivisionError("on purpose")
-            if what == "kill":
+            if failure == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    pytest.MonkeyPatch().setattr(BaseModule, "log_update", wrong)
+    pytest.MonkeyPatch().setattr(BaseModule, "log_update", log_update_and_fail)
     main(words)
 
 
 @linux
-def test_a_process_ends_with_the_one_that_started_it() -> None:
+def test_process_ends_with_its_parent() -> None:
     child = (
         "import time; from gan_lightning.utils.hardware import end_with_parent; end_with_parent(); "
         "print(flush=True); time.sleep(60)"
@@ -209,30 +207,30 @@ def test_a_process_ends_with_the_one_that_started_it() -> None:
 
 
 @linux
-def test_an_error_of_one_process_is_shown_once_and_ends_all(tmp_path: Path, whole: Path) -> None:
-    """Under Lightning's launcher: an exception in the second process, then its kill."""
+def test_error_of_one_process_is_shown_once_and_ends_all(tmp_path: Path, reference: Path) -> None:
+    """With Lightning's launcher: the second process raises an error, then is killed."""
     run = tmp_path / "run"
 
-    def ended(what: str, *line: str) -> tuple[int, str]:
-        itself = [__file__, what, *line]  # by which Lightning starts the second process
-        first = ForkedProcess.start(disturbed, what, line, env=environment(), argv=itself)
+    def run_with(failure: str, *line: str) -> tuple[int, str]:
+        argv = [__file__, failure, *line]  # Lightning starts the second process with it
+        first = ForkedProcess.start(train_with_failure, failure, line, env=environment(), argv=argv)
         return first.wait(), without_bars(first.out + first.err)
 
-    code, said = ended("raise", *words(END, "--devices=2", "--output", str(run)))
-    assert code == 1, said
-    assert said.count("ZeroDivisionError: on purpose") == 1, said
-    assert said.count("another process of the run has ended") == 1, said
+    code, output = run_with("raise", *words(END, "--devices=2", "--output", str(run)))
+    assert code == 1, output
+    assert output.count("ZeroDivisionError: on purpose") == 1, output
+    assert output.count("another process of the run has ended") == 1, output
 
     resume = ["train", "gan_ring", "--resume", str(run)]
-    code, said = ended("kill", *resume)
-    assert code == 1, said
-    assert said.count("another process of the run has ended") == 1, said
-    assert "Error" not in said
+    code, output = run_with("kill", *resume)
+    assert code == 1, output
+    assert output.count("another process of the run has ended") == 1, output
+    assert "Error" not in output
 
-    code, said = ended("nothing", *resume, f"trainer.max_updates={END}")
-    assert code == 0, said
-    assert_same_run(run, whole)
+    code, output = run_with("nothing", *resume, f"trainer.max_updates={END}")
+    assert code == 0, output
+    assert_same_run(run, reference)
 
 
 if __name__ == "__main__":
-    disturbed(sys.argv[1], sys.argv[2:])
+    train_with_failure(sys.argv[1], sys.argv[2:])

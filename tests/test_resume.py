@@ -1,4 +1,4 @@
-"""A resumed run is the run."""
+"""A resumed run equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def small(model: str, updates: int, *options: str) -> RunConfig:
     )
 
 
-def fresh(run: RunConfig, folder: Path) -> TrainingResult:
+def train_new(run: RunConfig, folder: Path) -> TrainingResult:
     return train(run, "test", folder)
 
 
@@ -46,7 +46,7 @@ def losses(folder: Path) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("model", ["gan", "infogan"])
-def test_resumed_thrice_equals_uninterrupted(model: str, tmp_path: Path) -> None:
+def test_run_resumed_three_times_equals_an_uninterrupted_run(model: str, tmp_path: Path) -> None:
     assert_resumes(model, (1, 4, 7), tmp_path)
 
 
@@ -58,27 +58,27 @@ REGULARISED = (
     "network.spectral_norm=true",
     "network.dropout=0.1",
 )
-NEVER_TOGETHER = ("cogan", "pix2pix")
-"""Variants whose discriminators judge no features of a whole minibatch."""
+WITHOUT_MINIBATCH_DISCRIMINATION = ("cogan", "pix2pix")
+"""Variants whose discriminators do not support minibatch discrimination."""
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-def test_every_variant_resumes_with_all_that_regularises(model: str, tmp_path: Path) -> None:
-    together = [] if model in NEVER_TOGETHER else ["network.minibatch_kernels=3"]
-    # pix2pix compares pixels, to which it refuses noise
+def test_every_variant_resumes_with_all_regularisers(model: str, tmp_path: Path) -> None:
+    minibatch = [] if model in WITHOUT_MINIBATCH_DISCRIMINATION else ["network.minibatch_kernels=3"]
+    # pix2pix compares pixels and does not support instance noise
     words = [word for word in REGULARISED if model != "pix2pix" or "noise" not in word]
-    assert_resumes(model, (4,), tmp_path, *words, *together)
+    assert_resumes(model, (4,), tmp_path, *words, *minibatch)
 
 
 @pytest.mark.parametrize("name", ["sgd", "rmsprop"])
-def test_every_optimizer_resumes_and_looks_ahead(name: str, tmp_path: Path) -> None:
+def test_every_optimizer_resumes_and_unrolls(name: str, tmp_path: Path) -> None:
     players = [f"model.{player}_optimizer.name={name}" for player in ("discriminator", "generator")]
     assert_resumes("unrolled", (4,), tmp_path, *players, "network.packing=2")
 
 
 def assert_resumes(model: str, stops: Sequence[int], tmp_path: Path, *options: str) -> None:
-    whole = fresh(small(model, 10, *options), tmp_path / "whole")
-    rest = fresh(small(model, stops[0], *options), tmp_path / "part")
+    whole = train_new(small(model, 10, *options), tmp_path / "whole")
+    rest = train_new(small(model, stops[0], *options), tmp_path / "part")
     for goal in (*stops[1:], 10):
         rest = train(small(model, goal, *options), "test", resume=rest.run_directory)
         assert rest.updates == goal
@@ -88,8 +88,8 @@ def assert_resumes(model: str, stops: Sequence[int], tmp_path: Path, *options: s
     assert_equal(first["state_dict"], second["state_dict"])
     assert_equal(first["optimizer_states"], second["optimizer_states"])
     assert losses(whole.run_directory.path) == losses(rest.run_directory.path)
-    # of all evaluations so far, and each budget ends with one
-    ends = [
+    # the correlation is over all evaluations, and each resumed part ends with one more
+    measures = [
         {
             name: value
             for name, value in outcome.measures.items()
@@ -97,7 +97,7 @@ def assert_resumes(model: str, stops: Sequence[int], tmp_path: Path, *options: s
         }
         for outcome in (whole, rest)
     ]
-    assert ends[0] == pytest.approx(ends[1], nan_ok=True)
+    assert measures[0] == pytest.approx(measures[1], nan_ok=True)
 
 
 def assert_equal(first: object, second: object) -> None:
@@ -114,34 +114,38 @@ def assert_equal(first: object, second: object) -> None:
         assert isinstance(second, torch.Tensor)
         assert torch.equal(first, second)
     else:
-        assert first == second or (first != first and second != second)  # a KL of no samples
+        assert first == second or (
+            first != first and second != second
+        )  # NaN, for example the KL divergence of no samples
 
 
-def test_evaluation_and_pictures_do_not_touch_training(tmp_path: Path) -> None:
+def test_evaluation_and_pictures_do_not_affect_training(tmp_path: Path) -> None:
     run = small("infogan", 8)
     often = small("infogan", 8)
     often.evaluation.every_n_updates = often.pictures.every_n_updates = 1
     outcomes = [
-        fresh(run, tmp_path / "seldom"),
-        fresh(often, tmp_path / "often"),
+        train_new(run, tmp_path / "rarely"),
+        train_new(often, tmp_path / "often"),
     ]
     models = [load_model(outcome.run_directory)[0].state_dict() for outcome in outcomes]
     assert_equal(*models)
 
 
-def test_a_finished_run_says_what_to_change(tmp_path: Path) -> None:
-    outcome = fresh(small("gan", 2), tmp_path / "run")
-    with pytest.raises(UserError, match=r"all its 2 updates; to continue it, give a larger trainer"):
+def test_resuming_a_finished_run_names_the_key_to_change(tmp_path: Path) -> None:
+    outcome = train_new(small("gan", 2), tmp_path / "run")
+    with pytest.raises(
+        UserError, match=r"all its 2 updates; to continue it, give a larger trainer"
+    ):
         train(small("gan", 2), "test", resume=outcome.run_directory)
 
 
-def test_the_latest_checkpoints_are_kept(tmp_path: Path) -> None:
-    outcome = fresh(small("gan", 10), tmp_path / "run")
+def test_only_the_latest_checkpoints_and_the_best_are_kept(tmp_path: Path) -> None:
+    outcome = train_new(small("gan", 10), tmp_path / "run")
     names = sorted(path.name for path in outcome.run_directory.checkpoints.iterdir())
     assert names == ["best.ckpt", "update_0000009.ckpt", "update_0000010.ckpt"]
 
 
-def test_a_run_is_found_by_folder_and_by_experiment(
+def test_find_a_run_by_directory_and_by_experiment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

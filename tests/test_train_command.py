@@ -1,4 +1,4 @@
-"""What `train` leaves in a folder, whether it ends or is stopped."""
+"""The files that `train` writes, after a finished run and after a stopped one."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
     assert "  W&B    disabled\n" in run.outcome.out
 
 
-def test_default_folder_is_the_latest_run() -> None:
-    """Two runs of one process have folders of their own, and the name means the later."""
+def test_experiment_name_means_the_latest_run() -> None:
+    """Two runs have separate directories, and the experiment's name means the latest."""
     words = ["train", "gan_ring", *tiny_overrides("gan_ring"), "log.wandb=disabled"]
     folders = []
     for seed in ("1", "2"):
@@ -109,27 +109,27 @@ def test_resume_continues(ring_run: TinyRun) -> None:
     assert "  8 updates; " in outcome.out
 
 
-def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
+def test_interrupted_run_saves_an_intact_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     settings = [
         "trainer.max_updates=1000000",
         "checkpoints.every_n_updates=100",
         "log.every_n_updates=100",
     ]
-    quick = [*tiny_overrides("gan_ring"), *settings, "log.wandb=disabled"]
-    words = command("train", "gan_ring", *quick, "--output", str(folder))
+    overrides = [*tiny_overrides("gan_ring"), *settings, "log.wandb=disabled"]
+    words = command("train", "gan_ring", *overrides, "--output", str(folder))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         try:
-            patience = time.monotonic() + TIMEOUT
+            deadline = time.monotonic() + TIMEOUT
             while not list(folder.glob("checkpoints/update_*.ckpt")):
                 assert process.poll() is None, process.communicate()
-                assert time.monotonic() < patience
+                assert time.monotonic() < deadline
                 time.sleep(0.05)
             process.send_signal(signal.SIGSTOP)
-            made = updates_of(folder)
+            logged = updates_of(folder)
             process.send_signal(signal.SIGINT)
             process.send_signal(signal.SIGCONT)
             out, err = process.communicate(timeout=TIMEOUT)
@@ -138,7 +138,7 @@ def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
     assert process.returncode == 130, err
     assert "Traceback" not in err
     updates = load_last_checkpoint(folder)["progress"]["updates"]
-    assert 100 <= made <= updates <= made + 100 + 20  # the log's cadence, and a batch of rounds
+    assert 100 <= logged <= updates <= logged + 100 + 20  # logging interval, rounds per batch
     assert f"stopped at update {updates:,}" in out
     assert f"`gan-lightning train gan_ring --resume {folder}`" in out
     assert not list(folder.rglob("*.partial"))
@@ -150,7 +150,7 @@ def test_interrupt_ends_a_run_with_a_whole_checkpoint(tmp_path: Path) -> None:
     assert load_last_checkpoint(folder)["progress"]["updates"] == updates + 2
 
 
-def test_interrupt_before_the_first_update_leaves_nothing(
+def test_interrupt_before_the_first_update_leaves_no_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import gan_lightning.training.train
@@ -165,20 +165,20 @@ def test_interrupt_before_the_first_update_leaves_nothing(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_stopped_run_saves_and_measures_nothing(
+def test_stopped_run_saves_and_is_not_evaluated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gan_lightning.callbacks import Evaluation
     from gan_lightning.callbacks.signals import StopOnSignal
 
-    def at_once(self: StopOnSignal, trainer: Any, *_: Any) -> None:
+    def stop_at_once(self: StopOnSignal, trainer: Any, *_: Any) -> None:
         self.received, trainer.should_stop = signal.SIGINT, True
 
-    def never(*_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise AssertionError("a stopped run was evaluated")
 
-    monkeypatch.setattr(StopOnSignal, "on_train_batch_end", at_once)
-    monkeypatch.setattr(Evaluation, "on_interval", never)
+    monkeypatch.setattr(StopOnSignal, "on_train_batch_end", stop_at_once)
+    monkeypatch.setattr(Evaluation, "on_interval", fail)
     words = [*tiny_overrides("gan_ring"), "trainer.rounds_per_batch=1", "log.wandb=disabled"]
     outcome = run_cli("train", "gan_ring", *words, "--output", str(tmp_path / "run"))
     assert outcome.code == 130, outcome.err
@@ -188,14 +188,14 @@ def test_a_stopped_run_saves_and_measures_nothing(
     assert json.loads(outcome_file.read_text())["measures"] is None
 
 
-def test_resume_refuses_other_values_unless_asked(ring_run: TinyRun) -> None:
+def test_resume_rejects_changed_values_without_allow_changes(ring_run: TinyRun) -> None:
     shutil.copytree(ring_run.folder, "run")
     words = ["train", "gan_ring", "--resume", "run", "trainer.max_updates=8", "seed=5"]
     words += ["model.generator_optimizer.learning_rate=0.1"]
     before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
-    refused = run_cli(*words)
-    assert refused.code == 2
-    assert "seed 0 -> 5, model.generator_optimizer.learning_rate 0.001 -> 0.1" in refused.err
-    assert "--allow-changes" in refused.err
+    rejected = run_cli(*words)
+    assert rejected.code == 2
+    assert "seed 0 -> 5, model.generator_optimizer.learning_rate 0.001 -> 0.1" in rejected.err
+    assert "--allow-changes" in rejected.err
     assert before == {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
     assert run_cli(*words, "--allow-changes").code == 0

@@ -1,4 +1,4 @@
-"""A run that was killed and goes on tells W&B everything once."""
+"""A run that is killed and resumed sends each row to W&B once."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from gan_lightning.callbacks import list_checkpoints
 from gan_lightning.loggers.sent_rows import SentRows
 
 
-def figures(rows: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
-    """Yield (update, name) of every figure and picture."""
+def logged_values(rows: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """Yield (update, name) of every value and picture."""
     for row in rows:
         for name in row:
             if not name.startswith("_") and name != "updates":
                 yield row["updates"], name
 
 
-def test_a_killed_run_has_no_gap_and_no_double(tmp_path: Path) -> None:
+def test_killed_run_sends_every_row_once(tmp_path: Path) -> None:
     environment = wandb_environment(tmp_path)
     words = ["train", "gan_ring", *tiny_overrides("gan_ring")]
     part = run_process([*words, "--output", "part"], tmp_path, environment)
@@ -33,25 +33,25 @@ def test_a_killed_run_has_no_gap_and_no_double(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "part", tmp_path / "whole", symlinks=True)
     before, last = list_checkpoints(tmp_path / "part" / "checkpoints")
     assert (before.stem, last.stem) == ("update_0000002", "update_0000004")
-    # as if killed in the last save
+    # as if the run had been killed while it saved the last checkpoint
     last.unlink()
     (tmp_path / "part" / "outcome.json").unlink()
-    kept = json.loads((tmp_path / "part" / "wandb_sent.json").read_text())
+    sent = json.loads((tmp_path / "part" / "wandb_sent.json").read_text())
     for logged in tmp_path.glob("part/wandb/offline-run-*"):
         logged.rename(tmp_path / "first")
     rest = run_process(["train", "gan_ring", "--resume", "part"], tmp_path, environment)
     assert rest.code == 0, rest.err
 
     one, two = read_offline_run(tmp_path / "first"), read_offline_run(tmp_path / "part")
-    expected = Counter(figures(read_offline_run(tmp_path / "whole").history))
-    assert Counter(figures([*one.history, *two.history])) == expected
+    expected = Counter(logged_values(read_offline_run(tmp_path / "whole").history))
+    assert Counter(logged_values([*one.history, *two.history])) == expected
     assert set(expected.values()) == {1}
-    assert json.loads((tmp_path / "part" / "wandb_sent.json").read_text()) == kept
+    assert json.loads((tmp_path / "part" / "wandb_sent.json").read_text()) == sent
     text = (tmp_path / "part" / "metrics.csv").read_text()
     assert text == (tmp_path / "whole" / "metrics.csv").read_text()
 
 
-def test_rows_are_known_by_update_and_names(tmp_path: Path) -> None:
+def test_sent_rows_are_identified_by_update_and_names(tmp_path: Path) -> None:
     path = tmp_path / "sent.json"
     sent = SentRows(path)
     assert sent.next_step == 0
@@ -67,7 +67,7 @@ def test_rows_are_known_by_update_and_names(tmp_path: Path) -> None:
     assert again.next_step == 3
 
 
-def test_a_damaged_note_begins_anew(tmp_path: Path) -> None:
+def test_damaged_file_of_sent_rows_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "sent.json"
     for text in ("", "{", "[]", '{"updates": "x", "names": [], "step": 1}'):
         path.write_text(text)

@@ -1,4 +1,4 @@
-"""What a run sends to Weights & Biases, in its offline file and over the wire."""
+"""The data of a run at Weights & Biases, in its offline file and on a server."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ MEASURES = {
 PICTURES = {"infogan_mnist": {"samples", "traversal"}, "gan_ring": {"scatter"}}
 KINDS = sorted(LOSSES)
 WIDE = {"gan_ring": ["data.standard_deviation=1"]}
-"""So wide that an untrained generator hits modes, and their divergence is a number."""
+"""Wide enough that an untrained generator covers modes, so that the divergence is finite."""
 
 
 @dataclass(frozen=True)
 class Logged:
-    """A finished run: what it printed, where it lies, and what W&B has of it."""
+    """A finished run: its output, its directory, and its data at W&B."""
 
     outcome: Outcome
     folder: Path
@@ -60,11 +60,15 @@ class Logged:
     summary: dict[str, Any]
     exit_code: int | None
     images: dict[str, bytes]
-    """Contents of pictures by the path that the history names."""
+    """Content of the pictures, by the path in the history."""
 
 
 def train(experiment: str, folder: Path, environment: dict[str, str]) -> Outcome:
-    """Run an experiment in a process of its own; points as a person does, who waits for its end."""
+    """Run an experiment in another process.
+
+    Points that are sent to a server come from a new interpreter, whose exit must wait for the
+    upload; a forked process, which starts sooner, runs no functions of `atexit`.
+    """
     words = [
         "train",
         experiment,
@@ -73,7 +77,7 @@ def train(experiment: str, folder: Path, environment: dict[str, str]) -> Outcome
         "--output",
         "run",
     ]
-    if experiment == "gan_ring":
+    if experiment == "gan_ring" and "WANDB_BASE_URL" in environment:
         return run_new_process(words, folder, environment)
     return run_process(words, folder, environment, main_on_one_chunk)
 
@@ -113,7 +117,7 @@ def from_server(outcome: Outcome, folder: Path, run: StubRun) -> Logged:
 
 @pytest.fixture
 def offline(once: Once) -> Callable[[str], Logged]:
-    """Give a run of a user who has no login and sets nothing."""
+    """A run without a W&B login and without environment variables."""
 
     def run_of(experiment: str) -> Logged:
         def make(folder: Path) -> Logged:
@@ -130,7 +134,7 @@ def offline(once: Once) -> Callable[[str], Logged]:
 
 @pytest.fixture
 def delivered(once: Once) -> Callable[[str], Logged]:
-    """Give the same run, sent to a server on loopback."""
+    """The same run, logged to a server on this host."""
 
     def run_of(experiment: str) -> Logged:
         def make(folder: Path) -> Logged:
@@ -148,15 +152,15 @@ def delivered(once: Once) -> Callable[[str], Logged]:
 
 
 @pytest.fixture(params=["offline", "delivered"])
-def way(request: pytest.FixtureRequest) -> Callable[[str], Logged]:
-    """Both ways of logging, which must hold the same."""
+def logged_run(request: pytest.FixtureRequest) -> Callable[[str], Logged]:
+    """Run an experiment offline or with a server; both must have the same data."""
     run_of: Callable[[str], Logged] = request.getfixturevalue(request.param)
     return run_of
 
 
 @pytest.mark.parametrize("experiment", KINDS)
-def test_holds_the_resolved_config(experiment: str, way: Callable[[str], Logged]) -> None:
-    run = way(experiment)
+def test_resolved_config(experiment: str, logged_run: Callable[[str], Logged]) -> None:
+    run = logged_run(experiment)
     expected = as_plain(load_config(read_yaml(run.folder / "config.yaml")))
     precision = run.config["trainer"]["precision"]
     assert precision in ("32-true", "bf16-mixed")
@@ -166,8 +170,8 @@ def test_holds_the_resolved_config(experiment: str, way: Callable[[str], Logged]
 
 
 @pytest.mark.parametrize("experiment", KINDS)
-def test_holds_losses_and_measures(experiment: str, way: Callable[[str], Logged]) -> None:
-    run = way(experiment)
+def test_losses_and_metrics(experiment: str, logged_run: Callable[[str], Logged]) -> None:
+    run = logged_run(experiment)
     losses, measures = LOSSES[experiment], MEASURES[experiment]
     rows = [row for row in run.history if losses & row.keys()]
     assert [row["updates"] for row in rows] == [2, 4]
@@ -189,8 +193,8 @@ def steps_of(run: Logged) -> int:
 
 
 @pytest.mark.parametrize("experiment", KINDS)
-def test_every_axis_is_the_update(experiment: str, way: Callable[[str], Logged]) -> None:
-    run = way(experiment)
+def test_x_axis_is_the_update(experiment: str, logged_run: Callable[[str], Logged]) -> None:
+    run = logged_run(experiment)
     assert run.step_metrics == {"*": "updates"}
     logged = [row for row in run.history if any(not name.startswith("_") for name in row)]
     assert logged
@@ -198,22 +202,22 @@ def test_every_axis_is_the_update(experiment: str, way: Callable[[str], Logged])
 
 
 @pytest.mark.parametrize("experiment", KINDS)
-def test_holds_pictures(experiment: str, way: Callable[[str], Logged]) -> None:
-    run = way(experiment)
+def test_pictures(experiment: str, logged_run: Callable[[str], Logged]) -> None:
+    run = logged_run(experiment)
     for name in PICTURES[experiment]:
         pictures = [(row["updates"], row[name]) for row in run.history if name in row]
         assert [update for update, _ in pictures] == [2, 4]
         for update, picture in pictures:
             assert picture["_type"] == "image-file"
             assert picture["caption"] == f"{update:,} updates"
-            there = Image.open(io.BytesIO(run.images[picture["path"]])).convert("RGB")
+            logged = Image.open(io.BytesIO(run.images[picture["path"]])).convert("RGB")
             file = run.folder / "samples" / f"{name}_{update:07d}.png"
-            assert there.tobytes() == Image.open(file).convert("RGB").tobytes()
+            assert logged.tobytes() == Image.open(file).convert("RGB").tobytes()
 
 
 @pytest.mark.parametrize("experiment", KINDS)
-def test_holds_its_claims_as_a_table(experiment: str, way: Callable[[str], Logged]) -> None:
-    run = way(experiment)
+def test_claims_table(experiment: str, logged_run: Callable[[str], Logged]) -> None:
+    run = logged_run(experiment)
     (row,) = (row for row in run.history if "claims" in row)
     assert row["updates"] == 4
     (file,) = run.folder.glob("wandb/*run-*/files/media/table/claims_*.json")
@@ -221,10 +225,10 @@ def test_holds_its_claims_as_a_table(experiment: str, way: Callable[[str], Logge
     claims = {claim["metric"]: claim for claim in run.config["claims"]}
     assert {line[0] for line in table["data"]} == claims.keys() & run.summary.keys()
     for line in table["data"]:
-        said = dict(zip(table["columns"], line, strict=True))
-        assert said["measured"] == run.summary[said["measure"]]
-        assert said["paper"] == claims[said["measure"]]["paper"]
-        assert said["verdict"].startswith(("holds", "does not hold", "not compared"))
+        row = dict(zip(table["columns"], line, strict=True))
+        assert row["measured"] == run.summary[row["measure"]]
+        assert row["paper"] == claims[row["measure"]]["paper"]
+        assert row["verdict"].startswith(("holds", "does not hold", "not compared"))
 
 
 def log_alerts() -> None:
@@ -236,7 +240,7 @@ def log_alerts() -> None:
     run.finish(failed=False)
 
 
-def test_alerts_are_a_table_too(tmp_path: Path) -> None:
+def test_alerts_are_also_a_table(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     process = ForkedProcess.start(log_alerts, cwd=tmp_path, env=wandb_environment(tmp_path))
     assert process.wait() == 0, process.err
@@ -250,7 +254,7 @@ def test_alerts_are_a_table_too(tmp_path: Path) -> None:
     ]
 
 
-def test_without_a_login_says_how_to_sync(offline: Callable[[str], Logged]) -> None:
+def test_output_without_login_says_how_to_upload(offline: Callable[[str], Logged]) -> None:
     run = offline("gan_ring")
     (line,) = (line for line in run.outcome.out.splitlines() if "W&B" in line)
     assert (
@@ -261,14 +265,14 @@ def test_without_a_login_says_how_to_sync(offline: Callable[[str], Logged]) -> N
     assert not [word for word in ("wandb.ai", "login", "Traceback") if word in run.outcome.err]
 
 
-def test_with_a_login_says_so(delivered: Callable[[str], Logged]) -> None:
+def test_output_with_login_has_the_address(delivered: Callable[[str], Logged]) -> None:
     run = delivered("gan_ring")
     assert "W&B    logged at http://127.0.0.1" in run.outcome.out
     assert "0123456789" not in run.outcome.out + run.outcome.err
     assert "0123456789" not in str(run.config)
 
 
-def test_disabled_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disabled_writes_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "disabled")
     outcome = run_cli("train", "gan_ring", *tiny_overrides("gan_ring"), "--output", "run")
@@ -277,7 +281,7 @@ def test_disabled_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not list(tmp_path.rglob("*wandb*"))
 
 
-def test_option_goes_before_the_environment(
+def test_override_has_priority_over_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -294,8 +298,8 @@ def test_option_goes_before_the_environment(
     assert not list(tmp_path.rglob("*wandb*"))
 
 
-def test_server_that_refuses(tmp_path: Path) -> None:
-    """It costs a line: the run goes on without it, or leaves nothing behind."""
+def test_server_that_rejects_the_run(tmp_path: Path) -> None:
+    """The run continues offline, or ends with an error and leaves no directory."""
     with WandbServer(fail_with=401) as server:
         outcome = train("gan_ring", tmp_path, wandb_environment(tmp_path, server))
     assert "Traceback" not in outcome.err

@@ -1,4 +1,4 @@
-"""The W&B stub server and the offline reader agree on what the real client logs."""
+"""The stub server and the offline reader agree on the data of the real W&B client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import wandb
-from conftest import Outcome
+from conftest import Once, Outcome
 from PIL import Image
 from process_pool import ForkedProcess
 from wandb_offline import read_offline_run
@@ -29,7 +29,7 @@ MEDIA = {"samples", "codes"}
 
 
 def client(init_timeout: float, resume: str | None) -> None:
-    """Log what the tests look for."""
+    """Log the data that the tests check."""
     settings = wandb.Settings(init_timeout=init_timeout)
     resumed: dict[str, Any] = {} if resume is None else {"id": resume, "resume": "must"}
     config = {"learning_rate": 2e-4, "data": {"name": "mnist", "shape": [1, 28, 28]}}
@@ -58,7 +58,7 @@ def run_client(
 
 
 def logged(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the program logged itself: no clock, no step, no media."""
+    """Remove the client's own values, such as time and step, and media."""
     return [
         {key: value for key, value in row.items() if key[0] != "_" and key not in MEDIA}
         for row in history
@@ -70,10 +70,20 @@ def assert_pixels(png: bytes) -> None:
         np.testing.assert_array_equal(np.asarray(image), PIXELS)
 
 
-def test_offline_file_holds_what_was_logged(tmp_path: Path) -> None:
-    client = run_client(tmp_path)
-    assert client.code == 0, client.err
-    run = read_offline_run(tmp_path)
+@pytest.fixture
+def offline(once: Once) -> Path:
+    """Return the directory of an offline run, made once; do not change it."""
+
+    def make(folder: Path) -> Path:
+        client = run_client(folder)
+        assert client.code == 0, client.err
+        return folder
+
+    return once("wandb_tools/offline", make)
+
+
+def test_offline_file_has_the_logged_data(offline: Path) -> None:
+    run = read_offline_run(offline)
     assert run.config == CONFIG
     assert run.step_metrics == {"loss/*": "updates"}
     assert logged(run.history) == HISTORY
@@ -88,7 +98,7 @@ def test_offline_file_holds_what_was_logged(tmp_path: Path) -> None:
     assert_pixels(run.media[0].read_bytes())
 
 
-def test_server_receives_what_the_same_run_writes_offline(tmp_path: Path) -> None:
+def test_server_receives_the_data_of_the_offline_file(tmp_path: Path) -> None:
     with WandbServer() as server:
         client = run_client(tmp_path, server)
     assert client.code == 0, client.err
@@ -121,16 +131,16 @@ def test_resumed_run_continues_on_the_server(tmp_path: Path) -> None:
     assert [row["_step"] for row in server.history] == list(range(8))
 
 
-def test_reader_stops_where_a_killed_run_stopped_writing(tmp_path: Path) -> None:
-    run_client(tmp_path)
-    log = next(tmp_path.rglob("*.wandb"))
-    log.write_bytes(log.read_bytes()[:40_000])  # inside the second row, which spans blocks
+def test_reader_stops_at_the_end_of_a_killed_run(offline: Path, tmp_path: Path) -> None:
+    (log,) = offline.rglob("*.wandb")
+    # inside the second row, which spans blocks
+    (tmp_path / log.name).write_bytes(log.read_bytes()[:40_000])
     run = read_offline_run(tmp_path)
     assert logged(run.history) == HISTORY[:1]
     assert run.exit_code is None
 
 
-def test_reader_refuses_other_files(tmp_path: Path) -> None:
+def test_reader_rejects_other_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="found none"):
         read_offline_run(tmp_path)
     (tmp_path / "run.wandb").write_bytes(b"something else")
@@ -139,7 +149,7 @@ def test_reader_refuses_other_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 500])
-def test_failing_server_ends_the_client_in_bounded_time(tmp_path: Path, status: int) -> None:
+def test_client_ends_in_bounded_time_if_the_server_fails(tmp_path: Path, status: int) -> None:
     started = time.monotonic()
     with WandbServer(fail_with=status) as server:
         client = run_client(tmp_path, server, init_timeout=1.0)

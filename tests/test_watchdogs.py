@@ -1,4 +1,4 @@
-"""Training that has gone wrong is noticed, and healthy training is left alone."""
+"""Failed training is detected, and healthy training raises no warning."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from gan_lightning.types import Batch
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, player: str, update: int) -> None:
-    """Put a NaN into a player's weights when `update` updates have been made."""
+    """Set a weight of a player to NaN after `update` updates."""
 
     def poisoned(gan: GAN, minibatches: list[Batch]) -> None:
         if gan.updates == update:
@@ -45,48 +45,48 @@ def poison(monkeypatch: pytest.MonkeyPatch, player: str, update: int) -> None:
 @pytest.mark.parametrize("model", ALL_GANS)
 @pytest.mark.parametrize("player", ["discriminator", "generator"])
 @pytest.mark.parametrize("rounds", [1, 4])
-def test_a_nan_in_a_player_is_found_at_that_update(
+def test_nan_in_a_player_is_detected_in_that_update(
     model: str, player: str, rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, player, 4)
     run = small(model, 10, f"trainer.rounds_per_batch={rounds}")
     with pytest.raises(Diverged) as error:
         train(run, "test", tmp_path / "run")
-    said = str(error.value)
-    assert said.startswith("update 5: ")
-    assert " is nan" in said
+    message = str(error.value)
+    assert message.startswith("update 5: ")
+    assert " is nan" in message
     last = list_checkpoints(tmp_path / "run" / "checkpoints")[-1:]
-    assert (str(last[0]) if last else "there is no checkpoint") in said
+    assert (str(last[0]) if last else "there is no checkpoint") in message
     for path in last:
         state = torch.load(path, weights_only=True)["state_dict"]
         assert all(value.isfinite().all() for value in state.values())
 
 
-def bare_learner() -> BaseModule:
-    """A learner without networks, of which a test sets what it needs."""
+def bare_module() -> BaseModule:
+    """A module without networks; tests set the attributes that they need."""
     abstract = dict.fromkeys(BaseModule.__abstractmethods__)
-    learner = object.__new__(type("Bare", (BaseModule,), abstract))
-    torch.nn.Module.__init__(learner)
-    return learner
+    model = object.__new__(type("Bare", (BaseModule,), abstract))
+    torch.nn.Module.__init__(model)
+    return model
 
 
-def test_where_looking_would_wait_the_update_is_found_later(monkeypatch: Any) -> None:
-    """On a GPU losses are looked at when they are logged; the first bad update is still named."""
-    learner = bare_learner()
-    learner.updates, learner.non_finite = 7, None
+def test_first_non_finite_update_is_found_among_unchecked_ones(monkeypatch: Any) -> None:
+    """On a GPU losses are checked only when they are logged."""
+    model = bare_module()
+    model.updates, model.non_finite = 7, None
     rows = [[1.0, 2.0], [1.0, 2.0], [1.0, float("inf")], [float("nan"), 2.0]]
-    learner._unchecked = [list(torch.tensor(row)) for row in rows]
-    learner._check(["a", "b"])
-    assert learner.non_finite is not None
-    assert learner.non_finite.update == 6
-    assert learner.non_finite.describe() == "b is inf (a 1)"
-    assert learner._unchecked == []
+    model._unchecked = [list(torch.tensor(row)) for row in rows]
+    model._check_losses(["a", "b"])
+    assert model.non_finite is not None
+    assert model.non_finite.update == 6
+    assert model.non_finite.describe() == "b is inf (a 1)"
+    assert model._unchecked == []
 
 
 def test_weights_that_are_not_finite_are_not_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The step after the last losses broke them: nothing but the weights tells."""
+    """The step after the last losses makes weights infinite, which no loss shows."""
 
     def poisoned(gan: GAN, minibatches: list[Batch]) -> None:
         train_round(gan, minibatches)
@@ -101,19 +101,21 @@ def test_weights_that_are_not_finite_are_not_saved(
     assert names == ["update_0000003.ckpt"]
 
 
-def test_the_command_says_it_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_command_reports_it_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     poison(monkeypatch, "generator", 3)
     words = [*tiny_overrides("gan_ring"), "log.wandb=disabled", "--output", str(tmp_path / "run")]
     outcome = run_cli("train", "gan_ring", *words)
     assert outcome.code == 3
-    said = [line for line in outcome.err.splitlines() if "diverged" in line]
-    assert len(said) == 1
-    assert "gan-lightning: training diverged at update 4: loss/" in said[0]
-    assert "update_0000002.ckpt" in said[0]
+    lines = [line for line in outcome.err.splitlines() if "diverged" in line]
+    assert len(lines) == 1
+    assert "gan-lightning: training diverged at update 4: loss/" in lines[0]
+    assert "update_0000002.ckpt" in lines[0]
     assert "Traceback" not in outcome.err
 
 
-def test_a_collapsed_ring_raises_an_alarm_and_a_healthy_one_none(
+def test_collapsed_generator_is_warned_about_and_a_healthy_one_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     train(small("gan", 9), "test", tmp_path / "healthy")
@@ -122,15 +124,15 @@ def test_a_collapsed_ring_raises_an_alarm_and_a_healthy_one_none(
         GAN, "generate", lambda self, given: self.generator(given.latent) * 0 + torch.ones(2)
     )
     train(small("gan", 9), "test", tmp_path / "collapsed")
-    told = capsys.readouterr().err
-    assert told.count("the generator has collapsed: ") == 1
-    assert "at update 4 100% of its samples are near-copies of others" in told
-    assert "network.packing=2" in told
+    warning = capsys.readouterr().err
+    assert warning.count("the generator has collapsed: ") == 1
+    assert "at update 4 100% of its samples are near-copies of others" in warning
+    assert "network.packing=2" in warning
     assert "has collapsed" in (tmp_path / "collapsed" / "log.txt").read_text()
 
 
 @pytest.mark.parametrize(
-    ("measures", "kinds", "said"),
+    ("measures", "num_modes", "text"),
     [
         ({"samples/duplicates": 0.5}, None, "50%"),
         ({"samples/duplicates": 0.4, "classes/covered": 5}, 10, "cover 5 of 10 modes"),
@@ -142,49 +144,49 @@ def test_a_collapsed_ring_raises_an_alarm_and_a_healthy_one_none(
         ({}, None, ""),
     ],
 )
-def test_what_collapse_is(measures: dict[str, float], kinds: int | None, said: str) -> None:
-    found = describe_collapse(measures, kinds)
-    assert said in found
-    assert bool(found) == bool(said)
+def test_describe_collapse(measures: dict[str, float], num_modes: int | None, text: str) -> None:
+    description = describe_collapse(measures, num_modes)
+    assert text in description
+    assert bool(description) == bool(text)
 
 
 class FakeTrainer:
-    """What the watch needs of a Trainer."""
+    """The attributes of a Trainer that the callback needs."""
 
     is_global_zero = True
     loggers: tuple[Any, ...] = ()
 
 
 class FakeEvaluation:
-    """An evaluation that has not come yet."""
+    """The callback before its first evaluation."""
 
     evaluated_at = None
 
 
-def test_a_discriminator_that_has_won_is_told_once(capsys: Any) -> None:
+def test_a_won_game_is_warned_about_once(capsys: Any) -> None:
     evaluation: Any = FakeEvaluation()
     trainer: Any = FakeTrainer()
-    watch = WarnOnCollapse(evaluation, None)
-    learner = bare_learner()
+    callback = WarnOnCollapse(evaluation, None)
+    model = bare_module()
 
-    def told(updates: int, loss: float, opponent: float = 4.0) -> int:
-        learner.updates, learner.losses = (
+    def warnings(updates: int, loss: float, opponent: float = 4.0) -> int:
+        model.updates, model.losses = (
             updates,
             {DISCRIMINATOR_LOSS: loss, GENERATOR_LOSS: opponent},
         )
-        watch.on_train_batch_end(trainer, learner, None, None, 0)
+        callback.on_train_batch_end(trainer, model, None, None, 0)
         return capsys.readouterr().err.count("the discriminator has won")
 
-    assert sum(told(update, 0.0, opponent=0.0) for update in range(0, 5000, 50)) == 0
-    seen = [told(update, 0.01) for update in range(0, 450, 50)]
-    assert sum(seen) == 0
-    assert told(450, 0.9) == 0
-    assert sum(told(update, 0.01) for update in range(500, 1000, 50)) == 0
-    assert told(1000, 0.01) == 1
-    assert told(1050, 0.01) == 0
+    assert sum(warnings(update, 0.0, opponent=0.0) for update in range(0, 5000, 50)) == 0
+    counts = [warnings(update, 0.01) for update in range(0, 450, 50)]
+    assert sum(counts) == 0
+    assert warnings(450, 0.9) == 0
+    assert sum(warnings(update, 0.01) for update in range(500, 1000, 50)) == 0
+    assert warnings(1000, 0.01) == 1
+    assert warnings(1050, 0.01) == 0
 
 
-def test_a_generator_that_nobody_trains_raises_no_alarm(tmp_path: Path, capsys: Any) -> None:
+def test_a_generator_that_is_not_trained_raises_no_warning(tmp_path: Path, capsys: Any) -> None:
     words = [
         *tiny_overrides("cogan_adaptation_none"),
         "log.wandb=disabled",
@@ -196,7 +198,7 @@ def test_a_generator_that_nobody_trains_raises_no_alarm(tmp_path: Path, capsys: 
     assert "has won" not in outcome.err
 
 
-def test_near_copies_are_counted() -> None:
+def test_near_copies_count_as_duplicates() -> None:
     real = torch.randn(200, 3, 4, generator=torch.Generator().manual_seed(0))
     rate = DuplicateRate(real)
     rate.update(real)
@@ -210,7 +212,7 @@ def test_near_copies_are_counted() -> None:
         DuplicateRate(real[:1])
 
 
-def test_every_run_measures_its_duplicates(tmp_path: Path) -> None:
+def test_every_run_measures_duplicates(tmp_path: Path) -> None:
     outcome = train(small("gan", 4), "test", tmp_path / "run")
     assert 0 <= outcome.measures["samples/duplicates"] <= 1
     with outcome.run_directory.metrics.open() as file:

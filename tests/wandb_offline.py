@@ -1,4 +1,4 @@
-"""Reader of what a W&B run left on disk: its `.wandb` transaction log and its media.
+"""Read the files of a W&B run: its `.wandb` transaction log and its media.
 
 The log, as wandb 0.31 writes it, is LevelDB's: a 7-byte file header, then 32 KiB blocks (the file
 header counts into the first) of chunks. A chunk has a 7-byte header `<IHB` (checksum, length,
@@ -27,21 +27,21 @@ WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 @dataclass
 class OfflineRun:
-    """What a run logged; nested keys are nested dicts, as the server would see them."""
+    """The data of a run; nested keys are nested dicts, as on the server."""
 
     config: dict[str, Any] = field(default_factory=dict)
     step_metrics: dict[str, str] = field(default_factory=dict)
-    """From a metric's name or glob to the metric that is its x-axis (`define_metric`)."""
+    """Name or glob of a metric -> metric of its x-axis (`define_metric`)."""
     history: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     media: list[Path] = field(default_factory=list)
     """Files below files/media/images, sorted."""
     exit_code: int | None = None
-    """None: the run never finished, and its log ends where it was last flushed."""
+    """None if the run was killed; its log then ends at the last flush."""
 
 
 def read_offline_run(folder: Path) -> OfflineRun:
-    """Reads the one run in a folder: a run's own (offline-run-…) or any above it.
+    """Read the only run in a folder: its own folder (offline-run-…) or one above it.
 
     Raises:
         FileNotFoundError: there is not exactly one `.wandb` file.
@@ -61,7 +61,7 @@ def read_offline_run(folder: Path) -> OfflineRun:
 
 
 def _records(log: bytes) -> Iterator[bytes]:
-    """The records of a log, in order; stops at the first that was not wholly written."""
+    """Yield the records of a log; stop at the first that was not written completely."""
     if not log.startswith(FILE_HEADER):
         raise ValueError(f"not a W&B log of the known version: begins with {log[:7]!r}")
     place, parts = len(FILE_HEADER), b""
@@ -103,7 +103,7 @@ def _apply(run: OfflineRun, record: Any) -> None:
 
 
 def _update(values: dict[str, Any], record: Any) -> None:
-    """Applies a config or summary record: what it sets, then what it removes."""
+    """Apply a config or summary record: set values, then remove values."""
     _assign(values, record.update)
     for item in record.remove:
         *parents, name = _path(item)

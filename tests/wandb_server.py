@@ -1,4 +1,4 @@
-"""A stub of the Weights & Biases API on loopback, for the real client in online mode.
+"""A stub of the Weights & Biases server on 127.0.0.1, for the real client in online mode.
 
 Emulated, as wandb 0.31 uses it: the GraphQL operations that log in, create or resume a run and ask
 where its files go; the file stream (history, summary, console, system metrics, exit code); and the
@@ -37,7 +37,7 @@ Request = tuple[str, str, str]
 
 
 def wandb_environment(folder: Path, server: WandbServer | None = None) -> dict[str, str]:
-    """Environment for a process that logs to W&B, cut off from this user's settings and logins.
+    """Return the environment of a process that logs to W&B, without the user's settings and logins.
 
     Args:
         folder: receives everything that the client writes; runs lie in folder / "wandb".
@@ -61,14 +61,14 @@ def wandb_environment(folder: Path, server: WandbServer | None = None) -> dict[s
 
 @dataclass
 class StubRun:
-    """What the server was told about one run."""
+    """The data of one run that the server has received."""
 
     project: str
     name: str
     display_name: str
     config: dict[str, Any] = field(default_factory=dict)
     step_metrics: dict[str, str] = field(default_factory=dict)
-    """From a metric's name or glob to the metric that is its x-axis (`define_metric`)."""
+    """Name or glob of a metric -> metric of its x-axis (`define_metric`)."""
     files: dict[str, bytes] = field(default_factory=dict)
     """Uploads by name: config.yaml, media/images/…, artifacts/COLLECTION/ENTRY."""
     lines: dict[str, list[str]] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class StubRun:
         return summary
 
     def configure(self, text: str) -> None:
-        """Takes a whole config as the client sends it: {"key": {"value": …}, "_wandb": …}."""
+        """Set the config from the client's message: {"key": {"value": …}, "_wandb": …}."""
         values = {key: entry["value"] for key, entry in json.loads(text).items()}
         metrics = values.pop("_wandb", {}).get("m", [])
         self.config = values
@@ -97,7 +97,7 @@ class StubRun:
         }
 
     def stream(self, message: dict[str, Any]) -> None:
-        """Takes one file_stream message; a line sent again (a retry) replaces itself."""
+        """Add one file_stream message; a line that is sent again (a retry) replaces the first."""
         for file, chunk in message.get("files", {}).items():
             lines, first = self.lines.setdefault(file, []), chunk["offset"]
             lines[first : first + len(chunk["content"])] = chunk["content"]
@@ -105,7 +105,7 @@ class StubRun:
             self.exit_code = message["exitcode"]
 
     def bucket(self) -> dict[str, Any]:
-        """The run as GraphQL's `bucket`, with what a resuming client continues from."""
+        """Return the run as GraphQL's `bucket`, with the state from which a client resumes."""
         history, events, console = (
             self.lines.get(file, []) for file in (HISTORY, "wandb-events.jsonl", "output.log")
         )
@@ -116,7 +116,7 @@ class StubRun:
                 "project": _named(self.project) | {"entity": _named(ENTITY)},
                 "config": json.dumps({key: {"value": value} for key, value in self.config.items()}),
                 "summaryMetrics": json.dumps(self.summary),
-                "wandbConfig": '{"t": {}}',  # without it the client takes the run for not begun
+                "wandbConfig": '{"t": {}}',  # without it the client regards the run as new
                 "historyLineCount": len(history),
                 "historyTail": json.dumps(history[-1:]),
                 "eventsLineCount": len(events),
@@ -139,7 +139,7 @@ class StubView:
     spec: dict[str, Any]
 
     def node(self) -> dict[str, Any]:
-        """The view as GraphQL gives it."""
+        """Return the view in GraphQL's form."""
         project = _named(self.project) | {"entityName": self.entity}
         user = {"username": "stub", "photoUrl": "", "email": ""}
         return _named(self.name) | {
@@ -160,7 +160,7 @@ def _named(name: str) -> dict[str, Any]:
 
 
 class WandbServer:
-    """Context manager: serves on 127.0.0.1 and records what real clients log.
+    """Serve on 127.0.0.1 inside a `with` block, and record the requests of clients.
 
     Args:
         fail_with: HTTP status that answers every request; may be set or cleared while it serves.
@@ -172,17 +172,17 @@ class WandbServer:
         self.delay = delay
         self.requests: list[Request] = []
         self.unknown: list[str] = []
-        """GraphQL operations that nothing here emulates; they were answered with no data."""
+        """GraphQL operations that are not emulated, and were answered without data."""
         self.runs: dict[str, StubRun] = {}
         self.alerts: list[tuple[str, str]] = []
-        """(title, text) of each."""
+        """(title, text) of each alert."""
         self.projects: list[str] = []
         self.views: dict[str, StubView] = {}
         """Workspaces and reports by id."""
         self.sweeps: list[dict[str, Any]] = []
-        """Configs, in the order of their making."""
+        """Configs, in the order of creation."""
         self.suggested: list[dict[str, Any]] = []
-        """Values by parameter of runs that agents are still to be handed."""
+        """Values by parameter of the runs that agents have not got yet."""
         self._lock = threading.Lock()
         self._http = _Http(("127.0.0.1", 0), _Handler)
         self._http.stub = self
@@ -222,7 +222,7 @@ class WandbServer:
         return self.run.files
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
-        """HTTP status and JSON for one request, after recording it."""
+        """Record a request and return HTTP status and JSON of the response."""
         message = json.loads(body) if path == "/graphql" else {}
         named = re.search(r"(?:query|mutation)\s+(\w+)", message.get("query", ""))
         operation = named[1] if named else ""
@@ -312,7 +312,7 @@ class WandbServer:
         return {"models": {"pageInfo": page, "edges": [{"node": node} for node in nodes]}}
 
     def _views(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """Saves a view, by its id where it has one, or lists those of a type and a name."""
+        """Save a view, by its id if it has one, or list the views of a type and a name."""
         if operation.lower().startswith("upsert"):
             identity = variables.get("id") or f"view-{len(self.views)}"
             new = identity not in self.views
@@ -363,7 +363,7 @@ class WandbServer:
         return {"agentHeartbeat": heart}
 
     def _upload(self, place: str, name: str) -> dict[str, Any]:
-        """Where to PUT a file; `place` is a run's name or, for artifacts, a folder below it."""
+        """Return the URL for a PUT; `place` is a run or, for artifacts, a folder below it."""
         url = f"{self.url}/upload/{quote(f'{place}/{name}')}"
         return _named(name) | {"storagePath": name, "uploadUrl": url, "uploadHeaders": []}
 
@@ -382,7 +382,7 @@ class _Http(ThreadingHTTPServer):
     stub: WandbServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of a client that hung up: wandb does so when a process ends."""
+        """Ignore clients that close the connection, as wandb does when a process ends."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -392,7 +392,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Http
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base names it so)
-        """Keeps requests off the tests' stderr; `WandbServer.requests` has them."""
+        """Print nothing; `WandbServer.requests` has the requests."""
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
