@@ -11,6 +11,7 @@ from run_files import make_results
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import Claim
+from gan_lightning.results.aggregate import format_mean_sd
 from gan_lightning.results.claims import check_claim, claim_rows, format_bound, single_run_rows
 from gan_lightning.results.records import Results
 
@@ -81,3 +82,10 @@ def test_rows_have_what_tables_show() -> None:
     assert [row.verdict.holds for row in (first, second, third)] == [False, None, None]
     (young,) = claim_rows(claims[:1], {"m": [3.0, 4.0]}, lambda _: "", finished=False)
     assert (young.measured, young.verdict.holds) == ("3.5 ± 0.71", None)
+
+
+def test_standard_deviations_have_two_digits_and_no_exponent() -> None:
+    assert format_mean_sd([400.0, 590.0]) == "495 ± 130"
+    assert format_mean_sd([8.0, 8.0]) == "8 ± 0"
+    assert format_mean_sd([2.5]) == "2.5"
+    assert format_mean_sd([1.0, float("nan")]) == "none"

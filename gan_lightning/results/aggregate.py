@@ -27,4 +27,7 @@ def format_number(value: float) -> str:
 def format_mean_sd(values: Sequence[float]) -> str:
     """Format values as mean ± standard deviation, or as the mean alone where there is one value."""
     deviation = standard_deviation(values)
-    return format_number(mean(values)) + (f" ± {deviation:.2g}" if math.isfinite(deviation) else "")
+    if not math.isfinite(deviation):
+        return format_number(mean(values))
+    # two significant digits, but 130 instead of 1.3e+02
+    return f"{format_number(mean(values))} ± {float(f'{deviation:.2g}'):g}"
