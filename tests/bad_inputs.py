@@ -1,4 +1,4 @@
-"""What tests of a user's mistakes share."""
+"""Helpers for tests of invalid input: run a command that must fail, and damage files."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SHORT = (
     "data.batch_size=8",
     "log.wandb=disabled",
 )
-"""What ends a run at once, should a mistake not be noticed."""
+"""Overrides that make a run short, in case that an invalid input is accepted."""
 
 
 def assert_mistake(outcome: Outcome, *parts: str) -> None:
-    """Check a mistake's exit code and its one line, which must hold all parts in this order."""
+    """Check that a command failed with code 2 and one line that contains the parts in order."""
     assert outcome.code == 2, outcome
     assert outcome.out == ""
     lines = outcome.err.splitlines()
@@ -30,12 +30,12 @@ def assert_mistake(outcome: Outcome, *parts: str) -> None:
     place = 0
     for part in parts:
         found = lines[0].find(part, place)
-        assert found >= 0, f"{part!r} is not, or not in its place, in {lines[0]!r}"
+        assert found >= 0, f"{part!r} is missing, or out of order, in {lines[0]!r}"
         place = found + len(part)
 
 
 def mistake(arguments: list[str], *parts: str) -> None:
-    """Run a command line that must leave the working directory, a test's own, as it is."""
+    """Run a command that must fail and must not change the test's working directory."""
     assert Path.cwd() != CHECKOUT, "use the fixture empty_folder"
     before = sorted(Path().rglob("*"))
     assert_mistake(run_cli(*arguments), *parts)
@@ -52,7 +52,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
 
 
 def damage(name: str, how: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let MNIST read copies of its files of which one is damaged; return that one."""
+    """Make MNIST read links to its files and one damaged copy; return the path of the copy."""
     for path in loader.FOLDER.glob("*.xz"):
         (folder / path.name).symlink_to(path)
     broken = folder / f"{name}.xz"

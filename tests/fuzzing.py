@@ -1,4 +1,4 @@
-"""Command lines that a person could have mistyped, and what must come of them."""
+"""Random command lines of `train`, valid and invalid, and their outcomes."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ VALUES = st.one_of(
 )
 
 
-class Reached(Exception):  # noqa: N818 - the fuzzed config was found good
-    """Training would begin."""
+class TrainingReached(Exception):  # noqa: N818 - the config was accepted, not an error
+    """Raised instead of training."""
 
 
 def leaves(value: Any, key: str = "") -> list[str]:
-    """List the keys of nested dictionaries, sections included."""
+    """List the dotted keys of nested dictionaries, those of sections included."""
     if not isinstance(value, dict):
         return [key]
     below = [
@@ -69,13 +69,13 @@ def leaves(value: Any, key: str = "") -> list[str]:
 
 @cache
 def keys_of(experiment: str) -> list[str]:
-    """List the keys of an experiment."""
+    """List the dotted keys of an experiment's config."""
     return leaves(as_plain(load_config(read_yaml(experiment_path(experiment)))))
 
 
 @st.composite
 def command_lines(draw: st.DrawFn) -> list[str]:
-    """Draw `train EXP key=value...`: keys that exist, mostly, and values of every kind."""
+    """Draw `train EXP key=value...`, mostly with keys that exist, and values of all types."""
     experiment = draw(st.sampled_from(EXPERIMENTS))
     keys = st.one_of(
         st.sampled_from(keys_of(experiment)),
@@ -90,23 +90,23 @@ def command_lines(draw: st.DrawFn) -> list[str]:
 
 
 def outcome_of(words: list[str]) -> tuple[str, float]:
-    """Run a command line up to its training.
+    """Run a command line up to the start of training.
 
     Returns:
-        "accepted" or "refused", and seconds of the processor, whatever else it does.
+        "accepted" or "refused", and the CPU time in seconds.
 
     Raises:
-        AssertionError: it ended in any other way.
+        AssertionError: the command ended in another way.
     """
     start = time.process_time()
     read = loader.read_idx
     try:
         with (
-            patch("gan_lightning.training.train._train", side_effect=Reached),
+            patch("gan_lightning.training.train._train", side_effect=TrainingReached),
             patch("gan_lightning.data.mnist.datamodule.read_idx", side_effect=read) as reading,
         ):
             outcome = run_cli(*words)
-    except Reached:
+    except TrainingReached:
         return "accepted", time.process_time() - start
     seconds = time.process_time() - start
     assert outcome.code == 2, outcome
@@ -114,6 +114,6 @@ def outcome_of(words: list[str]) -> tuple[str, float]:
     lines = outcome.err.splitlines()
     assert len(lines) == 1, outcome.err
     assert lines[0].startswith("gan-lightning: "), lines
-    # whether a batch fits the data is the one thing that the data have to say
+    # the data are read only to check the minibatch size
     assert not reading.called or "data." in lines[0], lines
     return "refused", seconds

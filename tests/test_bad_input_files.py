@@ -1,4 +1,4 @@
-"""A file that does not hold what it should costs one line, exit code 2 and nothing on the disk."""
+"""An invalid input file gives one line, exit code 2 and no file on the disk."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_yaml_that_is_a_folder() -> None:
     mistake(["show", "mine.yaml"], "mine.yaml", "path of an experiment's YAML")
 
 
-# --- samples to judge
+# --- samples to evaluate
 
 
 def images(count: int = 4, dtype: Any = np.uint8) -> np.ndarray[Any, Any]:

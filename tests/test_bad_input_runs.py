@@ -1,4 +1,4 @@
-"""What a run cannot do costs one line, exit code 2 and nothing on the disk."""
+"""A run that does not fit a command gives one line, exit code 2 and no file on the disk."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_sample_out_of_range(ring_run: TinyRun, words: list[str], parts: tuple[s
     mistake(["sample", str(ring_run.folder), "--output", "points.npz", *words], *parts)
 
 
-def test_traverse(ring_run: TinyRun, infogan_run: TinyRun) -> None:
+def test_invalid_traverse(ring_run: TinyRun, infogan_run: TinyRun) -> None:
     Path("file").write_text("")
     mistake(["traverse", str(ring_run.folder)], "points", "images", "use `sample`")
     infogan = ["traverse", str(infogan_run.folder)]
@@ -74,7 +74,7 @@ def test_traverse(ring_run: TinyRun, infogan_run: TinyRun) -> None:
     mistake([*infogan, "--seed", "-1"], "--seed is -1", "0 to ")
 
 
-def test_evaluate_asks_for_one_thing(ring_run: TinyRun) -> None:
+def test_evaluate_needs_either_a_run_or_samples(ring_run: TinyRun) -> None:
     run = str(ring_run.folder)
     needs = "evaluate needs a RUN, or --samples FILE.npz with --data NAME"
     mistake(["evaluate"], needs)

@@ -1,4 +1,4 @@
-"""A place that cannot be written costs one line, exit code 2 and nothing on the disk."""
+"""An output that cannot be written gives one line, exit code 2 and no file on the disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
 
 @pytest.fixture
 def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A file system with room for two small blocks."""
+    """Mount a file system with space for two small blocks."""
     folder = tmp_path_factory.mktemp("disk")
     mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(folder)]
     try:
@@ -74,7 +74,7 @@ def test_run_folder_that_is_not_empty() -> None:
     assert Path("used/note.txt").read_text() == "mine"
 
 
-def test_sample_to_a_wrong_place(ring_run: TinyRun) -> None:
+def test_sample_to_an_invalid_path(ring_run: TinyRun) -> None:
     ring = ["sample", str(ring_run.folder), "--output"]
     Path("file").write_text("")
     for output in ("points.jpg", "points"):

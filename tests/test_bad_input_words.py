@@ -1,4 +1,4 @@
-"""A wrong word on the command line costs one line, exit code 2 and nothing on the disk."""
+"""A wrong argument on the command line gives one line, exit code 2 and no file on the disk."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_unknown_name(override: str, parts: tuple[str, ...]) -> None:
         (["sample", "gan_ring"], ("Missing option '--output'", "gan-lightning sample --help")),
     ],
 )
-def test_wrong_words(arguments: list[str], parts: tuple[str, ...]) -> None:
+def test_wrong_arguments(arguments: list[str], parts: tuple[str, ...]) -> None:
     mistake(arguments, *parts)
 
 
@@ -88,7 +88,10 @@ def test_wrong_words(arguments: list[str], parts: tuple[str, ...]) -> None:
         ),
         ("model.generator_optimizer.betas=0.5", ("betas is 0.5", "a list", "a number")),
         ("model.generator_optimizer.betas=[a,b]", ("betas is ['a', 'b']", "a list", "a number")),
-        ("model.ema_decay=slow", ("model.ema_decay is 'slow'", "a number, for example 0.999, or null")),
+        (
+            "model.ema_decay=slow",
+            ("model.ema_decay is 'slow'", "a number, for example 0.999, or null"),
+        ),
         ("log.entity=[a]", ("log.entity is ['a']", "text, or null")),
         ("claims=[{metric: x}]", ("'x'", "one of at_least, at_most, above, below")),
         ("claims=[{metric: x, atleast: 1}]", ("'atleast' in claims", "valid are at_least, ")),

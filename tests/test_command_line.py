@@ -1,4 +1,4 @@
-"""What the command line says before anything is computed: help, list and show."""
+"""Commands that compute nothing: help, list and show."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_another_network_family_by_one_override() -> None:
     assert "generator_hidden" not in outcome.out
 
 
-def test_a_changed_config_changes_no_other() -> None:
+def test_changing_a_config_does_not_change_another() -> None:
     source = read_yaml(experiment_path("gan_ring"))
     expected = as_plain(load_config(source))
     changed = load_config(source, ["seed=7", "model.ema_decay=0.5", "claims=[]"])

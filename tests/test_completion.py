@@ -1,4 +1,4 @@
-"""What Tab completes, as a shell asks for it."""
+"""Shell completion of commands, names and config keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CODE = "from gan_lightning.cli.main import main; main([])"
 
 
 def completed(*words: str) -> list[str]:
-    """Ask as the script of a shell does: the last word is incomplete."""
+    """Return the completions of the last word, requested as the shell script does."""
     environment = {
         **os.environ,
         "COMP_WORDS": " ".join(["gan-lightning", *words]),
@@ -45,7 +45,7 @@ def completed(*words: str) -> list[str]:
 
 @pytest.fixture
 def runs() -> list[str]:
-    """Make folders of two runs."""
+    """Make two run directories."""
     names = ["runs/gan_ring/2026-11-23_10-00-00", "runs/wgan_ring/2026-11-23_10-00-00"]
     for name in names:
         Path(name).mkdir(parents=True)
@@ -116,13 +116,15 @@ def test_in_bash() -> None:
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{CODE}"\n')
     program.chmod(0o755)
-    asked = (
+    request = (
         f"{script}\n"
         "COMP_WORDS=(gan-lightning train gan_ring trainer.max_); COMP_CWORD=3; COMPREPLY=()\n"
         '_gan_lightning_completion gan-lightning 2>errors; echo "${COMPREPLY[@]}"'
     )
     environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
-    process = subprocess.run(["bash", "-c", asked], env=environment, capture_output=True, text=True)
+    process = subprocess.run(
+        ["bash", "-c", request], env=environment, capture_output=True, text=True
+    )
     assert process.stdout == "trainer.max_updates=\n", Path("errors").read_text()
 
 

@@ -1,4 +1,4 @@
-"""No command line that a person can type ends in a traceback."""
+"""Random command lines never end in a traceback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, event, given, settings
 
 @pytest.fixture(scope="module", autouse=True)
 def _folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the run folders of accepted configs out of the way."""
+    """Run in a temporary folder, which accepted configs write run directories to."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("fuzzing"))
         yield
@@ -23,7 +23,7 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 def test_a_config_is_accepted_or_refused_in_one_line(words: list[str]) -> None:
-    said, seconds = outcome_of(words)
-    event(said)
+    outcome, seconds = outcome_of(words)
+    event(outcome)
     assert seconds < 5, (words, seconds)
     assert not list(Path().rglob("*.partial"))

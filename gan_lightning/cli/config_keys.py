@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 
 from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import DEFAULT_NAMES
 
 __all__ = ["override_keys"]
 
 PACKAGE = Path(__file__).parents[1]
-TABLES = {"model": ("GANS", "CLASSIFIERS"), "network": ("NETWORKS",), "data": ("DATASETS",)}
-DEFAULT_NAMES = {"network": "mlp"}
+TABLE_NAMES = {"model": ("GANS", "CLASSIFIERS"), "network": ("NETWORKS",), "data": ("DATASETS",)}
 
 
 def override_keys(experiment: str) -> list[str]:
@@ -23,88 +23,92 @@ def override_keys(experiment: str) -> list[str]:
         UserError: there is no such experiment.
     """
     source = read_yaml(experiment_path(experiment))
-    chosen = {}
-    for section, tables in TABLES.items():
-        given = source.get(section)
-        name = given.get("name") if isinstance(given, dict) else None
-        owner = next(
-            (found for t in tables if (found := _table(t).get(name or DEFAULT_NAMES.get(section)))),
-            None,
-        )
-        chosen[section] = _config_of(owner) if owner else None
-    keys = []
-    for name, annotation in _fields("RunConfig").items():
-        if name in chosen:
-            keys.append(f"{name}.name")
-            keys += _dotted(name, chosen[name]) if chosen[name] else []
+    keys: list[str] = []
+    for name, annotation in _field_types("RunConfig").items():
+        if name in TABLE_NAMES:
+            section = source.get(name)
+            given = section.get("name") if isinstance(section, dict) else None
+            keys += [f"{name}.name", *_dotted_keys(name, _selected_config(name, given))]
         elif annotation in _classes():
-            keys += _dotted(name, annotation)
+            keys += _dotted_keys(name, annotation)
         else:
             keys.append(name)
     return keys
 
 
-def _dotted(prefix: str, owner: str | None) -> Iterator[str]:
-    """Yield the keys of a dataclass and of those within it."""
-    for name, annotation in _fields(owner).items():
+def _selected_config(section: str, name: str | None) -> str | None:
+    """Return the name of the config class that `name` selects in a section."""
+    for table in TABLE_NAMES[section]:
+        if owner := _table(table).get(name or DEFAULT_NAMES.get(section)):
+            return _config_class(owner)
+    return None
+
+
+def _dotted_keys(prefix: str, config: str | None) -> Iterator[str]:
+    """Yield the keys of a config class, those of nested config classes included."""
+    for name, annotation in _field_types(config).items():
         if annotation in _classes():
-            yield from _dotted(f"{prefix}.{name}", annotation)
+            yield from _dotted_keys(f"{prefix}.{name}", annotation)
         else:
             yield f"{prefix}.{name}"
 
 
-def _fields(owner: str | None) -> Mapping[str, str]:
-    """Return name -> type of a dataclass's fields, those of its bases first."""
-    found: dict[str, str] = {}
-    definition = _classes().get(owner or "")
+def _field_types(config: str | None) -> Mapping[str, str]:
+    """Return name -> annotation of the fields of a dataclass, those of its bases first."""
+    types: dict[str, str] = {}
+    definition = _classes().get(config or "")
     if definition is None:
-        return found
+        return types
     for base in definition.bases:
-        found.update(_fields(ast.unparse(base)))
-    for line in definition.body:
-        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-            annotation = ast.unparse(line.annotation)
+        types.update(_field_types(ast.unparse(base)))
+    for statement in definition.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            annotation = ast.unparse(statement.annotation)
             if not annotation.startswith("ClassVar"):
-                found[line.target.id] = annotation
-    return found
+                types[statement.target.id] = annotation
+    return types
 
 
-def _config_of(owner: str) -> str | None:
-    """Return the name of a class's `Config`, or of its base's."""
+def _config_class(owner: str) -> str | None:
+    """Return the name of the config class of a GAN, network family or dataset."""
     definition = _classes().get(owner)
     if definition is None:
         return None
-    for line in definition.body:
-        if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == "Config" and line.value:
-            return ast.unparse(line.value)
-    bases = (_config_of(ast.unparse(base).partition("[")[0]) for base in definition.bases)
-    return next((found for found in bases if found), None)
+    for statement in definition.body:
+        if (
+            isinstance(statement, ast.AnnAssign)
+            and ast.unparse(statement.target) == "Config"
+            and statement.value
+        ):
+            return ast.unparse(statement.value)
+    inherited = (_config_class(ast.unparse(base).partition("[")[0]) for base in definition.bases)
+    return next((config for config in inherited if config), None)
 
 
 @cache
 def _table(name: str) -> dict[str | None, str]:
-    """Return key -> class of a table like GANS."""
-    for line in (line for module in _modules() for line in module.body):
+    """Return key -> class name of a table, for example GANS."""
+    for statement in (statement for module in _modules() for statement in module.body):
         if (
-            isinstance(line, ast.AnnAssign)
-            and ast.unparse(line.target) == name
-            and isinstance(line.value, ast.Dict)
+            isinstance(statement, ast.AnnAssign)
+            and ast.unparse(statement.target) == name
+            and isinstance(statement.value, ast.Dict)
         ):
-            pairs = zip(line.value.keys, line.value.values, strict=True)
+            pairs = zip(statement.value.keys, statement.value.values, strict=True)
             return {ast.literal_eval(key): ast.unparse(owner) for key, owner in pairs if key}
     return {}
 
 
 @cache
 def _classes() -> dict[str, ast.ClassDef]:
-    """Return the classes of the rooms that have configs, by name."""
-    lines = (line for module in _modules() for line in module.body)
-    return {line.name: line for line in lines if isinstance(line, ast.ClassDef)}
+    """Return name -> definition of the classes in all modules with config classes."""
+    statements = (statement for module in _modules() for statement in module.body)
+    return {node.name: node for node in statements if isinstance(node, ast.ClassDef)}
 
 
 @cache
 def _modules() -> list[ast.Module]:
-    rooms = ("gans", "classifiers", "networks", "data")
+    packages = ("gans", "classifiers", "networks", "data")
     paths = [PACKAGE / "config" / "schema.py", PACKAGE / "core" / "optim.py"]
-    paths += [path for room in rooms for path in (PACKAGE / room).rglob("*.py")]
+    paths += [path for package in packages for path in (PACKAGE / package).rglob("*.py")]
     return [ast.parse(path.read_text(encoding="utf-8")) for path in paths]

@@ -106,7 +106,7 @@ def _torch(name: str) -> Iterator[Finding]:
 def _devices(name: str) -> Iterator[Finding]:
     import torch
 
-    from gan_lightning.utils.hardware import machine_info, format_machine
+    from gan_lightning.utils.hardware import format_machine, machine_info
 
     yield Finding(name, OK, format_machine(machine_info()))
     if torch.cuda.is_available():
