@@ -99,19 +99,21 @@ def free_port() -> int:
         return port
 
 
-def start_two_ranks(function: Callable[..., object], *arguments: Any) -> list[ForkedProcess]:
-    """Call a function in two processes with the environment variables of torchrun."""
-    node = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
-    node |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    node |= {"TORCHELASTIC_RUN_ID": "1"}
-    return [
-        ForkedProcess.start(
-            function,
-            *arguments,
-            env={**os.environ, **node, "RANK": rank, "LOCAL_RANK": rank},
-        )
-        for rank in ("0", "1")
-    ]
+def start_two_ranks(
+    function: Callable[..., object], *arguments: Any, nodes: int = 1
+) -> list[ForkedProcess]:
+    """Call a function in two processes, on one or two nodes, with the variables of torchrun."""
+    per_node = 2 // nodes
+    env = {**os.environ, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": str(per_node)}
+    env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    env |= {"TORCHELASTIC_RUN_ID": "1"}
+    processes = []
+    for rank in range(2):
+        node, local_rank = divmod(rank, per_node)
+        numbers = {"RANK": rank, "LOCAL_RANK": local_rank, "GROUP_RANK": node}
+        env |= {name: str(number) for name, number in numbers.items()}
+        processes.append(ForkedProcess.start(function, *arguments, env=env))
+    return processes
 
 
 def wait_for_success(processes: Sequence[ForkedProcess], seconds: float = TIMEOUT) -> None:
