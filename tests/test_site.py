@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
-from conftest import CHECKOUT
+from conftest import CHECKOUT, Once
 from filelock import FileLock
 
 from gan_lightning.cli import COMMANDS
@@ -91,13 +91,18 @@ def site(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pages(site: Path) -> dict[Path, Html]:
-    found = {}
-    for path in site.rglob("*.html"):
-        reader = Reader()
-        reader.feed(path.read_text(encoding="utf-8"))
-        found[path] = reader.page
-    return found
+def pages(site: Path, once: Once) -> dict[Path, Html]:
+    """Parse all pages, once for all workers."""
+
+    def parse(_: Path) -> dict[Path, Html]:
+        found = {}
+        for path in site.rglob("*.html"):
+            reader = Reader()
+            reader.feed(path.read_text(encoding="utf-8"))
+            found[path] = reader.page
+        return found
+
+    return once("site/pages", parse)
 
 
 def target_of(link: str, page: Path, site: Path) -> Path:
