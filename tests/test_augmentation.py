@@ -1,4 +1,4 @@
-"""Differentiable augmentation: what each does, that it has a gradient, and where it is applied."""
+"""Differentiable augmentation: what each one does, its gradient, and its use in training."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def images(count: int = 64, channels: int = 3, size: int = 16) -> Tensor:
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_every_image_is_changed_by_itself(name: str) -> None:
+def test_each_image_has_its_own_random_numbers(name: str) -> None:
     torch.manual_seed(0)
     same = images(1).expand(64, -1, -1, -1)
     changed = augment(same, [name])
@@ -45,7 +45,7 @@ def test_every_image_is_changed_by_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_there_is_a_gradient(name: str) -> None:
+def test_augmentations_pass_gradcheck(name: str) -> None:
     torch.manual_seed(0)
     given = images(2, size=8).double().requires_grad_(True)
 
@@ -73,7 +73,7 @@ def test_colours_are_affine() -> None:
     assert shift.std() > 0.2
 
 
-def test_translation_moves_and_brings_in_zeros() -> None:
+def test_translation_shifts_and_fills_with_zeros() -> None:
     torch.manual_seed(0)
     given = images() + 5  # no zeros of its own
     moved = translate(given)
@@ -94,7 +94,7 @@ def shifted(images: Tensor, down: int, right: int) -> Tensor:
     return result
 
 
-def test_an_affine_map_is_linear_about_the_middle() -> None:
+def test_an_affine_map_is_linear_about_the_centre() -> None:
     """A blob's centre goes where one map, within its bounds, takes it; black comes in."""
     torch.manual_seed(0)
     size, count = 64, 200
@@ -135,7 +135,7 @@ def test_an_affine_map_is_linear_about_the_middle() -> None:
     assert along.log().abs().max() <= MAX_LOG_SCALE + 2e-2
 
 
-def test_a_square_is_cut_out() -> None:
+def test_cutout_zeroes_a_square() -> None:
     torch.manual_seed(0)
     cut = cut_out(torch.ones(500, 3, 16, 16))
     zeros = (cut == 0).all(1)
@@ -146,7 +146,7 @@ def test_a_square_is_cut_out() -> None:
     assert heights.min() == widths.min() == 4  # at a corner half of it is outside
 
 
-def test_both_players_see_what_is_augmented() -> None:
+def test_real_and_generated_samples_are_augmented() -> None:
     words = ("model.regularisation.augmentation=[colour,translation,cutout]",)
     learner, _ = build(factories.make_config("gan", *words, **DIGITS))
     assert isinstance(learner, GAN)
@@ -158,7 +158,7 @@ def test_both_players_see_what_is_augmented() -> None:
     assert fake_seen.data.requires_grad
 
 
-def test_the_game_is_played_with_it() -> None:
+def test_training_with_augmentation_depends_on_the_seed_only() -> None:
     words = ("model.regularisation.augmentation=[colour]",)
     plain, changed = (
         factories.train_model(factories.make_config("gan", *w, **DIGITS)) for w in ((), words)

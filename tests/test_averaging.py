@@ -1,4 +1,4 @@
-"""The running average against PyTorch's own, and where its tensors are exchanged under it."""
+"""The running average against PyTorch's own, with moved and copied modules."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 
 @pytest.mark.parametrize("decay", [0.2, 0.9, 0.999])
-def test_it_is_pytorchs_average(decay: float) -> None:
+def test_it_equals_pytorchs_average(decay: float) -> None:
     module, decays = network(), [0.0, decay, decay, decay]
     ours = RunningAverage(module, lambda: decays.pop(0))
     theirs = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
@@ -47,7 +47,7 @@ def test_it_is_pytorchs_average(decay: float) -> None:
     assert not any(weight.requires_grad for weight in ours.parameters())
 
 
-def test_it_follows_tensors_that_are_exchanged() -> None:
+def test_it_averages_the_tensors_of_a_moved_module() -> None:
     both = nn.ModuleList([module := network()])
     average = RunningAverage(module, lambda: 0.0)
     both.append(average)
@@ -58,7 +58,7 @@ def test_it_follows_tensors_that_are_exchanged() -> None:
     assert same(module, average.module)
 
 
-def test_a_copy_has_an_average_of_its_own() -> None:
+def test_a_copy_has_its_own_average() -> None:
     module = network()
     average = RunningAverage(module, lambda: 0.0)
     average.update_parameters(module)
@@ -70,7 +70,7 @@ def test_a_copy_has_an_average_of_its_own() -> None:
     assert not same(module, other)
 
 
-def test_its_decay_grows_to_what_is_asked() -> None:
+def test_the_decay_grows_to_that_of_the_config() -> None:
     decays = [ema_decay_schedule(0.99, updates) for updates in range(2_000)]
     assert decays[0] == 0
     assert decays == sorted(decays)

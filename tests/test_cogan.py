@@ -1,4 +1,4 @@
-"""The coupled GAN: what its branches share, and that nobody shows it a pair."""
+"""The coupled GAN: shared and own layers of its branches, its data and its metrics."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from gan_lightning.types import Condition, DataSpec
 WORLD = ("network.width=4", "data.batch_size=8")
 
 
-def learner(**labelled: int | float) -> CoupledGAN:
+def make_cogan(**labelled: int | float) -> CoupledGAN:
     torch.manual_seed(0)
     spec = DataSpec((1, 28, 28), classes=2, labelled_classes=10 if labelled else None)
-    made = CoupledGAN(CoupledGAN.Config(latent_size=6), DCGAN(DCGANConfig(width=4)), spec)
-    return made
+    gan = CoupledGAN(CoupledGAN.Config(latent_size=6), DCGAN(DCGANConfig(width=4)), spec)
+    return gan
 
 
-def touched(network: nn.Module) -> set[str]:
+def parameters_with_gradient(network: nn.Module) -> set[str]:
     return {
         name
         for name, weight in network.named_parameters()
@@ -47,93 +47,97 @@ def touched(network: nn.Module) -> set[str]:
 
 
 def test_generators_share_their_first_layers_and_own_the_last() -> None:
-    generator = learner().generator
+    generator = make_cogan().generator
     assert isinstance(generator, SharedFirst)
     images = generator(torch.randn(4, 6), torch.zeros(4, dtype=torch.int64))
     images.square().sum().backward()
-    found = touched(generator)
+    found = parameters_with_gradient(generator)
     assert {name.rpartition(".")[0] for name in found if name.startswith("own")} == {"own.0.7"}
     shared = {name for name, _ in generator.named_parameters() if name.startswith("shared")}
     assert shared <= found
-    # the last layer draws the image, and all that draws is a domain's own
+    # the last layer has the image's one channel and belongs to one domain
     assert generator.own[0][0].weight.shape[1] == 1
 
 
 def test_discriminators_own_their_first_layer_and_share_the_last() -> None:
-    """Sharing the first ones, as in public code, would be the wrong way round."""
-    made = learner()
-    assert isinstance(made.encoder, SharedLast)
+    """Some public code shares the first layers instead."""
+    gan = make_cogan()
+    assert isinstance(gan.encoder, SharedLast)
     domains = torch.ones(4, dtype=torch.int64)
-    made.discriminate(torch.randn(4, 1, 28, 28), Condition(labels=domains)).sum().backward()
-    own = {name for name in touched(made.encoder) if name.startswith("own")}
+    gan.discriminate(torch.randn(4, 1, 28, 28), Condition(labels=domains)).sum().backward()
+    own = {name for name in parameters_with_gradient(gan.encoder) if name.startswith("own")}
     assert own == {"own.1.0.weight", "own.1.0.bias"}
-    shared = {name for name, _ in made.encoder.named_parameters() if name.startswith("shared")}
+    shared = {name for name, _ in gan.encoder.named_parameters() if name.startswith("shared")}
     assert shared
-    assert shared <= touched(made.encoder)
-    assert touched(made.score) == {name for name, _ in made.score.named_parameters()}
-    assert made.encoder.own[0][0].weight.shape[1] == 1
-    assert all(weight.shape[1:2] != (1,) for weight in made.encoder.shared.parameters())
+    assert shared <= parameters_with_gradient(gan.encoder)
+    assert parameters_with_gradient(gan.score) == {name for name, _ in gan.score.named_parameters()}
+    assert gan.encoder.own[0][0].weight.shape[1] == 1
+    assert all(weight.shape[1:2] != (1,) for weight in gan.encoder.shared.parameters())
 
 
-def test_branches_differ_by_their_own_layers_only() -> None:
-    made = learner()
+def test_branches_differ_in_their_own_layers_only() -> None:
+    gan = make_cogan()
     latents, zeros = torch.randn(4, 6), torch.zeros(4, dtype=torch.int64)
-    made.eval()
-    assert not torch.equal(made.generator(latents, zeros), made.generator(latents, zeros + 1))
-    made.generator.own[1].load_state_dict(made.generator.own[0].state_dict())
-    assert torch.equal(made.generator(latents, zeros), made.generator(latents, zeros + 1))
+    gan.eval()
+    assert not torch.equal(gan.generator(latents, zeros), gan.generator(latents, zeros + 1))
+    gan.generator.own[1].load_state_dict(gan.generator.own[0].state_dict())
+    assert torch.equal(gan.generator(latents, zeros), gan.generator(latents, zeros + 1))
 
 
-def test_a_row_goes_through_its_own_branch_in_a_mixed_minibatch() -> None:
-    made = learner().eval()
+def test_rows_of_a_mixed_minibatch_pass_through_their_own_branch() -> None:
+    gan = make_cogan().eval()
     latents, domains = torch.randn(6, 6), torch.tensor([0, 1, 1, 0, 1, 0])
-    mixed = made.generator(latents, domains)
+    mixed = gan.generator(latents, domains)
     for row, domain in enumerate(domains):
-        alone = made.generator(latents[row : row + 1], domain[None])
+        alone = gan.generator(latents[row : row + 1], domain[None])
         torch.testing.assert_close(mixed[row : row + 1], alone)
 
 
-def test_a_latent_is_drawn_in_each_domain_side_by_side() -> None:
-    made = learner()
-    sample = made.sample_across(5, seed=3)
+def test_sample_across_generates_each_latent_in_each_domain() -> None:
+    gan = make_cogan()
+    sample = gan.sample_across(5, seed=3)
     assert sample.condition.latent is not None
     assert sample.condition.labels is not None
     assert torch.equal(sample.condition.latent[0::2], sample.condition.latent[1::2])
     assert sample.condition.labels.tolist() == [0, 1] * 5
-    assert torch.equal(sample.data, made.sample_across(5, seed=3).data)
+    assert torch.equal(sample.data, gan.sample_across(5, seed=3).data)
 
 
 def test_the_classifier_learns_from_labelled_data_in_their_domain() -> None:
-    made = learner(labelled=1)
-    real = make_real_batch(made, 8)
-    terms = made.discriminator_loss(real, made.generate_from_prior(8).detach())
+    gan = make_cogan(labelled=1)
+    real = make_real_batch(gan, 8)
+    terms = gan.discriminator_loss(real, gan.generate_from_prior(8).detach())
     terms["class"].backward()
-    assert {name for name in touched(made.encoder) if name.startswith("own.1")} == set()
-    assert made.classify is not None
-    assert touched(made.classify) == {name for name, _ in made.classify.named_parameters()}
-    assert touched(made.score) == set()
-    assert set(made.generator_loss(real, made.generate_from_prior(8))) == {"adversarial"}
-    one, other = (made.classified(real.data, domain) for domain in (0, 1))
+    assert {
+        name for name in parameters_with_gradient(gan.encoder) if name.startswith("own.1")
+    } == set()
+    assert gan.classify is not None
+    assert parameters_with_gradient(gan.classify) == {
+        name for name, _ in gan.classify.named_parameters()
+    }
+    assert parameters_with_gradient(gan.score) == set()
+    assert set(gan.generator_loss(real, gan.generate_from_prior(8))) == {"adversarial"}
+    one, other = (gan.classified(real.data, domain) for domain in (0, 1))
     assert not torch.equal(one, other)
 
 
-def test_domains_are_needed_and_plain_stacks() -> None:
+def test_labels_and_stacks_of_layers_are_required() -> None:
     with pytest.raises(ValueError, match="needs labels"):
-        learner().discriminate(torch.randn(2, 1, 28, 28))
+        make_cogan().discriminate(torch.randn(2, 1, 28, 28))
     with pytest.raises(UserError, match="shares layers of plain stacks"):
         build(make_config("cogan", "network.packing=2"))
 
 
 def test_no_digit_is_in_both_domains() -> None:
-    world = DigitDomains(DigitDomainsConfig(second="negative"))
-    images, domains = world.training_data()
+    dataset = DigitDomains(DigitDomainsConfig(second="negative"))
+    images, domains = dataset.training_data()
     digits, _ = MNIST(MNISTConfig()).training_data()
     assert torch.equal(torch.bincount(domains), torch.tensor([30_000, 30_000]))
     assert torch.equal(images[domains == 0], digits[:30_000])
     assert torch.equal(255 - images[domains == 1], digits[30_000:])
 
 
-def test_edges_are_the_dilation_less_the_digit() -> None:
+def test_edges_are_the_dilation_minus_the_digit() -> None:
     images, _ = MNIST(MNISTConfig()).training_data()
     for image, found in zip(images[:5], edges(images[:5]), strict=True):
         pixels = image[..., 0].numpy()
@@ -143,16 +147,16 @@ def test_edges_are_the_dilation_less_the_digit() -> None:
 
 
 @pytest.mark.parametrize("second", ["edges", "negative"])
-def test_what_the_world_translates_is_its_second_domain(second: str) -> None:
-    world = DigitDomains(DigitDomainsConfig(second=second, size=32))
-    first, other = MNIST(MNISTConfig(size=32)).test_data(), world.target_test_data()
+def test_translate_maps_to_the_second_domain(second: str) -> None:
+    dataset = DigitDomains(DigitDomainsConfig(second=second, size=32))
+    first, other = MNIST(MNISTConfig(size=32)).test_data(), dataset.target_test_data()
     assert first.labels is not None
     assert other.labels is not None
     assert torch.equal(first.labels, other.labels)
-    translated = world.translate(first.data[:20])
+    translated = dataset.translate(first.data[:20])
     assert translated is not None
     torch.testing.assert_close(translated, other.data[:20])
-    judge = PairEvaluator(world, torch.device("cpu"))
+    judge = PairEvaluator(dataset, torch.device("cpu"))
     judge.update(torch.stack([first.data[:40], other.data[:40]], 1).flatten(0, 1), 0)
     found = judge.compute()
     assert found["pairs/agreement"] == 1
@@ -180,45 +184,43 @@ def test_usps_is_read_from_the_users_copy(tmp_path: Path) -> None:
     for name in ("usps.bz2", "usps.t.bz2"):
         (tmp_path / name).write_bytes(bz2.compress(b"".join(usps_line(d, 1.0) for d in digits)))
     settings = {"second": "usps", "root": str(tmp_path), "labelled": 10}
-    world = DigitDomains(DigitDomainsConfig(**settings))  # type: ignore[arg-type]  # mixed values
-    images, domains = world.training_data()
+    dataset = DigitDomains(DigitDomainsConfig(**settings))  # type: ignore[arg-type]  # mixed values
+    images, domains = dataset.training_data()
     assert torch.equal(torch.bincount(domains), torch.tensor([30, 30]))
     assert images.shape == (60, 28, 28, 1)
     frame = images[domains == 1][0, ..., 0]
     assert frame[4:24, 4:24].min() == 255
     assert frame.sum() == 255 * 400
-    assert world.target_test_data().labels is not None
-    assert world.target_test_data().labels.tolist() == digits  # type: ignore[union-attr]  # seen above
-    assert world.translate(images[:1].float()) is None
+    assert dataset.target_test_data().labels is not None
+    assert dataset.target_test_data().labels.tolist() == digits  # type: ignore[union-attr]  # seen above
+    assert dataset.translate(images[:1].float()) is None
 
 
 @pytest.mark.parametrize("kind", ["unset", "missing", "damaged"])
-def test_without_a_whole_copy_of_usps_one_line_says_where_to_put_it(
-    kind: str, tmp_path: Path
-) -> None:
+def test_a_missing_or_damaged_usps_file_is_an_error_of_one_line(kind: str, tmp_path: Path) -> None:
     if kind == "damaged":
         (tmp_path / "usps.bz2").write_bytes(bz2.compress(b"1 1:0.5")[:-4])
     root = "" if kind == "unset" else str(tmp_path)
-    world = DigitDomains(DigitDomainsConfig(second="usps", root=root))
+    dataset = DigitDomains(DigitDomainsConfig(second="usps", root=root))
     line = {"unset": "data.root is not set", "missing": "does not exist", "damaged": "is damaged"}
     with pytest.raises(UserError, match=line[kind]):
-        world.training_data()
+        dataset.training_data()
 
 
 @pytest.mark.parametrize(("weight", "branch"), [(1.0, 1), (0.0, 0)])
-def test_adaptation_is_measured_by_the_branch_that_was_taught(weight: float, branch: int) -> None:
+def test_adaptation_uses_the_branch_of_the_labelled_domain(weight: float, branch: int) -> None:
     """The target's own where the game has taught it, else the one that the labels have."""
     words = ("data.labelled=20", f"model.adversarial_weight={weight}", "network.width=4")
     run = make_config("cogan", *words, network={"name": "dcgan"}, data={"name": "mnist_domains"})
-    made, data = build(run)
-    assert isinstance(made, CoupledGAN)
+    gan, data = build(run)
+    assert isinstance(gan, CoupledGAN)
     assert isinstance(data, DigitDomains)
     target = data.target_test_data()
     assert target.labels is not None
-    right = [(made.classified(target.data, side).argmax(1) == target.labels) for side in (0, 1)]
+    right = [(gan.classified(target.data, side).argmax(1) == target.labels) for side in (0, 1)]
     shares = [side.float().mean().item() for side in right]
     assert shares[0] != shares[1]
-    found = gan_classifier_accuracies(made, data, SINGLE_PROCESS)["adaptation/accuracy"]
+    found = gan_classifier_accuracies(gan, data, SINGLE_PROCESS)["adaptation/accuracy"]
     assert found == pytest.approx(shares[branch])
 
 

@@ -1,4 +1,4 @@
-"""Compiled players: the same weights, what stands aside, and what happens without a compiler."""
+"""Compiled players: equal weights, eager blocks, and networks that cannot be compiled."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from gan_lightning.training.build import build
 
 
 @pytest.fixture(autouse=True)
-def compiled_as_written(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Trace and differentiate as the compiler does, and compute the traced operations as they are.
+def traced_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Trace and differentiate as torch.compile does, and run the traced operations eagerly.
 
-    That takes no C++ compiler and no minute, and refuses what the compiler refuses.
+    This needs no C++ compiler, takes less than a minute, and fails where the compiler fails.
     """
     monkeypatch.setattr(compiling, "BACKEND", "aot_eager")
     monkeypatch.setattr(compiling, "_any_compiled", False)
@@ -29,11 +29,11 @@ def compiled_as_written(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def trained(model: str, *overrides: str, compiled: bool) -> BaseModule:
-    learner, data = build(factories.make_config(model, *overrides))
+    model, data = build(factories.make_config(model, *overrides))
     if compiled:
-        compile_networks(learner.networks_in_training())
-    factories.quiet_trainer(precision="32-true").fit(learner, datamodule=data)
-    return learner
+        compile_networks(model.networks_in_training())
+    factories.quiet_trainer(precision="32-true").fit(model, datamodule=data)
+    return model
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def trained(model: str, *overrides: str, compiled: bool) -> BaseModule:
     ],
 )
 def test_compiled_players_reach_the_same_weights(model: str, overrides: tuple[str, ...]) -> None:
-    """Gradients of gradients among them, which a compiled function has none of."""
+    """Penalties need second derivatives, which a compiled function does not have."""
     plain = factories.copy_weights(trained(model, *overrides, compiled=False))
     compiled = trained(model, *overrides, compiled=True)
     assert compiled.updates == 6
@@ -56,17 +56,17 @@ def test_compiled_players_reach_the_same_weights(model: str, overrides: tuple[st
         torch.testing.assert_close(value, plain[name], rtol=1e-5, atol=1e-6, msg=name)
 
 
-def test_every_player_is_compiled_and_a_sample_computes_as_written() -> None:
-    learner = trained("infogan", compiled=True)
-    assert isinstance(learner, GAN)
-    for network in (learner.generator, learner.encoder, learner.score, learner.recognition):
+def test_every_player_is_compiled_and_sampling_is_eager() -> None:
+    model = trained("infogan", compiled=True)
+    assert isinstance(model, GAN)
+    for network in (model.generator, model.encoder, model.score, model.recognition):
         assert network._compiled_call_impl is not None
     traced = torch._dynamo.utils.counters["stats"]["unique_graphs"]
-    learner.sample(17, seed=0)
+    model.sample(17, seed=0)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == traced
 
 
-def test_what_cannot_be_compiled_computes_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_cannot_be_compiled_is_eager(monkeypatch: pytest.MonkeyPatch) -> None:
     def refusing(graph: object, inputs: object) -> None:
         raise RuntimeError("no working C++ compiler")
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_compiled_computes_as_written(monkeypatch: pytest.MonkeyP
     )
 
 
-def test_nothing_stands_aside_where_nothing_is_compiled() -> None:
+def test_eager_mode_is_empty_without_compiled_networks() -> None:
     assert isinstance(eager_mode(), nullcontext)
     compile_networks([torch.nn.Linear(1, 1)])
     assert not isinstance(eager_mode(), nullcontext)

@@ -1,4 +1,4 @@
-"""The Dirac GAN: its networks, its known trajectories, its measures and its portrait."""
+"""The Dirac GAN: networks, known trajectories, metrics and phase portrait."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def dirac(model: str = "gan", *overrides: str, **settings: Any) -> tuple[GAN, Ba
         "data": {"name": "dirac", "batch_size": 1},
         "trainer": {"max_updates": 50, "rounds_per_batch": 1, "precision": "32-true"},
     }
-    learner, data = build(load_config(source, overrides))
-    assert isinstance(learner, GAN)
-    return learner, data
+    gan, data = build(load_config(source, overrides))
+    assert isinstance(gan, GAN)
+    return gan, data
 
 
 def sigmoid(x: float) -> float:
@@ -89,7 +89,7 @@ def portrait(folder: Path = Path("/nonexistent"), every: int = 0) -> PhasePortra
     """Make a portrait that records and does not draw."""
     callback = PhasePortrait(folder, every)
     if not folder.exists():
-        callback.on_interval = lambda trainer, learner: None  # type: ignore[method-assign]  # a stand-in
+        callback.on_interval = lambda trainer, gan: None  # type: ignore[method-assign]  # a stand-in
     return callback
 
 
@@ -103,28 +103,28 @@ def test_players_are_one_number_each() -> None:
     torch.testing.assert_close(discriminator(points), -2 * points.squeeze(1))
 
 
-def test_what_a_slope_cannot_judge_is_refused() -> None:
+def test_options_that_need_features_are_an_error() -> None:
     with pytest.raises(ValueError, match="minibatch_kernels=0"):
         DiracNetworks(DiracNetworksConfig(minibatch_kernels=3)).discriminator((1,))
     with pytest.raises(ValueError, match="packing=1"):
         DiracNetworks(DiracNetworksConfig(packing=2)).discriminator((1,))
 
 
-def test_the_world_is_one_point() -> None:
-    world = Dirac(DiracConfig(batch_size=3))
-    data, labels = world.training_data()
+def test_the_data_are_one_point() -> None:
+    dataset = Dirac(DiracConfig(batch_size=3))
+    data, labels = dataset.training_data()
     assert labels is None
     assert torch.equal(data, torch.zeros(3, 1))
-    assert torch.equal(world.test_data().data, torch.zeros(1000, 1))
-    assert evaluators_for(world, torch.device("cpu")) == []
+    assert torch.equal(dataset.test_data().data, torch.zeros(1000, 1))
+    assert evaluators_for(dataset, torch.device("cpu")) == []
 
 
 @games
 def test_training_follows_the_recursion_by_hand(game: str) -> None:
     model, settings = GAMES[game]
-    learner, data = dirac(model, **settings)
+    gan, data = dirac(model, **settings)
     callback = portrait()
-    quiet_trainer(callbacks=[callback]).fit(learner, datamodule=data)
+    quiet_trainer(callbacks=[callback]).fit(gan, datamodule=data)
     theta, psi = 1.0, 1.0
     pull_theta, pull_psi = PULLS[game]
     expected = [(theta, psi)]
@@ -137,25 +137,25 @@ def test_training_follows_the_recursion_by_hand(game: str) -> None:
 
 
 def final_distance(model: str, updates: int, **settings: Any) -> float:
-    learner, data = dirac(model, f"trainer.max_updates={updates}", **settings)
-    quiet_trainer().fit(learner, datamodule=data)
-    return evaluate(learner, data, 2)["equilibrium/distance"]
+    gan, data = dirac(model, f"trainer.max_updates={updates}", **settings)
+    quiet_trainer().fit(gan, datamodule=data)
+    return evaluate(gan, data, 2)["equilibrium/distance"]
 
 
-def test_unregularised_play_circles_and_regularised_play_converges() -> None:
+def test_unregularised_training_circles_and_regularised_training_converges() -> None:
     assert final_distance("gan", 300) > 1
     assert final_distance("wgan", 300, clip=100.0) > 1
     assert final_distance("wgan_gp", 300, regularisation={"gradient_penalty": 0.35}) > 0.5
     assert final_distance("gan", 300, regularisation={"r1": 1.0}) < 1e-3
 
 
-def test_equilibrium_is_measured_of_any_networks() -> None:
-    learner, data = dirac()
-    found = evaluate(learner, data, 2)
+def test_equilibrium_metrics_of_any_networks() -> None:
+    gan, data = dirac()
+    found = evaluate(gan, data, 2)
     assert found["equilibrium/theta"] == found["equilibrium/psi"] == 1
     assert found["equilibrium/distance"] == pytest.approx(math.sqrt(2))
     config = NETWORKS["mlp"].Config(generator_hidden=[8], discriminator_hidden=[8], packing=3)
-    other = type(learner)(learner.config, NETWORKS["mlp"](config), data.spec)
+    other = type(gan)(gan.config, NETWORKS["mlp"](config), data.spec)
     found = evaluate(other, data, 2)
     points = [other.discriminator(torch.full((3, 1), float(x))).item() for x in (0, 1)]
     assert found["equilibrium/psi"] == pytest.approx(points[1] - points[0], rel=1e-5)
@@ -163,14 +163,14 @@ def test_equilibrium_is_measured_of_any_networks() -> None:
 
 
 @games
-def test_the_vector_field_is_the_losses_and_leaves_no_trace(game: str) -> None:
+def test_the_vector_field_is_that_of_the_losses_and_changes_no_state(game: str) -> None:
     model, settings = GAMES[game]
-    learner, _ = dirac(model, **settings)
-    before, state = copy_weights(learner), torch.get_rng_state()
-    standings, forces = vector_field(learner, 1.4)
-    assert weights_equal(before, copy_weights(learner))
+    gan, _ = dirac(model, **settings)
+    before, state = copy_weights(gan), torch.get_rng_state()
+    standings, forces = vector_field(gan, 1.4)
+    assert weights_equal(before, copy_weights(gan))
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(weight.grad is None for weight in learner.parameters())
+    assert all(weight.grad is None for weight in gan.parameters())
     assert np.abs(standings).max() == pytest.approx(1.4)
     pull_theta, pull_psi = PULLS[game]
     # of psi = 0 the penalty on |psi| knows no direction
@@ -179,7 +179,7 @@ def test_the_vector_field_is_the_losses_and_leaves_no_trace(game: str) -> None:
     np.testing.assert_allclose(forces[known], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_instance_noise_bends_the_field() -> None:
+def test_instance_noise_changes_the_field() -> None:
     plain, _ = dirac()
     noisy, _ = dirac(regularisation={"instance_noise": 1.0})
     _, without = vector_field(plain, 1.0)
@@ -193,28 +193,28 @@ def test_instance_noise_bends_the_field() -> None:
     assert with_noise[arrived, 1] == pytest.approx(expected, abs=0.12)
 
 
-def test_clipped_standings_have_no_force() -> None:
-    learner, _ = dirac("wgan", clip=0.5)
-    standings, forces = vector_field(learner, 1.0)
+def test_clipped_points_have_no_force() -> None:
+    gan, _ = dirac("wgan", clip=0.5)
+    standings, forces = vector_field(gan, 1.0)
     beyond = np.abs(standings[:, 1]) > 0.5
     assert np.isnan(forces[beyond]).all()
     assert np.isfinite(forces[~beyond]).all()
 
 
-def test_a_field_needs_the_players() -> None:
-    learner, data = dirac()
-    learner.discriminator = nn.Sequential(nn.Linear(1, 1), nn.Flatten(0))
-    assert dirac_parameters(learner) is None
+def test_a_field_needs_the_dirac_networks() -> None:
+    gan, data = dirac()
+    gan.discriminator = nn.Sequential(nn.Linear(1, 1), nn.Flatten(0))
+    assert dirac_parameters(gan) is None
     with pytest.raises(ValueError, match=r"network\.name=dirac"):
-        vector_field(learner, 1.0)
+        vector_field(gan, 1.0)
     callback = portrait()
-    quiet_trainer(callbacks=[callback], max_steps=2).fit(learner, datamodule=data)
+    quiet_trainer(callbacks=[callback], max_steps=2).fit(gan, datamodule=data)
     assert callback.trajectory == []
 
 
 def test_the_portrait_is_drawn_when_due(tmp_path: Path) -> None:
-    learner, data = dirac()
-    quiet_trainer(callbacks=[PhasePortrait(tmp_path, 20)]).fit(learner, datamodule=data)
+    gan, data = dirac()
+    quiet_trainer(callbacks=[PhasePortrait(tmp_path, 20)]).fit(gan, datamodule=data)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [f"portrait_{update:07d}.png" for update in (20, 40, 50)]
     with Image.open(tmp_path / names[0]) as first, Image.open(tmp_path / names[1]) as second:
@@ -231,16 +231,16 @@ def test_any_end_can_be_drawn(end: float) -> None:
     assert picture.dtype == np.uint8
 
 
-def test_a_resumed_portrait_has_the_whole_way(tmp_path: Path) -> None:
+def test_a_resumed_portrait_has_the_complete_trajectory(tmp_path: Path) -> None:
     whole, part, rest = portrait(), portrait(), portrait()
-    learner, data = dirac()
-    quiet_trainer(callbacks=[whole]).fit(learner, datamodule=data)
-    learner, data = dirac("gan", "trainer.max_updates=20")
+    gan, data = dirac()
+    quiet_trainer(callbacks=[whole]).fit(gan, datamodule=data)
+    gan, data = dirac("gan", "trainer.max_updates=20")
     callbacks = [part, Checkpoints(tmp_path, 0, 1)]
-    quiet_trainer(callbacks=callbacks, enable_checkpointing=True).fit(learner, datamodule=data)
+    quiet_trainer(callbacks=callbacks, enable_checkpointing=True).fit(gan, datamodule=data)
     (checkpoint,) = tmp_path.iterdir()
-    learner, data = dirac()
+    gan, data = dirac()
     trainer = quiet_trainer(callbacks=[rest])
-    trainer.fit(learner, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    trainer.fit(gan, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     assert len(part.trajectory) == 21
     assert rest.trajectory == whole.trajectory

@@ -1,4 +1,4 @@
-"""The game's contract, for every variant in the table."""
+"""Training of a GAN, for every variant in the table."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from gan_lightning.training.build import build
 from gan_lightning.types import Batch, Condition
 
 
-def playing(learner: LightningModule) -> list[tuple[str, torch.nn.Parameter]]:
-    """List the weights, without running averages, which no optimizer moves."""
+def trained_parameters(gan: LightningModule) -> list[tuple[str, torch.nn.Parameter]]:
+    """List the named parameters without running averages, which no optimizer updates."""
     averages = ("ema.", "averaged_classifier.")
-    return [pair for pair in learner.named_parameters() if not pair[0].startswith(averages)]
+    return [pair for pair in gan.named_parameters() if not pair[0].startswith(averages)]
 
 
-class StepWatch(Callback):
-    """Records at each optimizer step which parameters have a gradient and which have moved."""
+class StepRecorder(Callback):
+    """Record at each optimizer step the parameters, and which of them have a gradient."""
 
     def __init__(self) -> None:
         self.steps: list[tuple[int, dict[str, torch.Tensor], set[str]]] = []
@@ -42,38 +42,44 @@ class StepWatch(Callback):
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         number = trainer.optimizers.index(optimizer)
-        now = {name: value.detach().clone() for name, value in playing(pl_module)}
-        stepping = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+        now = {name: value.detach().clone() for name, value in trained_parameters(pl_module)}
+        of_optimizer = {
+            id(weight) for group in optimizer.param_groups for weight in group["params"]
+        }
         with_gradient = {
             name
             for name, value in pl_module.named_parameters()
-            if id(value) in stepping and value.grad is not None and value.grad.abs().sum() > 0
+            if id(value) in of_optimizer and value.grad is not None and value.grad.abs().sum() > 0
         }
         self.steps.append((number, now, with_gradient))
 
 
-def watched(model: str, *overrides: str, precision: str = "32-true") -> tuple[GAN, StepWatch]:
-    learner, data = build(make_config(model, *overrides))
-    watch = StepWatch()
-    quiet_trainer(callbacks=[watch], precision=precision).fit(learner, datamodule=data)
-    assert isinstance(learner, GAN)
-    return learner, watch
+def train_and_record(
+    model: str, *overrides: str, precision: str = "32-true"
+) -> tuple[GAN, StepRecorder]:
+    gan, data = build(make_config(model, *overrides))
+    watch = StepRecorder()
+    quiet_trainer(callbacks=[watch], precision=precision).fit(gan, datamodule=data)
+    assert isinstance(gan, GAN)
+    return gan, watch
 
 
-def names_of(learner: GAN, players: Any) -> set[str]:
-    moving = {id(weight) for weight in parameters(players)}
-    return {name for name, weight in learner.named_parameters() if id(weight) in moving}
+def parameter_names(gan: GAN, players: Any) -> set[str]:
+    identities = {id(weight) for weight in parameters(players)}
+    return {name for name, weight in gan.named_parameters() if id(weight) in identities}
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
 @pytest.mark.parametrize(("steps", "precision"), [(1, "32-true"), (3, "bf16-mixed")])
-def test_a_step_moves_the_stepping_player_only(model: str, steps: int, precision: str) -> None:
-    learner, watch = watched(model, f"model.discriminator_steps={steps}", precision=precision)
+def test_a_step_changes_the_parameters_of_its_player_only(
+    model: str, steps: int, precision: str
+) -> None:
+    gan, watch = train_and_record(model, f"model.discriminator_steps={steps}", precision=precision)
     order = [number for number, _, _ in watch.steps]
     assert order == ([0] * steps + [1]) * 6
     players = [
-        names_of(learner, learner.discriminator_players()),
-        names_of(learner, learner.generator_players()),
+        parameter_names(gan, gan.discriminator_players()),
+        parameter_names(gan, gan.generator_players()),
     ]
     for (number, before, _), (_, after, _) in zip(watch.steps, watch.steps[1:], strict=False):
         moved = {name for name in before if not torch.equal(before[name], after[name])}
@@ -81,101 +87,101 @@ def test_a_step_moves_the_stepping_player_only(model: str, steps: int, precision
         assert moved <= players[number]
 
 
-def shifts_all_scores(learner: GAN, name: str) -> bool:
-    """Whether a weight only adds the same to all scores, of which the loss takes differences."""
-    real, fake = make_real_batch(learner, 8), learner.generate_from_prior(8).detach()
-    weight = learner.get_parameter(name)
+def shifts_all_scores(gan: GAN, name: str) -> bool:
+    """Tell whether a weight shifts all scores equally, which does not change the loss."""
+    real, fake = make_real_batch(gan, 8), gan.generate_from_prior(8).detach()
+    weight = gan.get_parameter(name)
     found = []
     for _ in range(2):
-        loss = torch.stack(list(learner.discriminator_loss(real, fake).values()))
-        found.append((learner.discriminate(real.data, real.condition).detach(), loss.detach()))
+        loss = torch.stack(list(gan.discriminator_loss(real, fake).values()))
+        found.append((gan.discriminate(real.data, real.condition).detach(), loss.detach()))
         weight.data += 1
     (scores, loss), (moved, same_loss) = found
     return torch.allclose(moved, scores + 1) and torch.allclose(loss, same_loss, atol=1e-5)
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-def test_every_parameter_has_a_player_and_a_gradient(model: str) -> None:
-    learner, watch = watched(model)
-    discriminator = names_of(learner, learner.discriminator_players())
-    generator = names_of(learner, learner.generator_players())
+def test_every_parameter_has_one_player_and_a_gradient(model: str) -> None:
+    gan, watch = train_and_record(model)
+    discriminator = parameter_names(gan, gan.discriminator_players())
+    generator = parameter_names(gan, gan.generator_players())
     assert not discriminator & generator
-    assert discriminator | generator == {name for name, _ in playing(learner)}
+    assert discriminator | generator == {name for name, _ in trained_parameters(gan)}
     for number, players in enumerate((discriminator, generator)):
         seen = set().union(*(names for which, _, names in watch.steps if which == number))
         silent = players - seen
-        assert all(shifts_all_scores(learner, name) for name in silent), silent
+        assert all(shifts_all_scores(gan, name) for name in silent), silent
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-def test_same_seed_same_weights_and_another_seed_others(model: str) -> None:
+def test_the_seed_determines_the_weights(model: str) -> None:
     first, second = (copy_weights(train_model(make_config(model))) for _ in range(2))
     assert weights_equal(first, second)
     assert not weights_equal(first, copy_weights(train_model(make_config(model, "seed=1"))))
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-def test_rounds_of_a_batch_do_not_change_the_game(model: str) -> None:
+def test_weights_do_not_depend_on_rounds_per_batch(model: str) -> None:
     one = train_model(make_config(model))
     several = train_model(make_config(model, "trainer.rounds_per_batch=4"))
     assert weights_equal(copy_weights(one), copy_weights(several))
     assert one.updates == several.updates == 6
 
 
-def test_a_batch_is_an_update_with_fresh_minibatches_for_each_discriminator_step() -> None:
-    learner = train_model(make_config("gan", "model.discriminator_steps=5", "data.batch_size=4"))
-    assert learner.updates == 6
-    assert learner.images_seen == 6 * 5 * 4
+def test_each_discriminator_step_has_its_own_minibatch() -> None:
+    gan = train_model(make_config("gan", "model.discriminator_steps=5", "data.batch_size=4"))
+    assert gan.updates == 6
+    assert gan.images_seen == 6 * 5 * 4
 
 
-def test_fast_dev_run_moves_both_players() -> None:
+def test_fast_dev_run_steps_both_players() -> None:
     run = make_config("gan", "model.discriminator_steps=5")
-    learner, data = build(run)
-    before = copy_weights(learner)
-    quiet_trainer(fast_dev_run=True).fit(learner, datamodule=data)
-    assert learner.updates == 1
-    after = copy_weights(learner)
+    gan, data = build(run)
+    before = copy_weights(gan)
+    quiet_trainer(fast_dev_run=True).fit(gan, datamodule=data)
+    assert gan.updates == 1
+    after = copy_weights(gan)
     assert all(not torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_loss_terms_are_named_finite_scalars_and_logged(model: str) -> None:
-    learner, data = build(make_config(model, "log.every_n_updates=1"))
-    quiet_trainer().fit(learner, datamodule=data)
-    players = {name.split("/")[1] for name in learner.losses}
+    gan, data = build(make_config(model, "log.every_n_updates=1"))
+    quiet_trainer().fit(gan, datamodule=data)
+    players = {name.split("/")[1] for name in gan.losses}
     assert players == {"discriminator", "generator"}
-    assert all(torch.tensor(value).isfinite() for value in learner.losses.values())
+    assert all(torch.tensor(value).isfinite() for value in gan.losses.values())
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-def test_sample_is_a_function_of_its_seed_and_touches_nothing(model: str) -> None:
-    learner = make_gan(model)
-    learner.train()
-    before, state = copy_weights(learner), torch.get_rng_state()
-    first, second = (learner.sample(5, seed=7).data for _ in range(2))
+def test_sample_depends_on_its_seed_and_changes_no_state(model: str) -> None:
+    gan = make_gan(model)
+    gan.train()
+    before, state = copy_weights(gan), torch.get_rng_state()
+    first, second = (gan.sample(5, seed=7).data for _ in range(2))
     assert torch.equal(first, second)
-    assert not torch.equal(first, learner.sample(5, seed=8).data)
+    assert not torch.equal(first, gan.sample(5, seed=8).data)
     assert torch.equal(torch.get_rng_state(), state)
-    assert weights_equal(before, copy_weights(learner))
-    assert learner.training
-    assert all(part.training for part in learner.modules())
+    assert weights_equal(before, copy_weights(gan))
+    assert gan.training
+    assert all(part.training for part in gan.modules())
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-def test_draw_holds_fixed_what_a_condition_fixes(model: str) -> None:
-    learner = make_gan(model)
-    fixed = learner.prior(5)
-    sample = learner.generate_from_prior(5, fixed)
+def test_generate_from_prior_uses_the_given_condition(model: str) -> None:
+    gan = make_gan(model)
+    fixed = gan.prior(5)
+    sample = gan.generate_from_prior(5, fixed)
     assert sample.condition == fixed
     torch.manual_seed(0)
-    once = learner.generate_from_prior(5, fixed)
+    once = gan.generate_from_prior(5, fixed)
     torch.manual_seed(0)  # of dropout, where that is the noise
-    assert torch.equal(once.data, learner.generate_from_prior(5, fixed).data)
+    assert torch.equal(once.data, gan.generate_from_prior(5, fixed).data)
     assert sample.data.requires_grad
     assert not sample.detach().data.requires_grad
 
 
-def test_the_latent_prior_has_its_range() -> None:
+def test_the_latent_prior_has_its_distribution() -> None:
     uniform = make_gan("gan", "model.latent_prior=uniform").prior(4000).latent
     normal = make_gan("gan", "model.latent_prior=normal").prior(4000).latent
     assert uniform is not None
@@ -186,9 +192,9 @@ def test_the_latent_prior_has_its_range() -> None:
 
 def test_the_running_average_follows_the_generator() -> None:
     run = make_config("gan", "model.ema_decay=0.2", "trainer.max_updates=4")
-    learner, data = build(run)
-    assert isinstance(learner, GAN)
-    expected = [value.detach().clone() for value in learner.generator.parameters()]
+    gan, data = build(run)
+    assert isinstance(gan, GAN)
+    expected = [value.detach().clone() for value in gan.generator.parameters()]
 
     class Average(Callback):
         def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
@@ -197,17 +203,17 @@ def test_the_running_average_follows_the_generator() -> None:
             for value, weight in zip(expected, pl_module.generator.parameters(), strict=True):
                 value.copy_(decay * value + (1 - decay) * weight.detach())
 
-    quiet_trainer(callbacks=[Average()]).fit(learner, datamodule=data)
-    assert learner.ema is not None
-    for value, weight in zip(expected, learner.ema.module.parameters(), strict=True):
+    quiet_trainer(callbacks=[Average()]).fit(gan, datamodule=data)
+    assert gan.ema is not None
+    for value, weight in zip(expected, gan.ema.module.parameters(), strict=True):
         torch.testing.assert_close(value, weight.detach())
     latent = torch.ones(3, 4)
-    shown = learner.sample(3, Condition(latent=latent), seed=0).data
-    torch.testing.assert_close(shown, learner.ema.module(latent).detach())
-    assert not torch.equal(shown, learner.generator(latent).detach())
+    shown = gan.sample(3, Condition(latent=latent), seed=0).data
+    torch.testing.assert_close(shown, gan.ema.module(latent).detach())
+    assert not torch.equal(shown, gan.generator(latent).detach())
 
 
-def test_the_running_average_does_not_change_the_game() -> None:
+def test_the_running_average_does_not_change_training() -> None:
     plain, averaged = (
         train_model(make_config("gan")),
         train_model(make_config("gan", "model.ema_decay=0.9")),
@@ -221,26 +227,26 @@ def test_autocast_uses_the_weights_that_the_last_step_made(
 ) -> None:
     """Autocast caches low-precision weights; a critic's second step must not use the first's."""
     run = make_config("gan", "model.discriminator_steps=3", "trainer.precision=bf16-mixed")
-    learner, data = build(run)
-    assert isinstance(learner, GAN)
+    gan, data = build(run)
+    assert isinstance(gan, GAN)
     stale: list[bool] = []
-    loss = learner.discriminator_loss
+    loss = gan.discriminator_loss
 
     def checked(real: Batch, fake: Any) -> Any:
-        inside = learner.discriminator(real.data)
+        inside = gan.discriminator(real.data)
         with torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False):
-            fresh = learner.discriminator(real.data)
+            fresh = gan.discriminator(real.data)
         stale.append(not torch.equal(inside, fresh))
         return loss(real, fake)
 
-    monkeypatch.setattr(learner, "discriminator_loss", checked)
-    learner.config.discriminator_optimizer.learning_rate = 0.1
-    quiet_trainer(precision="bf16-mixed").fit(learner, datamodule=data)
+    monkeypatch.setattr(gan, "discriminator_loss", checked)
+    gan.config.discriminator_optimizer.learning_rate = 0.1
+    quiet_trainer(precision="bf16-mixed").fit(gan, datamodule=data)
     assert len(stale) == 18
     assert not any(stale)
 
 
-def test_frozen_puts_back_only_what_it_took() -> None:
+def test_frozen_restores_requires_grad() -> None:
     layer = torch.nn.Linear(2, 2)
     layer.bias.requires_grad_(False)
     with frozen(layer.parameters()):
@@ -258,9 +264,9 @@ def test_no_variant_inherits_from_another_and_each_names_its_paper(model: str) -
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-def test_steps_are_the_same_with_and_without_a_hook_that_watches_them(model: str) -> None:
-    watcher = StepWatch()
-    watched = train_model(make_config(model), callbacks=[watcher])
-    assert len(watcher.steps) >= 2 * watched.updates
+def test_a_callback_that_observes_steps_does_not_change_the_weights(model: str) -> None:
+    watcher = StepRecorder()
+    train_and_record = train_model(make_config(model), callbacks=[watcher])
+    assert len(watcher.steps) >= 2 * train_and_record.updates
     alone = train_model(make_config(model))
-    assert weights_equal(copy_weights(watched), copy_weights(alone))
+    assert weights_equal(copy_weights(train_and_record), copy_weights(alone))

@@ -1,4 +1,4 @@
-"""The GANs that are told a class: what each player sees, and what is asked of it."""
+"""Class-conditional GANs: inputs and losses of both players, and class accuracy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _seeded() -> None:
     seed_everything(0, verbose=False)
 
 
-def test_labels_come_beside_the_data() -> None:
+def test_labels_are_concatenated_to_the_data() -> None:
     images, labels = torch.randn(3, 2, 4, 5), torch.tensor([1, 0, 2])
     joined = LabelMaps(3)(images, labels)
     assert joined.shape == (3, 5, 4, 5)
@@ -40,7 +40,7 @@ def test_labels_come_beside_the_data() -> None:
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_every_family_can_be_told_a_class(family: str) -> None:
+def test_every_network_family_has_a_conditional_encoder(family: str) -> None:
     shape = FAMILIES[family]
     networks = NETWORKS[family](NETWORKS[family].Config())
     encoder = networks.conditional_encoder(shape, 10).eval()
@@ -51,50 +51,50 @@ def test_every_family_can_be_told_a_class(family: str) -> None:
 
 
 @pytest.mark.parametrize("model", LABELLED)
-def test_the_generator_is_told_the_class(model: str) -> None:
-    learner = make_gan(model)
-    fixed = learner.generate_from_prior(
+def test_samples_depend_on_the_class(model: str) -> None:
+    gan = make_gan(model)
+    fixed = gan.generate_from_prior(
         5, Condition(labels=torch.zeros(5, dtype=torch.int64))
     ).condition
     other = fixed.updated(Condition(labels=torch.full((5,), 3)))
-    assert not torch.equal(learner.generate(fixed), learner.generate(other))
-    drawn = learner.prior(4000).labels
+    assert not torch.equal(gan.generate(fixed), gan.generate(other))
+    drawn = gan.prior(4000).labels
     assert drawn is not None
     assert torch.bincount(drawn, minlength=8).min() > 400
 
 
-def test_the_conditional_discriminator_is_told_it_too_and_the_auxiliary_one_is_not() -> None:
+def test_only_the_conditional_discriminator_takes_the_class() -> None:
     data = torch.randn(6, 2)
     one, other = (Condition(labels=torch.full((6,), label)) for label in (0, 1))
-    told, untold = make_gan("cgan"), make_gan("acgan")
-    assert (told.discriminate(data, one) != told.discriminate(data, other)).all()
-    assert torch.equal(untold.discriminate(data, one), untold.discriminate(data, other))
+    conditional, auxiliary = make_gan("cgan"), make_gan("acgan")
+    assert (conditional.discriminate(data, one) != conditional.discriminate(data, other)).all()
+    assert torch.equal(auxiliary.discriminate(data, one), auxiliary.discriminate(data, other))
     with pytest.raises(ValueError, match="needs labels"):
-        told.discriminate(data)
+        conditional.discriminate(data)
 
 
 def test_conditional_losses_by_hand() -> None:
-    learner = make_gan("cgan")
-    assert isinstance(learner, ConditionalGAN)
-    real, fake = Batch(torch.randn(5, 2), torch.arange(5)), learner.generate_from_prior(5)
-    real_logits = learner.discriminate(real.data, real.condition)
-    fake_logits = learner.discriminate(fake.data, fake.condition)
-    found = learner.discriminator_loss(real, fake)
+    gan = make_gan("cgan")
+    assert isinstance(gan, ConditionalGAN)
+    real, fake = Batch(torch.randn(5, 2), torch.arange(5)), gan.generate_from_prior(5)
+    real_logits = gan.discriminate(real.data, real.condition)
+    fake_logits = gan.discriminate(fake.data, fake.condition)
+    found = gan.discriminator_loss(real, fake)
     expected = softplus(-real_logits).mean() + softplus(fake_logits).mean()
     torch.testing.assert_close(found["adversarial"], expected)
-    found = learner.generator_loss(real, fake)
+    found = gan.generator_loss(real, fake)
     torch.testing.assert_close(found["adversarial"], softplus(-fake_logits).mean())
 
 
 def test_auxiliary_class_loss_is_one_softmax_of_logits_on_real_and_generated() -> None:
     """A softmax before the cross-entropy, as in public code, gives another number."""
-    learner = make_gan("acgan", "model.class_weight=0.5")
-    assert isinstance(learner, AuxiliaryClassifierGAN)
-    real, fake = Batch(torch.randn(5, 2), torch.arange(5)), learner.generate_from_prior(5)
+    gan = make_gan("acgan", "model.class_weight=0.5")
+    assert isinstance(gan, AuxiliaryClassifierGAN)
+    real, fake = Batch(torch.randn(5, 2), torch.arange(5)), gan.generate_from_prior(5)
 
     def by_hand(data: torch.Tensor, labels: torch.Tensor | None) -> float:
         assert labels is not None
-        logits = learner.classify(learner.encoder(data))
+        logits = gan.classify(gan.encoder(data))
         rows = [
             math.log(sum(math.exp(value) for value in row)) - row[label]
             for row, label in zip(logits.tolist(), labels.tolist(), strict=True)
@@ -102,21 +102,21 @@ def test_auxiliary_class_loss_is_one_softmax_of_logits_on_real_and_generated() -
         return 0.5 * sum(rows) / len(rows)
 
     on_real, on_fake = by_hand(real.data, real.labels), by_hand(fake.data, fake.condition.labels)
-    found = learner.discriminator_loss(real, fake)["class"].item()
+    found = gan.discriminator_loss(real, fake)["class"].item()
     assert found == pytest.approx(on_real + on_fake, rel=1e-5)
-    found = learner.generator_loss(real, fake)["class"].item()
+    found = gan.generator_loss(real, fake)["class"].item()
     assert found == pytest.approx(on_fake, rel=1e-5)
 
 
 @pytest.mark.parametrize("model", LABELLED)
-def test_data_without_classes_are_refused(model: str) -> None:
+def test_data_without_classes_are_an_error(model: str) -> None:
     from gan_lightning.errors import UserError
 
     with pytest.raises(UserError, match="needs the class of every sample"):
         build(make_config(model, data={"name": "swissroll"}))
 
 
-def test_packs_have_no_class_of_their_own() -> None:
+def test_acgan_needs_packing_1() -> None:
     from gan_lightning.errors import UserError
 
     with pytest.raises(UserError, match=r"network\.packing is 2: set it to 1"):
@@ -124,7 +124,7 @@ def test_packs_have_no_class_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("model", LABELLED)
-def test_what_is_asked_for_comes_out(model: str) -> None:
+def test_samples_have_the_requested_class_after_training(model: str) -> None:
     """On a wide ring of four, after a few hundred updates."""
     run = make_config(
         model,
@@ -145,7 +145,7 @@ def test_what_is_asked_for_comes_out(model: str) -> None:
     assert after > 0.9
 
 
-def test_accuracy_of_what_was_asked_for() -> None:
+def test_class_conditional_accuracy() -> None:
     metric = ClassConditionalAccuracy()
     metric.update(torch.tensor([1, 2, 3]), torch.tensor([1, 0, 3]))
     metric.update(torch.tensor([4]), torch.tensor([4]))
@@ -154,13 +154,13 @@ def test_accuracy_of_what_was_asked_for() -> None:
         metric.update(torch.tensor([1]), torch.tensor([1, 2]))
 
 
-def test_without_the_reward_nobody_but_q_learns_of_the_information() -> None:
-    learner = make_gan("infogan", "model.reward=false")
-    assert isinstance(learner, InfoGAN)
-    real, fake = Batch(torch.randn(6, 2)), learner.generate_from_prior(6)
-    assert set(learner.generator_loss(real, fake)) == {"adversarial"}
-    terms = learner.discriminator_loss(real, fake.detach())
+def test_without_reward_the_information_term_trains_qs_head_only() -> None:
+    gan = make_gan("infogan", "model.reward=false")
+    assert isinstance(gan, InfoGAN)
+    real, fake = Batch(torch.randn(6, 2)), gan.generate_from_prior(6)
+    assert set(gan.generator_loss(real, fake)) == {"adversarial"}
+    terms = gan.discriminator_loss(real, fake.detach())
     terms["information"].backward()
-    assert all(weight.grad is not None for weight in learner.recognition.parameters())
-    assert all(weight.grad is None for weight in learner.encoder.parameters())
-    assert all(weight.grad is None for weight in learner.generator.parameters())
+    assert all(weight.grad is not None for weight in gan.recognition.parameters())
+    assert all(weight.grad is None for weight in gan.encoder.parameters())
+    assert all(weight.grad is None for weight in gan.generator.parameters())

@@ -38,7 +38,7 @@ def test_discriminator_cross_entropy_by_hand() -> None:
     assert discriminator_cross_entropy(real, fake).item() == pytest.approx(expected)
 
 
-def test_undecided_discriminator_costs_two_log_two() -> None:
+def test_cross_entropy_of_zero_logits_is_two_log_two() -> None:
     loss = discriminator_cross_entropy(torch.zeros(5), torch.zeros(7))
     assert loss.item() == pytest.approx(2 * math.log(2))
 
@@ -61,7 +61,7 @@ def test_minimax_is_the_discriminators_term_with_its_sign_turned() -> None:
 
 
 @pytest.mark.parametrize("logit", [-8.0, -1.0, 0.0, 1.0, 8.0])
-def test_both_generators_want_higher_logits(logit: float) -> None:
+def test_generator_losses_decrease_in_the_logit(logit: float) -> None:
     assert gradient(minimax_generator, logit) < 0
     assert gradient(non_saturating_generator, logit) < 0
 
@@ -142,7 +142,7 @@ def test_losses_are_float32_for_bfloat16_logits() -> None:
 
 
 def test_shared_information_by_hand() -> None:
-    """Two data, of which the first stays where it is and the second may change its category."""
+    """Two samples: the category of the first is certain, that of the second is not."""
     first, second = [0.9, 0.1], [0.2, 0.8]
     changed_first, changed_second = [0.7, 0.3], [0.4, 0.6]
     joint = [[0.0, 0.0], [0.0, 0.0]]
@@ -168,11 +168,11 @@ def test_shared_information_by_hand() -> None:
     [
         ([0, 1, 2, 3], [0, 1, 2, 3], math.log(4)),
         ([0, 0, 1, 1], [0, 0, 1, 1], math.log(2)),
-        ([2, 2, 2, 2], [2, 2, 2, 2], 0.0),  # all in one category tell nothing
-        ([0, 1, 0, 1], [0, 0, 1, 1], 0.0),  # the one says nothing of the other
+        ([2, 2, 2, 2], [2, 2, 2, 2], 0.0),  # one category has no information
+        ([0, 1, 0, 1], [0, 0, 1, 1], 0.0),  # the categories are independent
     ],
 )
-def test_shared_information_of_sure_categories(
+def test_shared_information_of_certain_categories(
     before: list[int], after: list[int], nats: float
 ) -> None:
     logits = [1000 * torch.eye(4)[torch.tensor(chosen)] for chosen in (before, after)]

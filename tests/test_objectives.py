@@ -1,4 +1,4 @@
-"""The adversarial losses that a variant may choose, by hand, and that each variant uses its own."""
+"""Adversarial losses against values computed by hand, and the objective of each variant."""
 
 from __future__ import annotations
 
@@ -72,20 +72,20 @@ def slopes(loss: Loss, *scores: list[float]) -> list[list[float]]:
     return [slope.tolist() for slope in grad(loss(*inputs), inputs)]
 
 
-def test_hinge_leaves_what_is_beyond_its_margin_alone() -> None:
+def test_hinge_has_no_gradient_beyond_its_margin() -> None:
     real, fake = slopes(hinge_discriminator, [-3.0, 0.9, 1.1, 9.0], [-9.0, -1.1, -0.9, 3.0])
     assert real == [-0.25, -0.25, 0, 0]
     assert fake == [0, 0, 0.25, 0.25]
 
 
-def test_the_margin_leaves_energies_beyond_it_alone() -> None:
+def test_energies_of_generated_samples_above_the_margin_have_no_gradient() -> None:
     loss = partial(margin_discriminator, margin=2.0)
     real, fake = slopes(loss, [0.0, 1.0, 9.0, 99.0], [0.0, 1.9, 2.1, 9.0])
     assert real == [0.25] * 4
     assert fake == [-0.25, -0.25, 0, 0]
 
 
-def test_least_squares_is_at_rest_on_its_labels_and_pulls_back_what_overshoots() -> None:
+def test_least_squares_has_its_minimum_at_the_labels() -> None:
     real, fake = slopes(least_squares_discriminator, [-1.0, 1.0, 3.0], [-3.0, 0.0, 3.0])
     assert real == pytest.approx([-2 / 3, 0, 2 / 3])
     assert fake == pytest.approx([-1, 0, 1])
@@ -93,7 +93,7 @@ def test_least_squares_is_at_rest_on_its_labels_and_pulls_back_what_overshoots()
 
 
 @pytest.mark.parametrize("label", [0.5, 0.7, 0.9, 1.0])
-def test_smoothing_moves_the_best_score_of_real_data_and_no_other(label: float) -> None:
+def test_smoothing_changes_the_optimal_score_of_real_data_only(label: float) -> None:
     best = {"least_squares": label}
     if label < 1:
         best["minimax"] = best["non_saturating"] = math.log(label / (1 - label))
@@ -106,7 +106,7 @@ def test_smoothing_moves_the_best_score_of_real_data_and_no_other(label: float) 
         assert slopes(loss, [score], [0.3])[1] == plain[name]
 
 
-def test_label_1_is_no_smoothing() -> None:
+def test_real_label_1_is_no_smoothing() -> None:
     for objective in OBJECTIVES.values():
         if objective.smooth:
             plain = objective.discriminator(REAL, FAKE)
@@ -114,7 +114,7 @@ def test_label_1_is_no_smoothing() -> None:
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_each_player_pulls_its_way(name: str) -> None:
+def test_gradients_have_the_sign_of_their_player(name: str) -> None:
     objective = OBJECTIVES[name]
     real, fake = slopes(objective.discriminator, [0.2, 0.1], [0.2, 0.1])
     assert max(real) < 0 < min(fake)
@@ -122,12 +122,12 @@ def test_each_player_pulls_its_way(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_all_are_means_in_float32_and_finite(name: str) -> None:
+def test_losses_are_finite_means_in_float32(name: str) -> None:
     objective = OBJECTIVES[name]
     for loss, scores in ((objective.discriminator, (REAL, FAKE)), (objective.generator, (FAKE,))):
-        whole = loss(*scores)
+        once = loss(*scores)
         twice = loss(*(torch.cat([part, part]) for part in scores))
-        assert twice.item() == pytest.approx(whole.item(), rel=1e-6)
+        assert twice.item() == pytest.approx(once.item(), rel=1e-6)
         coarse = [part.bfloat16() for part in scores]
         assert torch.equal(loss(*coarse), loss(*(part.float() for part in coarse)))
         for extreme in (-1e4, 1e4):
@@ -136,7 +136,7 @@ def test_all_are_means_in_float32_and_finite(name: str) -> None:
             assert all(math.isfinite(slope) for part in steep for slope in part)
 
 
-CHOOSERS = sorted(name for name in GANS if issubclass(GANS[name].Config, AdversarialConfig))
+VARIANTS = sorted(name for name in GANS if issubclass(GANS[name].Config, AdversarialConfig))
 CHOICES = [
     (name, smoothing)
     for name, objective in OBJECTIVES.items()
@@ -144,22 +144,22 @@ CHOICES = [
 ]
 
 
-@pytest.mark.parametrize("model", CHOOSERS)
+@pytest.mark.parametrize("model", VARIANTS)
 @pytest.mark.parametrize(("name", "smoothing"), CHOICES)
-def test_a_variant_plays_the_objective_of_its_config(
+def test_a_variant_uses_the_objective_of_its_config(
     model: str, name: str, smoothing: float
 ) -> None:
-    learner = make_gan(model, f"model.objective={name}", f"model.label_smoothing={smoothing}")
-    batch, fake = make_real_batch(learner, 6), learner.generate_from_prior(6)
-    real_scores = learner.discriminate(batch.data, batch.condition)
-    fake_scores = learner.discriminate(fake.data, fake.condition)
+    gan = make_gan(model, f"model.objective={name}", f"model.label_smoothing={smoothing}")
+    batch, fake = make_real_batch(gan, 6), gan.generate_from_prior(6)
+    real_scores = gan.discriminate(batch.data, batch.condition)
+    fake_scores = gan.discriminate(fake.data, fake.condition)
     label = {"real_label": 1 - smoothing} if smoothing else {}
     expected = OBJECTIVES[name].discriminator(real_scores, fake_scores, **label)
-    found = learner.discriminator_loss(batch, fake.detach())["adversarial"]
+    found = gan.discriminator_loss(batch, fake.detach())["adversarial"]
     half = 0.5 if model == "pix2pix" else 1  # the paper halves its discriminator's loss
     torch.testing.assert_close(found, half * expected)
-    if model != "unrolled":  # its generator's loss is in test_unrolling.py
-        found = learner.generator_loss(batch, fake)["adversarial"]
+    if model != "unrolled":  # its generator's loss is tested in test_unrolled.py
+        found = gan.generator_loss(batch, fake)["adversarial"]
         torch.testing.assert_close(found, OBJECTIVES[name].generator(fake_scores))
 
 
@@ -172,11 +172,11 @@ def test_a_variant_plays_the_objective_of_its_config(
         ({"objective": "hinge", "label_smoothing": 0.1}, "the hinge objective has no labels"),
     ],
 )
-def test_what_makes_no_sense_is_refused(values: dict[str, Any], line: str) -> None:
+def test_invalid_values(values: dict[str, Any], line: str) -> None:
     with pytest.raises(ValueError, match=line):
         check_settings(AdversarialConfig(**values))
 
 
-def test_no_smoothing_is_the_table_itself() -> None:
+def test_without_smoothing_the_objective_is_that_of_the_table() -> None:
     for name, objective in OBJECTIVES.items():
         assert AdversarialConfig(objective=name).build_objective() is objective

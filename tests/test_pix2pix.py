@@ -1,4 +1,4 @@
-"""Translation of images: what the players see, and what their networks can."""
+"""pix2pix: its networks, losses, data and sample images."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from gan_lightning.training.build import build
 from gan_lightning.types import Condition
 
 
-def learner(*overrides: str) -> Pix2Pix:
+def make_pix2pix(*overrides: str) -> Pix2Pix:
     torch.manual_seed(0)
-    made = make_gan("pix2pix", *overrides)
-    assert isinstance(made, Pix2Pix)
-    return made
+    gan = make_gan("pix2pix", *overrides)
+    assert isinstance(gan, Pix2Pix)
+    return gan
 
 
 def networks(**options: object) -> Pix2PixNetworks:
@@ -35,7 +35,7 @@ def networks(**options: object) -> Pix2PixNetworks:
 
 
 @pytest.mark.parametrize("patch", [16, 34, 70])
-def test_a_score_sees_a_patch_of_its_size(patch: int) -> None:
+def test_a_score_depends_on_a_patch_of_its_size(patch: int) -> None:
     discriminator = networks(patch=patch).discriminator((1, 256, 256))
     image = torch.randn(1, 1, 256, 256, requires_grad=True)
     scores = discriminator(image)
@@ -50,7 +50,7 @@ def test_a_score_sees_a_patch_of_its_size(patch: int) -> None:
 
 @pytest.mark.parametrize("size", [32, 64, 128])
 @pytest.mark.parametrize("norm", ["batch", "instance", "none"])
-def test_a_translator_keeps_the_size_and_every_weight_counts(size: int, norm: str) -> None:
+def test_a_translator_keeps_the_size_and_uses_every_weight(size: int, norm: str) -> None:
     translator = networks(norm=norm).translator((3, size, size), (1, size, size))
     out = translator(torch.randn(2, 3, size, size))
     assert out.shape == (2, 1, size, size)
@@ -60,13 +60,13 @@ def test_a_translator_keeps_the_size_and_every_weight_counts(size: int, norm: st
     assert silent == []
 
 
-def test_one_image_is_translated_as_well() -> None:
+def test_a_minibatch_of_one_image_is_translated() -> None:
     for norm in ("batch", "instance"):
         translator = networks(norm=norm).translator((1, 32, 32), (1, 32, 32))
         assert translator(torch.randn(1, 1, 32, 32)).isfinite().all()
 
 
-def test_skips_carry_what_the_bottleneck_loses() -> None:
+def test_skip_connections_bypass_the_bottleneck() -> None:
     translator = networks(dropout=0.0).translator((1, 32, 32), (1, 32, 32))
     with torch.no_grad():
         for weight in translator.down[-1].parameters():
@@ -77,27 +77,27 @@ def test_skips_carry_what_the_bottleneck_loses() -> None:
         assert layer[0].in_channels == 2 * deeper[0].out_channels
 
 
-def test_dropout_is_the_noise_in_sampling_too() -> None:
-    made = learner()
+def test_dropout_is_the_noise_of_sampling() -> None:
+    gan = make_pix2pix()
     source = Condition(source=torch.randn(3, 1, 32, 32))
-    one, again, other = (made.sample(3, source, seed=seed).data for seed in (1, 1, 2))
+    one, again, other = (gan.sample(3, source, seed=seed).data for seed in (1, 1, 2))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
-    still = learner("network.dropout=0")
+    still = make_pix2pix("network.dropout=0")
     assert torch.equal(*(still.sample(3, source, seed=seed).data for seed in (1, 2)))
 
 
 def test_losses_by_hand() -> None:
-    made = learner("model.l1_weight=7", "model.adversarial_weight=3")
-    real = make_real_batch(made, 4)
-    fake = made.generate_from_prior(4, real.condition)
+    gan = make_pix2pix("model.l1_weight=7", "model.adversarial_weight=3")
+    real = make_real_batch(gan, 4)
+    fake = gan.generate_from_prior(4, real.condition)
     pairs = [torch.cat([real.source, side.data], 1) for side in (real, fake)]  # type: ignore[list-item]  # there is a source
-    on_real, on_fake = (made.discriminator(pair) for pair in pairs)
+    on_real, on_fake = (gan.discriminator(pair) for pair in pairs)
     assert len(on_real) > 4
-    found = made.discriminator_loss(real, fake)
+    found = gan.discriminator_loss(real, fake)
     expected = 0.5 * (softplus(-on_real).mean() + softplus(on_fake).mean())
     torch.testing.assert_close(found["adversarial"], expected)
-    found = made.generator_loss(real, fake)
+    found = gan.generator_loss(real, fake)
     torch.testing.assert_close(found["adversarial"], 3 * softplus(-on_fake).mean())
     torch.testing.assert_close(found["l1"], 7 * (fake.data - real.data).abs().mean())
 
@@ -110,23 +110,23 @@ def test_losses_by_hand() -> None:
         ("model.l1_weight=10", {"adversarial", "l1"}),
     ],
 )
-def test_one_override_chooses_the_loss(word: str, terms: set[str]) -> None:
-    made = learner(word)
-    real = make_real_batch(made, 2)
-    assert set(made.generator_loss(real, made.generate_from_prior(2, real.condition))) == terms
+def test_a_weight_of_0_removes_its_term(word: str, terms: set[str]) -> None:
+    gan = make_pix2pix(word)
+    real = make_real_batch(gan, 2)
+    assert set(gan.generator_loss(real, gan.generate_from_prior(2, real.condition))) == terms
 
 
-def test_the_discriminator_sees_the_source() -> None:
-    made = learner()
+def test_scores_depend_on_the_source() -> None:
+    gan = make_pix2pix()
     data, sources = torch.randn(2, 1, 32, 32), torch.randn(2, 2, 1, 32, 32)
-    one, other = (made.discriminate(data, Condition(source=source)) for source in sources)
+    one, other = (gan.discriminate(data, Condition(source=source)) for source in sources)
     assert not torch.equal(one, other)
     with pytest.raises(ValueError, match="needs their sources"):
-        made.discriminate(data)
+        gan.discriminate(data)
 
 
 def test_sources_and_targets_stay_together() -> None:
-    made, data = build(make_config("pix2pix"))
+    gan, data = build(make_config("pix2pix"))
     assert isinstance(data, DigitPairs)
     batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
     real = batch.unbind()[0].unbind()[0]
@@ -135,14 +135,14 @@ def test_sources_and_targets_stay_together() -> None:
     # an outline lies outside of what it outlines, one pixel away
     assert (real.source[digit] < 0.5).float().mean() > 0.95
     assert (real.source.mean(dim=(1, 2, 3)) > -1).all()
-    assert isinstance(made, Pix2Pix)
-    assert made.examples is not None
-    drawn = made.prior(3).source
+    assert isinstance(gan, Pix2Pix)
+    assert gan.examples is not None
+    drawn = gan.prior(3).source
     assert drawn is not None
-    assert any(torch.equal(drawn[0], example) for example in made.examples)
+    assert any(torch.equal(drawn[0], example) for example in gan.examples)
 
 
-def test_a_perfect_translation_has_no_error_and_its_digit() -> None:
+def test_metrics_of_a_perfect_translation() -> None:
     data = DigitPairs(DigitPairsConfig())
     judge = TranslationEvaluator(data, torch.device("cpu"))
     test = data.test_data()
@@ -165,7 +165,7 @@ def test_a_perfect_translation_has_no_error_and_its_digit() -> None:
         ("pix2pix", {"network": {"name": "pix2pix", "patch": 20}}, "valid are 16, 34, 70"),
     ],
 )
-def test_what_does_not_fit_is_refused(
+def test_invalid_combinations(
     model: str, sections: dict[str, dict[str, object]], line: str
 ) -> None:
     with pytest.raises(UserError, match=line):

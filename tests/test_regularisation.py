@@ -1,4 +1,4 @@
-"""Penalties on the discriminator's gradient against closed forms, and instance noise as seen."""
+"""Gradient penalties against closed forms, and instance noise in training."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Quadratic(Linear):
 
 
 class Packed(Linear):
-    """D of two data at once: w.x1 + 2 w.x2, whose gradient is (w, 2 w)."""
+    """D of a pack of two samples: w.x1 + 2 w.x2, whose gradient is (w, 2 w)."""
 
     def forward(self, data: Tensor) -> Tensor:
         first, second = data.unflatten(0, (-1, 2)).unbind(1)
@@ -80,7 +80,7 @@ def test_penalty_of_a_linear_critic(length: float, one_sided: bool) -> None:
 
 
 @SIDES
-def test_a_norm_is_a_samples_own(one_sided: bool) -> None:
+def test_each_sample_has_its_own_norm(one_sided: bool) -> None:
     critic = Quadratic(1.0, 2.0, -1.0)
     points = torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.2, 0.0], [0.0, 1.0, 2.0]])
     norms = torch.tensor([3.0, 0.4, 8**0.5])
@@ -91,18 +91,18 @@ def test_a_norm_is_a_samples_own(one_sided: bool) -> None:
 
 
 @SIDES
-def test_under_packing_a_norm_is_a_packs(one_sided: bool) -> None:
+def test_with_packing_each_pack_has_a_norm(one_sided: bool) -> None:
     critic = Packed(0.6, 0.0, -0.8)
     torch.testing.assert_close(gradient_norms(critic, REAL), torch.full((3,), 5**0.5))
     penalty = gradient_penalty(critic, REAL, FAKE, one_sided)
     assert penalty.item() == pytest.approx((5**0.5 - 1) ** 2, rel=1e-5)
 
 
-def test_packing_networks_have_a_norm_a_pack_of_neighbours() -> None:
-    learner = make_gan("gan", "network.packing=2")
+def test_packs_are_consecutive_samples() -> None:
+    gan = make_gan("gan", "network.packing=2")
     data = torch.randn(8, 2)
-    whole = gradient_norms(learner.discriminate, data)
-    parts = [gradient_norms(learner.discriminate, pair) for pair in data.split(2)]
+    whole = gradient_norms(gan.discriminate, data)
+    parts = [gradient_norms(gan.discriminate, pair) for pair in data.split(2)]
     assert whole.shape == (4,)
     torch.testing.assert_close(whole, torch.cat(parts))
 
@@ -116,7 +116,7 @@ def test_r1_in_closed_form() -> None:
     torch.testing.assert_close(slope, critic.weight.detach() * REAL.square().mean(0))
 
 
-def test_r1_is_at_real_data_and_the_penalty_in_between() -> None:
+def test_r1_is_at_real_samples_and_the_penalty_between_real_and_generated_ones() -> None:
     seen: list[Tensor] = []
 
     def watched(data: Tensor) -> Tensor:
@@ -130,15 +130,15 @@ def test_r1_is_at_real_data_and_the_penalty_in_between() -> None:
     torch.testing.assert_close(share, share[:, :1].expand(6, 3), rtol=1e-3, atol=1e-4)
 
 
-def test_places_on_the_lines_are_uniform_and_each_samples_own() -> None:
-    places = interpolate(torch.zeros(4000, 2, 3, 3), torch.ones(4000, 2, 3, 3))
-    own = places.flatten(1)
+def test_interpolation_points_are_uniform_and_independent() -> None:
+    points = interpolate(torch.zeros(4000, 2, 3, 3), torch.ones(4000, 2, 3, 3))
+    own = points.flatten(1)
     assert torch.equal(own, own[:, :1].expand_as(own))
     quartiles = own[:, 0].quantile(torch.tensor([0.25, 0.5, 0.75]))
     torch.testing.assert_close(quartiles, torch.tensor([0.25, 0.5, 0.75]), rtol=0, atol=0.03)
 
 
-def test_config_weighs_and_names_the_terms() -> None:
+def test_config_weights_and_names_of_the_terms() -> None:
     critic = Linear(3.0, 0.0, 0.0)
     both = RegularisationConfig(r1=0.5, gradient_penalty=10.0)
     terms = {name: term.item() for name, term in penalties(both, critic, REAL, FAKE).items()}
@@ -148,20 +148,20 @@ def test_config_weighs_and_names_the_terms() -> None:
     assert penalties(one_sided, Linear(0.5, 0.0, 0.0), REAL, FAKE)["gradient_penalty"] == 0
 
 
-def test_the_penalty_has_a_slope_in_what_was_generated() -> None:
+def test_the_penalty_has_a_gradient_in_the_generated_samples() -> None:
     critic, fake = Quadratic(1.0, 2.0, -1.0), FAKE.clone().requires_grad_(True)
     torch.manual_seed(0)
-    places = interpolate(torch.zeros(6, 3), torch.ones(6, 3))[:, :1]
+    points = interpolate(torch.zeros(6, 3), torch.ones(6, 3))[:, :1]
     torch.manual_seed(0)
     (slope,) = torch.autograd.grad(gradient_penalty(critic, torch.zeros(6, 3), fake), fake)
     weight = critic.weight.detach()
-    gradient = weight * places * FAKE
+    gradient = weight * points * FAKE
     norm = gradient.norm(dim=1, keepdim=True)
-    expected = 2 * (norm - 1) / norm * gradient * weight * places / 6
+    expected = 2 * (norm - 1) / norm * gradient * weight * points / 6
     torch.testing.assert_close(slope, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_critic_without_slope_has_no_nan() -> None:
+def test_a_constant_critic_gives_no_nan() -> None:
     critic = Linear(0.0, 0.0, 0.0)
     for penalty in (r1(critic, REAL), gradient_penalty(critic, REAL, FAKE)):
         (slope,) = torch.autograd.grad(penalty, critic.weight)
@@ -169,13 +169,13 @@ def test_a_critic_without_slope_has_no_nan() -> None:
 
 
 @pytest.mark.parametrize("mode", ["grad", "no_grad"])
-def test_autocast_changes_nothing(mode: str) -> None:
-    learner = make_gan("wgan_gp")
+def test_autocast_does_not_change_the_norms(mode: str) -> None:
+    gan = make_gan("wgan_gp")
     data = torch.randn(8, 2)
-    plain = gradient_norms(learner.discriminate, data)
+    plain = gradient_norms(gan.discriminate, data)
     with torch.autocast("cpu", dtype=torch.bfloat16), torch.set_grad_enabled(mode == "grad"):
-        norms = gradient_norms(learner.discriminate, data.bfloat16())
-        exact = gradient_norms(learner.discriminate, data)
+        norms = gradient_norms(gan.discriminate, data.bfloat16())
+        exact = gradient_norms(gan.discriminate, data)
     assert norms.dtype == torch.float32
     assert torch.equal(exact, plain)
 
@@ -184,66 +184,66 @@ PENALISED = ("model.regularisation.r1=0.1", "model.regularisation.gradient_penal
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-def test_every_variant_takes_the_penalties_and_the_noise(model: str) -> None:
-    # pix2pix compares pixels, to which it refuses noise
+def test_every_variant_trains_with_penalties_and_noise(model: str) -> None:
+    # pix2pix does not allow noise
     noise = ("model.regularisation.instance_noise=0.1",) if model != "pix2pix" else ()
-    learner, data = build(make_config(model, *PENALISED, *noise, "log.every_n_updates=1"))
-    quiet_trainer().fit(learner, datamodule=data)
+    gan, data = build(make_config(model, *PENALISED, *noise, "log.every_n_updates=1"))
+    quiet_trainer().fit(gan, datamodule=data)
     names = {"loss/discriminator/r1", "loss/discriminator/gradient_penalty"}
-    assert names <= set(learner.losses)
-    assert not {name for name in learner.losses if name.startswith("loss/generator/r1")}
-    assert all(torch.tensor(value).isfinite() for value in learner.losses.values())
-    assert all(value.isfinite().all() for value in copy_weights(learner).values())
+    assert names <= set(gan.losses)
+    assert not {name for name in gan.losses if name.startswith("loss/generator/r1")}
+    assert all(torch.tensor(value).isfinite() for value in gan.losses.values())
+    assert all(value.isfinite().all() for value in copy_weights(gan).values())
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
 @pytest.mark.parametrize("key", ["r1", "gradient_penalty"])
-def test_a_penalty_moves_the_discriminator(model: str, key: str) -> None:
-    learner = make_gan(model)
+def test_a_penalty_has_a_gradient_in_the_discriminator_only(model: str, key: str) -> None:
+    gan = make_gan(model)
     settings = RegularisationConfig()
     setattr(settings, key, 1.0)
-    real, fake = make_real_batch(learner, 8), make_real_batch(learner, 8, seed=1)
+    real, fake = make_real_batch(gan, 8), make_real_batch(gan, 8, seed=1)
     terms = penalties(
         settings,
-        lambda data: learner.discriminate(data, real.condition),
+        lambda data: gan.discriminate(data, real.condition),
         real.data,
         fake.data,
     )
     terms[key].backward()
-    slopes = [weight.grad for weight in parameters(learner.discriminator_players())]
+    slopes = [weight.grad for weight in parameters(gan.discriminator_players())]
     assert any(slope is not None and slope.abs().sum() > 0 for slope in slopes)
-    assert all(weight.grad is None for weight in learner.generator.parameters())
+    assert all(weight.grad is None for weight in gan.generator.parameters())
 
 
-class Seen(Callback):
-    """What both players are given, with what it was before the noise."""
+class InputRecorder(Callback):
+    """Record the inputs of both players' losses, with and without the noise."""
 
     def __init__(self) -> None:
         self.clean: list[Tensor] = []
-        self.played: list[tuple[str, int, Batch, Sample, Tensor]] = []
+        self.calls: list[tuple[str, int, Batch, Sample, Tensor]] = []
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Batch, _: int) -> None:
         self.clean.append(batch.data.flatten(0, 1))
 
-    def watch(self, learner: Any, player: str) -> None:
-        loss = getattr(learner, f"{player}_loss")
+    def watch(self, gan: Any, player: str) -> None:
+        loss = getattr(gan, f"{player}_loss")
 
         def watched(real: Batch, fake: Sample) -> Any:
-            clean = learner.generate(fake.condition).detach()
-            self.played.append((player, learner.updates, real, fake, clean))
+            clean = gan.generate(fake.condition).detach()
+            self.calls.append((player, gan.updates, real, fake, clean))
             return loss(real, fake)
 
-        setattr(learner, f"{player}_loss", watched)
+        setattr(gan, f"{player}_loss", watched)
 
 
-def played(*overrides: str) -> Seen:
+def train_and_record(*overrides: str) -> InputRecorder:
     ring = {"name": "ring", "points": 1024, "batch_size": 512}
     run = make_config("gan", "model.discriminator_steps=2", *overrides, data=ring)
-    learner, data = build(run)
-    seen = Seen()
+    gan, data = build(run)
+    seen = InputRecorder()
     for player in ("discriminator", "generator"):
-        seen.watch(learner, player)
-    quiet_trainer(callbacks=[seen]).fit(learner, datamodule=data)
+        seen.watch(gan, player)
+    quiet_trainer(callbacks=[seen]).fit(gan, datamodule=data)
     return seen
 
 
@@ -251,11 +251,11 @@ NOISE = "model.regularisation.instance_noise=0.5"
 
 
 @pytest.mark.parametrize(("updates", "falls"), [(4, [1, 0.75, 0.5, 0.25, 0, 0]), (0, [1] * 6)])
-def test_both_players_see_the_noise_of_the_update(updates: int, falls: list[float]) -> None:
-    seen = played(NOISE, f"model.regularisation.instance_noise_updates={updates}")
+def test_both_losses_have_the_noise_of_the_update(updates: int, falls: list[float]) -> None:
+    seen = train_and_record(NOISE, f"model.regularisation.instance_noise_updates={updates}")
     minibatches = iter(torch.cat(seen.clean))
     clean = torch.empty(0)
-    for player, update, real, fake, generated in seen.played:
+    for player, update, real, fake, generated in seen.calls:
         if player == "discriminator":
             clean = next(minibatches)
         noises = [(real.data - clean).flatten(), (fake.data.detach() - generated).flatten()]
@@ -264,12 +264,12 @@ def test_both_players_see_the_noise_of_the_update(updates: int, falls: list[floa
             assert noise.mean().item() == pytest.approx(0, abs=0.06)
         if falls[update]:
             assert torch.corrcoef(torch.stack(noises))[0, 1].abs() < 0.15
-    assert [player[0] for player, *_ in seen.played] == ["d", "d", "g"] * 6
+    assert [player[0] for player, *_ in seen.calls] == ["d", "d", "g"] * 6
 
 
-def test_the_noise_is_fresh_and_the_last_minibatch_is_both_players() -> None:
-    seen = played(NOISE)
-    for first, second, third in zip(*[iter(seen.played)] * 3, strict=True):
+def test_the_noise_is_new_in_each_step_and_the_last_minibatch_serves_both_players() -> None:
+    seen = train_and_record(NOISE)
+    for first, second, third in zip(*[iter(seen.calls)] * 3, strict=True):
         assert torch.equal(second[2].data, third[2].data)
         assert torch.equal(second[3].data, third[3].data)
         assert not torch.equal(first[2].data, second[2].data)
@@ -277,15 +277,15 @@ def test_the_noise_is_fresh_and_the_last_minibatch_is_both_players() -> None:
         assert not second[3].data.requires_grad
 
 
-def test_the_noise_leaves_what_the_generator_was_given_as_it_was() -> None:
-    plain, noisy = played(), played(NOISE)
-    for one, other in zip(plain.played, noisy.played, strict=True):
+def test_the_noise_does_not_change_the_generators_inputs() -> None:
+    plain, noisy = train_and_record(), train_and_record(NOISE)
+    for one, other in zip(plain.calls, noisy.calls, strict=True):
         first, second = one[3].condition.parts(), other[3].condition.parts()
         assert first.keys() == second.keys()
         assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_same_seed_same_noise_and_none_is_none() -> None:
+def test_the_seed_determines_the_noise() -> None:
     runs = [
         copy_weights(train_model(make_config("gan", *noise)))
         for noise in ((NOISE,), (NOISE,), (), ())
@@ -299,7 +299,7 @@ def test_same_seed_same_noise_and_none_is_none() -> None:
 
 
 @pytest.mark.parametrize("name", ["r1", "gradient_penalty", "instance_noise"])
-def test_negative_weights_are_refused(name: str) -> None:
+def test_negative_weights_are_an_error(name: str) -> None:
     settings = RegularisationConfig()
     setattr(settings, name, -1.0)
     with pytest.raises(ValueError, match=f"{name} is -1.0; it must be at least 0"):

@@ -1,4 +1,4 @@
-"""The unrolled game: against a loop written by hand, and against the game without looking ahead."""
+"""The unrolled GAN against a loop written by hand and against the standard GAN."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gan_lightning.types import Batch, Sample
 
 Named = dict[str, Tensor]
 RATE = 0.05
-SAME_GAME = (
+SAME_SETTINGS = (
     "model.latent_prior=normal",
     f"model.discriminator_optimizer.learning_rate={RATE}",
     f"model.generator_optimizer.learning_rate={RATE}",
@@ -33,11 +33,13 @@ SAME_GAME = (
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_no_steps_is_the_standard_gan(objective: str) -> None:
-    words = (*SAME_GAME, f"model.objective={objective}")
-    standard = copy_weights(train_model(make_config("gan", *words)))
+def test_without_unrolled_steps_it_is_the_standard_gan(objective: str) -> None:
+    overrides = (*SAME_SETTINGS, f"model.objective={objective}")
+    standard = copy_weights(train_model(make_config("gan", *overrides)))
     none, some = (
-        copy_weights(train_model(make_config("unrolled", *words, f"model.unrolled_steps={steps}")))
+        copy_weights(
+            train_model(make_config("unrolled", *overrides, f"model.unrolled_steps={steps}"))
+        )
         for steps in (0, 1)
     )
     assert weights_equal(standard, none)
@@ -48,7 +50,7 @@ def test_no_steps_is_the_standard_gan(objective: str) -> None:
 
 
 class Optimizer:
-    """Plain functions of (weights, gradients, state): SGD and Adam as their papers have them."""
+    """SGD and Adam as functions of (weights, gradients, state), by their papers."""
 
     @staticmethod
     def sgd(weights: Named, slopes: Named, state: Any) -> tuple[Named, Any]:
@@ -72,8 +74,8 @@ class Optimizer:
         return moved, (step, means, squares)
 
 
-class Rounds(Callback):
-    """The real data of each round."""
+class RealDataRecorder(Callback):
+    """Record the real samples of each round."""
 
     def __init__(self) -> None:
         self.data: list[Tensor] = []
@@ -83,12 +85,12 @@ class Rounds(Callback):
 
 
 def by_hand(
-    learner: UnrolledGAN, rounds: list[Tensor], step: Callable[..., Any], ahead: int
+    gan: UnrolledGAN, rounds: list[Tensor], step: Callable[..., Any], ahead: int
 ) -> tuple[Named, Named]:
-    """Play one discriminator step and one generator step a round, looking ahead."""
+    """Train by hand: per round one step of the discriminator and one of the unrolled generator."""
     discriminator, generator = (
         {name: weight.detach().clone() for name, weight in network.named_parameters()}
-        for network in (learner.discriminator, learner.generator)
+        for network in (gan.discriminator, gan.generator)
     )
     states: list[Any] = [None, None]
     for update, real in enumerate(rounds):
@@ -98,53 +100,58 @@ def by_hand(
         def value(
             discriminator: Named, generator: Named, real: Tensor = real, noise: Tensor = noise
         ) -> Tensor:
-            """What the discriminator raises and the generator lowers."""
-            fake = functional_call(learner.generator, generator, (noise,))
-            sure = functional_call(learner.discriminator, discriminator, (real,)).sigmoid()
-            fooled = functional_call(learner.discriminator, discriminator, (fake,)).sigmoid()
-            game: Tensor = sure.log().mean() + (1 - fooled).log().mean()
+            """Return the value of the game, which the discriminator maximises."""
+            fake = functional_call(gan.generator, generator, (noise,))
+            real_probability = functional_call(gan.discriminator, discriminator, (real,)).sigmoid()
+            fake_probability = functional_call(gan.discriminator, discriminator, (fake,)).sigmoid()
+            game: Tensor = real_probability.log().mean() + (1 - fake_probability).log().mean()
             return game
 
-        def answer(
+        def step_discriminator(
             discriminator: Named, generator: Named, state: Any, value: Any = value
         ) -> tuple[Named, Any]:
             slopes = gradient_of(lambda *players: -value(*players))(discriminator, generator)
             moved: tuple[Named, Any] = step(discriminator, slopes, state)
             return moved
 
-        discriminator, states[0] = answer(discriminator, generator, states[0])
+        discriminator, states[0] = step_discriminator(discriminator, generator, states[0])
 
-        def surrogate(
+        def unrolled_value(
             generator: Named,
             start: Any = (discriminator, states[0]),
-            answer: Any = answer,
+            step_discriminator: Any = step_discriminator,
             value: Any = value,
         ) -> Tensor:
             later, state = start
             for _ in range(ahead):
-                later, state = answer(later, generator, state)
+                later, state = step_discriminator(later, generator, state)
             game: Tensor = value(later, generator)
             return game
 
-        slopes = gradient_of(surrogate)(generator)
+        slopes = gradient_of(unrolled_value)(generator)
         generator, states[1] = step(generator, slopes, states[1])
     return discriminator, generator
 
 
 @pytest.mark.parametrize("ahead", [1, 3])
 @pytest.mark.parametrize("name", ["sgd", "adam"])
-def test_the_game_is_the_one_written_by_hand(name: str, ahead: int) -> None:
+def test_training_equals_the_loop_written_by_hand(name: str, ahead: int) -> None:
     optimizers = [f"model.{player}_optimizer.name={name}" for player in PLAYERS]
-    words = (*SAME_GAME, *optimizers, f"model.unrolled_steps={ahead}", "trainer.max_updates=4")
-    learner, data = build(make_config("unrolled", *words))
-    start, _ = build(make_config("unrolled", *words))
-    assert isinstance(learner, UnrolledGAN)
+    overrides = (
+        *SAME_SETTINGS,
+        *optimizers,
+        f"model.unrolled_steps={ahead}",
+        "trainer.max_updates=4",
+    )
+    gan, data = build(make_config("unrolled", *overrides))
+    start, _ = build(make_config("unrolled", *overrides))
+    assert isinstance(gan, UnrolledGAN)
     assert isinstance(start, UnrolledGAN)
-    rounds = Rounds()
-    quiet_trainer(callbacks=[rounds]).fit(learner, datamodule=data)
+    rounds = RealDataRecorder()
+    quiet_trainer(callbacks=[rounds]).fit(gan, datamodule=data)
     expected = by_hand(start, rounds.data, getattr(Optimizer, name), ahead)
     for player, named in zip(PLAYERS, expected, strict=True):
-        for key, weight in getattr(learner, player).named_parameters():
+        for key, weight in getattr(gan, player).named_parameters():
             torch.testing.assert_close(weight.detach(), named[key], rtol=1e-3, atol=2e-5)
 
 
@@ -158,50 +165,50 @@ PLAYERS = ("discriminator", "generator")
     "penalty", [(), ("r1=0.5",), ("gradient_penalty=2",), ("instance_noise=0.3",)], ids=str
 )
 @pytest.mark.parametrize("objective", ["minimax", "hinge"])
-def test_the_generator_faces_the_discriminator_of_later(
+def test_the_generator_loss_is_that_of_a_copied_and_trained_discriminator(
     penalty: tuple[str, ...], objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = [f"model.regularisation.{word}" for word in penalty]
-    run = make_config("unrolled", *SAME_GAME, *words, f"model.objective={objective}")
-    learner, data = build(run)
-    assert isinstance(learner, UnrolledGAN)
-    loss = learner.generator_loss
+    overrides = [f"model.regularisation.{word}" for word in penalty]
+    run = make_config("unrolled", *SAME_SETTINGS, *overrides, f"model.objective={objective}")
+    gan, data = build(run)
+    assert isinstance(gan, UnrolledGAN)
+    loss = gan.generator_loss
     played = []
 
     def watched(real: Batch, fake: Sample) -> Any:
         torch.manual_seed(5)
         found = loss(real, fake)["adversarial"]
         torch.manual_seed(5)
-        expected = later(learner, real, fake.detach())
+        expected = generator_loss_of_copy(gan, real, fake.detach())
         torch.testing.assert_close(found.detach(), expected.detach(), rtol=1e-4, atol=1e-5)
         played.append(found)
         return {"adversarial": found}
 
-    monkeypatch.setattr(learner, "generator_loss", watched)
-    quiet_trainer().fit(learner, datamodule=data)
+    monkeypatch.setattr(gan, "generator_loss", watched)
+    quiet_trainer().fit(gan, datamodule=data)
     assert len(played) == 6
 
 
-def later(learner: UnrolledGAN, real: Batch, fake: Sample) -> Tensor:
-    """Let a copy of the discriminator and its optimizer play on, and give the generator's loss."""
-    copied = copy.deepcopy(learner.discriminator).requires_grad_(True)
-    optimizer = build_optimizer(list(copied.parameters()), learner.config.discriminator_optimizer)
-    optimizer.load_state_dict(copy.deepcopy(learner.trainer.optimizers[0].state_dict()))
-    for _ in range(learner.config.unrolled_steps):
-        terms = penalties(learner.config.regularisation, copied, real.data, fake.data)
-        played = learner.objective.discriminator(copied(real.data), copied(fake.data))
+def generator_loss_of_copy(gan: UnrolledGAN, real: Batch, fake: Sample) -> Tensor:
+    """Return the generator's loss after K steps of a copied discriminator and optimizer."""
+    copied = copy.deepcopy(gan.discriminator).requires_grad_(True)
+    optimizer = build_optimizer(list(copied.parameters()), gan.config.discriminator_optimizer)
+    optimizer.load_state_dict(copy.deepcopy(gan.trainer.optimizers[0].state_dict()))
+    for _ in range(gan.config.unrolled_steps):
+        terms = penalties(gan.config.regularisation, copied, real.data, fake.data)
+        played = gan.objective.discriminator(copied(real.data), copied(fake.data))
         optimizer.zero_grad()
         torch.stack([played, *terms.values()]).sum().backward()
         optimizer.step()
-    if learner.config.objective == "minimax":
-        return -learner.objective.discriminator(copied(real.data), copied(fake.data))
-    return learner.objective.generator(copied(fake.data))
+    if gan.config.objective == "minimax":
+        return -gan.objective.discriminator(copied(real.data), copied(fake.data))
+    return gan.objective.generator(copied(fake.data))
 
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_it_plays_with_all_else(name: str, precision: str) -> None:
-    words = (
+def test_it_trains_with_all_other_options(name: str, precision: str) -> None:
+    overrides = (
         "model.regularisation.r1=0.1",
         "model.regularisation.gradient_penalty=1",
         "model.regularisation.instance_noise=0.1",
@@ -210,11 +217,11 @@ def test_it_plays_with_all_else(name: str, precision: str) -> None:
         "network.minibatch_kernels=3",
         f"model.discriminator_optimizer.name={name}",
     )
-    run = make_config("unrolled", *words)
-    learner, data = build(run)
-    before = copy_weights(learner)
-    quiet_trainer(precision=precision).fit(learner, datamodule=data)
-    after = copy_weights(learner)
+    run = make_config("unrolled", *overrides)
+    gan, data = build(run)
+    before = copy_weights(gan)
+    quiet_trainer(precision=precision).fit(gan, datamodule=data)
+    after = copy_weights(gan)
     assert all(value.isfinite().all() for value in after.values())
-    moving = {name for name, _ in learner.named_parameters()}
+    moving = {name for name, _ in gan.named_parameters()}
     assert not [name for name in moving if torch.equal(before[name], after[name])]

@@ -1,4 +1,4 @@
-"""Steps of an optimizer as a function: their result, their gradient, and what they leave alone."""
+"""Differentiable optimizer steps: their result, their gradient, and what they do not change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOISE = torch.randn(7, 2, dtype=torch.float64, generator=torch.Generator().manua
 
 
 class Toy:
-    """A discriminator of two layers with its optimizer, warmed up, and a generator that shifts."""
+    """A two-layer discriminator with a warmed-up optimizer, and a generator that shifts noise."""
 
     def __init__(self, name: str, warm_up: int = 0) -> None:
         rng = torch.Generator().manual_seed(2)
@@ -37,13 +37,13 @@ class Toy:
             key: nn.Parameter(torch.randn(shape, dtype=torch.float64, generator=rng))
             for key, shape in shapes.items()
         }
-        # as channels-last convolutions are: not in the order of their indices
+        # not in the order of its indices, like a channels_last convolution
         self.weights["inner"].data = self.weights["inner"].data.T.contiguous().T
         self.optimizer = build_optimizer(list(self.weights.values()), OPTIMIZERS[name])
         self.step(torch.zeros(2, dtype=torch.float64), warm_up)
 
     def step(self, shift: Tensor, count: int) -> None:
-        """Make the optimizer's own steps."""
+        """Step the optimizer itself."""
         for _ in range(count):
             self.optimizer.zero_grad()
             loss_at(shift)(dict(self.weights)).backward()
@@ -53,12 +53,12 @@ class Toy:
         return unroll(self.weights, self.optimizer, loss_at(shift), steps)
 
     def value(self, steps: int) -> Callable[[Tensor], Tensor]:
-        """The generator's objective against the discriminator of some steps later."""
+        """Return the generator's loss after `steps` further steps, as a function of the shift."""
         return lambda shift: -loss_at(shift)(self.unrolled(shift, steps))
 
 
 def loss_at(shift: Tensor) -> Callable[[Weights], Tensor]:
-    """The discriminator's loss where the generator moves its noise by a shift."""
+    """Return the discriminator's loss for a shift of the generator, as a function of weights."""
 
     def loss(weights: Weights) -> Tensor:
         def score(data: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def shift() -> Tensor:
 @optimizers
 @warmed
 @pytest.mark.parametrize("steps", [0, 1, 2, 5])
-def test_steps_end_where_the_optimizer_would(name: str, warm_up: int, steps: int) -> None:
+def test_steps_equal_those_of_the_optimizer(name: str, warm_up: int, steps: int) -> None:
     toy, real = Toy(name, warm_up), Toy(name, warm_up)
     found = toy.unrolled(shift(), steps)
     real.step(shift().detach(), steps)
@@ -87,7 +87,7 @@ def test_steps_end_where_the_optimizer_would(name: str, warm_up: int, steps: int
 
 @optimizers
 @warmed
-def test_weights_and_optimizer_stay_as_they_were(name: str, warm_up: int) -> None:
+def test_weights_and_optimizer_are_not_changed(name: str, warm_up: int) -> None:
     toy = Toy(name, warm_up)
     before = copy.deepcopy((toy.weights, toy.optimizer.state_dict()))
     slopes = [weight.grad for weight in toy.weights.values()]
@@ -108,13 +108,15 @@ def test_weights_and_optimizer_stay_as_they_were(name: str, warm_up: int) -> Non
 @optimizers
 @warmed
 @pytest.mark.parametrize("steps", [1, 2, 3])
-def test_the_gradient_through_the_steps_is_the_slope(name: str, warm_up: int, steps: int) -> None:
+def test_the_gradient_through_the_steps_passes_gradcheck(
+    name: str, warm_up: int, steps: int
+) -> None:
     toy = Toy(name, warm_up)
     assert gradcheck(toy.value(steps), (shift(),), eps=1e-6, atol=1e-6, rtol=1e-4)
 
 
 @optimizers
-def test_the_gradient_through_the_steps_is_not_that_of_detached_steps(name: str) -> None:
+def test_the_gradient_differs_from_that_of_detached_steps(name: str) -> None:
     toy, at = Toy(name, warm_up=3), shift()
     whole = grad(toy.value(3)(at), at)[0]
     weights = {key: weight.detach() for key, weight in toy.unrolled(at, 3).items()}
@@ -124,7 +126,9 @@ def test_the_gradient_through_the_steps_is_not_that_of_detached_steps(name: str)
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_weight_without_gradient_stays_and_has_no_nan(name: str, dtype: torch.dtype) -> None:
+def test_a_weight_without_gradient_does_not_change_and_gives_no_nan(
+    name: str, dtype: torch.dtype
+) -> None:
     weights = {key: nn.Parameter(torch.ones(2, dtype=dtype)) for key in ("used", "dead")}
     optimizer = build_optimizer(list(weights.values()), OPTIMIZERS[name])
     at = torch.tensor(0.7, dtype=dtype, requires_grad=True)
@@ -139,7 +143,7 @@ def test_a_weight_without_gradient_stays_and_has_no_nan(name: str, dtype: torch.
     assert slope != 0
 
 
-def test_autocast_does_not_reach_the_steps() -> None:
+def test_steps_do_not_use_autocast() -> None:
     weight = nn.Parameter(torch.randn(3, 3))
     optimizer = build_optimizer([weight], OPTIMIZERS["sgd"])
     data = torch.randn(4, 3)
@@ -153,7 +157,7 @@ def test_autocast_does_not_reach_the_steps() -> None:
         assert torch.equal(moved(), plain)
 
 
-def test_an_optimizer_without_a_rule_is_named() -> None:
+def test_other_optimizers_are_an_error() -> None:
     weight = nn.Parameter(torch.ones(2))
     with pytest.raises(TypeError, match="steps of Adagrad cannot be unrolled"):
         unroll({"weight": weight}, torch.optim.Adagrad([weight]), lambda given: weight.sum(), 1)
