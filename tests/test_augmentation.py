@@ -148,11 +148,11 @@ def test_cutout_zeroes_a_square() -> None:
 
 def test_real_and_generated_samples_are_augmented() -> None:
     words = ("model.regularisation.augmentation=[colour,translation,cutout]",)
-    learner, _ = build(factories.make_config("gan", *words, **DIGITS))
-    assert isinstance(learner, GAN)
+    gan, _ = build(factories.make_config("gan", *words, **DIGITS))
+    assert isinstance(gan, GAN)
     real = Batch(torch.rand(8, 1, 32, 32))
     fake = Sample(torch.rand(8, 1, 32, 32).requires_grad_(True), Condition())
-    real_seen, fake_seen = learner.preprocess_for_discriminator(real, fake)
+    real_seen, fake_seen = gan.preprocess_for_discriminator(real, fake)
     assert not torch.equal(real_seen.data, real.data)
     assert not torch.equal(fake_seen.data, fake.data)
     assert fake_seen.data.requires_grad

@@ -156,9 +156,9 @@ def test_translate_maps_to_the_second_domain(second: str) -> None:
     translated = dataset.translate(first.data[:20])
     assert translated is not None
     torch.testing.assert_close(translated, other.data[:20])
-    judge = PairEvaluator(dataset, torch.device("cpu"))
-    judge.update(torch.stack([first.data[:40], other.data[:40]], 1).flatten(0, 1), 0)
-    found = judge.compute()
+    evaluator = PairEvaluator(dataset, torch.device("cpu"))
+    evaluator.update(torch.stack([first.data[:40], other.data[:40]], 1).flatten(0, 1), 0)
+    found = evaluator.compute()
     assert found["pairs/agreement"] == 1
     assert found["pairs/agreement_mismatched"] < 0.95
 

@@ -28,8 +28,8 @@ def traced_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     torch._dynamo.reset()
 
 
-def trained(model: str, *overrides: str, compiled: bool) -> BaseModule:
-    model, data = build(factories.make_config(model, *overrides))
+def trained(name: str, *overrides: str, compiled: bool) -> BaseModule:
+    model, data = build(factories.make_config(name, *overrides))
     if compiled:
         compile_networks(model.networks_in_training())
     factories.quiet_trainer(precision="32-true").fit(model, datamodule=data)

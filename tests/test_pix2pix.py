@@ -144,13 +144,13 @@ def test_sources_and_targets_stay_together() -> None:
 
 def test_metrics_of_a_perfect_translation() -> None:
     data = DigitPairs(DigitPairsConfig())
-    judge = TranslationEvaluator(data, torch.device("cpu"))
+    evaluator = TranslationEvaluator(data, torch.device("cpu"))
     test = data.test_data()
     assert test.labels is not None
     for start in (0, 200):
         rows = slice(start, start + 200)
-        judge.update(test.data[rows], start, test.labels[rows])
-    found = judge.compute()
+        evaluator.update(test.data[rows], start, test.labels[rows])
+    found = evaluator.compute()
     assert found["translation/l1"] == 0
     assert found["class/accuracy"] > 0.98
 
