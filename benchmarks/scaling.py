@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan_lightning.distributed.strategy import running_statistics
+from gan_lightning.distributed.strategy import batch_norm_statistics
 from gan_lightning.gans import StandardGAN
 from gan_lightning.gans.parameters import frozen
 from gan_lightning.networks import NETWORKS
@@ -65,7 +65,7 @@ def count(width: int) -> Update:
         sum(4 * weight.numel() for weight in optimizer.param_groups[0]["params"])
         for optimizer in gan.configure_optimizers()
     )
-    statistics = sum(4 * part.numel() for part in running_statistics(gan))
+    statistics = sum(4 * part.numel() for part in batch_norm_statistics(gan))
     with FlopCounterMode(display=False) as counter:
         real, fake = torch.randn(COUNTED, *SHAPE), gan.generate_from_prior(COUNTED).data
         scores = gan.discriminate(real), gan.discriminate(fake.detach())

@@ -23,7 +23,7 @@ from gan_lightning.distributed.collectives import (
     shared_uniform,
     synchronized_rng,
 )
-from gan_lightning.distributed.strategy import AlternatingDDP, running_statistics
+from gan_lightning.distributed.strategy import AlternatingDDP, batch_norm_statistics
 from gan_lightning.gans import GAN
 from gan_lightning.training.build import build
 
@@ -265,12 +265,12 @@ def test_a_loss_that_compares_samples_sends_what_it_compares(
 def test_running_statistics_are_averaged_after_each_batch(ranks: Ranks) -> None:
     gan, _ = build(make_config("gan", *LOCAL["batch norm"][1]))
     assert isinstance(gan, GAN)
-    statistics = running_statistics(gan)
+    statistics = batch_norm_statistics(gan)
     # of the generator and of its running average
     assert sum(part.numel() for part in statistics) == 2 * 2 * 16
     one_round = [("all_reduce", size) for size in (*sizes(gan), 4 * 2 * 2 * 16)]
     assert ranks[0]["batch norm, local"]["messages"] == one_round * UPDATES
-    assert running_statistics(nn.Sequential(nn.SyncBatchNorm(3), nn.InstanceNorm2d(3))) == []
+    assert batch_norm_statistics(nn.Sequential(nn.SyncBatchNorm(3), nn.InstanceNorm2d(3))) == []
 
 
 # --- without other processes

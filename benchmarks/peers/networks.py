@@ -119,7 +119,7 @@ class PeerLinear(PeerNetworks):
         layers += [nn.Linear(1024, math.prod(shape)), nn.Tanh(), nn.Unflatten(1, shape)]
         return nn.Sequential(*layers)
 
-    def trunk(self, shape: Shape) -> Encoder:
+    def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Return hidden layers of the configured widths."""
         widths = [math.prod(shape), *self.config.hidden]
         layers: list[nn.Module] = [nn.Flatten()]
@@ -178,7 +178,7 @@ class PeerConvolutions(PeerNetworks):
             nn.Conv2d(64, shape[0], 3, 1, 1),
         )
 
-    def trunk(self, shape: Shape) -> Encoder:
+    def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Return four strided convolutions with dropout, or the autoencoder's encoder."""
         if self.config.autoencoder:
             layers: list[nn.Module] = [nn.Conv2d(shape[0], 64, 3, 2, 1), nn.ReLU()]

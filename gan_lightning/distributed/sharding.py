@@ -39,7 +39,7 @@ class Shard:
             self.before_chunk()
             yield from chunks[start : start + self.world_size][self.rank : self.rank + 1]
 
-    def local(self) -> Shard:
+    def undivided(self) -> Shard:
         """Return the shard of work that is not divided: all chunks."""
         return Shard(before_chunk=self.before_local_chunk)
 

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from gan_lightning.core.optim import optimizer_parameters
 
-__all__ = ["AlternatingDDP", "running_statistics"]
+__all__ = ["AlternatingDDP", "batch_norm_statistics"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class AlternatingDDP(DDPStrategy):
     def configure_ddp(self) -> None:
         """Broadcast weights and buffers from rank 0, and leave the module unwrapped."""
         assert self.model is not None
-        if running_statistics(self.model):
+        if batch_norm_statistics(self.model):
             logger.info(
                 "batch normalisation uses the statistics of each process's own part of a "
                 "minibatch; trainer.sync_batch_norm=true synchronises them on GPUs"
@@ -63,11 +63,11 @@ class AlternatingDDP(DDPStrategy):
         """Train the rounds of a batch, then average the running statistics."""
         output = super().training_step(*args, **kwargs)
         assert self.lightning_module is not None
-        average_in_place(running_statistics(self.lightning_module))
+        average_in_place(batch_norm_statistics(self.lightning_module))
         return output
 
 
-def running_statistics(module: nn.Module) -> list[Tensor]:
+def batch_norm_statistics(module: nn.Module) -> list[Tensor]:
     """List the running means and variances of batch norms that are not synchronised."""
     return [
         buffer

@@ -108,7 +108,7 @@ class DigitEvaluator(SampleEvaluator):
         return torch.cat([self._network.features(batch) for batch in batches])
 
     def _reference(self, data: MNIST, device: torch.device, shard: Shard) -> FeatureStatistics:
-        chunks = shard.local().iterate(data.test_data().data.to(device).split(CHUNK_SIZE))
+        chunks = shard.undivided().iterate(data.test_data().data.to(device).split(CHUNK_SIZE))
         features = torch.cat([self._features(chunk) for chunk in chunks])
         return FeatureStatistics.from_features(features)
 

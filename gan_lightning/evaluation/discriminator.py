@@ -19,7 +19,7 @@ __all__ = [
     "Divergence",
     "discriminator_scores",
     "discriminator_weights",
-    "equilibrium",
+    "distance_to_equilibrium",
     "weights_at_bound",
 ]
 
@@ -35,7 +35,7 @@ class Divergence:
     mix real and generated data, and the estimate is poor.
 
     Args:
-        gan: the model; its `divergence` computes the estimate from scores.
+        gan: the model; its `estimate_divergence` computes the estimate from scores.
 
     Attributes:
         is_defined: whether the GAN's objective defines an estimate.
@@ -43,7 +43,7 @@ class Divergence:
 
     def __init__(self, gan: GAN) -> None:
         self._gan = gan
-        self.is_defined = bool(gan.divergence(torch.zeros(1), torch.zeros(1)))
+        self.is_defined = bool(gan.estimate_divergence(torch.zeros(1), torch.zeros(1)))
         self._real, self._fake = (CatMetric("disable").to(gan.device) for _ in range(2))
 
     def update(self, samples: Tensor, condition: Condition, *, real: bool) -> None:
@@ -59,7 +59,9 @@ class Divergence:
         scores = [torch.as_tensor(side.compute()) for side in (self._real, self._fake)]
         if not all(side.numel() for side in scores):
             return {}
-        return {name: value.item() for name, value in self._gan.divergence(*scores).items()}
+        return {
+            name: value.item() for name, value in self._gan.estimate_divergence(*scores).items()
+        }
 
 
 @torch.no_grad()
@@ -87,7 +89,7 @@ def pack_size(gan: GAN) -> int:
     return max((module.size for module in gan.modules() if isinstance(module, Pack)), default=1)
 
 
-def equilibrium(gan: GAN) -> dict[str, float]:
+def distance_to_equilibrium(gan: GAN) -> dict[str, float]:
     """Compute the distance of the players of the Dirac GAN from their equilibrium.
 
     Theta is the mean of the generated points, psi the discriminator's slope D(1) - D(0). With the

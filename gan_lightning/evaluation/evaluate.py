@@ -18,7 +18,11 @@ from gan_lightning.evaluation.batching import chunk_sizes, iterate_test_data
 from gan_lightning.evaluation.classification import classifier_accuracies, gan_classifier_accuracies
 from gan_lightning.evaluation.codes import CodeEvaluator
 from gan_lightning.evaluation.digits import PixelEvaluator
-from gan_lightning.evaluation.discriminator import Divergence, equilibrium, weights_at_bound
+from gan_lightning.evaluation.discriminator import (
+    Divergence,
+    distance_to_equilibrium,
+    weights_at_bound,
+)
 from gan_lightning.evaluation.inception import Inception
 from gan_lightning.evaluation.registry import evaluators_for
 from gan_lightning.gans import GAN, InfoGAN, LabelledGAN
@@ -89,7 +93,7 @@ def evaluate(
     measures |= divergence.compute()
     measures |= gan_classifier_accuracies(model, data, shard)
     if isinstance(data, Dirac):
-        measures |= equilibrium(model)
+        measures |= distance_to_equilibrium(model)
     if model.log_weight_histogram:
         measures |= weights_at_bound(model)
     return measures

@@ -150,7 +150,7 @@ def reference(
 
     def features_of(indices: Tensor) -> Iterator[Tensor]:
         """Yield the features of real images in chunks; signals are handled between two chunks."""
-        for chunk in shard.local().iterate(indices.split(CHUNK_SIZE)):
+        for chunk in shard.undivided().iterate(indices.split(CHUNK_SIZE)):
             yield network(real[chunk].to(device), resizer)[0]
 
     def all_statistics() -> FeatureStatistics:

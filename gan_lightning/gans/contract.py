@@ -101,7 +101,7 @@ class GANContract(BaseModule):
     def after_discriminator_step(self) -> None:
         """Run after each optimizer step of the discriminator, for example to clip weights."""
 
-    def divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
+    def estimate_divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
         """Return the discriminator's estimates of the distance of two distributions, by metric.
 
         Args:

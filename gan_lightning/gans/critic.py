@@ -35,6 +35,6 @@ class CriticGAN(GAN):
     config: CriticConfig
     log_weight_histogram: ClassVar[bool] = True
 
-    def divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
+    def estimate_divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
         """Return the estimate of K times the Wasserstein-1 distance, K the Lipschitz constant."""
         return {"divergence/wasserstein": -wasserstein_critic(real_scores, fake_scores)}

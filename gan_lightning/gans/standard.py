@@ -36,7 +36,7 @@ class StandardGAN(GAN):
     Config: ClassVar[type[Any]] = StandardGANConfig
     config: StandardGANConfig
 
-    def divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
+    def estimate_divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
         """Return the lower bound log 2 - L_D / 2 of the Jensen-Shannon divergence in nats.
 
         L_D is the discriminator's cross-entropy. The bound is at most log 2. It holds where scores

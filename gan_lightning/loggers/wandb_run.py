@@ -207,7 +207,7 @@ class WandbRun(Logger):
         summary = dict(measures)
         self._call(lambda run: run.summary.update(summary))
 
-    def status_message(self) -> str:
+    def location_message(self) -> str:
         """Return one line that says where the logged data are."""
         files = self._folder / "wandb"
         if self._timed_out:

@@ -120,7 +120,7 @@ class NetworkFamily(ABC, Generic[ConfigT]):
         raise ValueError("these networks cannot translate images; set network.name=pix2pix")
 
     @abstractmethod
-    def trunk(self, shape: Shape) -> Encoder:
+    def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build the layers of a discriminator up to its features, for samples of this shape.
 
         Raises:
@@ -138,7 +138,9 @@ class NetworkFamily(ABC, Generic[ConfigT]):
             ValueError: the family does not support the shape.
         """
         config = self.config
-        encoder = self.trunk((config.packing * shape[0], *shape[1:]) if shape else shape)
+        encoder = self.discriminator_trunk(
+            (config.packing * shape[0], *shape[1:]) if shape else shape
+        )
         if config.packing > 1:
             encoder = Encoder(nn.Sequential(Pack(config.packing), encoder), encoder.features)
         if config.minibatch_kernels:

@@ -97,7 +97,7 @@ class DCGAN(NetworkFamily[DCGANConfig]):
         layers += [nn.ConvTranspose2d(widths[-1], shape[0], 4, 2, 1), nn.Tanh()]
         return self.initialise_weights(nn.Sequential(*layers))
 
-    def trunk(self, shape: Shape) -> Encoder:
+    def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build one 4x4 convolution per halving, down to the smallest map, flattened."""
         start, halvings = _stem(shape)
         width = self.config.discriminator_width or self.config.width

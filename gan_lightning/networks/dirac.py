@@ -82,7 +82,7 @@ class DiracNetworks(NetworkFamily[DiracNetworksConfig]):
         _check(shape)
         return DiracGenerator(self.config.theta)
 
-    def trunk(self, shape: Shape) -> Encoder:
+    def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build an identity: the feature is the sample."""
         _check(shape)
         return Encoder(nn.Identity(), 1)

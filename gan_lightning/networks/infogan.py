@@ -81,7 +81,7 @@ class InfoGANNetworks(NetworkFamily[InfoGANNetworksConfig]):
             )
         )
 
-    def trunk(self, shape: Shape) -> Encoder:
+    def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build the layers that D and Q share, up to the dense units."""
         channels, height, width = _channels_and_quarter_size(shape)
         outer, inner, units = self._widths()

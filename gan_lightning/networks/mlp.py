@@ -96,7 +96,7 @@ class MLP(NetworkFamily[MLPConfig]):
         _check(shape)
         return LabelVector(classes), (math.prod(shape) + classes,)
 
-    def trunk(self, shape: Shape) -> Encoder:
+    def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build the hidden layers of the discriminator; images are flattened."""
         _check(shape)
         widths = [math.prod(shape), *self.config.discriminator_hidden]

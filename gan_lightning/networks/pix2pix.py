@@ -106,7 +106,7 @@ class Pix2PixNetworks(NetworkFamily[Pix2PixNetworksConfig]):
         network = UNet(source, shape[0], self.config.width, self.config.dropout, self._norm)
         return self.initialise_weights(network)
 
-    def trunk(self, shape: Shape) -> Encoder:
+    def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build all convolutions but the last; the features are maps instead of a vector."""
         _check(shape)
         width, halvings = self.config.width, HALVINGS[self.config.patch]

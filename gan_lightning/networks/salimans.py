@@ -91,7 +91,7 @@ class SalimansNetworks(NetworkFamily[SalimansNetworksConfig]):
         last = [nn.Tanh(), nn.Unflatten(1, shape)] if is_image else [nn.Unflatten(1, shape)]
         return nn.Sequential(hidden, output, *last)
 
-    def trunk(self, shape: Shape) -> Encoder:
+    def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build weight-normalised layers, with noise before each."""
         config = self.config
         widths = [math.prod(shape), *config.discriminator_hidden]

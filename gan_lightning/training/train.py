@@ -161,7 +161,7 @@ def _train(
         seconds=seconds,
         measures=measures,
         stop_signal=signals.received,
-        wandb_status=next((w.status_message() for w in wandb_runs), "disabled"),
+        wandb_status=next((w.location_message() for w in wandb_runs), "disabled"),
     )
 
 
