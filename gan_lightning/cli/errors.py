@@ -31,6 +31,9 @@ SIGNALS = [
     if (number := getattr(signal, name, None)) is not None
 ]
 
+OUT_OF_MEMORY = "can't allocate memory"
+"""Part of the RuntimeError of PyTorch's CPU allocator when the system refuses an allocation."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -84,6 +87,11 @@ def handle_errors(command: Command) -> Command:
                 128 + (interrupt.args or (signal.SIGINT,))[0],
             )
         except Exception as error:
+            if isinstance(error, MemoryError) or OUT_OF_MEMORY in str(error):
+                raise CommandError(
+                    "the memory of this machine is too small for this config; use fewer data, a "
+                    "smaller data.batch_size or a smaller network"
+                ) from error
             if (cause := storage_error(error)) is None:
                 raise
             file = f" {cause.filename}" if cause.filename else ""
