@@ -15,6 +15,7 @@ from conftest import run_cli
 from gan_lightning.assets import loader
 from gan_lightning.cli import machine_checks
 from gan_lightning.cli.machine_checks import NOTE, OK, RED, Finding, run_checks
+from gan_lightning.utils.optional import install_command
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -140,7 +141,7 @@ def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         machine_checks, "missing_modules", lambda extra: ["gradio"] * (extra == "play")
     )
     (note,) = [finding for finding in findings("extras") if finding.state == NOTE]
-    assert note.fix.endswith("pip install 'gan-lightning[play]'")
+    assert note.fix.endswith(install_command("play"))
 
 
 @pytest.mark.parametrize("error", ["ImportError('no module')", "OSError('libtorch.so is cut')"])

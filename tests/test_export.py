@@ -22,6 +22,7 @@ from gan_lightning.gans import GAN, GANS
 from gan_lightning.networks.pix2pix import DropoutNoise
 from gan_lightning.types import Condition
 from gan_lightning.utils import optional
+from gan_lightning.utils.optional import install_command
 
 TOLERANCE = 1e-4
 
@@ -214,5 +215,5 @@ def test_invalid_options_of_export(ring_run: TinyRun, monkeypatch: pytest.Monkey
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
     mistake(["export", run, "--output", "out"], "differs from the model by", "nothing is written")
     monkeypatch.setattr(optional, "find_spec", lambda name: None)
-    parts = ("onnx, onnxruntime, onnxscript", "pip install 'gan-lightning[export]'")
+    parts = ("onnx, onnxruntime, onnxscript", install_command("export"))
     mistake(["export", run, "--format", "onnx", "--output", "out"], *parts)

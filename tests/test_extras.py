@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,7 +16,8 @@ from conftest import CHECKOUT, TINY_OVERRIDES, TinyRun, run_cli
 import gan_lightning
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import inception_network
-from gan_lightning.utils.optional import EXTRAS, require
+from gan_lightning.utils import optional
+from gan_lightning.utils.optional import EXTRAS, install_command, require
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -101,7 +103,7 @@ def test_a_command_names_the_extra_that_it_needs(
         folder.mkdir(parents=True)
         (folder / "data.mdb").write_bytes(b"")
     arguments = [str(ring_run.folder) if word == "RUN" else word for word in words]
-    assert_mistake(run_cli(*arguments), module, f"pip install 'gan-lightning[{extra}]'")
+    assert_mistake(run_cli(*arguments), module, install_command(extra))
 
 
 @pytest.mark.usefixtures("no_extras")
@@ -115,9 +117,17 @@ def test_inception_names_its_extra() -> None:
     line = inception_network()
     assert isinstance(line, str)
     assert "are skipped" in line
-    assert "pip install 'gan-lightning[inception]'" in line
-    with pytest.raises(UserError, match=r"pip install 'gan-lightning\[inception\]'"):
+    assert install_command("inception") in line
+    with pytest.raises(UserError, match=re.escape(install_command("inception"))):
         inception_network("weights.pth")
+
+
+def test_an_extra_is_installed_into_the_clone_or_from_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert install_command("play") == f"pip install -e '{CHECKOUT}[play]'"
+    monkeypatch.setattr(optional, "__file__", str(tmp_path / "gan_lightning/utils/optional.py"))
+    assert install_command("play") == "pip install 'gan-lightning[play]'"
 
 
 def test_installed_extras_pass() -> None:

@@ -34,6 +34,7 @@ from gan_lightning.play.translator import Translator
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.build import build
 from gan_lightning.types import Condition
+from gan_lightning.utils.optional import install_command
 
 
 def untrained_run(experiment: str, path: Path, *overrides: str) -> RunDirectory:
@@ -275,7 +276,7 @@ def test_invalid_options_of_play(ring_run: TinyRun, monkeypatch: pytest.MonkeyPa
     mistake(["play", folder, "--port", "0", "--directions", "-1"], "--directions is -1")
     mistake(["play", folder, "--port", "0", "--checkpoint", "bets"], "'bets'", "best, latest")
     monkeypatch.setitem(sys.modules, "gradio", None)
-    mistake(["play", folder, "--port", "0"], "pip install 'gan-lightning[play]'")
+    mistake(["play", folder, "--port", "0"], install_command("play"))
 
 
 def test_a_signal_just_before_the_wait_stops_the_server(

@@ -27,7 +27,7 @@ def dashboard(runs: Sequence[str], entity: str | None, project: str, lecture: bo
 
     With RUNs, the workspace pins them and the report shows only them; without, both show all runs
     of the project. Earlier versions of both are replaced. The server is that of WANDB_BASE_URL. It
-    needs `pip install 'gan-lightning[dashboard]'`.
+    needs the extra `dashboard`.
 
     \b
     Examples:

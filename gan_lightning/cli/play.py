@@ -36,7 +36,7 @@ def play(run: str, host: str, port: int, browser: bool, directions: int, checkpo
 
     The page has sliders for InfoGAN's codes and for directions in latent space, a menu of classes,
     interpolation between two samples, both domains of a coupled GAN, and a canvas to draw on for
-    pix2pix. It loads nothing from other machines. It needs `pip install 'gan-lightning[play]'`.
+    pix2pix. It loads nothing from other machines. It needs the extra `play`.
 
     \b
     Examples:

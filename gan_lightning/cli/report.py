@@ -29,7 +29,7 @@ def report(runs: Sequence[str], output: Path) -> None:
     """Write an HTML report about runs: curves, pictures, claims and configs.
 
     The file is self-contained: it needs no network and no login. Runs that are still training are
-    shown up to their latest update. It needs `pip install 'gan-lightning[report]'`.
+    shown up to their latest update. It needs the extra `report`.
 
     \b
     Examples:

@@ -64,7 +64,7 @@ def sweep(
     """Search the hyperparameters in the `sweep:` block of EXP, and rank the runs.
 
     With a W&B login, W&B chooses the values and its agents train. Without one, or with --local,
-    Optuna chooses them (`pip install 'gan-lightning[sweep]'`) and the runs are trained one after
+    Optuna chooses them (the extra `sweep`) and the runs are trained one after
     another; finished runs of the same config are reused, and interrupted ones resumed.
 
     Exit code: 0, or 1 where no run has the metric, or 128 + signal where a signal ended the sweep.

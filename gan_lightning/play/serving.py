@@ -17,6 +17,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN, GANS, Pix2Pix
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.restore import load_model
+from gan_lightning.utils.optional import install_command
 
 if TYPE_CHECKING:
     import gradio
@@ -95,7 +96,7 @@ def build_page(run: str, checkpoint: str = "latest", directions: int = 5) -> gra
     except ImportError as error:
         raise UserError(
             f"play needs Gradio, which cannot be imported ({error}); "
-            f"install it by pip install 'gan-lightning[play]'"
+            f"install it by `{install_command('play')}`"
         ) from error
     from gan_lightning.play.drawing_page import translator_page
     from gan_lightning.play.page import generator_page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 
 from gan_lightning.errors import UserError
 
@@ -28,7 +29,10 @@ def missing_modules(extra: str) -> list[str]:
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs an extra."""
+    """Return the command that installs an extra: into a clone, or from a package index."""
+    clone = Path(__file__).parents[2]
+    if (clone / "pyproject.toml").is_file():
+        return f"pip install -e '{clone}[{extra}]'"
     return f"pip install 'gan-lightning[{extra}]'"
 
 
