@@ -67,7 +67,9 @@ def check_batch_size(batch_size: int, data: int, world_size: int) -> None:
         ValueError: it is larger than the data, or not a multiple of the number of processes.
     """
     if not 1 <= batch_size <= data:
-        raise ValueError(f"batch_size is {batch_size}; it must lie in 1..{data}")
+        raise ValueError(
+            f"batch_size is {batch_size}; it must lie in 1..{data}, the number of training data"
+        )
     if batch_size % world_size:
         nearest = max(1, round(batch_size / world_size)) * world_size
         raise ValueError(

@@ -119,8 +119,8 @@ def report(result: DataCopyingTest, samples: int, tests: int, space: str) -> lis
         )
     else:
         meaning = (
-            "no sign of memorization: generated samples lie as near to the training data as test "
-            "samples do"
+            f"no sign of memorization: the score is within {-SIGNIFICANT_SCORE:g} and "
+            f"{SIGNIFICANT_SCORE:g}, no significant difference between generated and test samples"
         )
     return [*lines, meaning]
 

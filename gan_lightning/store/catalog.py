@@ -163,7 +163,9 @@ def folder(root: Path) -> Catalog:
     parts = [name.partition("/") for name in relative_names]
     classes = sorted({top for top, _, _ in parts})
     if not all(slash for _, slash, _ in parts) or len(classes) < 2:
-        return Catalog([(Folder(root), names)], splits, remarks=["no classes: no sub-folders"])
+        return Catalog(
+            [(Folder(root), names)], splits, remarks=["no classes: fewer than two sub-folders"]
+        )
     labels = np.array([classes.index(top) for top, _, _ in parts], np.int64)
     more = " …" if len(classes) > 5 else ""
     remarks = [f"{len(classes)} classes by sub-folder: {', '.join(classes[:5])}{more}"]

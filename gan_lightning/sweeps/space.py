@@ -120,7 +120,8 @@ def read_sweep(source: dict[str, Any], overrides: Sequence[str], count: int | No
     if not isinstance(block, dict):
         raise UserError(
             "the experiment has no `sweep:` block; write one, for example sweep: {metric: "
-            f"fd_digits, goal: minimise, method: random, space: {{model.latent_size: {EXAMPLE}}}}}"
+            "samples/duplicates, goal: minimise, method: random, space: {model."
+            "generator_optimizer.learning_rate: {min: 1e-4, max: 1e-2, log: true}}}"
         )
     _check_keys("sweep", block, KEYS)
     space = block.get("space")
