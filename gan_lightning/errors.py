@@ -13,6 +13,7 @@ __all__ = [
     "ProcessLost",
     "UserError",
     "check_choice",
+    "is_out_of_memory",
     "nearest_first",
     "storage_error",
     "storage_fix",
@@ -55,6 +56,11 @@ def check_choice(key: str, name: str, valid: Iterable[str]) -> None:
     names = list(valid)
     if name not in names:
         raise ValueError(f"{key} is {name!r}; valid are {nearest_first(name, names)}")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether the system refused an allocation to Python or to PyTorch's CPU allocator."""
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
 
 
 def storage_error(error: BaseException | None) -> OSError | None:

@@ -12,7 +12,14 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from gan_lightning.distributed.environment import is_first_process
-from gan_lightning.errors import Diverged, ProcessLost, UserError, storage_error, storage_fix
+from gan_lightning.errors import (
+    Diverged,
+    ProcessLost,
+    UserError,
+    is_out_of_memory,
+    storage_error,
+    storage_fix,
+)
 
 __all__ = ["CommandError", "handle_errors"]
 
@@ -30,9 +37,6 @@ SIGNALS = [
     for name in ("SIGTERM", "SIGUSR1")  # Windows has no SIGUSR1
     if (number := getattr(signal, name, None)) is not None
 ]
-
-OUT_OF_MEMORY = "can't allocate memory"
-"""Part of the RuntimeError of PyTorch's CPU allocator when the system refuses an allocation."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -86,8 +90,8 @@ def handle_errors(command: Command) -> Command:
                 "`gan-lightning train EXP --resume`",
                 128 + (interrupt.args or (signal.SIGINT,))[0],
             )
-        except Exception as error:
-            if isinstance(error, MemoryError) or OUT_OF_MEMORY in str(error):
+        except Exception as error:  # raised again unless memory or the disk is the cause
+            if is_out_of_memory(error):
                 raise CommandError(
                     "the memory of this machine is too small for this config; use fewer data, a "
                     "smaller data.batch_size or a smaller network"
