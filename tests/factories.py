@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from pytorch_lightning import Trainer
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
-from gan_lightning.evaluation import classification, codes
+from gan_lightning.evaluation import batching, classification, codes, discriminator
 from gan_lightning.gans import GAN, GANS
 from gan_lightning.training.build import build
 from gan_lightning.types import Batch
@@ -84,14 +83,13 @@ def train_model(config: RunConfig, **trainer: Any) -> BaseModule:
 @contextmanager
 def first_chunk_of_test_data() -> Iterator[None]:
     """Patch evaluation to use the first chunk of the test data only, which is faster."""
-    evaluate = import_module("gan_lightning.evaluation.evaluate")
-    chunks = evaluate.iterate_test_data
+    chunks = batching.iterate_test_data
 
     def first(*args: Any) -> Iterator[Any]:
         yield from islice(chunks(*args), 1)
 
     with ExitStack() as patches:
-        for module in (classification, codes, evaluate):
+        for module in (classification, codes, discriminator):
             patches.enter_context(patch.object(module, "iterate_test_data", first))
         yield
 

@@ -17,10 +17,9 @@ from torch import nn
 
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitDomainsConfig, MNISTConfig
 from gan_lightning.data.mnist.translations import edges, negative
-from gan_lightning.distributed.sharding import SINGLE_PROCESS
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import PairEvaluator
-from gan_lightning.evaluation.classification import gan_classifier_accuracies
+from gan_lightning.evaluation.classification import AdaptationEvaluator
 from gan_lightning.gans import CoupledGAN
 from gan_lightning.metrics import PixelAgreement
 from gan_lightning.networks import DCGAN, DCGANConfig
@@ -220,7 +219,7 @@ def test_adaptation_uses_the_branch_of_the_labelled_domain(weight: float, branch
     right = [(gan.classified(target.data, side).argmax(1) == target.labels) for side in (0, 1)]
     shares = [side.float().mean().item() for side in right]
     assert shares[0] != shares[1]
-    found = gan_classifier_accuracies(gan, data, SINGLE_PROCESS)["adaptation/accuracy"]
+    found = AdaptationEvaluator(gan, data).compute()["adaptation/accuracy"]
     assert found == pytest.approx(shares[branch])
 
 

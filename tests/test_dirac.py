@@ -20,7 +20,7 @@ from gan_lightning.callbacks.vector_field import dirac_parameters, vector_field
 from gan_lightning.config.load import load_config
 from gan_lightning.data import BaseDataModule, Dirac
 from gan_lightning.data.dirac import DiracConfig
-from gan_lightning.evaluation import evaluate, evaluators_for
+from gan_lightning.evaluation import EvaluationContext, evaluate, evaluators_for
 from gan_lightning.gans import GAN
 from gan_lightning.networks import NETWORKS, DiracNetworks, DiracNetworksConfig
 from gan_lightning.training.build import build
@@ -116,7 +116,7 @@ def test_the_data_are_one_point() -> None:
     assert labels is None
     assert torch.equal(data, torch.zeros(3, 1))
     assert torch.equal(dataset.test_data().data, torch.zeros(1000, 1))
-    assert evaluators_for(dataset, torch.device("cpu")) == []
+    assert evaluators_for(EvaluationContext(dataset, torch.device("cpu"))) == []
 
 
 @games

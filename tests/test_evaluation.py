@@ -17,6 +17,7 @@ from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import DATASETS, BaseDataModule
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.evaluation import (
+    EvaluationContext,
     SampleEvaluator,
     discriminator_weights,
     evaluate,
@@ -24,14 +25,14 @@ from gan_lightning.evaluation import (
     points,
 )
 from gan_lightning.evaluation.discriminator import (
-    Divergence,
+    DivergenceEvaluator,
     discriminator_scores,
     weights_at_bound,
 )
 from gan_lightning.gans import GAN, StandardGAN
 from gan_lightning.losses import discriminator_cross_entropy
 from gan_lightning.training.build import build
-from gan_lightning.types import Condition
+from gan_lightning.types import Condition, Sample
 from gan_lightning.utils.hardware import allow_tf32
 
 CPU = torch.device("cpu")
@@ -118,7 +119,7 @@ def test_scores_use_evaluation_mode_and_restore_the_modes() -> None:
 
 
 def test_conditional_discriminators_receive_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, _ = standard()
+    model, data = standard()
     conditions: list[Condition | None] = []
 
     def discriminate(data: torch.Tensor, given: Condition | None = None) -> torch.Tensor:
@@ -126,9 +127,9 @@ def test_conditional_discriminators_receive_the_labels(monkeypatch: pytest.Monke
         return data[:, 0]
 
     monkeypatch.setattr(model, "discriminate", discriminate)
-    divergence = Divergence(model)
+    divergence = DivergenceEvaluator(model, data)
     labels = torch.arange(5)
-    divergence.update(torch.zeros(5, 2), Condition(labels=labels), real=True)
+    divergence.update(Sample(torch.zeros(5, 2), Condition(labels=labels)))
     assert conditions[0] is not None
     assert conditions[0].labels is not None
     assert torch.equal(conditions[0].labels, labels)
@@ -137,13 +138,13 @@ def test_conditional_discriminators_receive_the_labels(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("name", ["ring", "grid", "swissroll"])
 def test_every_toy_dataset_has_the_exact_distance(name: str) -> None:
     dataset = DATASETS[name](DATASETS[name].Config())
-    (evaluator,) = evaluators_for(dataset, CPU)
+    (evaluator,) = evaluators_for(EvaluationContext(dataset, CPU))
     assert isinstance(evaluator, SampleEvaluator)
     data, _ = dataset.training_data()
     assert isinstance(data, torch.Tensor)
     evaluator.update(data[:500], 0)
     near = evaluator.compute()["wasserstein/exact"]
-    (shifted,) = evaluators_for(dataset, CPU)
+    (shifted,) = evaluators_for(EvaluationContext(dataset, CPU))
     shifted.update(data[:500] + 3, 0)
     far = shifted.compute()["wasserstein/exact"]
     assert 0 < near < 0.6
@@ -152,12 +153,12 @@ def test_every_toy_dataset_has_the_exact_distance(name: str) -> None:
 
 def test_digits_have_both_scores() -> None:
     mnist = DATASETS["mnist"](DATASETS["mnist"].Config())
-    (evaluator,) = evaluators_for(mnist, CPU)
+    (evaluator,) = evaluators_for(EvaluationContext(mnist, CPU))
     evaluator.update(mnist.test_data().data[:300], 0)
     values = evaluator.compute()
     assert 9 < values["digit_score"] <= 10
     assert values["modified_digit_score"] > 5
-    (blank,) = evaluators_for(mnist, CPU)
+    (blank,) = evaluators_for(EvaluationContext(mnist, CPU))
     blank.update(-torch.ones(20, 1, 28, 28), 0)
     assert blank.compute()["digit_score"] == pytest.approx(1, abs=1e-6)
 

@@ -13,6 +13,7 @@ from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.histograms import WeightHistogram
 from gan_lightning.callbacks.pairs import PairGrid, TranslationGrid
 from gan_lightning.callbacks.phase_portrait import PhasePortrait
+from gan_lightning.callbacks.pictures import PICTURES, PictureContext, picture_callbacks
 from gan_lightning.callbacks.progress import UpdateProgressBar
 from gan_lightning.callbacks.sample_grid import SampleGrid
 from gan_lightning.callbacks.scatter import Scatter
@@ -23,12 +24,14 @@ from gan_lightning.callbacks.watchdogs import StopOnNonFinite, WarnOnCollapse
 
 __all__ = [
     "BEST",
+    "PICTURES",
     "AtomicCheckpointIO",
     "AttackedDigits",
     "Checkpoints",
     "Evaluation",
     "PairGrid",
     "PhasePortrait",
+    "PictureContext",
     "RunTimer",
     "SampleGrid",
     "Scatter",
@@ -40,4 +43,5 @@ __all__ = [
     "WarnOnCollapse",
     "WeightHistogram",
     "list_checkpoints",
+    "picture_callbacks",
 ]

@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning import Trainer
 
 from gan_lightning.callbacks.figures import Array, ImageCallback, render_figure, save_picture
-from gan_lightning.classifiers import AdversarialClassifier
+from gan_lightning.classifiers import Classifier
 from gan_lightning.classifiers.attacks import AttackConfig, perturb
 from gan_lightning.core.module import BaseModule, evaluation_mode
 from gan_lightning.core.seeding import derived_seed
@@ -34,14 +34,12 @@ class AttackedDigits(ImageCallback):
 
     def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
         """Draw the picture."""
-        if not isinstance(model, AdversarialClassifier) or not model.config.attacks:
-            return
-        if trainer.is_global_zero:
-            picture = draw_attack(model, self.test, model.config.attacks[0])
+        if isinstance(model, Classifier) and model.attacks() and trainer.is_global_zero:
+            picture = draw_attack(model, self.test, model.attacks()[0])
             save_picture(trainer, model, self.folder, "attacked", picture)
 
 
-def draw_attack(model: AdversarialClassifier, test: Batch, attack: AttackConfig) -> Array:
+def draw_attack(model: Classifier, test: Batch, attack: AttackConfig) -> Array:
     """Draw rows of digits, perturbations and perturbed digits, with the predicted classes.
 
     A prediction has its probability; wrong predictions are red.

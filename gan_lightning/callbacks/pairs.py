@@ -10,7 +10,7 @@ from pytorch_lightning import Trainer
 from gan_lightning.callbacks.figures import Array, ImageCallback, image_grid, save_picture
 from gan_lightning.core.module import BaseModule
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.gans import GAN, LabelledGAN
+from gan_lightning.gans import GAN
 from gan_lightning.types import Batch, Condition
 
 __all__ = ["PairGrid", "TranslationGrid", "draw_pairs", "draw_translations"]
@@ -25,7 +25,11 @@ class PairGrid(ImageCallback):
 
     def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
         """Draw the grid."""
-        if isinstance(model, LabelledGAN) and trainer.is_global_zero:
+        if (
+            isinstance(model, GAN)
+            and "labels" in model.condition_fields()
+            and trainer.is_global_zero
+        ):
             picture = draw_pairs(model, derived_seed(model.seed, "pairs"))
             save_picture(trainer, model, self.folder, "pairs", picture)
 
@@ -50,15 +54,15 @@ class TranslationGrid(ImageCallback):
             save_picture(trainer, model, self.folder, "translations", picture)
 
 
-def draw_pairs(gan: LabelledGAN, seed: int) -> Array:
+def draw_pairs(gan: GAN, seed: int) -> Array:
     """Draw the images of 40 latents in every domain; images of one latent are neighbours.
 
     Returns:
         uint8 (H, W, 3).
     """
-    return image_grid(
-        gan.sample_across(PAIRS, seed=seed).data, COLUMNS // gan.classes * gan.classes
-    )
+    classes = gan.data.classes
+    assert classes is not None
+    return image_grid(gan.sample_across(PAIRS, seed=seed).data, COLUMNS // classes * classes)
 
 
 def draw_translations(gan: GAN, test: Batch, seed: int) -> Array:

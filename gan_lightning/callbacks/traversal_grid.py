@@ -15,14 +15,15 @@ from gan_lightning.callbacks.figures import (
 )
 from gan_lightning.core.module import BaseModule
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.gans import GAN, InfoGAN
+from gan_lightning.gans import GAN
+from gan_lightning.gans.controls import Choice, Slider
 from gan_lightning.types import Condition
 
 __all__ = ["TraversalGrid", "draw_traversals"]
 
 COLUMNS = 10
-CONTINUOUS_LIMIT = 2.0
-"""Figure 2 of the InfoGAN paper varies the continuous codes from -2 to 2; the prior is [-1, 1]."""
+LATENT_LIMIT = 1.0
+"""Latent dimensions are varied from -1 to 1, the range of the uniform prior."""
 
 
 class TraversalGrid(ImageCallback):
@@ -62,43 +63,57 @@ def draw_traversals(gan: GAN, seed: int, rows: int = 8) -> Array:
 def traversal_conditions(gan: GAN, seed: int, rows: int) -> list[tuple[str, Condition]]:
     """Return the title of each panel and its conditions, row by row.
 
-    InfoGAN has a panel for each categorical and each continuous code. In the panels of continuous
-    codes each row has another category, so that the effect is seen on every category. Other GANs
-    have panels for the first two latent dimensions and, if they are class-conditional, the class.
+    A GAN with codes has a panel for each categorical and each continuous code. In the panels of
+    continuous codes each row has another category, so that the effect is seen on every category.
+    Other GANs have panels for the first two latent dimensions and, if they are class-conditional,
+    the class.
     """
     conditions = gan.sample(rows, seed=seed).condition.parts()
     fixed = {name: part.repeat_interleave(COLUMNS, 0) for name, part in conditions.items()}
     panels = _categorical_panels(gan, fixed, rows)
-    is_infogan = isinstance(gan, InfoGAN)
-    sizes = list(gan.config.categorical_codes) if isinstance(gan, InfoGAN) else []
-    name = "continuous" if is_infogan else "latent"
-    limit = CONTINUOUS_LIMIT if is_infogan else 1.0
-    count = fixed[name].shape[1] if is_infogan else min(2, fixed[name].shape[1])
-    for index in range(count):
-        parts = dict(fixed)
+    controls = [control for control in gan.controls() if control.part != "labels"]
+    sizes = _code_sizes(gan)
+    sliders = [control for control in controls if isinstance(control, Slider)]
+    if not controls and "latent" in fixed:
+        sliders = [
+            Slider("latent", index, f"z{index + 1}", LATENT_LIMIT)
+            for index in range(min(2, fixed["latent"].shape[1]))
+        ]
+    for slider in sliders:
+        parts = {**fixed, slider.part: fixed[slider.part].clone()}
+        device = parts[slider.part].device
         if "categorical" in parts:
-            codes = parts["categorical"].clone()
-            codes[:, 0] = torch.arange(rows, device=codes.device).repeat_interleave(COLUMNS)
-            parts["categorical"] = codes.remainder_(sizes[0]) if len(sizes) == 1 else codes
-        parts[name] = parts[name].clone()
-        values = torch.linspace(-limit, limit, COLUMNS, device=parts[name].device)
-        parts[name][:, index] = values.repeat(rows)
-        label = f"c{len(sizes) + index + 1}" if is_infogan else f"z{index + 1}"
-        panels.append((f"{label}: from {-limit:g} to {limit:g}", Condition(**parts)))
+            codes = parts["categorical"] = parts["categorical"].clone()
+            codes[:, 0] = torch.arange(rows, device=device).repeat_interleave(COLUMNS)
+            if len(sizes) == 1:
+                codes.remainder_(sizes[0])
+        values = torch.linspace(-slider.limit, slider.limit, COLUMNS, device=device)
+        parts[slider.part][:, slider.index] = values.repeat(rows)
+        label = f"c{controls.index(slider) + 1}" if controls else slider.label
+        title = f"{label}: from {-slider.limit:g} to {slider.limit:g}"
+        panels.append((title, Condition(**parts)))
     return panels
+
+
+def _code_sizes(gan: GAN) -> list[int]:
+    """Return the number of categories of each categorical code."""
+    return [
+        len(control.options)
+        for control in gan.controls()
+        if isinstance(control, Choice) and control.part == "categorical"
+    ]
 
 
 def _categorical_panels(
     gan: GAN, fixed: dict[str, Tensor], rows: int
 ) -> list[tuple[str, Condition]]:
-    """Return the panels that vary the class, or each categorical code of an InfoGAN."""
+    """Return the panels that vary the class, or each categorical code."""
     panels = []
     if "labels" in fixed and gan.data.classes is not None:
         labels = torch.arange(COLUMNS, device=fixed["labels"].device).remainder(gan.data.classes)
         title = f"classes 0 to {min(gan.data.classes, COLUMNS) - 1}"
         panels.append((title, Condition(**{**fixed, "labels": labels.repeat(rows)})))
-    sizes = list(gan.config.categorical_codes) if isinstance(gan, InfoGAN) else []
-    for index, size in enumerate(sizes):
+    for index, size in enumerate(_code_sizes(gan)):
         codes = fixed["categorical"].clone()
         codes[:, index] = torch.arange(COLUMNS, device=codes.device).remainder(size).repeat(rows)
         title = f"c{index + 1}: categories 0 to {min(size, COLUMNS) - 1}"

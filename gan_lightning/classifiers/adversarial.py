@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -78,6 +78,14 @@ class AdversarialClassifier(Classifier):
                 f"data.size=28"
             )
         self.network = MadryNet()
+
+    def attacks(self) -> Sequence[AttackConfig]:
+        """Return the attacks of the config."""
+        return self.config.attacks
+
+    def pictures(self) -> tuple[str, ...]:
+        """Return the adversarial examples."""
+        return ("adversarial_examples",)
 
     def attack(self) -> AttackConfig:
         """Return the attack of this update: that of the config, scaled down in the warm-up."""

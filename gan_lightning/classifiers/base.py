@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
+from gan_lightning.classifiers.attacks import AttackConfig
 from gan_lightning.core.module import BaseModule
 from gan_lightning.core.optim import build_optimizer
 from gan_lightning.core.seeding import derived_seed, seed_generators
@@ -49,6 +50,10 @@ class Classifier(BaseModule):
         self.config = config
         self.total_updates = updates
 
+    def attacks(self) -> Sequence[AttackConfig]:
+        """Return the attacks under which the classifier is evaluated; by default none."""
+        return ()
+
     @abstractmethod
     def loss_terms(self, images: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
         """Compute the weighted loss terms of a minibatch, by name.
@@ -59,7 +64,7 @@ class Classifier(BaseModule):
         """
 
     def learning_rate(self) -> float:
-        """Return the learning rate of this update."""
+        """Return the learning rate of this update, where the optimizer has no schedule of it."""
         rate: float = self.config.optimizer.learning_rate
         return rate
 
@@ -81,13 +86,15 @@ class Classifier(BaseModule):
         for game_round in batch.unbind():
             for minibatch in game_round.unbind():
                 self._update(minibatch.labelled or minibatch, optimizer)
+        self.count_steps()
 
     def _update(self, batch: Batch, optimizer: LightningOptimizer) -> None:
         seed = derived_seed(self.seed, "learn", self.global_rank, self.updates)
         seed_generators(seed, self.device)
         assert batch.labels is not None
-        for group in optimizer.param_groups:
-            group["lr"] = self.learning_rate()
+        if self.config.optimizer.schedule is None:
+            for group in optimizer.param_groups:
+                group["lr"] = self.learning_rate()
         terms = self.loss_terms(batch.data, batch.labels)
         self.backward_and_step(optimizer, terms)
         losses = {f"loss/classifier/{name}": value for name, value in terms.items()}
@@ -95,4 +102,5 @@ class Classifier(BaseModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Build the optimizer."""
-        return build_optimizer(self.network.parameters(), self.config.optimizer)
+        weights = self.network.parameters()
+        return build_optimizer(weights, self.config.optimizer, lambda: self.updates)

@@ -39,7 +39,7 @@ class DigitClassifierConfig:
     warm_up: float = setting(
         0.1,
         "Fraction of the updates in which the learning rate rises to its peak; a cosine decay to 0 "
-        "follows.",
+        "follows. optimizer.schedule replaces both.",
         minimum=0,
         below=1,
     )

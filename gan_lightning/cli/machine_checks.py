@@ -173,11 +173,11 @@ def _inception(name: str) -> Iterator[Finding]:
 
 def _stores(name: str) -> Iterator[Finding]:
     """List the image stores at their default places; their checksums are not verified."""
-    from gan_lightning.data.image_datasets import LSUN, CelebA, ImagePairs
+    from gan_lightning.data import DATASETS
     from gan_lightning.store.manifest import read_manifest
 
-    for kind in (CelebA, LSUN, ImagePairs):
-        dataset, root = kind.prepare_command, Path(kind.Config().root)
+    for dataset in ("celeba", "lsun", "pairs"):
+        root = Path(DATASETS[dataset].Config().root)
         stores = sorted(root.parent.glob(f"{root.name}-*.store"))
         for store in stores:
             yield Finding(name, OK, f"{dataset}: {read_manifest(store).images:,} images in {store}")

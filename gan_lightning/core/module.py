@@ -81,6 +81,10 @@ class BaseModule(LightningModule, ABC):
     def inference_network(self) -> nn.Module:
         """Return the network of a finished run that is exported."""
 
+    def pictures(self) -> tuple[str, ...]:
+        """Return names of `gan_lightning.callbacks.PICTURES` that show this model."""
+        return ()
+
     @abstractmethod
     def networks_in_training(self) -> list[nn.Module]:
         """Return the networks that training calls, for `torch.compile`."""

@@ -54,6 +54,14 @@ class BaseDataModule(LightningDataModule, ABC):
     """
 
     Config: ClassVar[type[Any]] = DataConfig
+    shows_digits: ClassVar[bool] = False
+    """Whether samples are single digits, whose slant and stroke width can be measured."""
+    belongs_to_user: ClassVar[bool] = False
+    """Whether the data are a copy of the user's, whose licence the user has to state."""
+    classes_are_domains: ClassVar[bool] = False
+    """Whether classes are domains: samples are evaluated as tuples, one of each domain."""
+    sources_are_edges: ClassVar[bool] = False
+    """Whether the source of a translation is the edges of its target, as of a person's drawing."""
     spec: DataSpec
 
     def __init__(self, config: DataConfig) -> None:
@@ -71,6 +79,30 @@ class BaseDataModule(LightningDataModule, ABC):
     def class_names(self) -> tuple[str, ...]:
         """Name of each class; empty where there are no classes."""
         return tuple(map(str, range(self.spec.classes or 0)))
+
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return what is measured of generated samples: by default, translations by their targets.
+
+        Args:
+            conditional: whether each sample is generated for a requested class.
+
+        Returns:
+            Names of `gan_lightning.evaluation.EVALUATORS` or `GAN_EVALUATORS`, or import paths
+            `module:Class`.
+        """
+        return () if self.spec.source_shape is None else ("targets",)
+
+    def pictures(self) -> tuple[str, ...]:
+        """Return what is drawn of a GAN: translations, a grid and a traversal, or a scatter plot.
+
+        Returns:
+            Names of `gan_lightning.callbacks.PICTURES`, or import paths `module:Class`.
+        """
+        if self.spec.source_shape is not None:
+            return ("translations",)
+        if self.spec.is_image:
+            return ("samples", "traversal")
+        return ("scatter",) if self.spec.shape == (2,) else ()
 
     @property
     def random_mirror(self) -> bool:

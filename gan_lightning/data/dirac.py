@@ -32,6 +32,10 @@ class Dirac(BaseDataModule):
     Config: ClassVar[type[Any]] = DiracConfig
     spec = DataSpec((1,))
 
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the distance of the players from their equilibrium."""
+        return ("equilibrium",)
+
     def training_data(self) -> tuple[Tensor, None]:
         """Return one minibatch of zeros, (batch size, 1)."""
         return torch.zeros(self.config.batch_size, 1), None

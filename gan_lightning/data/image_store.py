@@ -129,6 +129,7 @@ class ImageStoreDataModule(BaseDataModule):
 
     Config: ClassVar[type[Any]] = ImageStoreConfig
     config: ImageStoreConfig
+    belongs_to_user: ClassVar[bool] = True
     prepare_command: ClassVar[str]
     """Subcommand of `gan-lightning prepare` that makes the store."""
 
@@ -143,6 +144,10 @@ class ImageStoreDataModule(BaseDataModule):
     def random_mirror(self) -> bool:
         """Whether training images are mirrored at random, with probability 0.5."""
         return self.config.mirror
+
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the metrics in the features of Inception, and those of translations."""
+        return ("inception", *super().evaluators(conditional))
 
     @cached_property
     def reference_images(self) -> MemoryMappedImages:

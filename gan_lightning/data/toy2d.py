@@ -71,6 +71,10 @@ class Points(BaseDataModule):
     def sample_points(self, count: int, rng: torch.Generator) -> Batch:
         """Sample points (count, 2), with their modes as labels where there are modes."""
 
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the exact Wasserstein distance."""
+        return ("wasserstein",)
+
     def training_data(self) -> tuple[Tensor, Tensor | None]:
         """Return the points (points, 2) and their modes (points,), or None without modes."""
         points = self._sample_part("train", self.config.points)
@@ -100,6 +104,10 @@ class GaussianMixture(Points):
         self.standard_deviation = config.standard_deviation
         self.centres = self.mode_centres()
         self.spec = DataSpec((2,), classes=len(self.centres))
+
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the coverage of the modes, and the exact Wasserstein distance."""
+        return ("modes",)
 
     @abstractmethod
     def mode_centres(self) -> Tensor:

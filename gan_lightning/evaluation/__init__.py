@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gan_lightning.evaluation.base import SampleEvaluator
+from gan_lightning.evaluation.base import GANEvaluator, SampleEvaluator
 from gan_lightning.evaluation.digits import DigitEvaluator, StackedDigitEvaluator
 from gan_lightning.evaluation.discriminator import discriminator_weights
 from gan_lightning.evaluation.evaluate import evaluate
@@ -14,7 +14,15 @@ from gan_lightning.evaluation.inception import (
 )
 from gan_lightning.evaluation.pictures import InceptionEvaluator, RealImages
 from gan_lightning.evaluation.points import ModeEvaluator, WassersteinEvaluator
-from gan_lightning.evaluation.registry import evaluators_for, has_evaluator, uses_inception
+from gan_lightning.evaluation.registry import (
+    EVALUATORS,
+    GAN_EVALUATORS,
+    EvaluationContext,
+    evaluators_for,
+    gan_evaluators,
+    has_evaluator,
+    uses_inception,
+)
 from gan_lightning.evaluation.translation import (
     PairEvaluator,
     TargetEvaluator,
@@ -22,8 +30,12 @@ from gan_lightning.evaluation.translation import (
 )
 
 __all__ = [
+    "EVALUATORS",
+    "GAN_EVALUATORS",
     "RESIZERS",
     "DigitEvaluator",
+    "EvaluationContext",
+    "GANEvaluator",
     "Inception",
     "InceptionEvaluator",
     "InceptionNetwork",
@@ -38,6 +50,7 @@ __all__ = [
     "discriminator_weights",
     "evaluate",
     "evaluators_for",
+    "gan_evaluators",
     "has_evaluator",
     "inception_network",
     "uses_inception",

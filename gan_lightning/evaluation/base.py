@@ -1,4 +1,4 @@
-"""Interface of evaluators, which compare generated samples with a dataset."""
+"""Interface of evaluators: of generated samples, and of a GAN itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from abc import ABC, abstractmethod
 from torch import Tensor
 from torchmetrics import Metric
 
-__all__ = ["CHUNK_SIZE", "SampleEvaluator", "compute_floats"]
+from gan_lightning.types import Sample
+
+__all__ = ["CHUNK_SIZE", "GANEvaluator", "SampleEvaluator", "compute_floats"]
 
 CHUNK_SIZE = 500
 """Samples generated and evaluated at a time; chunk k is the same whichever process generates it."""
@@ -33,6 +35,22 @@ class SampleEvaluator(ABC):
     @abstractmethod
     def compute(self) -> dict[str, float]:
         """Return the metrics by name, without those that are undefined."""
+
+
+class GANEvaluator(ABC):
+    """Computes metrics of a GAN itself, for example of its discriminator or its codes."""
+
+    def update(self, sample: Sample, first_index: int) -> None:  # noqa: B027 - not all need samples
+        """Add generated samples with their conditions; by default they are not used.
+
+        Args:
+            sample: samples of this process, at most `CHUNK_SIZE`.
+            first_index: index of the first one among all samples of all processes.
+        """
+
+    @abstractmethod
+    def compute(self) -> dict[str, float]:
+        """Return the metrics by name, the same on every process, without those undefined."""
 
 
 def compute_floats(metric: Metric) -> dict[str, float]:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics.classification import MulticlassAccuracy
 
-from gan_lightning.classifiers import AdversarialClassifier, Classifier
+from gan_lightning.classifiers import Classifier
 from gan_lightning.classifiers.attacks import perturb
 from gan_lightning.core.module import evaluation_mode
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.data import BaseDataModule, DigitDomains
-from gan_lightning.distributed.sharding import Shard
+from gan_lightning.data import BaseDataModule
+from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
+from gan_lightning.evaluation.base import GANEvaluator
 from gan_lightning.evaluation.batching import iterate_chunks, iterate_test_data
-from gan_lightning.gans import GAN, CoupledGAN, SemiSupervisedGAN
 from gan_lightning.types import Batch
 
-__all__ = ["classifier_accuracies", "gan_classifier_accuracies"]
+__all__ = ["AdaptationEvaluator", "ClassifierEvaluator", "classifier_accuracies"]
 
 ATTACK_BATCH_SIZE = 100
 """Test images attacked at a time; a signal is handled after at most one such attack."""
@@ -41,36 +42,61 @@ def classifier_accuracies(
     with evaluation_mode(classifier.network):
         chunks = iterate_test_data(data, classifier.device, shard)
         accuracy = _accuracy(classifier.network, classifier.classes, chunks, classifier.device)
-    values = {"classifier/test_accuracy": accuracy}
-    if isinstance(classifier, AdversarialClassifier):
-        values |= _robust_accuracies(classifier, data, samples, shard)
-    return values
+    return {
+        "classifier/test_accuracy": accuracy,
+        **_robust_accuracies(classifier, data, samples, shard),
+    }
 
 
-def gan_classifier_accuracies(gan: GAN, data: BaseDataModule, shard: Shard) -> dict[str, float]:
-    """Compute the accuracy of a GAN's classifier that was trained on few labels.
+class ClassifierEvaluator(GANEvaluator):
+    """Computes the test error of a GAN's classifier, which few labels trained.
 
-    Returns:
-        `classifier/test_error` and `classifier/test_errors` of a semi-supervised GAN;
-        `adaptation/accuracy` of a coupled GAN on the unlabelled domain, by that domain's own first
-        layer, or by the other domain's if adversarial training is disabled. Nothing for other GANs.
+    Args:
+        gan: with `classified(images)`, which returns logits (N, classes).
+        data: its dataset.
+        shard: this process's part of the work.
     """
-    classes = gan.data.labelled_classes
-    if isinstance(gan, SemiSupervisedGAN):
-        assert classes is not None
-        chunks = iterate_test_data(data, gan.device, shard)
-        accuracy = _accuracy(gan.classified, classes, chunks, gan.device)
-        errors = round((1 - accuracy) * len(data.test_data().data))
+
+    def __init__(self, gan: Any, data: BaseDataModule, shard: Shard = SINGLE_PROCESS) -> None:
+        self._gan, self._data, self._shard = gan, data, shard
+
+    def compute(self) -> dict[str, float]:
+        """Return the fraction and the number of errors on the test data."""
+        gan = self._gan
+        chunks = iterate_test_data(self._data, gan.device, self._shard)
+        accuracy = _accuracy(gan.classified, gan.data.labelled_classes, chunks, gan.device)
+        errors = round((1 - accuracy) * len(self._data.test_data().data))
         return {"classifier/test_error": 1 - accuracy, "classifier/test_errors": float(errors)}
-    if isinstance(gan, CoupledGAN) and isinstance(data, DigitDomains) and classes is not None:
-        labelled = data.config.labelled_domain
+
+
+class AdaptationEvaluator(GANEvaluator):
+    """Computes the accuracy of a GAN's classifier on the domain that has no labels.
+
+    The domain's own first layer is used, or the other domain's where adversarial training is
+    disabled.
+
+    Args:
+        gan: with `classified(images, domain)`, which returns logits (N, classes).
+        data: its dataset, with `target_test_data()`.
+        shard: this process's part of the work.
+    """
+
+    def __init__(self, gan: Any, data: Any, shard: Shard = SINGLE_PROCESS) -> None:
+        self._gan, self._data, self._shard = gan, data, shard
+
+    def compute(self) -> dict[str, float]:
+        """Return the accuracy on the test data of that domain."""
+        gan = self._gan
+        labelled = gan.data.labelled_domain
         domain = 1 - labelled if gan.config.adversarial_weight else labelled
-        chunks = iterate_chunks(data.target_test_data(), gan.device, shard)
+        chunks = iterate_chunks(self._data.target_test_data(), gan.device, self._shard)
         accuracy = _accuracy(
-            lambda images: gan.classified(images, domain), classes, chunks, gan.device
+            lambda images: gan.classified(images, domain),
+            gan.data.labelled_classes,
+            chunks,
+            gan.device,
         )
         return {"adaptation/accuracy": accuracy}
-    return {}
 
 
 def _accuracy(
@@ -89,12 +115,12 @@ def _accuracy(
 
 
 def _robust_accuracies(
-    classifier: AdversarialClassifier, data: BaseDataModule, samples: int, shard: Shard
+    classifier: Classifier, data: BaseDataModule, samples: int, shard: Shard
 ) -> dict[str, float]:
     """Compute the accuracy on the first test images under each attack of the config."""
     test, device = data.test_data(), classifier.device
     accuracies = {}
-    for attack in classifier.config.attacks:
+    for attack in classifier.attacks():
         metric = MulticlassAccuracy(classifier.classes, average="micro").to(device)
         for start in shard.iterate(range(0, min(samples, len(test.data)), ATTACK_BATCH_SIZE)):
             chunk = test.part(slice(start, min(start + ATTACK_BATCH_SIZE, samples)), device)

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from gan_lightning.data import MNIST, BaseDataModule
-from gan_lightning.distributed.sharding import Shard
-from gan_lightning.evaluation.base import compute_floats
+from typing import Any
+
+from gan_lightning.data import BaseDataModule
+from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
+from gan_lightning.evaluation.base import GANEvaluator, compute_floats
 from gan_lightning.evaluation.batching import iterate_test_data
-from gan_lightning.gans import InfoGAN
 from gan_lightning.metrics import CodeAccuracy, CodeCorrelation, MutualInformationBound
 from gan_lightning.types import Sample
 
 __all__ = ["CodeEvaluator"]
 
 
-class CodeEvaluator:
+class CodeEvaluator(GANEvaluator):
     """Measures how well Q recovers the codes of generated samples, and what the codes represent.
 
     Args:
-        gan: the model.
+        gan: the model, whose `recognised` returns the distribution of the codes, as InfoGAN's.
         data: its dataset; on digits, continuous codes are compared with slant and stroke width.
+        shard: this process's part of the work.
     """
 
-    def __init__(self, gan: InfoGAN, data: BaseDataModule) -> None:
-        self._gan, self._data = gan, data
+    def __init__(self, gan: Any, data: BaseDataModule, shard: Shard = SINGLE_PROCESS) -> None:
+        self._gan, self._data, self._shard = gan, data, shard
         sizes, continuous = gan.config.categorical_codes, gan.config.continuous_codes
         self._information = [MutualInformationBound(size).to(gan.device) for size in sizes]
         self._correlation = None
-        if isinstance(data, MNIST) and continuous:
+        if data.shows_digits and continuous:
             groups = sizes[0] if len(sizes) == 1 else 1
             self._correlation = CodeCorrelation(continuous, groups).to(gan.device)
 
-    def update(self, sample: Sample) -> None:
+    def update(self, sample: Sample, first_index: int = 0) -> None:
         """Add generated samples."""
         codes = sample.condition
         if codes.categorical is not None:
@@ -45,22 +47,22 @@ class CodeEvaluator:
                 groups = codes.categorical[:, 0]
             self._correlation.update(codes.continuous, groups, sample.data)
 
-    def compute(self, shard: Shard) -> dict[str, float]:
+    def compute(self) -> dict[str, float]:
         """Return the bounds in nats, the accuracies on the test data, and the correlations."""
         bounds = [bound.compute().item() for bound in self._information]
         values = {
             _metric_name("mutual_information", index, len(bounds)): bound
             for index, bound in enumerate(bounds)
         }
-        values |= self._accuracies(shard)
+        values |= self._accuracies()
         return {**values, **(compute_floats(self._correlation) if self._correlation else {})}
 
-    def _accuracies(self, shard: Shard) -> dict[str, float]:
+    def _accuracies(self) -> dict[str, float]:
         sizes, classes = self._gan.config.categorical_codes, self._data.spec.classes
         if classes is None or not sizes:
             return {}
         accuracies = [CodeAccuracy(size, classes).to(self._gan.device) for size in sizes]
-        for real in iterate_test_data(self._data, self._gan.device, shard):
+        for real in iterate_test_data(self._data, self._gan.device, self._shard):
             assert real.labels is not None
             logits = self._gan.recognised(real.data).categorical
             for accuracy, code in zip(accuracies, logits, strict=True):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.classifiers.digits import digit_network_fingerprint, shipped_digit_network
-from gan_lightning.data import MNIST
+from gan_lightning.data import BaseDataModule
 from gan_lightning.data.base import to_float_nchw
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation.base import CHUNK_SIZE, SampleEvaluator, compute_floats
@@ -42,7 +42,7 @@ class DigitEvaluator(SampleEvaluator):
     """Compares digits with the test set in the features of the shipped classifier.
 
     Args:
-        data: MNIST.
+        data: single digits with ten classes, 28 or 32 pixels wide.
         device: device of the generated digits.
         shard: this process's part of the work.
         conditional: compute the accuracy of requested classes too.
@@ -51,7 +51,7 @@ class DigitEvaluator(SampleEvaluator):
 
     def __init__(
         self,
-        data: MNIST,
+        data: BaseDataModule,
         device: torch.device,
         shard: Shard = SINGLE_PROCESS,
         conditional: bool = False,
@@ -60,7 +60,7 @@ class DigitEvaluator(SampleEvaluator):
         self._network = shipped_digit_network().to(device)
         key: dict[str, str | int | float] = {
             "data": "mnist-test",
-            "size": data.config.size,
+            "size": data.spec.shape[-1],
             "features": digit_network_fingerprint(),
         }
         reference = cached_statistics(key, lambda: self._reference(data, device, shard))
@@ -107,7 +107,9 @@ class DigitEvaluator(SampleEvaluator):
         batches = images.float().split(BATCH_SIZE)
         return torch.cat([self._network.features(batch) for batch in batches])
 
-    def _reference(self, data: MNIST, device: torch.device, shard: Shard) -> FeatureStatistics:
+    def _reference(
+        self, data: BaseDataModule, device: torch.device, shard: Shard
+    ) -> FeatureStatistics:
         chunks = shard.undivided().iterate(data.test_data().data.to(device).split(CHUNK_SIZE))
         features = torch.cat([self._features(chunk) for chunk in chunks])
         return FeatureStatistics.from_features(features)
@@ -120,14 +122,17 @@ class PixelEvaluator(SampleEvaluator):
     classes, generated digits are also the training set of a 1-nearest-neighbour classifier.
 
     Args:
-        data: MNIST.
+        data: single digits.
         device: device of the generated digits.
         conditional: whether each digit is generated for a requested class.
     """
 
-    def __init__(self, data: MNIST, device: torch.device, conditional: bool = False) -> None:
+    def __init__(
+        self, data: BaseDataModule, device: torch.device, conditional: bool = False
+    ) -> None:
         images, labels = data.training_data()
         test = data.test_data()
+        assert labels is not None
         assert test.labels is not None
         last, first = slice(-PIXEL_SAMPLES, None), slice(PIXEL_SAMPLES)
         pixels = _pixels(test.data)
@@ -185,7 +190,7 @@ class StackedDigitEvaluator(SampleEvaluator):
 
 
 @lru_cache(maxsize=1)
-def _similarity(data: MNIST) -> WithinClassSimilarity:
+def _similarity(data: BaseDataModule) -> WithinClassSimilarity:
     test = data.test_data()
     assert test.labels is not None
     # a random subset, because the two halves of the test set have different writers

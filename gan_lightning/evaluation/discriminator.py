@@ -10,13 +10,19 @@ from torchmetrics import CatMetric
 
 from gan_lightning.core.module import evaluation_mode
 from gan_lightning.core.seeding import derived_seed
+from gan_lightning.data import BaseDataModule
+from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
+from gan_lightning.evaluation.base import GANEvaluator
+from gan_lightning.evaluation.batching import iterate_test_data
 from gan_lightning.gans import GAN
 from gan_lightning.gans.parameters import parameters
 from gan_lightning.networks.minibatch import Pack
-from gan_lightning.types import Condition
+from gan_lightning.types import Condition, Sample
 
 __all__ = [
-    "Divergence",
+    "DivergenceEvaluator",
+    "EquilibriumEvaluator",
+    "WeightBoundEvaluator",
     "discriminator_scores",
     "discriminator_weights",
     "distance_to_equilibrium",
@@ -27,7 +33,7 @@ BOUND_FRACTION = 0.99
 EQUILIBRIUM_POINTS = 100
 
 
-class Divergence:
+class DivergenceEvaluator(GANEvaluator):
     """Estimates the divergence between real and generated data by the discriminator of a GAN.
 
     The scores of all processes are gathered, so the estimate is that of a single process. They are
@@ -36,26 +42,29 @@ class Divergence:
 
     Args:
         gan: the model; its `estimate_divergence` computes the estimate from scores.
+        data: its dataset, whose test data are the real side.
+        shard: this process's part of the work.
 
     Attributes:
         is_defined: whether the GAN's objective defines an estimate.
     """
 
-    def __init__(self, gan: GAN) -> None:
-        self._gan = gan
+    def __init__(self, gan: GAN, data: BaseDataModule, shard: Shard = SINGLE_PROCESS) -> None:
+        self._gan, self._data, self._shard = gan, data, shard
         self.is_defined = bool(gan.estimate_divergence(torch.zeros(1), torch.zeros(1)))
         self._real, self._fake = (CatMetric("disable").to(gan.device) for _ in range(2))
 
-    def update(self, samples: Tensor, condition: Condition, *, real: bool) -> None:
-        """Add real or generated samples (N, *shape) with their condition."""
+    def update(self, sample: Sample, first_index: int = 0) -> None:
+        """Add generated samples."""
         if self.is_defined:
-            side = self._real if real else self._fake
-            side.update(discriminator_scores(self._gan, samples, condition))
+            self._fake.update(discriminator_scores(self._gan, sample.data, sample.condition))
 
     def compute(self) -> dict[str, float]:
         """Return the estimates by name; none if a side has too few samples for a score."""
         if not self.is_defined:
             return {}
+        for real in iterate_test_data(self._data, self._gan.device, self._shard):
+            self._real.update(discriminator_scores(self._gan, real.data, real.condition))
         scores = [torch.as_tensor(side.compute()) for side in (self._real, self._fake)]
         if not all(side.numel() for side in scores):
             return {}
@@ -115,6 +124,28 @@ def distance_to_equilibrium(gan: GAN) -> dict[str, float]:
         "equilibrium/theta": theta,
         "equilibrium/psi": psi,
     }
+
+
+class EquilibriumEvaluator(GANEvaluator):
+    """Computes the distance of the players of the Dirac GAN from their equilibrium."""
+
+    def __init__(self, gan: GAN, data: BaseDataModule, shard: Shard = SINGLE_PROCESS) -> None:
+        self._gan = gan
+
+    def compute(self) -> dict[str, float]:
+        """Return the distance and both players' coordinates, see `distance_to_equilibrium`."""
+        return distance_to_equilibrium(self._gan)
+
+
+class WeightBoundEvaluator(GANEvaluator):
+    """Computes the fraction of a critic's weights at their bound."""
+
+    def __init__(self, gan: GAN, data: BaseDataModule, shard: Shard = SINGLE_PROCESS) -> None:
+        self._gan = gan
+
+    def compute(self) -> dict[str, float]:
+        """Return the fraction, see `weights_at_bound`."""
+        return weights_at_bound(self._gan)
 
 
 def discriminator_weights(gan: GAN) -> Tensor:

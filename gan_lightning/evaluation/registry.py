@@ -1,21 +1,25 @@
-"""The evaluators of each dataset."""
+"""The table of evaluators, of which a dataset and a GAN name those that measure them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 
-from gan_lightning.data import (
-    MNIST,
-    BaseDataModule,
-    DigitDomains,
-    DigitPairs,
-    ImageStoreDataModule,
-    StackedMNIST,
-)
-from gan_lightning.data.toy2d import GaussianMixture, Points
+from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
-from gan_lightning.evaluation.base import SampleEvaluator
-from gan_lightning.evaluation.digits import DigitEvaluator, StackedDigitEvaluator
+from gan_lightning.evaluation.base import GANEvaluator, SampleEvaluator
+from gan_lightning.evaluation.classification import AdaptationEvaluator, ClassifierEvaluator
+from gan_lightning.evaluation.codes import CodeEvaluator
+from gan_lightning.evaluation.digits import DigitEvaluator, PixelEvaluator, StackedDigitEvaluator
+from gan_lightning.evaluation.discriminator import (
+    DivergenceEvaluator,
+    EquilibriumEvaluator,
+    WeightBoundEvaluator,
+)
+from gan_lightning.evaluation.duplicates import DuplicateEvaluator
 from gan_lightning.evaluation.inception import Inception
 from gan_lightning.evaluation.pictures import InceptionEvaluator
 from gan_lightning.evaluation.points import ModeEvaluator, WassersteinEvaluator
@@ -24,66 +28,130 @@ from gan_lightning.evaluation.translation import (
     TargetEvaluator,
     TranslationEvaluator,
 )
+from gan_lightning.gans import GAN
 
-__all__ = ["evaluators_for", "has_evaluator", "uses_inception"]
-
-
-def uses_inception(data: BaseDataModule) -> bool:
-    """Return whether samples are evaluated in the features of the Inception network."""
-    return isinstance(data, ImageStoreDataModule)
-
-
-def has_evaluator(data: BaseDataModule, inception: Inception | None) -> bool:
-    """Return whether generated samples can be evaluated without the model that generated them."""
-    if isinstance(data, ImageStoreDataModule):
-        return inception is not None or data.spec.source_shape is not None
-    return isinstance(data, MNIST | DigitPairs | StackedMNIST | GaussianMixture | Points)
+__all__ = [
+    "EVALUATORS",
+    "GAN_EVALUATORS",
+    "EvaluationContext",
+    "evaluators_for",
+    "gan_evaluators",
+    "has_evaluator",
+    "uses_inception",
+]
 
 
-def evaluators_for(
-    data: BaseDataModule,
-    device: torch.device,
-    shard: Shard = SINGLE_PROCESS,
-    conditional: bool = False,
-    inception: Inception | None = None,
-    samples: int = 10_000,
-) -> list[SampleEvaluator]:
-    """Build the evaluators of a dataset; an empty list if it has none.
+@dataclass(frozen=True)
+class EvaluationContext:
+    """What an evaluator of samples is built from.
 
-    Args:
-        data: the dataset.
+    Attributes:
+        data: the dataset; an evaluator uses the attributes that it needs.
         device: device of the generated samples.
         shard: this process's part of the work.
         conditional: whether each sample is generated for a requested class.
         inception: the Inception network for colour images; None to skip its metrics.
         samples: number of generated samples, over all processes.
+        pixels: whether digits are evaluated in pixel space too.
     """
-    if not isinstance(data, ImageStoreDataModule):
-        evaluator = _evaluator(data, device, shard, conditional)
-        return [] if evaluator is None else [evaluator]
-    evaluators: list[SampleEvaluator] = []
-    if inception is not None:
-        real = data.reference_images
-        network, resizer = inception
-        evaluators.append(InceptionEvaluator(real, network, device, shard, samples, resizer))
-    if data.spec.source_shape is not None:
-        evaluators.append(TargetEvaluator(data, device))
-    return evaluators
+
+    data: Any
+    device: torch.device
+    shard: Shard = SINGLE_PROCESS
+    conditional: bool = False
+    inception: Inception | None = None
+    samples: int = 10_000
+    pixels: bool = False
 
 
-def _evaluator(
-    data: BaseDataModule, device: torch.device, shard: Shard, conditional: bool
-) -> SampleEvaluator | None:
-    if isinstance(data, MNIST):
-        return DigitEvaluator(data, device, shard, conditional, within_class=conditional)
-    if isinstance(data, DigitPairs):
-        return TranslationEvaluator(data, device, shard)
-    if isinstance(data, DigitDomains):
-        return PairEvaluator(data, device, shard) if conditional else None
-    if isinstance(data, StackedMNIST):
-        return StackedDigitEvaluator(device)
-    if isinstance(data, GaussianMixture):
-        return ModeEvaluator(data, device, conditional)
-    if isinstance(data, Points):
-        return WassersteinEvaluator(data, device)
-    return None
+def _inception(context: EvaluationContext) -> SampleEvaluator | None:
+    if context.inception is None:
+        return None
+    network, resizer = context.inception
+    real = context.data.reference_images
+    return InceptionEvaluator(
+        real, network, context.device, context.shard, context.samples, resizer
+    )
+
+
+def _digit_pixels(context: EvaluationContext) -> SampleEvaluator | None:
+    if not context.pixels:
+        return None
+    return PixelEvaluator(context.data, context.device, context.conditional)
+
+
+EVALUATORS: dict[str, Callable[[EvaluationContext], SampleEvaluator | None]] = {
+    "digits": lambda c: DigitEvaluator(
+        c.data, c.device, c.shard, c.conditional, within_class=c.conditional
+    ),
+    "digit_pixels": _digit_pixels,
+    "digit_translations": lambda c: TranslationEvaluator(c.data, c.device, c.shard),
+    "digit_pairs": lambda c: PairEvaluator(c.data, c.device, c.shard),
+    "stacked_digits": lambda c: StackedDigitEvaluator(c.device),
+    "modes": lambda c: ModeEvaluator(c.data, c.device, c.conditional),
+    "wasserstein": lambda c: WassersteinEvaluator(c.data, c.device),
+    "inception": _inception,
+    "targets": lambda c: TargetEvaluator(c.data, c.device),
+}
+"""Name -> function that builds an evaluator of samples, or returns None where it is switched off.
+
+`BaseDataModule.evaluators` names those of a dataset.
+"""
+
+GAN_EVALUATORS: dict[str, Callable[[Any, BaseDataModule, Shard], GANEvaluator]] = {
+    "codes": CodeEvaluator,
+    "duplicates": DuplicateEvaluator,
+    "divergence": DivergenceEvaluator,
+    "classifier": ClassifierEvaluator,
+    "adaptation": AdaptationEvaluator,
+    "equilibrium": EquilibriumEvaluator,
+    "weights_at_bound": WeightBoundEvaluator,
+}
+"""Name -> evaluator of a GAN itself, in the order of the metrics.
+
+`GAN.evaluators` and `BaseDataModule.evaluators` name those of a GAN on a dataset.
+"""
+
+
+def uses_inception(data: BaseDataModule) -> bool:
+    """Return whether samples are evaluated in the features of the Inception network."""
+    return "inception" in data.evaluators()
+
+
+def has_evaluator(data: BaseDataModule, inception: Inception | None) -> bool:
+    """Return whether generated samples can be evaluated without the model that generated them."""
+    missing = () if inception is not None else ("inception",)
+    return any(name not in (*GAN_EVALUATORS, *missing) for name in data.evaluators())
+
+
+def evaluators_for(context: EvaluationContext) -> list[SampleEvaluator]:
+    """Build the evaluators of samples that a dataset names; an empty list if there are none.
+
+    Raises:
+        UserError: an import path leads to no evaluator.
+    """
+    names = context.data.evaluators(context.conditional)
+    factories = [
+        EVALUATORS.get(name) or _import(name) for name in names if name not in GAN_EVALUATORS
+    ]
+    built = [factory(context) for factory in factories]
+    return [evaluator for evaluator in built if evaluator is not None]
+
+
+def gan_evaluators(gan: GAN, data: BaseDataModule, shard: Shard) -> list[GANEvaluator]:
+    """Build the evaluators of a GAN itself, those of the table in its order.
+
+    Raises:
+        UserError: an import path leads to no evaluator.
+    """
+    named = {*gan.evaluators(), *data.evaluators("labels" in gan.condition_fields())}
+    own = [name for name in gan.evaluators() if name not in GAN_EVALUATORS]
+    factories = [factory for name, factory in GAN_EVALUATORS.items() if name in named]
+    factories += [_import(name) for name in own]
+    return [factory(gan, data, shard) for factory in factories]
+
+
+def _import(name: str) -> Any:
+    from gan_lightning.utils.import_path import import_object
+
+    return import_object(name)

@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 from torchmetrics.image import StructuralSimilarityIndexMeasure
 from torchmetrics.regression import MeanAbsoluteError
 
-from gan_lightning.data import BaseDataModule, DigitDomains, DigitPairs
+from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation.base import SampleEvaluator, compute_floats
 from gan_lightning.evaluation.digits import DigitEvaluator
 from gan_lightning.metrics import PixelAgreement
+from gan_lightning.types import Batch
 
 __all__ = ["PairEvaluator", "TargetEvaluator", "TranslationEvaluator"]
+
+
+class TargetData(Protocol):
+    """Data whose test samples are the targets of translations."""
+
+    def test_data(self) -> Batch:
+        """Return real data that no model is trained on."""
+        ...
+
+
+class DerivedDigits(TargetData, Protocol):
+    """Data that are derived from single digits."""
+
+    digits: BaseDataModule
+
+
+class PairedDomains(DerivedDigits, Protocol):
+    """Digits in two domains, and the map from the first into the second."""
+
+    def translate(self, images: Tensor) -> Tensor | None:
+        """Translate images of the first domain; None where the map is unknown."""
+        ...
 
 
 class PairEvaluator(SampleEvaluator):
     """Computes the pixel agreement of pairs of images, and digit metrics of their first images."""
 
     def __init__(
-        self, data: DigitDomains, device: torch.device, shard: Shard = SINGLE_PROCESS
+        self, data: PairedDomains, device: torch.device, shard: Shard = SINGLE_PROCESS
     ) -> None:
         self._data = data
         self._digits = DigitEvaluator(data.digits, device, shard)
         self._agreement = PixelAgreement().to(device)
+        first_digit = data.digits.test_data().data[:1]
+        self._map_is_known = data.translate(first_digit) is not None
 
     def update(
         self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
@@ -38,15 +65,14 @@ class PairEvaluator(SampleEvaluator):
 
     def compute(self) -> dict[str, float]:
         """Return the fraction of agreeing pixels, if the map is known, and digit metrics."""
-        map_is_known = self._data.config.second != "usps"
-        agreement = compute_floats(self._agreement) if map_is_known else {}
+        agreement = compute_floats(self._agreement) if self._map_is_known else {}
         return {**agreement, **self._digits.compute()}
 
 
 class TargetEvaluator(SampleEvaluator):
     """Compares translations of the test sources, in order, with their targets."""
 
-    def __init__(self, data: BaseDataModule, device: torch.device) -> None:
+    def __init__(self, data: TargetData, device: torch.device) -> None:
         self._targets = data.test_data().data
         self._difference = MeanAbsoluteError().to(device)
         self._similarity = StructuralSimilarityIndexMeasure(data_range=2.0).to(device)
@@ -77,7 +103,7 @@ class TranslationEvaluator(SampleEvaluator):
     """Compares translations of digits with their targets, and computes digit metrics."""
 
     def __init__(
-        self, data: DigitPairs, device: torch.device, shard: Shard = SINGLE_PROCESS
+        self, data: DerivedDigits, device: torch.device, shard: Shard = SINGLE_PROCESS
     ) -> None:
         self._targets = TargetEvaluator(data, device)
         self._digits = DigitEvaluator(data.digits, device, shard, conditional=True)

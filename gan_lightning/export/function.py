@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.core.seeding import isolated_randomness
-from gan_lightning.gans import GAN, InfoGAN
+from gan_lightning.gans import GAN
+from gan_lightning.gans.controls import Choice
 from gan_lightning.networks.pix2pix import DropoutNoise
 from gan_lightning.types import Condition
 
@@ -172,7 +173,11 @@ def _input_specs(gan: GAN) -> dict[str, InputSpec]:
     normal = InputSpec("float32, standard normal", "torch.randn{}", "rng.standard_normal({})")
     unit_interval = ("torch.rand{}", "rng.random({})")
     classes = gan.data.classes or 0
-    sizes = list(gan.config.categorical_codes) if isinstance(gan, InfoGAN) else []
+    sizes = [
+        len(control.options)
+        for control in gan.controls()
+        if isinstance(control, Choice) and control.part == "categorical"
+    ]
     ranges = ", ".join(f"column {column} in [0, {size})" for column, size in enumerate(sizes))
     smallest = min(sizes, default=0)
     return {

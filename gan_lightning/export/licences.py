@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gan_lightning.data import BaseDataModule, ImageStoreDataModule
+from gan_lightning.data import BaseDataModule
 
 __all__ = ["DataCard", "data_card"]
 
@@ -60,8 +60,9 @@ USPS = "; its second domain is USPS, which LIBSVM distributes without a licence"
 
 def data_card(name: str, data: BaseDataModule) -> DataCard:
     """Return the description of a dataset of `DATASETS`."""
-    if name not in CARDS and not isinstance(data, ImageStoreDataModule):
-        return DataCard(f"`{name}`", SYNTHETIC, "mit")
+    if name not in CARDS:
+        terms = USER_IMAGES if data.belongs_to_user else SYNTHETIC
+        return DataCard(f"`{name}`", terms, "other" if data.belongs_to_user else "mit")
     card = CARDS[name]
     if getattr(data.config, "second", "") == "usps":
         return card._replace(terms=card.terms + USPS, licence="other")

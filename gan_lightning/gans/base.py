@@ -98,6 +98,28 @@ class GAN(GANContract):
             return self.generate_from_prior(count, condition)
 
     @final
+    def sample_across(self, latents: int, *, seed: int) -> Sample:
+        """Generate samples of some latents in every class, by a GAN that takes labels.
+
+        Args:
+            latents: number of latents.
+            seed: seed of the latents and of layers that draw random numbers.
+
+        Returns:
+            Sample of latents * classes rows, as `sample` generates them: the classes of the first
+            latent, then those of the second, and so on.
+        """
+        classes = self.data.classes
+        rng = torch.Generator(self.device)
+        rng.manual_seed(seed)
+        noise = self.prior(latents, rng).latent
+        assert noise is not None
+        assert classes is not None
+        labels = torch.arange(classes, device=self.device).repeat(latents)
+        condition = Condition(latent=noise.repeat_interleave(classes, 0), labels=labels)
+        return self.sample(len(labels), condition, seed=seed)
+
+    @final
     def preprocess_for_discriminator(self, real: Batch, fake: Sample) -> tuple[Batch, Sample]:
         """Augment what the discriminator is given, and add the instance noise of this update."""
         data = augment_and_add_noise(self.config.regularisation, self.updates, real.data, fake.data)

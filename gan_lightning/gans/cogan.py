@@ -55,8 +55,14 @@ class CoupledGAN(LabelledGAN):
     """
 
     Config: ClassVar[type[Any]] = CoupledGANConfig
+    couples_classes: ClassVar[bool] = True
     supports_partial_labels: ClassVar[bool] = True
     config: CoupledGANConfig
+
+    def evaluators(self) -> tuple[str, ...]:
+        """Return the base's, and the accuracy on the domain without labels where one has labels."""
+        adaptation = () if self.data.labelled_classes is None else ("adaptation",)
+        return (*super().evaluators(), *adaptation)
 
     def build(self, networks: NetworkFamily[Any]) -> None:
         """Create a branch per domain of each player, and a classifier for a labelled subset.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gan_lightning.core.module import BaseModule
 from gan_lightning.gans.config import GANConfig
+from gan_lightning.gans.controls import Choice, Control
 from gan_lightning.losses import Objective
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
@@ -30,17 +31,19 @@ class GANContract(BaseModule):
         objective: adversarial losses of both players, which the default losses apply to scores.
         generator: module that `generate` calls.
         discriminator: module that `discriminate` calls, where a variant does not override it.
+        examples: sources (M, C, H, W) in [-1, 1] for `example_sources`; None without sources.
     """
 
     Config: ClassVar[type[Any]] = GANConfig
     config: GANConfig
     objective: Objective
-    log_weight_histogram: ClassVar[bool] = False
-    """Whether a run draws the histogram of the discriminator's weights."""
+    couples_classes: ClassVar[bool] = False
+    """Whether one latent gives corresponding samples of all classes, which are shown together."""
     supports_partial_labels: ClassVar[bool] = False
     """Whether it can use a small labelled subset in addition to the unlabelled data."""
     generator: nn.Module
     discriminator: nn.Module
+    examples: Tensor | None = None
 
     def build(self, networks: NetworkFamily[Any]) -> None:
         """Create the networks: by default a generator of noise and a discriminator of one score."""
@@ -109,6 +112,53 @@ class GANContract(BaseModule):
             fake_scores: scores of generated samples, (M,).
         """
         return {}
+
+    def condition_fields(self) -> tuple[str, ...]:
+        """Return the fields of `Condition` that `generate` takes, by default the latent only.
+
+        With `labels` a sample is generated for a class, with `source` from an image: evaluation,
+        pictures and the playground then ask for classes, or translate the test data.
+        """
+        return ("latent",)
+
+    def evaluators(self) -> tuple[str, ...]:
+        """Return what is measured of this GAN, in addition to what the dataset measures of samples.
+
+        Returns:
+            Names of `gan_lightning.evaluation.GAN_EVALUATORS`, or import paths `module:Class`.
+        """
+        return ("divergence",) if self.data.shape == (1,) else ("duplicates", "divergence")
+
+    def pictures(self) -> tuple[str, ...]:
+        """Return what is drawn of this GAN, in addition to the pictures of its dataset.
+
+        Returns:
+            Names of `gan_lightning.callbacks.PICTURES`, or import paths `module:Class`.
+        """
+        return ()
+
+    def controls(self, class_names: Sequence[str] = ()) -> tuple[Control, ...]:
+        """Return the inputs that traversals vary and the playground shows: by default the class.
+
+        Args:
+            class_names: of the dataset; by default numbers.
+        """
+        classes = self.data.classes
+        if "labels" not in self.condition_fields() or self.couples_classes or classes is None:
+            return ()
+        names = tuple(class_names) or tuple(map(str, range(classes)))
+        return (Choice("labels", 0, "Class", names),)
+
+    def example_sources(self, count: int, rng: torch.Generator | None = None) -> Tensor:
+        """Draw sources from `examples`, (count, C, H, W) in [-1, 1].
+
+        Raises:
+            ValueError: there are none.
+        """
+        if self.examples is None:
+            raise ValueError("this GAN has no source to translate; pass one, or set `examples`")
+        rows = torch.randint(len(self.examples), (count,), generator=rng, device=self.device)
+        return self.examples[rows.to(self.examples.device)].to(self.device)
 
     def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
         """Draw all inputs of the generator.

@@ -33,7 +33,14 @@ class CriticGAN(GAN):
 
     Config: ClassVar[type[Any]] = CriticConfig
     config: CriticConfig
-    log_weight_histogram: ClassVar[bool] = True
+
+    def evaluators(self) -> tuple[str, ...]:
+        """Return the base's, and the fraction of the critic's weights at their bound."""
+        return (*super().evaluators(), "weights_at_bound")
+
+    def pictures(self) -> tuple[str, ...]:
+        """Return the histogram of the critic's weights."""
+        return ("weights",)
 
     def estimate_divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
         """Return the estimate of K times the Wasserstein-1 distance, K the Lipschitz constant."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,6 +17,7 @@ from gan_lightning.distributed.collectives import all_gather
 from gan_lightning.gans.augmentation import random_affine
 from gan_lightning.gans.base import GAN
 from gan_lightning.gans.contract import LossTerms
+from gan_lightning.gans.controls import Choice, Control, Slider
 from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.gans.parameters import refuse_packs
 from gan_lightning.networks import NetworkFamily
@@ -24,6 +25,9 @@ from gan_lightning.types import Batch, Condition, Sample
 from gan_lightning.utils.settings import setting
 
 __all__ = ["InfoGAN", "InfoGANConfig", "Recognition"]
+
+CODE_LIMIT = 2.0
+"""Continuous codes are shown from -2 to 2 as in the paper's figure 2; the prior is [-1, 1]."""
 
 
 @dataclass
@@ -112,6 +116,27 @@ class InfoGAN(GAN):
 
     Config: ClassVar[type[Any]] = InfoGANConfig
     config: InfoGANConfig
+
+    def condition_fields(self) -> tuple[str, ...]:
+        """Return the latent and the codes."""
+        return ("latent", "categorical", "continuous")
+
+    def evaluators(self) -> tuple[str, ...]:
+        """Return the base's, and what the codes represent."""
+        return (*super().evaluators(), "codes")
+
+    def controls(self, class_names: Sequence[str] = ()) -> tuple[Control, ...]:
+        """Return a choice for each categorical code and a slider for each continuous one."""
+        sizes = self.config.categorical_codes
+        controls: list[Control] = []
+        for index, size in enumerate(sizes):
+            options = tuple(map(str, range(size)))
+            label = f"Code c{index + 1}, {size} categories"
+            controls.append(Choice("categorical", index, label, options))
+        for index in range(self.config.continuous_codes):
+            label = f"Code c{len(sizes) + index + 1}, continuous"
+            controls.append(Slider("continuous", index, label, CODE_LIMIT))
+        return tuple(controls)
 
     def build(self, networks: NetworkFamily[Any]) -> None:
         """Create the generator, and an encoder with a score head and a recognition head.

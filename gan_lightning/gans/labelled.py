@@ -10,7 +10,7 @@ from torch.nn.functional import one_hot
 
 from gan_lightning.gans.base import GAN
 from gan_lightning.networks import NetworkFamily
-from gan_lightning.types import Condition, Sample
+from gan_lightning.types import Condition
 
 __all__ = ["LabelledGAN"]
 
@@ -61,25 +61,9 @@ class LabelledGAN(GAN):
             raise ValueError("a class-conditional discriminator needs labels; they are None")
         return given.labels
 
-    @final
-    def sample_across(self, latents: int, *, seed: int) -> Sample:
-        """Generate samples of some latents in every class.
-
-        Args:
-            latents: number of latents.
-            seed: seed of the latents and of layers that draw random numbers.
-
-        Returns:
-            Sample of latents * classes rows, as `sample` generates them: the classes of the first
-            latent, then those of the second, and so on.
-        """
-        rng = torch.Generator(self.device)
-        rng.manual_seed(seed)
-        noise = self.prior(latents, rng).latent
-        assert noise is not None
-        labels = torch.arange(self.classes, device=self.device).repeat(latents)
-        condition = Condition(latent=noise.repeat_interleave(self.classes, 0), labels=labels)
-        return self.sample(len(labels), condition, seed=seed)
+    def condition_fields(self) -> tuple[str, ...]:
+        """Return the latent and the class."""
+        return ("latent", "labels")
 
     def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
         """Draw noise and classes, (count,), with the frequencies of the data."""

@@ -56,15 +56,15 @@ class Pix2Pix(GAN):
     The discriminator's loss is halved, which slows it relative to the generator (section 3.3).
     Where no source is given, for example in a sample grid, the prior draws one of `examples`.
 
-    Attributes:
-        examples: sources (M, C, H, W) in [-1, 1] for the prior; or None.
-
     Source: Isola et al. 2017 (arXiv:1611.07004), equations 1, 3 and 4.
     """
 
     Config: ClassVar[type[Any]] = Pix2PixConfig
     config: Pix2PixConfig
-    examples: Tensor | None = None
+
+    def condition_fields(self) -> tuple[str, ...]:
+        """Return the source; the noise is dropout."""
+        return ("source",)
 
     def build(self, networks: NetworkFamily[Any]) -> None:
         """Create a translator, and a discriminator of source and sample as one image.
@@ -94,15 +94,8 @@ class Pix2Pix(GAN):
         return Condition(source=real.source)
 
     def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
-        """Draw sources from `examples`.
-
-        Raises:
-            ValueError: there are none.
-        """
-        if self.examples is None:
-            raise ValueError("pix2pix has no source to translate; pass one, or set `examples`")
-        rows = torch.randint(len(self.examples), (count,), generator=rng, device=self.device)
-        return Condition(source=self.examples[rows.to(self.examples.device)].to(self.device))
+        """Draw sources from `examples`."""
+        return Condition(source=self.example_sources(count, rng))
 
     def generate(self, condition: Condition) -> Tensor:
         """Translate the sources of a condition to images (N, C, H, W) in [-1, 1]."""

@@ -70,6 +70,10 @@ class SemiSupervisedGAN(GAN):
     supports_partial_labels: ClassVar[bool] = True
     config: SemiSupervisedGANConfig
 
+    def evaluators(self) -> tuple[str, ...]:
+        """Return the base's, and the error of the classifier."""
+        return (*super().evaluators(), "classifier")
+
     def build(self, networks: NetworkFamily[Any]) -> None:
         """Create the generator, and an encoder with a class head.
 

@@ -17,6 +17,7 @@ from gan_lightning.config.schema import EvaluationConfig
 from gan_lightning.data import DATASETS, BaseDataModule
 from gan_lightning.errors import UserError, nearest_first, warn
 from gan_lightning.evaluation import (
+    EvaluationContext,
     Inception,
     evaluate,
     evaluators_for,
@@ -93,7 +94,9 @@ def evaluate_file(path: Path, name: str | None, overrides: Sequence[str] = ()) -
         )
     samples = _read_samples(path, data)
     evaluators = evaluators_for(
-        data, torch.device("cpu"), inception=inception, samples=len(samples)
+        EvaluationContext(
+            data, torch.device("cpu"), inception=inception, samples=len(samples)
+        )
     )
     for start in range(0, len(samples), CHUNK):
         for evaluator in evaluators:

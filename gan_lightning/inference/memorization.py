@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from gan_lightning.classifiers.digits import shipped_digit_network
-from gan_lightning.data import MNIST, BaseDataModule, IndexableData
+from gan_lightning.data import BaseDataModule, IndexableData
 from gan_lightning.data.base import to_float_nchw
 from gan_lightning.errors import UserError, check_choice
 from gan_lightning.inference.loading import check_range, check_seed, check_suffix, load_gan
@@ -137,7 +137,7 @@ def _feature_function(space: str, data: BaseDataModule, run: str) -> FeatureFunc
         )
     if space == "pixels":
         return lambda images: images.flatten(1)
-    if not isinstance(data, MNIST):
+    if not data.shows_digits:
         raise UserError(
             "--space is 'features', but the digit classifier has features of data.name=mnist only; "
             "use --space pixels"

@@ -90,6 +90,8 @@ class NetworkFamily(ABC, Generic[ConfigT]):
     """
 
     Config: ClassVar[type[Any]]
+    pictures: ClassVar[tuple[str, ...]] = ()
+    """Names of pictures, of `gan_lightning.callbacks.PICTURES`, that show these networks."""
 
     def __init__(self, config: ConfigT) -> None:
         check_settings(config)

@@ -76,6 +76,7 @@ class DiracNetworks(NetworkFamily[DiracNetworksConfig]):
     """
 
     Config: ClassVar[type[DiracNetworksConfig]] = DiracNetworksConfig
+    pictures: ClassVar[tuple[str, ...]] = ("phase_portrait",)
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
         """Build the generated point."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from gan_lightning.callbacks.figures import Array, to_uint8
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import BaseDataModule
-from gan_lightning.gans import GAN, CoupledGAN
+from gan_lightning.gans import GAN
 from gan_lightning.play.controls import Choice, Slider, make_controls
 from gan_lightning.play.latents import interpolate, latent_std, principal_directions
 from gan_lightning.play.scatter import ScatterPlot
@@ -61,7 +61,7 @@ class Playground:
     Attributes:
         controls: whose values `generate` takes, in this order.
         choice: the first categorical control, or None.
-        domains: names of the domains of a coupled GAN; empty for other GANs.
+        domains: names of the classes that are shown together; empty for most GANs.
         has_codes: whether there are controls for a class or codes.
         has_directions: whether there are controls for directions of latent space.
         prior: of the latent, `normal` or `uniform`.
@@ -74,7 +74,7 @@ class Playground:
         self._directions = principal_directions(gan, directions)
         self.controls = make_controls(gan, data.class_names, len(self._directions))
         self.choice = next((c for c in self.controls if isinstance(c, Choice)), None)
-        self.domains = data.class_names if isinstance(gan, CoupledGAN) else ()
+        self.domains = data.class_names if gan.couples_classes else ()
         self.is_image = data.spec.is_image
         self.has_codes = any(control.part != "latent" for control in self.controls)
         self.has_directions = len(self._directions) > 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gan_lightning.errors import UserError
-from gan_lightning.gans import GAN, GANS, Pix2Pix
+from gan_lightning.gans import GAN, GANS
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.restore import load_model
 from gan_lightning.utils.optional import install_command
@@ -115,7 +115,7 @@ def build_page(run: str, checkpoint: str = "latest", directions: int = 5) -> gra
             f"2-D points, for example infogan_mnist or gan_ring"
         )
     title = f"{config.title or config.model.name}, after {model.updates:,} updates"
-    if isinstance(model, Pix2Pix):
+    if "source" in model.condition_fields():
         return translator_page(Translator(model, data), title)
     return generator_page(Playground(model, data, directions), title)
 

@@ -7,10 +7,10 @@ from threading import Lock
 import torch
 
 from gan_lightning.callbacks.figures import Array, to_uint8
-from gan_lightning.data import BaseDataModule, DigitPairs
+from gan_lightning.data import BaseDataModule
 from gan_lightning.data.base import to_float_nchw
 from gan_lightning.data.mnist.translations import edges
-from gan_lightning.gans import Pix2Pix
+from gan_lightning.gans import GAN
 from gan_lightning.types import Batch, Condition
 
 __all__ = ["Translator"]
@@ -32,7 +32,7 @@ class Translator:
         supports_strokes: whether the edges of a drawing can be taken as its source image.
     """
 
-    def __init__(self, gan: Pix2Pix, data: BaseDataModule) -> None:
+    def __init__(self, gan: GAN, data: BaseDataModule) -> None:
         self._gan = gan
         assert data.spec.source_shape is not None
         channels, height, width = data.spec.source_shape
@@ -40,7 +40,7 @@ class Translator:
         test = data.test_data()
         assert test.source is not None
         self.examples = list(to_uint8(test.source[_example_rows(test)]))
-        self.supports_strokes = isinstance(data, DigitPairs)
+        self.supports_strokes = data.sources_are_edges
         self._lock = Lock()  # dropout noise comes from torch's global random state
 
     def translate(

@@ -1,7 +1,8 @@
-"""Catalogs of datasets in the layout in which they are distributed: images, splits, labels."""
+"""Catalogs of datasets: images, splits, labels; those of published datasets as distributed."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -11,26 +12,16 @@ from typing import Any
 import numpy as np
 
 from gan_lightning.errors import UserError
+from gan_lightning.store.layout import TEST, TRAINING
 from gan_lightning.store.sources import LMDB, Folder, Source, Zip
 
-__all__ = ["Catalog", "celeba", "folder", "lsun", "pairs"]
+__all__ = ["Catalog", "celeba", "lsun"]
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
-TRAINING, VALIDATION, TEST = range(3)
-SPLIT_FOLDERS = {
-    "train": TRAINING,
-    "training": TRAINING,
-    "val": VALIDATION,
-    "valid": VALIDATION,
-    "validation": VALIDATION,
-    "test": TEST,
-}
-"""Names of folders that hold a split of a dataset."""
-
 CELEBA_IMAGES = 202_599
-LSUN = "http://dl.yf.io/lsun/scenes/"
-CELEBA = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+LSUN_URL = "http://dl.yf.io/lsun/scenes/"
+CELEBA_URL = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 
 
 @dataclass(frozen=True)
@@ -45,6 +36,7 @@ class Catalog:
         attributes: attributes of each image, 0 or 1, uint8 (M, K), or None.
         attribute_names: names of the K attributes.
         remarks: lines that are printed to the user.
+        holds_out: whether some training images become the test split if there is none.
     """
 
     sources: Sequence[tuple[Source, Sequence[str]]]
@@ -54,17 +46,25 @@ class Catalog:
     attributes: Numbers | None = None
     attribute_names: Sequence[str] = ()
     remarks: Sequence[str] = field(default=())
+    holds_out: bool = False
 
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.splits)
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the names, splits, labels and attributes of the images."""
+        """Return the SHA-256 of the names, stamps, splits, labels and attributes of the images."""
+        digest = sha256(self.fingerprint_without_stamps().encode())
+        for source, names in self.sources:
+            digest.update("\0".join(source.stamp(name) for name in names).encode())
+        return digest.hexdigest()
+
+    def fingerprint_without_stamps(self) -> str:
+        """Return the fingerprint of the first stores, which do not see that a file has changed."""
         digest = sha256()
         for _, names in self.sources:
             for name in names:
-                digest.update(name.encode() + b"\0")
+                digest.update(os.fsencode(name) + b"\0")
         for values in (self.splits, self.labels, self.attributes):
             digest.update(b"-" if values is None else np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
@@ -91,14 +91,14 @@ def celeba(root: Path) -> Catalog:
     if len(rows) < 2 or len(rows[0]) != 1 or not rows[0][0].isdigit():
         raise UserError(
             f"{attribute_file} is damaged: its first line must be the number of images, its second "
-            f"the names of the attributes; download it again from {CELEBA}"
+            f"the names of the attributes; download it again from {CELEBA_URL}"
         )
     count, attribute_names = int(rows[0][0]), rows[1]
     attributes = {row[0]: row[1:] for row in rows[2:]}
     if len(attributes) != count:
         raise UserError(
             f"{attribute_file} is damaged: its first line announces {count:,} images, but "
-            f"{len(attributes):,} follow; download it again from {CELEBA}"
+            f"{len(attributes):,} follow; download it again from {CELEBA_URL}"
         )
     _check_rows(names, split_file, splits, {"0", "1", "2"}, 1)
     _check_rows(names, attribute_file, attributes, {"1", "-1"}, len(attribute_names))
@@ -144,66 +144,9 @@ def lsun(root: Path, category: str) -> Catalog:
             categories = f"; {root} contains {', '.join(found)}" if found else ""
             raise UserError(
                 f"neither {database} nor {images} exists{categories}; download "
-                f"{category}_train_lmdb.zip from {LSUN} and unpack it in {root}"
+                f"{category}_train_lmdb.zip from {LSUN_URL} and unpack it in {root}"
             )
     return Catalog(sources, np.concatenate(splits))
-
-
-def folder(root: Path) -> Catalog:
-    """Catalog the images of a folder, whose sub-folders are classes.
-
-    Args:
-        root: folder with images; with sub-folders train, val or test only, these are the splits,
-            and their sub-folders the classes.
-
-    Raises:
-        UserError: it contains no image.
-    """
-    names, splits, relative_names = _images_and_splits(root)
-    parts = [name.partition("/") for name in relative_names]
-    classes = sorted({top for top, _, _ in parts})
-    if not all(slash for _, slash, _ in parts) or len(classes) < 2:
-        return Catalog(
-            [(Folder(root), names)], splits, remarks=["no classes: fewer than two sub-folders"]
-        )
-    labels = np.array([classes.index(top) for top, _, _ in parts], np.int64)
-    more = " …" if len(classes) > 5 else ""
-    remarks = [f"{len(classes)} classes by sub-folder: {', '.join(classes[:5])}{more}"]
-    return Catalog([(Folder(root), names)], splits, labels, classes, remarks=remarks)
-
-
-def pairs(root: Path) -> Catalog:
-    """Catalog pairs of images, the two of a pair next to each other in one file.
-
-    Args:
-        root: folder with the files, or with sub-folders train, val and test.
-
-    Raises:
-        UserError: it contains no image.
-
-    Source: the layout of Isola et al. 2017 (arXiv:1611.07004): facades, maps, edges2shoes.
-    """
-    names, splits, _ = _images_and_splits(root)
-    return Catalog([(Folder(root), names)], splits)
-
-
-def _images_and_splits(root: Path) -> tuple[list[str], Numbers, list[str]]:
-    """Return the names and splits of images, and the names relative to the folders of splits."""
-    if not root.is_dir():
-        raise UserError(f"the folder {root} does not exist; set --root DIR to the folder of images")
-    names = Folder(root).names()
-    if not names:
-        raise UserError(
-            f"{root} contains no images; valid are .jpg, .jpeg, .png and .webp, in sub-folders too"
-        )
-    parts = [name.partition("/") for name in names]
-    has_splits = any(top == "train" and slash for top, slash, _ in parts) and all(
-        top.lower() in SPLIT_FOLDERS and slash for top, slash, _ in parts
-    )
-    if not has_splits:
-        return names, np.zeros(len(names), np.uint8), names
-    splits = np.array([SPLIT_FOLDERS[top.lower()] for top, _, _ in parts], np.uint8)
-    return names, splits, [rest for _, _, rest in parts]
 
 
 def _celeba_source(root: Path) -> Source:
@@ -214,7 +157,7 @@ def _celeba_source(root: Path) -> Source:
             return Zip(parent / "img_align_celeba.zip")
     raise UserError(
         f"neither {root / 'img_align_celeba'} nor {root / 'img_align_celeba.zip'} exists; "
-        f"download CelebA's aligned and cropped images from {CELEBA}"
+        f"download CelebA's aligned and cropped images from {CELEBA_URL}"
     )
 
 
@@ -222,7 +165,7 @@ def _celeba_text_file(root: Path, folder: str, name: str) -> Path:
     for path in (root / name, root / folder / name):
         if path.is_file():
             return path
-    raise UserError(f"{root / name} does not exist; download it from {CELEBA}")
+    raise UserError(f"{root / name} does not exist; download it from {CELEBA_URL}")
 
 
 def _read_rows(path: Path) -> list[list[str]]:
@@ -243,7 +186,7 @@ def _check_rows(
         if wrong:
             raise UserError(
                 f"{path} {problem} for {len(wrong):,} of {len(names):,} images, the first is "
-                f"{wrong[0]}; download it again from {CELEBA}"
+                f"{wrong[0]}; download it again from {CELEBA_URL}"
             )
 
     check(lambda name: name not in rows, "has no line")

@@ -12,7 +12,7 @@ from gan_lightning.core.module import BaseModule
 from gan_lightning.core.seeding import derived_seed, isolated_randomness
 from gan_lightning.data import DATASETS, BaseDataModule, LoaderConfig
 from gan_lightning.errors import UserError
-from gan_lightning.gans import GANS, Pix2Pix
+from gan_lightning.gans import GANS
 from gan_lightning.networks import NETWORKS
 from gan_lightning.training.checks import rounds_per_batch
 
@@ -46,7 +46,7 @@ def build(config: RunConfig) -> tuple[BaseModule, BaseDataModule]:
                 data.model_spec,
                 config.seed,
             )
-            if isinstance(model, Pix2Pix):
+            if "source" in model.condition_fields():
                 model.examples = data.test_data().source
     model.log_every = config.log.every_n_updates
     if config.trainer.channels_last and data.spec.is_image:

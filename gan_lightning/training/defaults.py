@@ -12,27 +12,23 @@ from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 
 from gan_lightning.callbacks import (
-    AttackedDigits,
     Checkpoints,
     Evaluation,
-    PairGrid,
-    PhasePortrait,
+    PictureContext,
     RunTimer,
-    SampleGrid,
-    Scatter,
     StopOnNonFinite,
     StopOnSignal,
-    TranslationGrid,
-    TraversalGrid,
     UpdateProgressBar,
     WarnOnCollapse,
-    WeightHistogram,
+    picture_callbacks,
 )
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.config.wandb_mode import wandb_mode
-from gan_lightning.data import BaseDataModule, DigitDomains
-from gan_lightning.gans import GANS
+from gan_lightning.core.module import BaseModule
+from gan_lightning.data import BaseDataModule
+from gan_lightning.gans import GAN
 from gan_lightning.loggers import MetricsFile, WandbRun
+from gan_lightning.networks import NETWORKS
 from gan_lightning.runs.directory import RunDirectory
 
 __all__ = ["default_callbacks", "default_loggers", "log_to_file"]
@@ -47,7 +43,9 @@ LOGGERS = (
 """Names of the loggers whose messages go to a run's log file."""
 
 
-def default_callbacks(config: RunConfig, run: RunDirectory, data: BaseDataModule) -> list[Callback]:
+def default_callbacks(
+    config: RunConfig, run: RunDirectory, model: BaseModule, data: BaseDataModule
+) -> list[Callback]:
     """Build the callbacks of a run.
 
     Their order matters: signals are handled first, and checkpoints are saved last, after the
@@ -56,18 +54,22 @@ def default_callbacks(config: RunConfig, run: RunDirectory, data: BaseDataModule
     Args:
         config: config of the run.
         run: directory of the run.
+        model: model of the run.
         data: data module of the run.
     """
     callbacks: list[Callback] = [StopOnSignal(), UpdateProgressBar(config.trainer.max_updates)]
     callbacks += [StopOnNonFinite(run.checkpoints), RunTimer(run.path)]
     evaluation = Evaluation(data, config.evaluation)
     callbacks.append(evaluation)
-    if config.model.name in GANS:
+    if isinstance(model, GAN):
         callbacks.append(WarnOnCollapse(evaluation, data.num_modes))
-        callbacks += _picture_callbacks(config, run, data)
-    if config.model.name == "adversarial_classifier":
-        test = data.test_data()
-        callbacks.append(AttackedDigits(run.samples, config.pictures.every_n_updates, test))
+        family = NETWORKS[config.network.name]
+        names = (*data.pictures(), *family.pictures, *model.pictures())
+    else:
+        names = model.pictures()
+    pictures = config.pictures
+    context = PictureContext(data, run.samples, pictures.every_n_updates, pictures.samples)
+    callbacks += picture_callbacks(names, context)
     callbacks.append(
         Checkpoints(
             run.checkpoints,
@@ -77,28 +79,6 @@ def default_callbacks(config: RunConfig, run: RunDirectory, data: BaseDataModule
             run.run_id(),
         )
     )
-    return callbacks
-
-
-def _picture_callbacks(
-    config: RunConfig, run: RunDirectory, data: BaseDataModule
-) -> list[Callback]:
-    """Build the callbacks that draw the samples of a GAN."""
-    folder, every_n_updates = run.samples, config.pictures.every_n_updates
-    callbacks: list[Callback] = []
-    if data.spec.source_shape is not None:
-        callbacks.append(TranslationGrid(folder, every_n_updates, data.test_data()))
-    elif data.spec.is_image:
-        if isinstance(data, DigitDomains):
-            callbacks.append(PairGrid(folder, every_n_updates))
-        callbacks.append(SampleGrid(folder, every_n_updates, config.pictures.samples))
-        callbacks.append(TraversalGrid(folder, every_n_updates))
-    elif data.spec.shape == (2,):
-        callbacks.append(Scatter(folder, every_n_updates, data.test_data().data))
-    if config.network.name == "dirac":
-        callbacks.append(PhasePortrait(folder, every_n_updates))
-    if GANS[config.model.name].log_weight_histogram:
-        callbacks.append(WeightHistogram(folder, every_n_updates))
     return callbacks
 
 

@@ -135,7 +135,7 @@ def _train(
         run.delete_partial_files()
         run.write_config(config, start.run_id or sweep_run_id())
     start_time = time.perf_counter()
-    callbacks = default_callbacks(config, run, data)
+    callbacks = default_callbacks(config, run, model, data)
     trainer = build_trainer(config, experiment, run, data.spec, callbacks, start.updates)
     wandb_runs = [logger for logger in trainer.loggers if isinstance(logger, WandbRun)]
     evaluation = next(c for c in callbacks if isinstance(c, Evaluation))

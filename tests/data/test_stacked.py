@@ -11,7 +11,7 @@ from torch import Tensor
 from gan_lightning.classifiers.digits import shipped_digit_network
 from gan_lightning.data import MNIST, LoaderConfig, StackedMNIST
 from gan_lightning.data.mnist import MNISTConfig, StackedMNISTConfig
-from gan_lightning.evaluation import StackedDigitEvaluator, evaluators_for
+from gan_lightning.evaluation import EvaluationContext, StackedDigitEvaluator, evaluators_for
 from gan_lightning.networks.digit_net import StackedDigitNet
 
 CPU = torch.device("cpu")
@@ -126,7 +126,7 @@ def test_the_classifier_reads_each_channel(stacked: StackedMNIST) -> None:
 
 
 def test_evaluator_counts_modes_and_their_divergence_from_uniform(stacked: StackedMNIST) -> None:
-    (evaluator,) = evaluators_for(stacked, CPU)
+    (evaluator,) = evaluators_for(EvaluationContext(stacked, CPU))
     assert isinstance(evaluator, StackedDigitEvaluator)
     test = stacked.test_data()
     assert test.labels is not None

@@ -43,11 +43,16 @@ class MNIST(BaseDataModule):
     """
 
     Config: ClassVar[type[Any]] = MNISTConfig
+    shows_digits: ClassVar[bool] = True
     config: MNISTConfig
 
     def __init__(self, config: MNISTConfig) -> None:
         super().__init__(config)
         self.spec = DataSpec((1, config.size, config.size), classes=10)
+
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the metrics of digits."""
+        return ("digits", "digit_pixels")
 
     def training_data(self) -> tuple[Tensor, Tensor]:
         """Return uint8 images (60000, H, W, 1) and digits (60000,)."""

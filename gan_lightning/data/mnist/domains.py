@@ -67,6 +67,7 @@ class DigitDomains(BaseDataModule):
     """
 
     Config: ClassVar[type[Any]] = DigitDomainsConfig
+    classes_are_domains: ClassVar[bool] = True
     config: DigitDomainsConfig
 
     def __init__(self, config: DigitDomainsConfig) -> None:
@@ -91,6 +92,14 @@ class DigitDomains(BaseDataModule):
             return self.spec
         domain = self.config.labelled_domain
         return replace(self.spec, labelled_classes=10, labelled_domain=domain)
+
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the metrics of pairs, where a generator is asked for each domain."""
+        return ("digit_pairs",) if conditional else ()
+
+    def pictures(self) -> tuple[str, ...]:
+        """Return the pairs, a grid and a traversal."""
+        return ("pairs", *super().pictures())
 
     def training_data(self) -> tuple[Tensor, Tensor]:
         """Return uint8 images (M, H, W, 1) of both domains, and their domains (M,)."""

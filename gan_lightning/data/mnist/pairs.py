@@ -36,6 +36,7 @@ class DigitPairs(BaseDataModule):
     """
 
     Config: ClassVar[type[Any]] = DigitPairsConfig
+    sources_are_edges: ClassVar[bool] = True
     config: DigitPairsConfig
 
     def __init__(self, config: DigitPairsConfig) -> None:
@@ -43,6 +44,10 @@ class DigitPairs(BaseDataModule):
         shape = (1, config.size, config.size)
         self.spec = DataSpec(shape, classes=10, source_shape=shape)
         self.digits = MNIST(MNISTConfig(size=config.size))
+
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the distances from the targets, and the metrics of digits."""
+        return ("digit_translations",)
 
     def training_data(self) -> tuple[Tensor, Tensor]:
         """Return uint8 images (60000, H, W, 1) and digits (60000,)."""

@@ -80,6 +80,10 @@ class StackedMNIST(BaseDataModule):
         self.spec = DataSpec((3, config.size, config.size), classes=1000)
         self._mnist = MNIST(MNISTConfig(size=config.size))
 
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the coverage of the thousand modes."""
+        return ("stacked_digits",)
+
     def training_data(self) -> tuple[StackedDigits, Tensor]:
         """Return uint8 images (images, H, W, 3), stacked when indexed, and classes (images,)."""
         digits, labels = self._mnist.training_data()

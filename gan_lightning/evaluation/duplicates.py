@@ -1,0 +1,43 @@
+"""Evaluation of the diversity of generated samples."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import lru_cache
+
+from gan_lightning.data import BaseDataModule
+from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
+from gan_lightning.evaluation.base import CHUNK_SIZE, GANEvaluator
+from gan_lightning.gans import GAN
+from gan_lightning.metrics import DuplicateRate
+from gan_lightning.types import Sample
+
+__all__ = ["DuplicateEvaluator"]
+
+
+class DuplicateEvaluator(GANEvaluator):
+    """Computes the fraction of near-duplicates among the first generated samples.
+
+    Args:
+        gan: the model.
+        data: its dataset, whose test data define how near a near-duplicate is.
+        shard: this process's part of the work.
+    """
+
+    def __init__(self, gan: GAN, data: BaseDataModule, shard: Shard = SINGLE_PROCESS) -> None:
+        self._rate = deepcopy(_duplicate_rate(data)).to(gan.device)
+
+    def update(self, sample: Sample, first_index: int) -> None:
+        """Add the samples of the first chunk."""
+        if first_index == 0:
+            self._rate.update(sample.data)
+
+    def compute(self) -> dict[str, float]:
+        """Return the fraction, in [0, 1]."""
+        return {"samples/duplicates": self._rate.compute().item()}
+
+
+@lru_cache(maxsize=1)
+def _duplicate_rate(data: BaseDataModule) -> DuplicateRate:
+    """Build the metric for the first chunk, with as many real samples; once per dataset."""
+    return DuplicateRate(data.test_data().data[:CHUNK_SIZE])
