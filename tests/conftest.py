@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -191,6 +192,18 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> 
         patch.setenv("NETRC", str(folder / "no-netrc"))
         patch.setenv("WANDB_ERROR_REPORTING", "false")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _default_sigint() -> Iterator[None]:
+    """Install Python's SIGINT handler, and restore the present one afterwards.
+
+    Background jobs of a shell ignore SIGINT, and so does a process after Lightning has handled it;
+    a test that waits for the signal would never end.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -173,18 +172,6 @@ def test_run_killed_after_its_last_checkpoint_is_not_evaluated_again(
     assert run.run_directory.metrics.read_text() == metrics
 
 
-@pytest.fixture
-def _default_sigint() -> Iterator[None]:
-    """Install Python's SIGINT handler, and restore the present one afterwards.
-
-    Background jobs of a shell ignore SIGINT, and so does a process after Lightning has handled it.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_default_sigint")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("owner", "name"), [(gan_lightning.training.train, "build_trainer"), (Evaluation, "setup")]
