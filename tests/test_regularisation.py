@@ -141,11 +141,11 @@ def test_interpolation_points_are_uniform_and_independent() -> None:
 def test_config_weights_and_names_of_the_terms() -> None:
     critic = Linear(3.0, 0.0, 0.0)
     both = RegularisationConfig(r1=0.5, gradient_penalty=10.0)
-    terms = {name: term.item() for name, term in penalties(both, critic, REAL, FAKE).items()}
+    terms = {name: term.item() for name, term in penalties(both, 0, critic, REAL, FAKE).items()}
     assert terms == pytest.approx({"r1": 2.25, "gradient_penalty": 40.0})
-    assert penalties(RegularisationConfig(one_sided=True), critic, REAL, FAKE) == {}
+    assert penalties(RegularisationConfig(one_sided=True), 0, critic, REAL, FAKE) == {}
     one_sided = RegularisationConfig(gradient_penalty=1.0, one_sided=True)
-    assert penalties(one_sided, Linear(0.5, 0.0, 0.0), REAL, FAKE)["gradient_penalty"] == 0
+    assert penalties(one_sided, 0, Linear(0.5, 0.0, 0.0), REAL, FAKE)["gradient_penalty"] == 0
 
 
 def test_the_penalty_has_a_gradient_in_the_generated_samples() -> None:
@@ -205,6 +205,7 @@ def test_a_penalty_has_a_gradient_in_the_discriminator_only(model: str, key: str
     real, fake = make_real_batch(gan, 8), make_real_batch(gan, 8, seed=1)
     terms = penalties(
         settings,
+        0,
         lambda data: gan.discriminate(data, real.condition),
         real.data,
         fake.data,

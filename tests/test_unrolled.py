@@ -195,7 +195,7 @@ def generator_loss_of_copy(gan: UnrolledGAN, real: Batch, fake: Sample) -> Tenso
     optimizer = build_optimizer(list(copied.parameters()), gan.config.discriminator_optimizer)
     optimizer.load_state_dict(copy.deepcopy(gan.trainer.optimizers[0].state_dict()))
     for _ in range(gan.config.unrolled_steps):
-        terms = penalties(gan.config.regularisation, copied, real.data, fake.data)
+        terms = penalties(gan.config.regularisation, 0, copied, real.data, fake.data)
         played = gan.objective.discriminator(copied(real.data), copied(fake.data))
         optimizer.zero_grad()
         torch.stack([played, *terms.values()]).sum().backward()

@@ -12,9 +12,11 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from gan_lightning.config.experiments import one_line, plain_mapping
+from gan_lightning.config.optional_sections import with_optional_sections
 from gan_lightning.config.overrides import check_override
 from gan_lightning.config.renamed import check_old_keys
 from gan_lightning.config.schema import Claim, RunConfig, as_plain
+from gan_lightning.core.schedules import set_open_lengths
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.utils.settings import check_settings
 
@@ -55,6 +57,7 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
         merged[section] = {key: value for key, value in given.items() if key != "name"}
         merged[section]["name"] = name
     config = _merge(_defaults(**names), merged)
+    set_open_lengths(config.model, config.trainer.max_updates)
     try:
         check_settings(config)
     except ValueError as error:
@@ -152,6 +155,7 @@ def _merge(defaults: DictConfig, given: dict[str, Any]) -> RunConfig:
         if isinstance(defaults.get(name), DictConfig) and not isinstance(value, dict):
             raise UserError(f"{name} is {value!r}; it must be `key: value` pairs")
     _check_claims(given)
+    defaults = with_optional_sections(defaults, given)
     try:
         config = OmegaConf.to_object(OmegaConf.merge(defaults, given))
     except (ConfigKeyError, ConfigAttributeError) as error:
@@ -179,6 +183,7 @@ OPTIONAL_TYPE_TEXT = {
     int: "a whole number, or null",
     float: "a number, for example 0.999, or null",
     str: "text, or null",
+    list[float]: "a list of numbers, for example [0.5, 0.99], or null",
 }
 
 
@@ -192,6 +197,8 @@ def _type_error(defaults: DictConfig, given: dict[str, Any], error: OmegaConfBas
         valid = (
             f"a list with elements that are {element}, for example {list(default) or ['a', 'b']}"
         )
+    elif isinstance(default, DictConfig):
+        valid = "`key: value` pairs"
     elif default is None:
         valid = _optional_type_text(defaults, key)
     else:
@@ -205,7 +212,7 @@ def _type_error(defaults: DictConfig, given: dict[str, Any], error: OmegaConfBas
 def _optional_type_text(defaults: DictConfig, key: str) -> str:
     """Name the type of a key whose default is null; return "" where it is not known."""
     parent, _, name = key.rpartition(".")
-    owner = OmegaConf.get_type(defaults, parent) if parent else OmegaConf.get_type(defaults)
+    owner = OmegaConf.get_type(OmegaConf.select(defaults, parent) if parent else defaults)
     hint = get_type_hints(owner).get(name) if is_dataclass(owner) else None
     options = [kind for kind in get_args(hint) if kind in OPTIONAL_TYPE_TEXT]
     return OPTIONAL_TYPE_TEXT[options[0]] if options else ""

@@ -21,6 +21,7 @@ from gan_lightning.config.schema import (
     TrainerConfig,
 )
 from gan_lightning.core.optim import OptimizerConfig
+from gan_lightning.core.schedules import BetasScheduleConfig, ScheduleConfig
 from gan_lightning.data import DATASETS, DataConfig
 from gan_lightning.gans import GANS, GANConfig
 from gan_lightning.gans.regularisation import RegularisationConfig
@@ -76,6 +77,8 @@ def config_sections() -> list[Section]:
         "log": LogConfig,
         "claims": Claim,
         "optimizer": OptimizerConfig,
+        "schedule": ScheduleConfig,
+        "betas schedule": BetasScheduleConfig,
         "regularisation": RegularisationConfig,
         "attack": AttackConfig,
     }
@@ -141,6 +144,8 @@ def _type_text(hint: Any) -> str:
     """Name a type: `number or null`, `list of text`, or the section of a config class."""
     if get_origin(hint) is list:
         return f"list of {_type_text(get_args(hint)[0])}"
+    if get_origin(hint) is dict:
+        return "mapping"
     if options := get_args(hint):
         return " or ".join(map(_type_text, options))
     if is_dataclass(hint):
@@ -159,6 +164,8 @@ def _default_text(default: Any) -> str:
 
 def _plain(value: Any) -> str:
     """Write a value as a line of YAML has it."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_plain(part)}' for key, part in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(_plain, value))}]"
     if isinstance(value, str):

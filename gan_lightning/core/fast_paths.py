@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -154,9 +154,9 @@ def can_step_directly(module: LightningModule) -> bool:
 
 
 def backward_and_step(
-    module: LightningModule, optimizer: LightningOptimizer, loss: Tensor, direct: bool
+    module: LightningModule, optimizer: LightningOptimizer, losses: Iterable[Tensor], direct: bool
 ) -> None:
-    """Backpropagate a loss and step an optimizer.
+    """Backpropagate losses one after the other, which adds up their gradients, and step.
 
     Replaces `manual_backward` and `LightningOptimizer.step`, which pass through the strategy, the
     precision plugin and hooks, where `can_step_directly`. The weights are equal in all bits.
@@ -166,15 +166,13 @@ def backward_and_step(
     Args:
         module: in training.
         optimizer: one of the module's optimizers.
-        loss: scalar.
+        losses: scalars; an iterator may compute each when it is asked for.
         direct: result of `can_step_directly`.
     """
-    if direct and ENABLED["direct_step"]:
-        loss.backward()
-        optimizer.optimizer.step()
-    else:
-        module.manual_backward(loss)
-        optimizer.step()
+    direct = direct and ENABLED["direct_step"]
+    for loss in losses:
+        loss.backward() if direct else module.manual_backward(loss)
+    optimizer.optimizer.step() if direct else optimizer.step()
 
 
 def keep_freed_memory() -> None:

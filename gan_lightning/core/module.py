@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import reduce
 from math import isfinite
@@ -96,8 +96,16 @@ class BaseModule(LightningModule, ABC):
             optimizer: one of the module's optimizers.
             terms: weighted loss terms by name, scalars.
         """
-        loss = reduce(add, terms.values())
-        backward_and_step(self, optimizer, loss, direct=self._step_directly)
+        self.accumulate_and_step(optimizer, [reduce(add, terms.values())])
+
+    def accumulate_and_step(self, optimizer: LightningOptimizer, losses: Iterable[Tensor]) -> None:
+        """Backpropagate losses in turn, step the optimizer once, and clear its gradients.
+
+        Args:
+            optimizer: one of the module's optimizers.
+            losses: scalars, whose gradients add up; each may be computed when it is asked for.
+        """
+        backward_and_step(self, optimizer, losses, direct=self._step_directly)
         optimizer.optimizer.zero_grad()  # now, so that the next forward pass can use the memory
 
     def on_train_start(self) -> None:

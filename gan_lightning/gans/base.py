@@ -15,7 +15,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from gan_lightning.core.module import evaluation_mode
-from gan_lightning.core.optim import build_optimizer
+from gan_lightning.core.optim import apply_schedules, build_optimizer
 from gan_lightning.core.seeding import isolated_randomness
 from gan_lightning.distributed.collectives import synchronized_rng
 from gan_lightning.gans.config import GANConfig
@@ -132,6 +132,7 @@ class GAN(GANContract):
         """Return the discriminator's loss terms together with the config's penalties."""
         regularisers = penalties(
             self.config.regularisation,
+            self.updates,
             lambda data: self.discriminate(data, real.condition),
             real.data,
             fake.data,
@@ -149,9 +150,11 @@ class GAN(GANContract):
             Weights by name, with the graph of the steps; the discriminator and its optimizer are
             not changed.
         """
-        optimizer, _ = self.player_optimizers()
+        optimizer, config = self.player_optimizers()[0].optimizer, self.config
+        apply_schedules(optimizer, config.discriminator_optimizer, self.updates)
         weights = dict(self.discriminator.named_parameters())
-        return unroll(weights, optimizer.optimizer, loss_of, steps)
+        clip_norm = config.discriminator_optimizer.clip_norm
+        return unroll(weights, optimizer, loss_of, steps, clip_norm)
 
     @final
     def training_step(self, batch: Batch, batch_idx: int) -> None:
@@ -169,8 +172,8 @@ class GAN(GANContract):
         discriminator = parameters(self.discriminator_players())
         generator = parameters(self.generator_players())
         return [
-            build_optimizer(discriminator, config.discriminator_optimizer),
-            build_optimizer(generator, config.generator_optimizer),
+            build_optimizer(discriminator, config.discriminator_optimizer, lambda: self.updates),
+            build_optimizer(generator, config.generator_optimizer, lambda: self.updates),
         ]
 
     @final

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gan_lightning.core.optim import OptimizerConfig
+from gan_lightning.core.schedules import ScheduleConfig
 from gan_lightning.gans.regularisation import RegularisationConfig
 from gan_lightning.losses import OBJECTIVES, Objective
 from gan_lightning.utils.settings import setting
@@ -25,12 +26,23 @@ class GANConfig:
     discriminator_steps: int = setting(
         1, "Minibatches of a round, with one discriminator step each.", minimum=1
     )
+    accumulate_gradients: int = setting(
+        1,
+        "Parts of each minibatch whose gradients are accumulated for one step; more parts take "
+        "less memory, and batch statistics are those of a part.",
+        minimum=1,
+    )
     ema_decay: float | None = setting(
         None,
         "Decay of the running average of the generator's weights, per update; it is at most "
         "(1 + n) / (10 + n) after n updates. null keeps no average.",
         above=0,
         below=1,
+    )
+    ema_schedule: ScheduleConfig | None = setting(
+        None,
+        "Schedule of the half-life of that average, log(1/2) / log(ema_decay) updates; null is "
+        "constant.",
     )
     discriminator_optimizer: OptimizerConfig = setting(
         OptimizerConfig(), "Optimizer of the discriminator."
@@ -39,6 +51,17 @@ class GANConfig:
     regularisation: RegularisationConfig = setting(
         RegularisationConfig(), "Regularisers of the discriminator."
     )
+
+    def validate(self) -> None:
+        """Check that there is an average where its half-life is scheduled.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.ema_schedule is not None and self.ema_decay is None:
+            raise ValueError(
+                "ema_schedule is set, and ema_decay is null: set ema_decay, for example to 0.999"
+            )
 
     def build_objective(self) -> Objective:
         """Return the adversarial losses of both players, for `GAN.objective`."""

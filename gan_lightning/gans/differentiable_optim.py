@@ -34,6 +34,7 @@ def unroll(
     optimizer: torch.optim.Optimizer,
     loss_of: Callable[[Weights], Tensor],
     steps: int,
+    clip_norm: float | None = None,
 ) -> Weights:
     """Return the weights after further optimizer steps, with the graph of the steps.
 
@@ -42,9 +43,10 @@ def unroll(
 
     Args:
         weights: parameters by name, all of the optimizer's one parameter group.
-        optimizer: Adam, RMSprop or SGD, as `core/optim.py` builds them.
+        optimizer: Adam, AdamW, RMSprop or SGD, as `core/optim.py` builds them.
         loss_of: maps weights by name to the loss that the steps minimise, a scalar.
         steps: number of steps, at least 0.
+        clip_norm: norm that the gradient of each step is clipped to, or None.
 
     Raises:
         TypeError: the optimizer is of another class.
@@ -67,8 +69,20 @@ def unroll(
         for _ in range(steps):
             (gradient,) = grad(loss_of(by_name(vector)), vector, create_graph=True)
             gradient = all_reduce_mean(gradient)
-            vector = vector - update(gradient + group["weight_decay"] * vector, state, group)
+            if clip_norm is not None:
+                gradient = _clip(gradient, clip_norm)
+            if group.get("decoupled_weight_decay"):
+                vector = (1 - group["lr"] * group["weight_decay"]) * vector
+            else:
+                gradient = gradient + group["weight_decay"] * vector
+            vector = vector - update(gradient, state, group)
     return by_name(vector)
+
+
+def _clip(gradient: Tensor, limit: float) -> Tensor:
+    """Scale a gradient down where its norm exceeds a limit, as the optimizer's own steps do."""
+    norm = gradient.square().sum().clamp_min(SMALLEST).sqrt()
+    return gradient * (limit / (norm + 1e-6)).clamp(max=1.0)
 
 
 def _concatenate_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

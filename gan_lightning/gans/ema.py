@@ -14,6 +14,7 @@ from gan_lightning.core import fast_paths
 
 if TYPE_CHECKING:
     from gan_lightning.gans.base import GAN
+    from gan_lightning.gans.config import GANConfig
 
 __all__ = [
     "RunningAverage",
@@ -21,6 +22,7 @@ __all__ = [
     "ema_decay_schedule",
     "ema_generator",
     "rename_old_ema_keys",
+    "scheduled_decay",
 ]
 
 
@@ -64,6 +66,21 @@ class RunningAverage(AveragedModel):
         return self
 
 
+def scheduled_decay(config: GANConfig, updates: int) -> float:
+    """Return the decay of an update: the schedule's, within the bound of `ema_decay_schedule`.
+
+    Args:
+        config: with an `ema_decay`; its schedule multiplies the half-life of the average.
+        updates: number of updates before this one.
+    """
+    assert config.ema_decay is not None
+    decay = config.ema_decay
+    if config.ema_schedule is not None:
+        factor = config.ema_schedule.factor(updates)
+        decay = decay ** (1 / factor) if factor else 0.0
+    return ema_decay_schedule(decay, updates)
+
+
 def ema_decay_schedule(decay: float, updates: int) -> float:
     """Return the decay of an update: it grows from 0, so that the first weights fade quickly.
 
@@ -76,10 +93,9 @@ def ema_decay_schedule(decay: float, updates: int) -> float:
 
 def build_generator_ema(gan: GAN) -> RunningAverage | None:
     """Return a running average of the generator, or None without `ema_decay` in the config."""
-    decay = gan.config.ema_decay
-    if decay is None:
+    if gan.config.ema_decay is None:
         return None
-    return RunningAverage(gan.generator, lambda: ema_decay_schedule(decay, gan.updates))
+    return RunningAverage(gan.generator, lambda: scheduled_decay(gan.config, gan.updates))
 
 
 @contextmanager

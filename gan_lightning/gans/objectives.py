@@ -32,6 +32,7 @@ class AdversarialConfig(GANConfig):
         Raises:
             ValueError: it has none.
         """
+        super().validate()
         if self.label_smoothing and not OBJECTIVES[self.objective].smooth:
             raise ValueError(
                 f"label_smoothing is {self.label_smoothing}, and the {self.objective} objective "

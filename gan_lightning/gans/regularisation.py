@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.autograd import grad
 
 from gan_lightning.core.compile import eager_mode
+from gan_lightning.core.schedules import ScheduleConfig
 from gan_lightning.distributed.collectives import shared_uniform
 from gan_lightning.gans.augmentation import AUGMENTATIONS, augment
 from gan_lightning.utils.settings import setting
@@ -35,11 +36,15 @@ class RegularisationConfig:
         "samples.",
         minimum=0,
     )
+    r1_schedule: ScheduleConfig | None = setting(None, "Schedule of r1; null is constant.")
     gradient_penalty: float = setting(
         0.0,
         "lambda: weight of the penalty on gradient norms other than 1 between real and generated "
         "samples.",
         minimum=0,
+    )
+    gradient_penalty_schedule: ScheduleConfig | None = setting(
+        None, "Schedule of gradient_penalty; null is constant."
     )
     one_sided: bool = setting(False, "Whether gradient_penalty is on norms above 1 only.")
     instance_noise: float = setting(
@@ -52,17 +57,45 @@ class RegularisationConfig:
         "Generator updates in which instance_noise falls linearly to 0; 0 keeps it constant.",
         minimum=0,
     )
+    instance_noise_schedule: ScheduleConfig | None = setting(
+        None,
+        "Schedule of instance_noise, in place of instance_noise_updates; null is constant.",
+    )
     augmentation: list[str] = setting(
         [],
         "Differentiable augmentations of all inputs of the discriminator, in this order.",
         choices=lambda: AUGMENTATIONS,
     )
 
+    def validate(self) -> None:
+        """Check that the instance noise has one schedule.
+
+        Raises:
+            ValueError: it has two.
+        """
+        if self.instance_noise_schedule is not None and self.instance_noise_updates:
+            raise ValueError(
+                f"instance_noise_updates is {self.instance_noise_updates}, and "
+                f"instance_noise_schedule is set, too; leave one of them out"
+            )
+
+    def r1_at(self, update: int) -> float:
+        """Return the weight of R1 in a generator update."""
+        return self.r1 * _factor(self.r1_schedule, update)
+
+    def gradient_penalty_at(self, update: int) -> float:
+        """Return the weight of the gradient penalty in a generator update."""
+        return self.gradient_penalty * _factor(self.gradient_penalty_schedule, update)
+
     def instance_noise_at(self, update: int) -> float:
         """Return the standard deviation of the instance noise in a generator update."""
         if not self.instance_noise_updates:
-            return self.instance_noise
+            return self.instance_noise * _factor(self.instance_noise_schedule, update)
         return self.instance_noise * max(0.0, 1 - update / self.instance_noise_updates)
+
+
+def _factor(schedule: ScheduleConfig | None, update: int) -> float:
+    return 1.0 if schedule is None else schedule.factor(update)
 
 
 def augment_and_add_noise(
@@ -89,24 +122,26 @@ def augment_and_add_noise(
 
 def penalties(
     config: RegularisationConfig,
+    update: int,
     discriminate: Callable[[Tensor], Tensor],
     real: Tensor,
     fake: Tensor,
 ) -> dict[str, Tensor]:
-    """Return the weighted penalties that a config enables, by name.
+    """Return the weighted penalties that a config enables, by name; the same names in each update.
 
     Args:
-        config: weights of the penalties.
+        config: weights of the penalties, with their schedules.
+        update: number of generator updates made so far.
         discriminate: maps samples (N, *shape) to scores.
         real: real samples, (N, *shape).
         fake: generated samples, (N, *shape).
     """
     terms = {}
     if config.r1:
-        terms["r1"] = config.r1 * r1(discriminate, real)
+        terms["r1"] = config.r1_at(update) * r1(discriminate, real)
     if config.gradient_penalty:
         penalty = gradient_penalty(discriminate, real, fake, config.one_sided)
-        terms["gradient_penalty"] = config.gradient_penalty * penalty
+        terms["gradient_penalty"] = config.gradient_penalty_at(update) * penalty
     return terms
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,6 +10,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 
 from gan_lightning.core.optim import optimizer_parameters
 from gan_lightning.core.seeding import derived_seed
+from gan_lightning.gans.accumulation import accumulate_and_step
 from gan_lightning.gans.parameters import frozen
 from gan_lightning.types import Batch, Sample
 
@@ -16,38 +18,93 @@ if TYPE_CHECKING:
     from gan_lightning.gans.base import GAN
     from gan_lightning.gans.contract import LossTerms
 
-__all__ = ["train_round"]
+__all__ = ["train_minibatch", "train_round"]
 
 
 def train_round(gan: GAN, minibatches: list[Batch]) -> None:
     """Step the discriminator on each minibatch, then step the generator on the last one.
 
-    The samples that are generated for the last minibatch serve both players: the discriminator's
-    step takes them detached, the generator's step with their graph. The discriminator's parameters
-    are frozen while the generator steps. The running average and the log follow.
-
     Args:
         gan: in training.
         minibatches: real samples of this process, each (N, *shape).
     """
-    rng = torch.Generator(gan.device)
-    rng.manual_seed(derived_seed(gan.seed, "prior", gan.updates))
-    discriminator, generator = gan.player_optimizers()
+    rng = _prior_rng(gan)
     for real in minibatches[:-1]:
-        with torch.no_grad():
-            fake = _generate(gan, real, rng)
-        _step_discriminator(gan, discriminator, *gan.preprocess_for_discriminator(real, fake))
+        _train_discriminator(gan, real, rng)
     real = minibatches[-1]
-    real, fake = gan.preprocess_for_discriminator(real, _generate(gan, real, rng))
-    discriminator_terms = _step_discriminator(gan, discriminator, real, fake.detach())
+    _train_both_players(gan, real, rng, images=len(minibatches) * len(real.data))
+
+
+def train_minibatch(gan: GAN, real: Batch, number: int, is_last: bool) -> None:
+    """Train one minibatch of a round that arrives minibatch by minibatch.
+
+    A round of one minibatch is that of `train_round`. In a longer round each minibatch has random
+    numbers of its own, so that none depends on a state that a checkpoint would have to hold.
+
+    Args:
+        gan: in training.
+        real: real samples of this process, (N, *shape).
+        number: of the minibatch in its round, counted from 0.
+        is_last: whether the generator steps, too, which ends the round.
+    """
+    rng = _prior_rng(gan, *((number,) if number else ()))
+    if is_last:
+        _train_both_players(gan, real, rng, images=len(real.data))
+    else:
+        _train_discriminator(gan, real, rng)
+        gan.images_seen += len(real.data) * gan.trainer.world_size
+
+
+def _prior_rng(gan: GAN, *minibatch: int) -> torch.Generator:
+    """Return the random number generator of the prior in this update."""
+    rng = torch.Generator(gan.device)
+    rng.manual_seed(derived_seed(gan.seed, "prior", gan.updates, *minibatch))
+    return rng
+
+
+def _train_discriminator(gan: GAN, real: Batch, rng: torch.Generator) -> None:
+    """Step the discriminator on a minibatch."""
+    discriminator, _ = gan.player_optimizers()
+    with torch.no_grad():
+        fake = _generate(gan, real, rng)
+    _step_discriminator(gan, discriminator, *gan.preprocess_for_discriminator(real, fake))
+
+
+def _train_both_players(gan: GAN, real: Batch, rng: torch.Generator, images: int) -> None:
+    """Step the discriminator, then the generator, on the last minibatch of a round.
+
+    The samples that are generated for the minibatch serve both players: the discriminator's step
+    takes them detached, the generator's step with their graph. The discriminator's parameters are
+    frozen while the generator steps. The running average and the log follow.
+
+    Where gradients are accumulated, the generator's step generates each part again, from the same
+    inputs, since the graph of the whole minibatch would take the memory that the parts save.
+
+    Args:
+        gan: in training.
+        real: real samples of this process, (N, *shape).
+        rng: random number generator of the prior.
+        images: number of real samples that are counted.
+    """
+    discriminator, generator = gan.player_optimizers()
+    in_parts = gan.config.accumulate_gradients > 1
+    with torch.set_grad_enabled(not in_parts):
+        generated = _generate(gan, real, rng)
+    seen, fake = gan.preprocess_for_discriminator(real, generated)
+    discriminator_terms = _step_discriminator(gan, discriminator, seen, fake.detach())
     with frozen(optimizer_parameters(discriminator.optimizer)):
-        generator_terms = gan.generator_loss(real, fake)
-        _step(gan, generator, generator_terms)
+        if in_parts:
+            generator_terms = accumulate_and_step(
+                gan, generator, real, generated, partial(_generator_terms_again, gan)
+            )
+        else:
+            generator_terms = gan.generator_loss(seen, fake)
+            _step(gan, generator, generator_terms)
     if gan.ema is not None:
         gan.ema.update_parameters(gan.generator)
     terms = {"discriminator": discriminator_terms, "generator": generator_terms}
     gan.log_update(
-        images=len(minibatches) * len(real.data),
+        images=images,
         terms={
             f"loss/{player}/{name}": value
             for player, part in terms.items()
@@ -65,10 +122,19 @@ def _generate(gan: GAN, real: Batch, rng: torch.Generator) -> Sample:
 def _step_discriminator(
     gan: GAN, optimizer: LightningOptimizer, real: Batch, fake: Sample
 ) -> LossTerms:
-    terms = gan.discriminator_terms(real, fake)
-    _step(gan, optimizer, terms)
+    if gan.config.accumulate_gradients > 1:
+        terms = accumulate_and_step(gan, optimizer, real, fake, gan.discriminator_terms)
+    else:
+        terms = gan.discriminator_terms(real, fake)
+        _step(gan, optimizer, terms)
     gan.after_discriminator_step()
     return terms
+
+
+def _generator_terms_again(gan: GAN, real: Batch, fake: Sample) -> LossTerms:
+    """Generate the samples of a part again, with the generator's graph; return the loss terms."""
+    again = Sample(gan.generate(fake.condition), fake.condition)
+    return gan.generator_loss(*gan.preprocess_for_discriminator(real, again))
 
 
 def _step(gan: GAN, optimizer: LightningOptimizer, terms: LossTerms) -> None:

@@ -74,7 +74,9 @@ class UnrolledGAN(GAN):
 
         def penalised_loss(weights: Weights) -> Tensor:
             discriminate = partial(call_with_weights, self.discriminator, weights)
-            terms = penalties(self.config.regularisation, discriminate, real.data, fake.data)
+            terms = penalties(
+                self.config.regularisation, self.updates, discriminate, real.data, fake.data
+            )
             return adversarial_loss(weights) + sum(terms.values())
 
         weights = self.unrolled_weights(self.config.unrolled_steps, penalised_loss)

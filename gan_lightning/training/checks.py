@@ -158,7 +158,9 @@ def check_data(config: RunConfig, data: BaseDataModule) -> None:
     _check_packs(config, world_size)
     if isinstance(config.model, GANConfig):
         try:
-            config.model.check_minibatch(config.data.batch_size)
+            config.model.check_minibatch(
+                config.data.batch_size // config.model.accumulate_gradients
+            )
         except ValueError as error:
             batch_size = config.data.batch_size
             raise UserError(f"data.batch_size is {batch_size} and model.{error}") from error
@@ -175,9 +177,10 @@ def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
         UserError: a process passes one sample, or one pack of samples, through batch norm.
     """
     processes = config.trainer.devices * config.trainer.nodes
-    local_batch = config.data.batch_size // processes // config.network.packing
+    parts = getattr(config.model, "accumulate_gradients", 1)
+    local_batch = config.data.batch_size // processes // config.network.packing // parts
     if local_batch == 1 and any(isinstance(part, nn.BatchNorm1d) for part in model.modules()):
-        minimum = 2 * processes * config.network.packing
+        minimum = 2 * processes * config.network.packing * parts
         raise UserError(
             f"data.batch_size is {config.data.batch_size}, which gives batch norm one sample at a "
             f"time; it must be at least {minimum}"
@@ -186,11 +189,17 @@ def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
 
 def _check_packs(config: RunConfig, world_size: int) -> None:
     packing, batch_size = config.network.packing, config.data.batch_size
-    unit = packing * world_size
+    parts = getattr(config.model, "accumulate_gradients", 1)
+    unit = packing * world_size * parts
     if batch_size % unit:
-        processes = f" times {world_size} processes" if world_size > 1 else ""
+        factors = {
+            f"network.packing = {packing}": packing,
+            f"{world_size} processes": world_size,
+            f"model.accumulate_gradients = {parts}": parts,
+        }
+        product = " times ".join(text for text, factor in factors.items() if factor > 1)
         nearest = max(1, round(batch_size / unit)) * unit
         raise UserError(
-            f"data.batch_size is {batch_size}, which is no multiple of network.packing = "
-            f"{packing}{processes}; the nearest valid value is {nearest}"
+            f"data.batch_size is {batch_size}, which is no multiple of {product}; the nearest "
+            f"valid value is {nearest}"
         )
