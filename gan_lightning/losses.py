@@ -199,11 +199,14 @@ class Objective(NamedTuple):
         discriminator: maps (real scores, fake scores) to the discriminator's loss.
         generator: maps fake scores to the generator's loss.
         smooth: whether the discriminator's loss takes a `real_label`.
+        zero_when_separated: whether the discriminator's loss is 0 where it separates real and
+            generated samples; false for a critic, whose loss estimates a distance.
     """
 
     discriminator: Callable[..., Tensor]
     generator: Callable[[Tensor], Tensor]
     smooth: bool = False
+    zero_when_separated: bool = True
 
 
 OBJECTIVES: dict[str, Objective] = {
@@ -211,7 +214,7 @@ OBJECTIVES: dict[str, Objective] = {
     "non_saturating": Objective(discriminator_cross_entropy, non_saturating_generator, smooth=True),
     "least_squares": Objective(least_squares_discriminator, least_squares_generator, smooth=True),
     "hinge": Objective(hinge_discriminator, wasserstein_generator),
-    "wasserstein": Objective(wasserstein_critic, wasserstein_generator),
+    "wasserstein": Objective(wasserstein_critic, wasserstein_generator, zero_when_separated=False),
 }
 """Objectives by name; all take unbounded scores."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import run_cli, tiny_overrides
-from factories import ALL_GANS
+from factories import ALL_GANS, make_gan
 from test_resume import small
 
 from gan_lightning.callbacks import list_checkpoints
@@ -25,7 +25,7 @@ from gan_lightning.gans.base import GAN
 from gan_lightning.gans.round import train_round
 from gan_lightning.metrics import DuplicateRate
 from gan_lightning.training.train import train
-from gan_lightning.types import Batch
+from gan_lightning.types import Batch, Condition
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, player: str, update: int) -> None:
@@ -120,9 +120,14 @@ def test_collapsed_generator_is_warned_about_and_a_healthy_one_not(
 ) -> None:
     train(small("gan", 9), "test", tmp_path / "healthy")
     assert "collapsed" not in capsys.readouterr().err
-    monkeypatch.setattr(
-        GAN, "generate", lambda self, given: self.generator(given.latent) * 0 + torch.ones(2)
-    )
+
+    def collapsed(gan: GAN, given: Condition) -> torch.Tensor:
+        return gan.generator(given.latent) * 0 + torch.ones(2)
+
+    monkeypatch.setattr(GAN, "generate", collapsed)
+    train(small("gan", 9), "test", tmp_path / "untrained")
+    assert "collapsed" not in capsys.readouterr().err
+    monkeypatch.setattr("gan_lightning.callbacks.watchdogs.COLLAPSE_AFTER", 4)
     train(small("gan", 9), "test", tmp_path / "collapsed")
     warning = capsys.readouterr().err
     assert warning.count("the generator has collapsed: ") == 1
@@ -163,11 +168,13 @@ class FakeEvaluation:
     evaluated_at = None
 
 
-def test_a_won_game_is_warned_about_once(capsys: Any) -> None:
+@pytest.mark.parametrize("name", ["gan", "wgan", "wgan_gp"])
+def test_a_won_game_is_warned_about_once_and_a_critic_never_wins(name: str, capsys: Any) -> None:
     evaluation: Any = FakeEvaluation()
     trainer: Any = FakeTrainer()
     callback = WarnOnCollapse(evaluation, None)
-    model = bare_module()
+    model = make_gan(name)
+    can_win = name == "gan"
 
     def warnings(updates: int, loss: float, opponent: float = 4.0) -> int:
         model.updates, model.losses = (
@@ -182,8 +189,25 @@ def test_a_won_game_is_warned_about_once(capsys: Any) -> None:
     assert sum(counts) == 0
     assert warnings(450, 0.9) == 0
     assert sum(warnings(update, 0.01) for update in range(500, 1000, 50)) == 0
-    assert warnings(1000, 0.01) == 1
+    assert warnings(1000, 0.01) == can_win
     assert warnings(1050, 0.01) == 0
+
+
+def test_a_generator_collapses_after_it_was_diverse_or_after_the_warm_up(capsys: Any) -> None:
+    def warned(*evaluations: tuple[int, float]) -> bool:
+        evaluation: Any = FakeEvaluation()
+        trainer: Any = FakeTrainer()
+        callback, model = WarnOnCollapse(evaluation, None), make_gan("gan")
+        for update, duplicates in evaluations:
+            evaluation.evaluated_at = model.updates = update
+            evaluation.measures = {"samples/duplicates": duplicates}
+            callback.on_train_batch_end(trainer, model, None, None, 0)
+        return "the generator has collapsed" in capsys.readouterr().err
+
+    assert not warned((30, 1.0), (200, 0.9), (900, 0.6))
+    assert warned((30, 1.0), (200, 0.1), (300, 0.9))
+    assert warned((30, 1.0), (1000, 0.9))
+    assert not warned((30, 0.4), (1000, 0.1))
 
 
 def test_a_generator_that_is_not_trained_raises_no_warning(tmp_path: Path, capsys: Any) -> None:

@@ -12,6 +12,7 @@ from gan_lightning.callbacks.checkpoints import list_checkpoints
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.core.module import BaseModule, NonFiniteReport
 from gan_lightning.errors import Diverged, warn
+from gan_lightning.gans import GAN
 from gan_lightning.loggers import WandbRun
 
 __all__ = ["StopOnNonFinite", "WarnOnCollapse"]
@@ -25,6 +26,9 @@ WON_BELOW = 0.05
 
 WON_FOR = 500
 """Updates for which the loss stays below `WON_BELOW` before the discriminator has won."""
+
+COLLAPSE_AFTER = 1000
+"""Updates before which a generator that has never been diverse is still learning."""
 
 MIN_DUPLICATES = 0.5
 MIN_HIGH_QUALITY = 0.5
@@ -95,8 +99,10 @@ class WarnOnCollapse(Callback):
     """Warn once when the discriminator has won the game, and once when the generator collapses.
 
     The discriminator has won when its adversarial loss stays below 0.05 for 500 updates while the
-    generator has an adversarial loss. The generator has collapsed when at least half of its samples
-    are near-copies of others, or when its samples cover at most half of the modes or classes.
+    generator has an adversarial loss. The loss of a critic has no such meaning. The generator has
+    collapsed when at least half of its samples are near-copies of others, or when its samples cover
+    at most half of the modes or classes, and either an earlier evaluation found neither or it has
+    made 1,000 updates: an untrained generator has no diversity yet.
 
     Args:
         evaluation: evaluation whose metrics are checked.
@@ -108,6 +114,7 @@ class WarnOnCollapse(Callback):
         self._num_modes = num_modes
         self._won_since: int | None = None
         self._checked: int | None = None
+        self._was_diverse = False
         self._warned: set[str] = set()
 
     def on_train_batch_end(
@@ -124,8 +131,9 @@ class WarnOnCollapse(Callback):
         self._check_generator(trainer, pl_module)
 
     def _check_discriminator(self, trainer: Trainer, model: BaseModule) -> None:
-        adversarial = model.losses.get(GENERATOR_LOSS, 0.0) != 0
-        if not adversarial or model.losses.get(DISCRIMINATOR_LOSS, WON_BELOW) >= WON_BELOW:
+        game = isinstance(model, GAN) and model.objective.zero_when_separated
+        game = game and model.losses.get(GENERATOR_LOSS, 0.0) != 0
+        if not game or model.losses.get(DISCRIMINATOR_LOSS, WON_BELOW) >= WON_BELOW:
             self._won_since = None
             return
         self._won_since = model.updates if self._won_since is None else self._won_since
@@ -148,7 +156,9 @@ class WarnOnCollapse(Callback):
         if losses and not any(losses):  # the generator is not trained
             return
         self._checked = evaluated_at
-        if collapse := describe_collapse(self._evaluation.measures, self._num_modes):
+        collapse = describe_collapse(self._evaluation.measures, self._num_modes)
+        self._was_diverse |= not collapse
+        if collapse and (self._was_diverse or evaluated_at >= COLLAPSE_AFTER):
             self._warn(
                 trainer,
                 "the generator has collapsed",
