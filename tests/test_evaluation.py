@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -29,10 +30,11 @@ from gan_lightning.evaluation.discriminator import (
     discriminator_scores,
     weights_at_bound,
 )
+from gan_lightning.evaluation.duplicates import DuplicateEvaluator
 from gan_lightning.gans import GAN, StandardGAN
 from gan_lightning.losses import discriminator_cross_entropy
 from gan_lightning.training.build import build
-from gan_lightning.types import Condition, Sample
+from gan_lightning.types import Batch, Condition, DataSpec, Sample
 from gan_lightning.utils.hardware import allow_tf32
 
 CPU = torch.device("cpu")
@@ -243,3 +245,33 @@ def test_two_processes_give_the_metrics_of_one(tmp_path: Path) -> None:
     names = {name.split()[2] for name in one}
     assert {"wasserstein/exact", "divergence/wasserstein", "modes/covered"} <= names
     assert {"fid/tf_bilinear", "kid/tf_bilinear", "recall/tf_bilinear"} <= names
+
+
+class FewPairs:
+    """A dataset of a few translations, whose sources repeat in an evaluation."""
+
+    def __init__(self, pairs: int) -> None:
+        self.spec = DataSpec((1, 8, 8), source_shape=(1, 8, 8))
+        self.targets = torch.randn(pairs, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    def test_data(self) -> Batch:
+        return Batch(self.targets, None, -self.targets)
+
+
+@pytest.mark.parametrize("pairs", [106, 3, 2])
+def test_repeated_sources_are_no_copies(pairs: int) -> None:
+    data: Any = FewPairs(pairs)
+    evaluator = DuplicateEvaluator(make_gan("gan"), data)
+    perfect = data.targets[torch.arange(500) % pairs]
+    evaluator.update(Sample(perfect, Condition()), 0)
+    assert evaluator.compute() == {"samples/duplicates": 0}
+    collapsed = DuplicateEvaluator(make_gan("gan"), data)
+    collapsed.update(Sample(data.targets[:1].expand(500, -1, -1, -1), Condition()), 0)
+    assert collapsed.compute() == {"samples/duplicates": 1}
+
+
+def test_duplicates_of_a_single_test_datum_are_undefined() -> None:
+    data: Any = FewPairs(1)
+    evaluator = DuplicateEvaluator(make_gan("gan"), data)
+    evaluator.update(Sample(data.targets, Condition()), 0)
+    assert evaluator.compute() == {}

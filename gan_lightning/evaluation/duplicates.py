@@ -18,6 +18,9 @@ __all__ = ["DuplicateEvaluator"]
 class DuplicateEvaluator(GANEvaluator):
     """Computes the fraction of near-duplicates among the first generated samples.
 
+    Of a translator, samples of different sources only, since equal sources have equal translations.
+    With fewer than 2 test data the fraction is undefined and left out.
+
     Args:
         gan: the model.
         data: its dataset, whose test data define how near a near-duplicate is.
@@ -25,19 +28,23 @@ class DuplicateEvaluator(GANEvaluator):
     """
 
     def __init__(self, gan: GAN, data: BaseDataModule, shard: Shard = SINGLE_PROCESS) -> None:
-        self._rate = deepcopy(_duplicate_rate(data)).to(gan.device)
+        rate = _duplicate_rate(data)
+        self._rate = None if rate is None else deepcopy(rate).to(gan.device)
+        translates = data.spec.source_shape is not None
+        self._distinct = len(data.test_data().data) if translates else CHUNK_SIZE
 
     def update(self, sample: Sample, first_index: int) -> None:
         """Add the samples of the first chunk."""
-        if first_index == 0:
-            self._rate.update(sample.data)
+        if self._rate is not None and first_index == 0:
+            self._rate.update(sample.data[: self._distinct])
 
     def compute(self) -> dict[str, float]:
         """Return the fraction, in [0, 1]."""
-        return {"samples/duplicates": self._rate.compute().item()}
+        return {} if self._rate is None else {"samples/duplicates": self._rate.compute().item()}
 
 
 @lru_cache(maxsize=1)
-def _duplicate_rate(data: BaseDataModule) -> DuplicateRate:
+def _duplicate_rate(data: BaseDataModule) -> DuplicateRate | None:
     """Build the metric for the first chunk, with as many real samples; once per dataset."""
-    return DuplicateRate(data.test_data().data[:CHUNK_SIZE])
+    real = data.test_data().data[:CHUNK_SIZE]
+    return DuplicateRate(real) if len(real) > 1 else None
