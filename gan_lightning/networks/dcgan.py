@@ -19,8 +19,14 @@ from gan_lightning.networks.base import (
 from gan_lightning.networks.layout import MapsToVector, VectorToMaps
 from gan_lightning.utils.settings import setting
 
-STEMS = {28: (7, 2), 32: (4, 3), 64: (4, 4), 128: (4, 5)}
-"""Image size -> (size of the smallest feature map, number of doublings)."""
+SIZES = range(16, 257, 4)
+"""Supported heights and widths of images, in pixels."""
+
+MAX_SMALLEST_MAP = 7
+"""A map of at most this side is not halved further."""
+
+MAX_WIDTH_FACTOR = 16
+"""Bound of the channels of a map, in multiples of the width; reached from 128 pixels on."""
 
 GENERATOR_NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
@@ -60,18 +66,20 @@ class DCGANConfig(NetworkConfig):
 
 
 class DCGAN(NetworkFamily[DCGANConfig]):
-    """Strided and transposed convolutions for square images of 28, 32, 64 or 128 pixels.
+    """Strided and transposed convolutions for square images of 16 to 256 pixels, in steps of 4.
 
-    Every layer is normalised except the generator's output and the discriminator's input. The
-    encoder ends with its last feature map, flattened, so a linear head equals the paper's last
-    convolution.
+    Maps are halved until their side is at most 7 pixels; an odd side is rounded up, by a row and a
+    column of zeros in the discriminator, which the generator drops. Every layer is normalised
+    except the generator's output and the discriminator's input. The encoder ends with its last
+    feature map, flattened, so a linear head equals the paper's last convolution.
 
     Raises:
         ValueError: a value of the config is out of range.
 
     Source: Radford, Metz, Chintala 2016 (arXiv:1511.06434), sections 3 and 4, figure 1.
-    Deviations: kernels are 4x4, not 5x5, so that every pixel is covered equally often; 28-pixel
-        images start from a 7x7 map; layers before a batch norm have no bias.
+    Deviations: kernels are 4x4, not 5x5, so that every pixel is covered equally often; sizes other
+        than 64, whose smallest maps have sides of 4 to 7 pixels, such as 7 for 28-pixel images; no
+        map has more than 16 times the width; layers before a batch norm have no bias.
     """
 
     Config: ClassVar[type[DCGANConfig]] = DCGANConfig
@@ -83,44 +91,55 @@ class DCGAN(NetworkFamily[DCGANConfig]):
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
         """Build a projection to the smallest map and a 4x4 transposed convolution per doubling."""
-        start, doublings = _stem(shape)
-        widths = [self.config.width * 2**level for level in reversed(range(doublings))]
+        sides = _map_sides(shape)[::-1]
+        start = sides[0]
+        widths = _map_widths(self.config.width, len(sides) - 1)[::-1]
         bias = self.config.generator_norm == "none"
         layers: list[nn.Module] = [
             nn.Linear(inputs, widths[0] * start * start, bias=bias),
             VectorToMaps(widths[0], start, start),
         ]
-        for before, after in pairwise(widths):
+        for side, (before, after) in zip(sides[1:], pairwise(widths), strict=False):
             layers += [self._generator_norm(before), nn.ReLU()]
             layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias))
+            layers += [nn.ZeroPad2d((0, -1, 0, -1))] if side % 2 else []
         layers += [self._generator_norm(widths[-1]), nn.ReLU()]
         layers += [nn.ConvTranspose2d(widths[-1], shape[0], 4, 2, 1), nn.Tanh()]
         return self.initialise_weights(nn.Sequential(*layers))
 
     def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build one 4x4 convolution per halving, down to the smallest map, flattened."""
-        start, halvings = _stem(shape)
-        width = self.config.discriminator_width or self.config.width
-        widths = [width * 2**level for level in range(halvings)]
+        sides = _map_sides(shape)
+        widths = _map_widths(self.config.discriminator_width or self.config.width, len(sides) - 1)
         bias = self.config.discriminator_norm != "batch"
         layers: list[nn.Module] = [nn.Conv2d(shape[0], widths[0], 4, 2, 1)]
         layers.append(nn.LeakyReLU(self.config.negative_slope))
-        for before, after in pairwise(widths):
+        for side, (before, after) in zip(sides[1:], pairwise(widths), strict=False):
+            layers += [nn.ZeroPad2d((0, 1, 0, 1))] if side % 2 else []
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=bias))
             layers += [self._discriminator_norm(after), nn.LeakyReLU(self.config.negative_slope)]
         layers.append(MapsToVector())
-        encoder = Encoder(nn.Sequential(*layers), widths[-1] * start * start)
+        encoder = Encoder(nn.Sequential(*layers), widths[-1] * sides[-1] ** 2)
         self.initialise_weights(encoder)
         return encoder
 
 
-def _stem(shape: Shape) -> tuple[int, int]:
+def _map_sides(shape: Shape) -> list[int]:
+    """Return the sides of the maps, from the image's to the smallest, each half of the last one."""
     square = len(shape) == 3 and shape[1] == shape[2]
-    if not square or shape[0] < 1 or shape[1] not in STEMS:
+    if not square or shape[0] < 1 or shape[1] not in SIZES:
         raise unsupported_shape(
             "dcgan",
             shape,
-            valid=f"(C, S, S) with S of {', '.join(map(str, STEMS))}",
+            valid=f"(C, S, S) with S a multiple of 4 from {SIZES[0]} to {SIZES[-1]}",
             fix="Resize the images, or set network.name=mlp.",
         )
-    return STEMS[shape[1]]
+    sides = [shape[1]]
+    while sides[-1] > MAX_SMALLEST_MAP:
+        sides.append((sides[-1] + 1) // 2)
+    return sides
+
+
+def _map_widths(width: int, levels: int) -> list[int]:
+    """Return the channels of the hidden maps, from the largest map to the smallest."""
+    return [width * min(2**level, MAX_WIDTH_FACTOR) for level in range(levels)]
