@@ -31,7 +31,7 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
-from gan_lightning.store import ImageTransform, catalog, default_store, prepare
+from gan_lightning.store import ImageTransform, default_store, folders, prepare
 from gan_lightning.utils.hardware import format_machine, machine_info
 
 SIZE, CROP, BATCH = 64, 178, 128
@@ -75,7 +75,7 @@ def time_prepare(root: Path) -> float:
     store = default_store(root, SIZE)
     shutil.rmtree(store, ignore_errors=True)
     start = time.perf_counter()
-    prepare(catalog.folder(root), ImageTransform("folder", SIZE), str(root), store, PROCESSES)
+    prepare(folders.folder(root), ImageTransform("folder", SIZE), str(root), store, PROCESSES)
     return time.perf_counter() - start
 
 

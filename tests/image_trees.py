@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from gan_lightning.store import ImageTransform, catalog, default_store, prepare
+from gan_lightning.store import ImageTransform, catalog, default_store, folders, prepare
 
 COUNT = 24
 TREES_FOLDER = "GAN_LIGHTNING_TEST_TREES"
@@ -118,7 +118,8 @@ TREES: dict[str, Callable[[Path], Path]] = {
 def make_store(kind: str, root: Path, size: int = 64) -> Path:
     """Make the store of a dataset; return the folder of the store."""
     part = "bedroom" if kind == "lsun" else ""
-    images = catalog.lsun(root, part) if part else getattr(catalog, kind)(root)
+    catalogs = folders if kind in ("folder", "pairs") else catalog
+    images = catalog.lsun(root, part) if part else getattr(catalogs, kind)(root)
     transform = ImageTransform(kind, size, paired=kind == "pairs")
     store = default_store(root, size, part)
     prepare(images, transform, str(root), store, workers=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections import Counter
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.cli.image_options import fit_option, labels_option, progress_bar
 from gan_lightning.utils.hardware import available_cores
+from gan_lightning.utils.names import printable
 
 if TYPE_CHECKING:
     from gan_lightning.store import Manifest
@@ -32,7 +35,8 @@ def prepare() -> None:
 
     The centre square of each image (--crop pixels) is cropped, resized by Pillow's bicubic filter,
     which antialiases, and written as uint8. If the command is killed, the same command resumes.
-    Images that are damaged or too small are skipped, counted and listed.
+    Images that are damaged or too small are skipped, counted and listed. A folder of images needs
+    no preparation: `gan-lightning train dcgan --images DIR` prepares it.
 
     \b
     Examples:
@@ -126,17 +130,19 @@ def lsun(root: Path, category: str, **settings: Any) -> None:
 
 @prepare.command()
 @store_options
+@fit_option
+@labels_option
 @handle_errors
-def folder(root: Path, **settings: Any) -> None:
-    """Prepare a folder of JPEG, PNG and WebP images; its sub-folders are classes.
+def folder(root: Path, labels: Path | None, **settings: Any) -> None:
+    """Prepare a folder of images; its sub-folders, or a CSV file, name the classes.
 
     \b
     Example:
       gan-lightning prepare folder --root data/flowers
     """
-    from gan_lightning.store import catalog
+    from gan_lightning.store import folders
 
-    _make_store("folder", root, lambda: catalog.folder(root), "", **settings)
+    _make_store("folder", root, lambda: folders.folder(root, labels), "", **settings)
 
 
 @prepare.command()
@@ -149,9 +155,9 @@ def pairs(root: Path, **settings: Any) -> None:
     Example:
       gan-lightning prepare pairs --root data/facades --size 256
     """
-    from gan_lightning.store import catalog
+    from gan_lightning.store import folders
 
-    _make_store("pairs", root, lambda: catalog.pairs(root), "", **settings)
+    _make_store("pairs", root, lambda: folders.pairs(root), "", **settings)
 
 
 def _make_store(
@@ -165,32 +171,30 @@ def _make_store(
     background: str,
     output: Path | None,
     workers: int | None,
+    fit: str | None = None,
 ) -> None:
     """Make the store with a progress bar, and print a summary of it."""
-    from tqdm import tqdm
-
     from gan_lightning.store import ImageTransform, default_store, prepare
 
-    transform = ImageTransform(dataset, size, crop, background, paired=dataset == "pairs")
-    store = output or default_store(root, size, part)
-    bars: list[tqdm[Any]] = []
-
-    def show_progress(done: int, total: int) -> None:
-        if not bars:
-            bars.append(tqdm(total=total, unit=" images", leave=False, file=sys.stderr))
-        bars[0].update(done - bars[0].n)
-
+    fit = fit or "crop"
+    transform = ImageTransform(dataset, size, crop, background, dataset == "pairs", fit)
+    store = output or default_store(root, size, part, fit)
     try:
-        manifest = prepare(
-            make_catalog(), transform, str(root), store, workers or available_cores(), show_progress
-        )
+        with progress_bar() as progress:
+            manifest = prepare(
+                make_catalog(), transform, str(root), store, workers or available_cores(), progress
+            )
     except KeyboardInterrupt as interrupt:
         click.echo("gan-lightning: interrupted; run the same command again to resume", err=True)
         sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
-    finally:
-        for bar in bars:
-            bar.close()
     _print_summary(manifest, store)
+    if dataset == "folder":
+        options = "" if output is None else f" --store {shlex.quote(str(store))}"
+        options += "" if fit == "crop" else f" --fit {fit}"
+        click.echo(
+            f"train on it: gan-lightning train dcgan --images {shlex.quote(str(root))} "
+            f"--size {size}{options}"
+        )
 
 
 def _print_summary(manifest: Manifest, store: Path) -> None:
@@ -199,7 +203,7 @@ def _print_summary(manifest: Manifest, store: Path) -> None:
     for kind, count in sorted(manifest.converted.items()):
         click.echo(f"converted to 8-bit RGB: {count:,} {kind}")
     for name, problem in manifest.skipped[:MAX_PRINTED]:
-        click.echo(f"skipped {name}: it {problem}")
+        click.echo(f"skipped {printable(name)}: it {problem}")
     if len(manifest.skipped) > MAX_PRINTED:
         problems = Counter(problem.split(" (")[0] for _, problem in manifest.skipped)
         counts = ", ".join(f"{count:,} {problem}" for problem, count in problems.most_common(5))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from gan_lightning.data.adapter import as_data_module
 from gan_lightning.data.base import BaseDataModule, DataConfig
 from gan_lightning.data.dirac import Dirac
-from gan_lightning.data.image_datasets import LSUN, CelebA, ImageFolder, ImagePairs
+from gan_lightning.data.huggingface import HuggingFace
+from gan_lightning.data.image_datasets import LSUN, CelebA, ImagePairs
+from gan_lightning.data.image_folder import ImageFolder
 from gan_lightning.data.image_store import ImageStoreDataModule, MemoryMappedImages
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitPairs, StackedMNIST
 from gan_lightning.data.round_loader import IndexableData, LoaderConfig, RoundLoader
+from gan_lightning.data.torch_dataset import TorchDataset
 from gan_lightning.data.toy2d import Grid, Ring, SwissRoll
 
 DATASETS: dict[str, type[BaseDataModule]] = {
@@ -19,6 +23,8 @@ DATASETS: dict[str, type[BaseDataModule]] = {
     "lsun": LSUN,
     "folder": ImageFolder,
     "pairs": ImagePairs,
+    "torch": TorchDataset,
+    "huggingface": HuggingFace,
     "ring": Ring,
     "grid": Grid,
     "swissroll": SwissRoll,
@@ -36,6 +42,7 @@ __all__ = [
     "DigitPairs",
     "Dirac",
     "Grid",
+    "HuggingFace",
     "ImageFolder",
     "ImagePairs",
     "ImageStoreDataModule",
@@ -46,4 +53,6 @@ __all__ = [
     "RoundLoader",
     "StackedMNIST",
     "SwissRoll",
+    "TorchDataset",
+    "as_data_module",
 ]

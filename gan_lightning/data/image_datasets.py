@@ -1,4 +1,4 @@
-"""DataModules on the image store: CelebA, LSUN, a folder of images, pairs of images."""
+"""DataModules on the image store: CelebA, LSUN, pairs of images."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from gan_lightning.data.image_store import (
     ImageStoreConfig,
     ImageStoreDataModule,
     MemoryMappedImages,
+    folder_title,
 )
 from gan_lightning.errors import check_choice
 from gan_lightning.types import Batch, DataSpec
 from gan_lightning.utils.settings import setting
 
-__all__ = ["LSUN", "CelebA", "ImageFolder", "ImagePairs"]
+__all__ = ["LSUN", "CelebA", "ImagePairs"]
 
 MAX_ATTRIBUTES = 6
 
@@ -109,6 +110,11 @@ class LSUNConfig(ImageStoreConfig):
         """The category."""
         return self.category
 
+    @property
+    def title(self) -> str:
+        """Name of the data in titles."""
+        return f"lsun {self.category}"
+
 
 class LSUN(ImageStoreDataModule):
     """Scenes, 3xSxS, of one category; the official validation split is the test data.
@@ -121,30 +127,6 @@ class LSUN(ImageStoreDataModule):
 
 
 @dataclass
-class ImageFolderConfig(ImageStoreConfig):
-    """Your own images."""
-
-    root: str = "data/pictures"
-
-
-class ImageFolder(ImageStoreDataModule):
-    """Images of a folder, 3xSxS, whose sub-folders are classes."""
-
-    Config: ClassVar[type[Any]] = ImageFolderConfig
-    prepare_command: ClassVar[str] = "folder"
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the sub-folders."""
-        return tuple(self.manifest.classes)
-
-    @cached_property
-    def _labels(self) -> Tensor | None:
-        """Number of the sub-folder of every image, or None without sub-folders."""
-        return self._index.get("labels")
-
-
-@dataclass
 class ImagePairsConfig(ImageStoreConfig):
     """Pairs of images in one file, as in pix2pix's datasets."""
 
@@ -154,6 +136,11 @@ class ImagePairsConfig(ImageStoreConfig):
         "Half of the file that is the source, for example right for facades.",
         choices=SIDES,
     )
+
+    @property
+    def title(self) -> str:
+        """Name of the data in titles: that of the folder."""
+        return folder_title(self)
 
 
 class ImagePairs(ImageStoreDataModule):

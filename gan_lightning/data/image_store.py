@@ -20,8 +20,9 @@ from torch import Tensor
 from gan_lightning.data.base import BaseDataModule, DataConfig, to_float_nchw
 from gan_lightning.errors import UserError
 from gan_lightning.store import Manifest, default_store, open_store
-from gan_lightning.store.layout import INDEX, SHARD
+from gan_lightning.store.layout import INDEX, SHARD, TEST, TRAINING
 from gan_lightning.types import Batch, DataSpec
+from gan_lightning.utils.names import printable
 from gan_lightning.utils.settings import setting
 
 __all__ = ["ImageStoreConfig", "ImageStoreDataModule", "MemoryMappedImages"]
@@ -29,10 +30,10 @@ __all__ = ["ImageStoreConfig", "ImageStoreDataModule", "MemoryMappedImages"]
 MAX_TEST_IMAGES = 1_000
 
 HELD_OUT_EVERY = 50
-"""Where a dataset has no test split, each 50th image is held out of training."""
+"""Where a store has no test split, each 50th image is held out of training."""
 
-TRAINING, TEST = 0, 2
-"""Numbers of the splits in the index of a store."""
+LUMA = (19_595, 38_470, 7_471)
+"""Weights of red, green and blue in grey, in units of 1 / 65536, as in Pillow."""
 
 
 @dataclass
@@ -43,6 +44,7 @@ class ImageStoreConfig(DataConfig):
     store: str = setting("", "Folder of the store; empty means next to the root.")
     size: int = setting(64, "Height and width in pixels.", minimum=8, maximum=1024)
     mirror: bool = setting(True, "Mirror each training image with probability 0.5.")
+    fit: ClassVar[str] = "crop"
 
     @property
     def part(self) -> str:
@@ -54,7 +56,7 @@ class ImageStoreConfig(DataConfig):
         """Folder of the store."""
         if self.store:
             return Path(self.store)
-        return default_store(Path(self.root), self.size, self.part)
+        return default_store(Path(self.root), self.size, self.part, self.fit)
 
 
 class MemoryMappedImages:
@@ -66,6 +68,7 @@ class MemoryMappedImages:
         places: place of each row among the images of all files, int64 (M,).
         images_per_file: number of images in each file but the last.
         fingerprint: identifies the pixels of all rows.
+        grey: convert images to one channel when they are read.
 
     Attributes:
         fingerprint: as given.
@@ -78,8 +81,9 @@ class MemoryMappedImages:
         places: Tensor,
         images_per_file: int,
         fingerprint: str,
+        grey: bool = False,
     ) -> None:
-        self.fingerprint = fingerprint
+        self.fingerprint, self._grey = fingerprint, grey
         self._files, self._shape = files, shape
         self._places, self._images_per_file = places, images_per_file
         self._image_bytes = math.prod(shape)
@@ -93,7 +97,7 @@ class MemoryMappedImages:
         return len(self._places)
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        """Read the images of these rows, uint8 (*rows.shape, *shape)."""
+        """Read the images of these rows, uint8 (*rows.shape, S, S, C), C = 1 if grey, else 3."""
         places = self._places[rows.flatten()]
         files, in_file = places // self._images_per_file, places % self._images_per_file
         parts = [  # index_select copies complete images, indexing would copy byte by byte
@@ -102,7 +106,8 @@ class MemoryMappedImages:
         ]
         by_file = files.argsort(stable=True)
         images = torch.cat(parts).index_select(0, by_file.argsort())
-        return images.view(*rows.shape, *self._shape)
+        images = images.view(*rows.shape, *self._shape)
+        return to_grey(images) if self._grey else images
 
     def prefetch(self, rows: Tensor) -> None:
         """Let the operating system read these rows from the disk in the background."""
@@ -113,6 +118,20 @@ class MemoryMappedImages:
             start = image * self._image_bytes // mmap.PAGESIZE * mmap.PAGESIZE
             end = (image + 1) * self._image_bytes
             self._files[file].madvise(mmap.MADV_WILLNEED, start, end - start)
+
+
+def folder_title(config: ImageStoreConfig) -> str:
+    """Return the name of the folder of a dataset, for titles and names of runs."""
+    root = Path(config.root)
+    if not config.root:
+        return Path(config.store).name.removesuffix(".store")
+    return printable(root.name if root.name not in ("", "..") else root.resolve().name)
+
+
+def to_grey(images: Tensor) -> Tensor:
+    """Convert colour images, uint8 (..., 3), to grey ones, uint8 (..., 1), by Pillow's weights."""
+    red, green, blue = (images[..., [channel]].int() * LUMA[channel] for channel in range(3))
+    return (red + green + blue + 32_768 >> 16).to(torch.uint8)
 
 
 class ImageStoreDataModule(BaseDataModule):
@@ -132,6 +151,8 @@ class ImageStoreDataModule(BaseDataModule):
     belongs_to_user: ClassVar[bool] = True
     prepare_command: ClassVar[str]
     """Subcommand of `gan-lightning prepare` that makes the store."""
+    channels: int = 3
+    """Channels of an image: 1 for grey, 3 for colour."""
 
     def __init__(self, config: ImageStoreConfig) -> None:
         super().__init__(config)
@@ -155,12 +176,12 @@ class ImageStoreDataModule(BaseDataModule):
         return self.select_images(self._training_indices)
 
     def training_data(self) -> tuple[MemoryMappedImages, Tensor | None]:
-        """Return the training images, uint8 (M, S, S, 3), and their classes (M,) or None."""
+        """Return the training images, uint8 (M, S, S, C), and their classes (M,) or None."""
         labels = self._labels
         return self.reference_images, None if labels is None else labels[self._training_indices]
 
     def test_data(self) -> Batch:
-        """Return up to 1,000 test images (N, 3, S, S) in [-1, 1], and their classes or None."""
+        """Return up to 1,000 test images (N, C, S, S) in [-1, 1], and their classes or None."""
         return self._test
 
     def select_images(self, indices: Tensor, side: int | None = None) -> MemoryMappedImages:
@@ -174,17 +195,20 @@ class ImageStoreDataModule(BaseDataModule):
         places = self._index["rows"][indices] * sides + (side or 0)
         digest = sha256(places.numpy().tobytes()).hexdigest()
         fingerprint = f"{self.manifest.fingerprint} {digest}"
-        shape = self.manifest.transform.shape[-3:]
-        return MemoryMappedImages(self._memory_maps, shape, places, SHARD * sides, fingerprint)
+        shape, grey = self.manifest.transform.shape[-3:], self.channels == 1
+        fingerprint = f"{fingerprint} grey" if grey else fingerprint
+        return MemoryMappedImages(
+            self._memory_maps, shape, places, SHARD * sides, fingerprint, grey
+        )
 
     def _spec(self) -> DataSpec:
-        size = self.config.size
+        shape = (self.channels, self.config.size, self.config.size)
         labels = self._labels
         if labels is None:
-            return DataSpec((3, size, size))
+            return DataSpec(shape)
         counts = torch.bincount(labels[self._training_indices], minlength=self._class_count)
         shares = (counts / counts.sum()).tolist()
-        return DataSpec((3, size, size), classes=len(shares), class_shares=tuple(shares))
+        return DataSpec(shape, classes=len(shares), class_shares=tuple(shares))
 
     @cached_property
     def _labels(self) -> Tensor | None:
@@ -247,5 +271,10 @@ class ImageStoreDataModule(BaseDataModule):
             raise UserError(
                 f"{folder} is a store of {stored.dataset} images of {stored.size} pixels, not of "
                 f"{self.prepare_command} images of {config.size} pixels; make one by `{command}`"
+            )
+        if stored.fit != config.fit:
+            raise UserError(
+                f"{folder} is a store of images with fit {stored.fit}, and data.fit is "
+                f"{config.fit}; set data.fit={stored.fit}, or leave data.store out"
             )
         return manifest

@@ -47,12 +47,16 @@ class DecodedBlock:
         crc: CRC-32 of its bytes.
         skipped: number, name and problem of each image without pixels.
         converted: number of images by the kind that they were converted from.
+        not_square: number of images that were cropped, padded or stretched.
+        grey: number of images without a colour.
     """
 
     number: int
     crc: int
     skipped: list[tuple[int, str, str]]
     converted: dict[str, int]
+    not_square: int = 0
+    grey: int = 0
 
 
 def iterate_blocks(catalog: Catalog, previous: dict[int, DecodedBlock]) -> Iterator[Block]:
@@ -98,21 +102,26 @@ def decode_block(
     pixels = np.zeros((len(block.images), *transform.shape), np.uint8)
     skipped: list[tuple[int, str, str]] = []
     converted: Counter[str] = Counter()
+    not_square = grey = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about unusual metadata; unusable images raise
         for row, (number, name) in enumerate(block.images):
             try:
-                pixels[row], converted_from = transform.decode(sources[number].read(name))
+                image = transform.decode(sources[number].read(name))
             except InvalidImageError as error:
                 skipped.append((first + row, name, str(error)))
                 continue
-            converted.update([converted_from] if converted_from else [])
+            pixels[row] = image.pixels
+            converted.update([image.converted_from] if image.converted_from else [])
+            not_square += not image.is_square
+            grey += image.is_grey
     with path.open("r+b", buffering=0) as file:
         file.seek(offset)
         count = file.write(pixels.data)
     if count != pixels.nbytes:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    return DecodedBlock(block.number, zlib.crc32(pixels.data), skipped, dict(converted))
+    crc = zlib.crc32(pixels.data)
+    return DecodedBlock(block.number, crc, skipped, dict(converted), not_square, grey)
 
 
 def read_journal(journal: Path) -> dict[int, DecodedBlock]:

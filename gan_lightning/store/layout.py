@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["BLOCK", "INDEX", "MANIFEST", "SHARD", "default_store", "shard_file", "shard_sizes"]
+__all__ = [
+    "BLOCK",
+    "FITS",
+    "INDEX",
+    "MANIFEST",
+    "SHARD",
+    "TEST",
+    "TRAINING",
+    "VALIDATION",
+    "default_store",
+    "shard_file",
+    "shard_sizes",
+]
 
 BLOCK = 256
 """Images that a worker decodes at once; what a killed process loses."""
@@ -14,6 +26,12 @@ SHARD = 64 * BLOCK
 
 MANIFEST = "manifest.json"
 INDEX = "index.npz"
+
+TRAINING, VALIDATION, TEST = range(3)
+"""Numbers of the splits in the index of a store."""
+
+FITS = ("crop", "pad", "stretch")
+"""Ways to make an image square: cut its longer side, fill its shorter side, or distort it."""
 
 
 def shard_file(folder: Path, shard: int) -> Path:
@@ -26,17 +44,18 @@ def shard_sizes(images: int) -> list[int]:
     return [min(SHARD, images - start) for start in range(0, images, SHARD)]
 
 
-def default_store(root: Path, size: int, part: str = "") -> Path:
+def default_store(root: Path, size: int, part: str = "", fit: str = "crop") -> Path:
     """Return the default folder of a store, next to the folder of the dataset.
 
     Args:
         root: folder of the dataset, for example data/celeba.
         size: height and width of the images in the store, in pixels.
         part: part of the dataset in the store, for example bedroom; empty for all of it.
+        fit: one of `FITS`.
 
     Returns:
-        For example data/celeba-64.store or data/lsun-bedroom-64.store.
+        For example data/celeba-64.store, data/lsun-bedroom-64.store or data/flowers-64-pad.store.
     """
-    root = root.absolute() if root.name in ("", "..") else root
-    parts = [root.name, *([part] if part else []), str(size)]
+    root = root.resolve() if root.name in ("", "..") else root
+    parts = [root.name, *([part] if part else []), str(size), *([fit] if fit != "crop" else [])]
     return root.with_name(f"{'-'.join(parts)}.store")

@@ -58,7 +58,8 @@ class Manifest:
     Args:
         transform: how image files became pixels.
         source: folder of the images, as the user named it.
-        catalog_fingerprint: SHA-256 of the names, splits, labels and attributes of the images.
+        catalog_fingerprint: SHA-256 of the names, sizes, modification times, splits, labels and
+            attributes of the images.
         images: number of images in the store.
         shards: files of pixels.
         index: file with the rows, splits, labels and attributes of the images.
@@ -66,6 +67,9 @@ class Manifest:
         attribute_names: name of each attribute.
         skipped: [name, problem] of each image that is not in the store.
         converted: number of images by the kind that they were converted from, for example CMYK.
+        not_square: number of images that were cropped, padded or stretched.
+        grey: number of images without a colour.
+        held_out: number of images that became the test split, since there was none.
         remarks: remarks on the source.
         made_with: package -> version.
     """
@@ -80,6 +84,9 @@ class Manifest:
     attribute_names: list[str] = field(default_factory=list)
     skipped: list[list[str]] = field(default_factory=list)
     converted: dict[str, int] = field(default_factory=dict)
+    not_square: int = 0
+    grey: int = 0
+    held_out: int = 0
     remarks: list[str] = field(default_factory=list)
     made_with: dict[str, str] = field(default_factory=dict)
 

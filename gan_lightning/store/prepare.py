@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from gan_lightning.errors import UserError, storage_error, storage_fix
 from gan_lightning.store.blocks import DecodedBlock, decode_block, iterate_blocks, read_journal
 from gan_lightning.store.catalog import Catalog
-from gan_lightning.store.layout import BLOCK, INDEX, MANIFEST, shard_file, shard_sizes
-from gan_lightning.store.manifest import FileChecksum, Manifest, read_manifest
+from gan_lightning.store.completion import (
+    LOCK,
+    build_manifest,
+    delete_if_empty,
+    existing_store,
+    put_in_place,
+    sync_to_disk,
+)
+from gan_lightning.store.layout import BLOCK, shard_file, shard_sizes
+from gan_lightning.store.manifest import Manifest
 from gan_lightning.store.transform import ImageTransform
 from gan_lightning.store.workers import parallel_map
 from gan_lightning.utils.files import exclusive_lock
+from gan_lightning.utils.names import printable
 
 __all__ = ["prepare"]
 
-JOURNAL, INPUTS, LOCK = "journal.jsonl", "begun.json", "lock"
-"""Files of an unfinished store: decoded blocks, the transform and the images, the lock."""
+JOURNAL, INPUTS = "journal.jsonl", "begun.json"
+"""Files of an unfinished store: decoded blocks; the transform and the images."""
 
 RESERVE = 2**24
 """Bytes that stay free on the disk."""
@@ -42,6 +44,7 @@ def prepare(
     output: Path,
     workers: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    on_change: Callable[[str], object] | None = None,
 ) -> Manifest:
     """Make an image store, or resume making it.
 
@@ -55,6 +58,9 @@ def prepare(
         output: folder of the store.
         workers: number of processes.
         progress: called with the number of finished images and the number of all images.
+        on_change: called with a line before a store of the same folder, whose images have changed
+            since, is made again, and before waiting for another process that makes the store; None
+            raises an error instead.
 
     Returns:
         The manifest of the store, which may have existed before.
@@ -65,53 +71,58 @@ def prepare(
     """
     if not len(catalog):
         raise UserError(f"{source} contains no images; set --root DIR to the folder of the dataset")
-    if (output / MANIFEST).exists():
-        return _check_existing(catalog, transform, output)
+    if existing := existing_store(catalog, transform, source, output, on_change):
+        return existing
     unfinished = output.with_name(f"{output.name}.partial")
     _check_space(catalog, transform, unfinished)
     try:
         unfinished.mkdir(parents=True, exist_ok=True)
-        with exclusive_lock(unfinished / LOCK, f"the store {unfinished} is being prepared"):
-            _check_or_write_inputs(catalog, transform, unfinished)
+        activity = f"the store {unfinished} is being prepared"
+        with exclusive_lock(unfinished / LOCK, activity, on_change):
+            if existing := existing_store(catalog, transform, source, output, on_change):
+                delete_if_empty(unfinished)  # another process has just made the store
+                return existing
+            _check_or_write_inputs(catalog, transform, unfinished, restart=on_change is not None)
             blocks = _decode_all(catalog, transform, unfinished, workers, progress)
             if sum(len(block.skipped) for block in blocks) == len(catalog):
                 _, name, problem = blocks[0].skipped[0]
                 shutil.rmtree(unfinished)
                 raise UserError(
-                    f"{source} contains no usable image: the first one, {name}, {problem}"
+                    f"{source} contains no usable image: the first one, {printable(name)}, "
+                    f"{problem}"
                 )
-            manifest = _build_manifest(catalog, transform, source, unfinished, blocks, workers)
+            manifest = build_manifest(catalog, transform, source, unfinished, blocks, workers)
             manifest.write(unfinished)
-            _sync_to_disk(unfinished)
-            unfinished.rename(output)
+            sync_to_disk(unfinished)
+            put_in_place(unfinished, output)
             for name in (JOURNAL, INPUTS, LOCK):
                 (output / name).unlink()
             return manifest
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and (
+            existing := existing_store(catalog, transform, source, output, on_change)
+        ):
+            return existing  # another process has renamed the folder right before the lock
         if (cause := storage_error(error)) is None:
             raise
+        option = "--output" if on_change is None else "--store"
         raise UserError(
             f"cannot write {unfinished}: {cause.strerror}; {storage_fix(cause)} and run the same "
-            f"command again to resume, or choose another folder by --output DIR"
+            f"command again to resume, or choose another folder by {option} DIR"
         ) from error
 
 
-def _check_existing(catalog: Catalog, transform: ImageTransform, output: Path) -> Manifest:
-    """Check that a complete store has the same images and settings."""
-    manifest = read_manifest(output)
-    changes = manifest.transform.differences(transform)
-    if manifest.catalog_fingerprint != catalog.fingerprint():
-        changes.append("other images or labels")
-    if changes:
-        raise UserError(
-            f"the store {output} was made with other settings ({', '.join(changes)}); delete it, "
-            f"or choose another folder by --output DIR"
-        )
-    return manifest
+def _check_or_write_inputs(
+    catalog: Catalog, transform: ImageTransform, unfinished: Path, restart: bool
+) -> None:
+    """Check that an unfinished store has the same images and settings, or write these to a file.
 
-
-def _check_or_write_inputs(catalog: Catalog, transform: ImageTransform, unfinished: Path) -> None:
-    """Check that an unfinished store has the same images and settings, or write these to a file."""
+    Args:
+        catalog: the images.
+        transform: how image files become pixels.
+        unfinished: folder of the unfinished store.
+        restart: start again where they differ, rather than raise an error.
+    """
     path = unfinished / INPUTS
     fingerprint = catalog.fingerprint()
     try:
@@ -120,14 +131,16 @@ def _check_or_write_inputs(catalog: Catalog, transform: ImageTransform, unfinish
         if previous["listing"] != fingerprint:
             changes.append("other images or labels")
     except (OSError, ValueError, KeyError, TypeError):  # killed before the first block
-        (unfinished / JOURNAL).unlink(missing_ok=True)
-        path.write_text(json.dumps({"recipe": asdict(transform), "listing": fingerprint}))
-        return
-    if changes:
+        changes, restart = ["no list of images"], True
+    if changes and not restart:
         raise UserError(
             f"the unfinished store {unfinished} has other settings ({', '.join(changes)}); delete "
             f"it to start again, or choose another folder by --output DIR"
         )
+    if changes:
+        for old in (unfinished / JOURNAL, *unfinished.glob("*.u8")):
+            old.unlink(missing_ok=True)
+        path.write_text(json.dumps({"recipe": asdict(transform), "listing": fingerprint}))
 
 
 def _check_space(catalog: Catalog, transform: ImageTransform, unfinished: Path) -> None:
@@ -172,54 +185,3 @@ def _decode_all(
             done += min(BLOCK, len(catalog) - block.number * BLOCK)
             progress(done, len(catalog))
     return [results[number] for number in sorted(results)]
-
-
-def _build_manifest(
-    catalog: Catalog,
-    transform: ImageTransform,
-    source: str,
-    unfinished: Path,
-    blocks: list[DecodedBlock],
-    workers: int,
-) -> Manifest:
-    """Write the index of usable images, compute the checksums of all files, and describe them."""
-    skipped = [image for block in blocks for image in block.skipped]
-    usable = np.ones(len(catalog), bool)
-    usable[[number for number, _, _ in skipped]] = False
-    rows = np.flatnonzero(usable)
-    index: dict[str, Any] = {"rows": rows, "splits": catalog.splits[rows]}
-    if catalog.labels is not None:
-        index["labels"] = catalog.labels[rows]
-    if catalog.attributes is not None:
-        index["attributes"] = catalog.attributes[rows]
-    np.savez(unfinished / INDEX, **index)
-    shards = [shard_file(unfinished, shard) for shard in range(len(shard_sizes(len(catalog))))]
-    with ThreadPoolExecutor(workers) as threads:  # hashing releases the interpreter lock
-        checksums = list(threads.map(FileChecksum.of_file, shards))
-    return Manifest(
-        transform=transform,
-        source=source,
-        catalog_fingerprint=catalog.fingerprint(),
-        images=len(rows),
-        shards=checksums,
-        index=FileChecksum.of_file(unfinished / INDEX),
-        classes=list(catalog.classes),
-        attribute_names=list(catalog.attribute_names),
-        skipped=[[name, problem] for _, name, problem in skipped],
-        converted=dict(sum((Counter(block.converted) for block in blocks), Counter())),
-        remarks=list(catalog.remarks),
-        made_with={name: version(name) for name in ("gan-lightning", "pillow", "numpy")},
-    )
-
-
-def _sync_to_disk(folder: Path) -> None:
-    """Flush all files of a folder, so that a renamed store is complete after a power failure."""
-    for path in folder.iterdir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
-    if os.name == "posix":  # Windows cannot open folders
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -6,11 +6,13 @@ A source can be pickled; each process that reads it opens it for itself.
 from __future__ import annotations
 
 import os
+import stat
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile, ZipInfo
 
 from gan_lightning.errors import UserError
 from gan_lightning.store.transform import InvalidImageError
@@ -18,7 +20,14 @@ from gan_lightning.utils.optional import require
 
 __all__ = ["LMDB", "Folder", "Source", "Zip"]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".png", ".apng", ".webp", ".avif", ".avifs"),
+    *(".bmp", ".dib", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
+"""Endings of the names of files that are read, in any case."""
+
+IGNORED_FOLDERS = ("__MACOSX", "__pycache__", "@eaDir")
+"""Folders of systems and programs, beside those whose names start with a dot."""
 
 
 class Source(Protocol):
@@ -34,6 +43,13 @@ class Source(Protocol):
         """
         ...
 
+    def stamp(self, name: str) -> str:
+        """Return a text that differs when the image of this name has changed, without reading it.
+
+        It is empty where the source cannot tell.
+        """
+        ...
+
     def read(self, name: str) -> bytes:
         """Return the content of an image file.
 
@@ -44,9 +60,11 @@ class Source(Protocol):
 
 
 class Folder:
-    """All JPEG, PNG and WebP files of a folder and its sub-folders, by their relative path.
+    """All image files of a folder and its sub-folders, by their relative path.
 
-    Symbolic links to folders are not followed.
+    Links to folders are followed, except to a folder that contains them. Files and folders whose
+    names start with a dot are ignored. Bytes of a name that are not UTF-8 become lone surrogates,
+    as in `os.fsdecode`.
 
     Args:
         path: the folder.
@@ -57,19 +75,16 @@ class Folder:
 
     def names(self) -> list[str]:
         """List the relative paths of the images, sorted."""
-        try:
-            return sorted(self._walk(str(self.path), ""))
-        except OSError as error:
-            raise UserError(f"cannot read {error.filename}: {error.strerror}") from error
+        return sorted(self._files[0])
 
-    def _walk(self, folder: str, prefix: str) -> Iterator[str]:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                name = prefix + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    yield from self._walk(entry.path, f"{name}/")
-                elif name.lower().endswith(SUFFIXES) and not entry.name.startswith("."):
-                    yield name
+    @property
+    def others(self) -> Counter[str]:
+        """Ending -> number of files that are not read, for example .heic."""
+        return self._files[1]
+
+    def stamp(self, name: str) -> str:
+        """Return the size and the modification time of a file."""
+        return self._files[0][name]
 
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
@@ -78,9 +93,57 @@ class Folder:
         except OSError as error:
             raise InvalidImageError(f"cannot be read ({error.strerror})") from None
 
+    @cached_property
+    def _files(self) -> tuple[dict[str, str], Counter[str]]:
+        """Name -> stamp of all images, and ending -> number of all other files."""
+        images: dict[str, str] = {}
+        others: Counter[str] = Counter()
+        try:
+            for name, state in _walk(str(self.path), "", ()):
+                suffix = Path(name).suffix.lower()
+                if suffix in SUFFIXES and (state is None or stat.S_ISREG(state.st_mode)):
+                    images[name] = "" if state is None else f"{state.st_size} {state.st_mtime_ns}"
+                else:
+                    others[suffix] += 1
+        except OSError as error:
+            raise UserError(f"cannot read {error.filename}: {error.strerror}") from error
+        return images, others
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the listing out of a pickle."""
+        return {"path": self.path}
+
+
+def _walk(
+    folder: str, prefix: str, parents: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[str, os.stat_result | None]]:
+    """Yield the relative path and the state of each file; None for a link to nowhere.
+
+    Args:
+        folder: the folder.
+        prefix: relative path of the folder, empty or with a slash at its end.
+        parents: device and inode of the folders that contain it.
+    """
+    own = Path(folder).stat()
+    identity = own.st_dev, own.st_ino
+    if identity in parents:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name in IGNORED_FOLDERS:
+                continue
+            name = prefix + entry.name
+            if entry.is_dir():
+                yield from _walk(entry.path, f"{name}/", (*parents, identity))
+                continue
+            try:
+                yield name, entry.stat()
+            except OSError:
+                yield name, None
+
 
 class Zip:
-    """The JPEG, PNG and WebP files of a zip archive, by their name without folders.
+    """The image files of a zip archive, by their name without folders.
 
     Args:
         path: the archive.
@@ -93,29 +156,35 @@ class Zip:
         """List the names of the images, sorted."""
         return sorted(self._members)
 
+    def stamp(self, name: str) -> str:
+        """Return the CRC-32 of a member."""
+        return f"{self._members[name].CRC}"
+
     def read(self, name: str) -> bytes:
         """Return the content of a member after checking its CRC-32."""
         try:
             return self._archive.read(self._members[name])
-        except (OSError, BadZipFile, EOFError, ValueError) as error:
+        except Exception as error:  # zipfile and its decompressors raise errors of any class
             raise InvalidImageError(f"is damaged in the archive ({error})") from None
 
     @cached_property
     def _archive(self) -> ZipFile:
         try:
             return ZipFile(self.path)
-        except (OSError, BadZipFile) as error:
+        except Exception as error:
             raise UserError(
                 f"{self.path} is truncated or no zip archive ({error}); download it again"
             ) from error
 
     @cached_property
-    def _members(self) -> dict[str, str]:
-        return {
-            name.rpartition("/")[2]: name
-            for name in self._archive.namelist()
-            if name.lower().endswith(SUFFIXES)
-        }
+    def _members(self) -> dict[str, ZipInfo]:
+        members: dict[str, ZipInfo] = {}
+        for info in self._archive.infolist():
+            *folders, name = info.filename.split("/")
+            ignored = name.startswith(".") or any(part in IGNORED_FOLDERS for part in folders)
+            if not ignored and name.lower().endswith(SUFFIXES):
+                members[name] = info
+        return members
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open archive out of a pickle."""
@@ -138,6 +207,10 @@ class LMDB:
             keys = transaction.cursor().iternext(keys=True, values=False)
             return [key.decode("latin-1") for key in keys]
 
+    def stamp(self, name: str) -> str:
+        """Return an empty text: the keys of LSUN are hashes of the images."""
+        return ""
+
     def read(self, name: str) -> bytes:
         """Return a value."""
         with self._environment.begin() as transaction:
@@ -156,15 +229,21 @@ class LMDB:
                 f"{self.path} has no data.mdb; unpack LSUN's zip archive again, which contains "
                 f"data.mdb and lock.mdb"
             )
+        data = self.path / "data.mdb"
         try:
-            return lmdb.open(
+            environment = lmdb.open(
                 str(self.path), readonly=True, lock=False, readahead=False, max_readers=1
             )
+            needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
         except lmdb.Error as error:
             raise UserError(
-                f"{self.path / 'data.mdb'} is truncated or no LMDB database ({error}); "
-                f"unpack it again"
+                f"{data} is truncated or no LMDB database ({error}); unpack it again"
             ) from error
+        if (size := data.stat().st_size) < needed:  # reading past its end would kill the process
+            raise UserError(
+                f"{data} is truncated: it has {size:,} bytes of {needed:,}; unpack it again"
+            )
+        return environment
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open environment out of a pickle."""

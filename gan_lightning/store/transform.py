@@ -5,17 +5,34 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from gan_lightning.errors import UserError
+from gan_lightning.store.layout import FITS
 
-__all__ = ["FORMATS", "ImageTransform", "InvalidImageError", "Pixels"]
+__all__ = ["FORMATS", "DecodedImage", "ImageTransform", "InvalidImageError", "Pixels"]
 
-FORMATS = ("JPEG", "PNG", "WEBP")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM")
 """Supported formats, recognised by the content of a file, not by its name."""
+
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY  # else 1 MiB of text is an error
+
+ORIENTATION = 0x0112
+"""EXIF tag of the transformation that makes an image upright."""
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""Value of the orientation tag -> transformation."""
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -24,19 +41,38 @@ class InvalidImageError(Exception):
     """A file without a usable image; the message is a predicate, for example `is empty`."""
 
 
+class DecodedImage(NamedTuple):
+    """The pixels of an image file, and what was done to get them.
+
+    Attributes:
+        pixels: uint8 of the shape of the transform.
+        converted_from: kind of image that was converted to 8-bit RGB, for example "CMYK", or None.
+        is_square: whether the image, or each half of a pair, is square.
+        is_grey: whether no pixel has a colour.
+    """
+
+    pixels: Pixels
+    converted_from: str | None
+    is_square: bool
+    is_grey: bool
+
+
 @dataclass(frozen=True)
 class ImageTransform:
-    """Decode an image, crop its centre square, and resize it; these values decide the pixels.
+    """Decode an image, make it square, and resize it; these values decide the pixels.
 
-    Images are resized by Pillow's bicubic filter, which antialiases. Each half of a pair is cropped
-    and resized by itself.
+    Images are resized by Pillow's bicubic filter, which antialiases. Each half of a pair is made
+    square and resized by itself.
 
     Args:
         dataset: celeba, lsun, folder or pairs.
         size: height and width of the result, in pixels, 8 to 1024.
         crop: side of the centre square, in pixels; 0 for the largest square.
-        background: colour behind transparent pixels: a name such as `white`, or #rrggbb.
+        background: colour behind transparent pixels and of borders: a name such as `white`, or
+            #rrggbb.
         paired: whether a file holds a pair of images, next to each other.
+        fit: `crop` keeps the centre square, `pad` adds borders to the shorter side, `stretch`
+            changes the aspect ratio.
 
     Raises:
         UserError: a value is out of range.
@@ -47,11 +83,18 @@ class ImageTransform:
     crop: int = 0
     background: str = "white"
     paired: bool = False
+    fit: str = "crop"
 
     def __post_init__(self) -> None:
         """Check the values."""
         if not 8 <= self.size <= 1024:
             raise UserError(f"size is {self.size}; it must lie in 8..1024 pixels")
+        if self.fit not in FITS:
+            raise UserError(f"fit is {self.fit!r}; valid are {', '.join(FITS)}")
+        if self.crop and self.fit != "crop":
+            raise UserError(
+                f"crop is {self.crop} and fit is {self.fit}; a square is cropped with fit crop only"
+            )
         if self.crop and self.crop < self.size:
             raise UserError(
                 f"crop is {self.crop}, less than the size {self.size}; it must be at least the "
@@ -85,12 +128,8 @@ class ImageTransform:
             if others[key] != value
         ]
 
-    def decode(self, content: bytes) -> tuple[Pixels, str | None]:
+    def decode(self, content: bytes) -> DecodedImage:
         """Decode and transform the content of an image file.
-
-        Returns:
-            uint8 of shape `shape`, and the kind of image that was converted to 8-bit RGB, for
-            example "CMYK", or None where it was not converted.
 
         Raises:
             InvalidImageError: the format is not supported, or the image is damaged or too small.
@@ -99,50 +138,81 @@ class ImageTransform:
             raise InvalidImageError("is empty")
         try:
             with Image.open(BytesIO(content), formats=FORMATS) as image:
-                rgb, converted_from = self._to_rgb(image)
+                rgb, converted_from = self._to_rgb(_upright(image))
+            pixels = self._fit(rgb)
+        except InvalidImageError:
+            raise
         except UnidentifiedImageError:
             raise InvalidImageError(f"is no {', '.join(FORMATS)} image") from None
         except Image.DecompressionBombError:
             raise InvalidImageError("has more pixels than Pillow accepts as safe") from None
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise InvalidImageError(f"is damaged ({' '.join(str(error).split())})") from None
-        return self._crop_and_resize(rgb), converted_from
+        except Exception as error:  # Pillow raises errors of any class for damaged files
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InvalidImageError(f"is damaged ({reason})") from None
+        width = rgb.width // 2 if self.paired else rgb.width
+        grey = bool((pixels == pixels[..., :1]).all())
+        return DecodedImage(pixels, converted_from, width == rgb.height, grey)
 
     def _to_rgb(self, image: Image.Image) -> tuple[Image.Image, str | None]:
-        """Return an upright 8-bit RGB image, and its kind where it was converted."""
-        if "exif" in image.info:
-            ImageOps.exif_transpose(image, in_place=True)
+        """Return an 8-bit RGB image, and its kind where it was converted."""
         mode = image.mode
         if mode == "RGB" and "transparency" not in image.info:
-            image.load()
             return image, None
         if mode.startswith("I") or mode == "F":
-            values = np.asarray(image, dtype=np.float64)
-            eight_bits = np.clip(np.rint(values / 257), 0, 255).astype(np.uint8)
-            return Image.fromarray(eight_bits).convert("RGB"), "16-bit"
+            return Image.fromarray(_eight_bits(image)).convert("RGB"), "16-bit"
         if mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
             foreground = image.convert("RGBA")
             background = Image.new("RGBA", foreground.size, self.background)
             return Image.alpha_composite(background, foreground).convert("RGB"), "transparent"
         return image.convert("RGB"), {"L": "grey", "P": "palette"}.get(mode, mode)
 
-    def _crop_and_resize(self, image: Image.Image) -> Pixels:
+    def _fit(self, image: Image.Image) -> Pixels:
         if not self.paired:
-            return self._centre_square(image, 0, image.width)
+            return self._square(image, 0, image.width)
         half, odd = divmod(image.width, 2)
         if odd:
             raise InvalidImageError(f"is {image.width} pixels wide; a pair has an even width")
-        return np.stack([self._centre_square(image, half * side, half) for side in range(2)])
+        return np.stack([self._square(image, half * side, half) for side in range(2)])
 
-    def _centre_square(self, image: Image.Image, left: int, width: int) -> Pixels:
-        """Crop the centre square of the columns `left` to `left + width`, and resize it."""
+    def _square(self, image: Image.Image, left: int, width: int) -> Pixels:
+        """Make the columns `left` to `left + width` of an image square, and resize them."""
         dimensions = f"is {width}x{image.height} pixels"
-        side = self.crop or min(width, image.height)
-        if side > min(width, image.height):
+        shorter = min(width, image.height)
+        side = self.crop or (max(width, image.height) if self.fit == "pad" else shorter)
+        if self.crop > shorter:
             raise InvalidImageError(f"{dimensions}, less than the crop of {side}")
         if 2 * side < self.size:
             raise InvalidImageError(f"{dimensions}, less than half of the size {self.size}")
+        size, bicubic = (self.size, self.size), Image.Resampling.BICUBIC
+        if self.fit != "crop":
+            part = image.crop((left, 0, left + width, image.height))
+            if self.fit == "stretch":
+                return np.asarray(part.resize(size, bicubic))
+            return np.asarray(ImageOps.pad(part, size, bicubic, color=self.background))
         x, y = left + round((width - side) / 2), round((image.height - side) / 2)
         # crop before resizing: resize(box=...) would filter pixels outside the box too
         square = image.crop((x, y, x + side, y + side))
-        return np.asarray(square.resize((self.size, self.size), Image.Resampling.BICUBIC))
+        return np.asarray(square.resize(size, bicubic))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Load the pixels of an image, and rotate it by its orientation in EXIF or XMP."""
+    image.load()  # first, since the metadata may follow the pixels
+    try:
+        orientation = image.getexif().get(ORIENTATION)
+    except Exception:  # metadata that cannot be read; the pixels are intact
+        return image
+    method = UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    if method is None:
+        return image
+    turned = image.transpose(method)
+    turned.info = image.info
+    return turned
+
+
+def _eight_bits(image: Image.Image) -> Pixels:
+    """Scale an image of integers of 16 bits, or of floats in [0, 1], to 8 bits."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    is_unit_range = image.mode == "F" and values.size > 0 and values.max() <= 1
+    scale = 255 if is_unit_range else 1 / 257
+    return np.asarray(np.clip(np.rint(values * scale), 0, 255), dtype=np.uint8)

@@ -22,6 +22,9 @@ LOCK_ATTEMPTS = 3
 LOCK_PAUSE = 0.02
 """Seconds between attempts; `is_lock_held` in another process takes a free lock for a moment."""
 
+WAIT_PAUSE = 0.2
+"""Seconds between attempts to take a lock that another process may hold for long."""
+
 
 def atomic_write(path: Path, content: Content, *, durable: bool = False) -> None:
     """Write a file so that readers see its previous content or the new one, never a part of it.
@@ -85,7 +88,9 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def exclusive_lock(path: Path, activity: str) -> Iterator[None]:
+def exclusive_lock(
+    path: Path, activity: str, wait: Callable[[str], object] | None = None
+) -> Iterator[None]:
     """Hold a lock inside the block, so that no other process does the same at the same time.
 
     The operating system releases the lock when the process ends, however it ends, so a lock is
@@ -96,13 +101,18 @@ def exclusive_lock(path: Path, activity: str) -> Iterator[None]:
         path: the lock file; made where it is missing.
         activity: what the lock protects, for the message, for example "the store X is being
             prepared".
+        wait: called with a line that names the other process if there is one, before waiting until
+            it has ended; None raises an error instead.
 
     Raises:
-        UserError: another process holds the lock; the message names it.
+        UserError: another process holds the lock, and `wait` is None; the message names it.
     """
     with path.open("ab+") as file:
         try:
             free = _try_lock(file)
+            if not free and wait is not None:
+                wait(f"{activity} by another process, {_owner(file)}; waiting until it ends")
+                free = _wait_for_lock(file)
         except OSError:
             free = True
         if not free:
@@ -140,6 +150,15 @@ def _try_lock(file: IO[bytes]) -> bool:
             return True
         time.sleep(LOCK_PAUSE)
     return False
+
+
+def _wait_for_lock(file: IO[bytes]) -> bool:
+    """Lock an open file as soon as no other process holds its lock."""
+    from filelock import lock_descriptor
+
+    while not lock_descriptor(file.fileno(), blocking=False):
+        time.sleep(WAIT_PAUSE)
+    return True
 
 
 def _owner(file: IO[bytes]) -> str:

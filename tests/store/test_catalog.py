@@ -122,7 +122,7 @@ def test_unknown_category() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["folder", "--root", "nowhere"], "the folder nowhere does not exist; set --root"),
+        (["folder", "--root", "nowhere"], "the folder nowhere does not exist; give the folder"),
         (["folder", "--root", "empty"], "empty contains no images"),
         (["folder"], "Missing option '--root'"),
         (["faces", "--root", "x"], "command 'faces' is unknown"),

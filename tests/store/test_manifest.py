@@ -19,7 +19,10 @@ from gan_lightning.store import ImageTransform, open_store
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 DAMAGED_STORES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (shutil.rmtree, "the image store flowers-64.store does not exist; make it by"),
+    "missing, as the folder is": (
+        lambda store: (shutil.rmtree(store), shutil.rmtree("flowers")),
+        "the image store flowers-64.store does not exist; make it by",
+    ),
     "no shard": (lambda store: (store / "images-00000.u8").unlink(), "cannot read"),
     "a truncated shard": (
         lambda store: os.truncate(store / "images-00000.u8", 1000),

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from process_pool import TIMEOUT
 
-from gan_lightning.store import ImageTransform, blocks, catalog, open_store, prepare
+from gan_lightning.store import ImageTransform, blocks, folders, open_store, prepare
 from gan_lightning.store.layout import shard_file
 
 prepare_module = import_module("gan_lightning.store.prepare")
@@ -72,7 +72,7 @@ def test_celeba(zipped: bool, nested: bool) -> None:
         assert set(index["splits"].tolist()) == {0, 1, 2}
     transform = ImageTransform("celeba")
     for number, image in enumerate(pixels(store)):
-        expected, _ = transform.decode(encode_image(smooth_image(number), quality=90))
+        expected, *_ = transform.decode(encode_image(smooth_image(number), quality=90))
         assert np.array_equal(image, expected)
 
 
@@ -93,7 +93,7 @@ def test_folder_and_its_classes() -> None:
     (Path("flowers") / "daisies" / "notes.txt").write_text("no image")
     outcome = run_cli("prepare", "folder", "--root", "flowers", "--workers", "1")
     assert outcome.code == 0, outcome.err
-    assert "2 classes by sub-folder: daisies, tulips" in outcome.out
+    assert "2 classes by sub-folder: daisies (12), tulips (12)" in outcome.out
     manifest = open_store(Path("flowers-64.store"))
     assert manifest.classes == ["daisies", "tulips"]
     with np.load("flowers-64.store/index.npz") as index:
@@ -146,7 +146,7 @@ def test_skipped_images_are_counted_and_named() -> None:
     assert outcome.code == 0, outcome.err
     for line in (
         "skipped daisies/a.jpg: it is empty",
-        "skipped daisies/b.jpg: it is no JPEG, PNG, WEBP image",
+        "skipped daisies/b.jpg: it is no JPEG, PNG, WEBP, ",
         "skipped daisies/c.jpg: it is damaged (image file is truncated",
         "skipped daisies/d.png: it is 1x1 pixels, less than half of the size 64",
         "skipped daisies/f.jpg: it cannot be read (No such file or directory)",
@@ -185,7 +185,7 @@ def test_resume_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
         if done >= 10:
             raise KeyboardInterrupt
 
-    images = catalog.folder(Path("flowers"))
+    images = folders.folder(Path("flowers"))
     arguments = (images, ImageTransform("folder"), "flowers", store, 1)
     with pytest.raises(KeyboardInterrupt):
         prepare(*arguments, interrupt)
@@ -209,7 +209,7 @@ def test_blocks_with_another_crc_are_decoded_again(
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    arguments = (catalog.folder(Path("flowers")), ImageTransform("folder"), "flowers", store, 1)
+    arguments = (folders.folder(Path("flowers")), ImageTransform("folder"), "flowers", store, 1)
     with pytest.raises(KeyboardInterrupt):
         prepare(*arguments, interrupt)
     unfinished = Path("flowers-64.store.partial")
@@ -279,6 +279,7 @@ def test_manifest() -> None:
         "crop": 0,
         "background": "white",
         "paired": False,
+        "fit": "crop",
     }
     assert content["source"] == "celeba"
     assert content["images"] == COUNT

@@ -12,7 +12,7 @@ from bad_inputs import mistake
 from conftest import run_cli
 from image_trees import folder, make_store
 
-from gan_lightning.store import ImageTransform, catalog, prepare
+from gan_lightning.store import ImageTransform, folders, prepare
 
 prepare_module = import_module("gan_lightning.store.prepare")
 
@@ -65,7 +65,7 @@ def test_other_settings_than_those_of_the_unfinished_store() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         prepare(
-            catalog.folder(Path("flowers")),
+            folders.folder(Path("flowers")),
             ImageTransform("folder"),
             "flowers",
             Path("flowers-64.store"),
@@ -78,5 +78,3 @@ def test_other_settings_than_those_of_the_unfinished_store() -> None:
         "unfinished store flowers-64.store.partial has other settings (background white -> black)",
         "delete it",
     )
-    train = ["train", "dcgan_celeba", "data.name=folder", "data.root=flowers"]
-    mistake(train, "the image store flowers-64.store is unfinished; resume it by")
