@@ -24,9 +24,10 @@ from typing import Any, Self
 __all__ = ["TIMEOUT", "ForkedProcess", "free_port", "start_two_ranks", "wait_for_success"]
 
 SERVER = get_context("forkserver")
-SERVER.set_forkserver_preload(
-    ["gan_lightning.cli.train", "gan_lightning.training.train", "pytest", "wandb"]
-)
+PRELOADED = [
+    *("gan_lightning.cli.train", "gan_lightning.training.train", "pytest", "wandb"),
+    "gan_lightning.testing.processes",  # which has the server, too
+]
 
 TIMEOUT = 300.0
 """Seconds after which a process counts as hanging, long enough for a busy machine."""
@@ -57,6 +58,7 @@ class ForkedProcess:
             env: environment variables; None for those of this process.
             argv: `sys.argv` of the new process.
         """
+        SERVER.set_forkserver_preload(PRELOADED)  # without effect once the server runs
         output = TemporaryDirectory(prefix="forked-")
         context = (str(cwd or Path.cwd()), dict(env or os.environ), [*argv])
         process = SERVER.Process(

@@ -18,7 +18,7 @@ ROOT_MODULES = {"__init__", "__main__", "api", "errors", "losses", "types"}
 ROWS = (
     ("__init__", "__main__", "api"),
     ("cli",),
-    ("sweeps", "verification", "inference", "export", "play"),
+    ("sweeps", "verification", "inference", "export", "play", "testing"),
     ("training",),
     ("callbacks", "loggers", "dashboard", "report"),
     ("runs", "results"),

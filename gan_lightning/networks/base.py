@@ -214,6 +214,21 @@ def unsupported_shape(family: str, shape: Shape, valid: str, fix: str) -> ValueE
     )
 
 
+def check_sample_shape(family: str, shape: Shape) -> None:
+    """Check that a shape is that of points or images, for families that support all of them.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if len(shape) not in (1, 3) or min(shape) < 1:
+        raise unsupported_shape(
+            family,
+            shape,
+            valid="(D,) for points, (C, H, W) for images",
+            fix="Reshape the data to one of them.",
+        )
+
+
 def _weight(module: nn.Module) -> Tensor | None:
     return module.weight if isinstance(module, LAYERS_WITH_WEIGHTS) else None
 

@@ -15,7 +15,7 @@ from gan_lightning.networks.base import (
     NetworkConfig,
     NetworkFamily,
     Shape,
-    unsupported_shape,
+    check_sample_shape,
 )
 from gan_lightning.networks.dropout import Dropout
 from gan_lightning.networks.labels import LabelVector
@@ -78,7 +78,7 @@ class MLP(NetworkFamily[MLPConfig]):
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
         """Build hidden layers and a linear output layer, with tanh for images."""
-        _check(shape)
+        check_sample_shape("mlp", shape)
         widths = [inputs, *self.config.generator_hidden]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
@@ -93,12 +93,12 @@ class MLP(NetworkFamily[MLPConfig]):
 
     def label_input(self, shape: Shape, classes: int) -> tuple[nn.Module, Shape]:
         """Append the one-hot label to the flattened sample, as Mirza, Osindero 2014 do."""
-        _check(shape)
+        check_sample_shape("mlp", shape)
         return LabelVector(classes), (math.prod(shape) + classes,)
 
     def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build the hidden layers of the discriminator; images are flattened."""
-        _check(shape)
+        check_sample_shape("mlp", shape)
         widths = [math.prod(shape), *self.config.discriminator_hidden]
         layers: list[nn.Module] = [nn.Flatten()]
         for before, after in pairwise(widths):
@@ -133,13 +133,3 @@ class Maxout(nn.Module):
         """Map (N, inputs) to (N, outputs)."""
         values: Tensor = self.linear(data).unflatten(1, (-1, self.pieces)).max(2).values
         return values
-
-
-def _check(shape: Shape) -> None:
-    if len(shape) not in (1, 3) or min(shape) < 1:
-        raise unsupported_shape(
-            "mlp",
-            shape,
-            valid="(D,) for points, (C, H, W) for images",
-            fix="Reshape the data to one of them.",
-        )

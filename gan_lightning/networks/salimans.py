@@ -17,6 +17,7 @@ from gan_lightning.networks.base import (
     NetworkConfig,
     NetworkFamily,
     Shape,
+    check_sample_shape,
 )
 from gan_lightning.utils.settings import setting
 
@@ -81,6 +82,7 @@ class SalimansNetworks(NetworkFamily[SalimansNetworksConfig]):
 
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
         """Build softplus layers with batch norm and a weight-normalised output layer."""
+        check_sample_shape("salimans", shape)
         widths = [inputs, *self.config.generator_hidden]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
@@ -93,6 +95,7 @@ class SalimansNetworks(NetworkFamily[SalimansNetworksConfig]):
 
     def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build weight-normalised layers, with noise before each."""
+        check_sample_shape("salimans", shape)
         config = self.config
         widths = [math.prod(shape), *config.discriminator_hidden]
         layers: list[nn.Module] = [nn.Flatten(), ToUnitRange()]
