@@ -9,7 +9,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ProgressBar
 from tqdm import tqdm
 
-from gan_lightning.core.module import BaseModule
+from gan_lightning.core.module import BaseModule, short_name
 
 __all__ = ["UpdateProgressBar"]
 
@@ -57,7 +57,7 @@ class UpdateProgressBar(ProgressBar):
             return
         if pl_module.losses is not self._losses:
             self._losses = pl_module.losses
-            text = {_abbreviate(name): f"{value:.3f}" for name, value in self._losses.items()}
+            text = {short_name(name): f"{value:.3f}" for name, value in self._losses.items()}
             self._bar.set_postfix(text, refresh=False)
         self._bar.update(pl_module.updates - self._bar.n)
 
@@ -72,9 +72,3 @@ class UpdateProgressBar(ProgressBar):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-
-def _abbreviate(name: str) -> str:
-    """Abbreviate the name of a loss, for example loss/generator/adversarial to G adversarial."""
-    player, _, term = name.removeprefix("loss/").partition("/")
-    return f"{player[0].upper()} {term}"

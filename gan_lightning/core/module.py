@@ -19,7 +19,11 @@ from gan_lightning.core.compile import eager_mode
 from gan_lightning.core.fast_paths import backward_and_step, can_step_directly
 from gan_lightning.types import DataSpec
 
-__all__ = ["BaseModule", "NonFiniteReport", "evaluation_mode"]
+__all__ = ["BaseModule", "NonFiniteReport", "as_tensors", "evaluation_mode", "short_name"]
+
+
+MAX_UNCHECKED = 1000
+"""Updates whose losses a GPU keeps before they are checked, since a look at one waits for it."""
 
 
 class NonFiniteReport(NamedTuple):
@@ -47,8 +51,9 @@ class NonFiniteReport(NamedTuple):
 class BaseModule(LightningModule, ABC):
     """A model that is trained by manual optimization; its progress is counted in updates.
 
-    An update is one generator update of a GAN or one optimizer step of a classifier. Lightning's
-    `global_step` counts the steps of all optimizers and is not used.
+    An update is one generator update of a GAN or one optimizer step of a classifier. It is also the
+    unit of the Trainer: `trainer.global_step` counts updates, and with it `max_steps` and
+    `ModelCheckpoint(every_n_train_steps=...)`. `trainer.callback_metrics` holds the latest losses.
 
     Args:
         data: shape and classes of the data.
@@ -57,7 +62,7 @@ class BaseModule(LightningModule, ABC):
     Attributes:
         updates: number of updates made so far.
         images_seen: number of real samples used so far, by all processes together.
-        log_every: updates between two rows of the log.
+        log_every: updates between two rows of the log; None for the Trainer's `log_every_n_steps`.
         losses: loss terms of the latest logged update, by name; equal in all processes.
         non_finite: the first update of this process with a loss that is not finite, or None.
     """
@@ -71,11 +76,14 @@ class BaseModule(LightningModule, ABC):
         self.seed = seed
         self.updates = 0
         self.images_seen = 0
-        self.log_every = 50
+        self.log_every: int | None = None
         self.losses: dict[str, float] = {}
         self.non_finite: NonFiniteReport | None = None
         self._unchecked: list[list[Tensor]] = []
+        self._latest_terms: Mapping[str, Tensor] = {}
         self._step_directly = False
+        self._log_interval = 50
+        self._updates_before = 0
 
     @abstractmethod
     def inference_network(self) -> nn.Module:
@@ -109,8 +117,24 @@ class BaseModule(LightningModule, ABC):
         optimizer.optimizer.zero_grad()  # now, so that the next forward pass can use the memory
 
     def on_train_start(self) -> None:
-        """Choose how `backward_and_step` steps in this training."""
+        """Choose how `backward_and_step` steps, when losses are logged, and what is counted."""
         self._step_directly = can_step_directly(self)
+        self._log_interval = self.log_every or self.trainer.log_every_n_steps
+        steps = self.trainer.global_step
+        # a checkpoint without Lightning's counters continues at the update; a model that an earlier
+        # Trainer has trained begins at step 0 in a new one
+        continues = self.trainer.ckpt_path is not None and steps == 0
+        self._updates_before = 0 if continues else self.updates - steps
+        self.count_steps()
+
+    def count_steps(self) -> None:
+        """Set `trainer.global_step` to the number of updates of this training.
+
+        Lightning counts the steps of all optimizers, or none where `backward_and_step` goes without
+        its optimizers; the end of each `training_step` calls this method.
+        """
+        steps = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total
+        steps.ready = steps.completed = self.updates - self._updates_before
 
     def log_update(self, images: int, terms: Mapping[str, Tensor]) -> None:
         """Count an update, and log its loss terms every `log_every` updates.
@@ -123,19 +147,30 @@ class BaseModule(LightningModule, ABC):
         """
         self.updates += 1
         self.images_seen += images * self.trainer.world_size
-        is_due = self.updates % self.log_every == 0
-        losses = [value.detach() for value in terms.values()]
-        self._unchecked.append(losses)
-        if is_due or losses[0].is_cpu:  # on a GPU a look at a value waits for it
+        losses = {name: value.detach() for name, value in terms.items()}
+        self._unchecked.append(list(losses.values()))
+        self._latest_terms = losses
+        if self._log_interval and self.updates % self._log_interval == 0:
+            self.log_latest_losses()
+        elif self._unchecked[-1][0].is_cpu or len(self._unchecked) >= MAX_UNCHECKED:
+            self._check_losses(list(losses))
+
+    def log_latest_losses(self) -> None:
+        """Log the loss terms of the latest update, unless they have been logged."""
+        terms, self._latest_terms = self._latest_terms, {}
+        if not terms:
+            return
+        if self._unchecked:
             self._check_losses(list(terms))
-        if is_due:
-            latest = torch.stack([loss.float() for loss in losses])
-            mean = self.trainer.strategy.reduce(latest, reduce_op="mean")
-            self.losses = dict(zip(terms, mean.tolist(), strict=True))
-            for logger in self.loggers:
-                logger.log_metrics(
-                    {**self.losses, "images_seen": self.images_seen}, step=self.updates
-                )
+        latest = torch.stack([loss.float() for loss in terms.values()])
+        mean = self.trainer.strategy.reduce(latest, reduce_op="mean")
+        self.losses = dict(zip(terms, mean.tolist(), strict=True))
+        row = {**self.losses, "images_seen": self.images_seen}
+        for logger in self.loggers:
+            logger.log_metrics(row, step=self.updates)
+        self.trainer.callback_metrics.update(as_tensors(self.losses))
+        short_names = {short_name(name): value for name, value in self.losses.items()}
+        self.trainer.progress_bar_metrics.update(short_names)
 
     def _check_losses(self, names: list[str]) -> None:
         """Record the first unchecked update whose losses are not finite."""
@@ -156,6 +191,17 @@ class BaseModule(LightningModule, ABC):
         """Restore the counters from a checkpoint."""
         self.updates = checkpoint["progress"]["updates"]
         self.images_seen = checkpoint["progress"]["images_seen"]
+
+
+def as_tensors(measures: Mapping[str, float]) -> dict[str, Tensor]:
+    """Convert values to scalars, float32, as Lightning's callbacks expect them."""
+    return {name: torch.tensor(value) for name, value in measures.items()}
+
+
+def short_name(name: str) -> str:
+    """Abbreviate the name of a loss, for example loss/generator/adversarial to G adversarial."""
+    player, _, term = name.removeprefix("loss/").partition("/")
+    return f"{player[0].upper()} {term}"
 
 
 def _to_floats(scalars: list[Tensor]) -> list[float]:

@@ -44,7 +44,7 @@ CONTEXT = ContextVar("CONTEXT", default=SINGLE_PROCESS)
 
 @contextmanager
 def synchronized_rng(
-    seed: int, update: int, rank: int, world_size: int, device: torch.device
+    seed: int, update: int, rank: int, world_size: int, device: torch.device, minibatch: int = 0
 ) -> Iterator[None]:
     """Seed the random numbers of an update, a function of the arguments, inside the block.
 
@@ -57,13 +57,15 @@ def synchronized_rng(
         rank: rank of this process.
         world_size: number of processes.
         device: of the module.
+        minibatch: number of the minibatch in its round, where a round does not come as a whole.
     """
-    shared = derived_seed(seed, "play", 0, update)  # also seeds the layers of a single process
+    step = (update, minibatch) if minibatch else (update,)
+    shared = derived_seed(seed, "play", 0, *step)  # also seeds the layers of a single process
     if world_size == 1:
         seed_generators(shared, device)
         yield
         return
-    seed_generators(derived_seed(seed, "play", rank + 1, update), device)
+    seed_generators(derived_seed(seed, "play", rank + 1, *step), device)
     rng = torch.Generator(device)
     rng.manual_seed(shared)
     token = CONTEXT.set(ProcessContext(rank, world_size, rng))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from pytorch_lightning import LightningModule
-from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.strategies import DDPStrategy, StrategyRegistry
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import Optimizer
@@ -65,6 +65,14 @@ class AlternatingDDP(DDPStrategy):
         assert self.lightning_module is not None
         average_in_place(batch_norm_statistics(self.lightning_module))
         return output
+
+
+StrategyRegistry.register(
+    "alternating_ddp",
+    AlternatingDDP,
+    description="Data-parallel training of two players that step in turn",
+    override=True,
+)
 
 
 def batch_norm_statistics(module: nn.Module) -> list[Tensor]:

@@ -1,12 +1,12 @@
 """The base class of all GANs: training, sampling and the optimizers of both players.
 
-What a variant implements is in `contract.py`, the steps of a round in `round.py`, the running
-average of the generator in `ema.py`.
+What a variant implements is in `contract.py`, the steps of a round in `round.py`, what a plain
+Lightning script needs in `plain.py`, the running average of the generator in `ema.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -16,13 +16,21 @@ from torch import Tensor, nn
 
 from gan_lightning.core.module import evaluation_mode
 from gan_lightning.core.optim import apply_schedules, build_optimizer
-from gan_lightning.core.seeding import isolated_randomness
+from gan_lightning.core.seeding import derived_seed, isolated_randomness
 from gan_lightning.distributed.collectives import synchronized_rng
 from gan_lightning.gans.config import GANConfig
-from gan_lightning.gans.contract import GANContract, LossTerms
+from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.differentiable_optim import Weights, unroll
 from gan_lightning.gans.ema import build_generator_ema, ema_generator, rename_old_ema_keys
+from gan_lightning.gans.hyperparameters import (
+    as_hyperparameters,
+    to_config,
+    to_data_spec,
+    to_networks,
+)
 from gan_lightning.gans.parameters import parameters
+from gan_lightning.gans.plain import PlainTraining
+from gan_lightning.gans.plain_batches import MinibatchReader
 from gan_lightning.gans.regularisation import augment_and_add_noise, penalties
 from gan_lightning.gans.round import train_round
 from gan_lightning.networks import NetworkFamily
@@ -32,27 +40,30 @@ from gan_lightning.utils.settings import check_settings
 __all__ = ["GAN", "LossTerms"]
 
 
-class GAN(GANContract):
+class GAN(PlainTraining):
     """A generator and a discriminator, trained in turn by manual optimization.
 
-    A Lightning batch holds one or more *rounds*, tensors of shape (rounds, minibatches, N, *shape).
-    In a round the discriminator makes a step on each minibatch, then the generator makes one step;
-    a round is one *generator update*, the unit of all budgets and axes.
+    In a *round* the discriminator makes a step on each of `discriminator_steps` minibatches, then
+    the generator makes one step; a round is one *generator update*, the unit of all budgets and
+    axes. The batches of this project's DataModules hold rounds, tensors of shape (rounds,
+    minibatches, N, *shape); those of any other loader are minibatches, see `PlainTraining`.
 
     A variant overrides methods of `GANContract` and returns weighted, named loss terms. This class
     sums and logs them, steps the optimizers, adds the config's regularisers and updates the running
     average of the generator.
 
-    Random numbers are a function of (seed, generator update) for the prior and for the
-    interpolation points of a gradient penalty, which every process draws for the global minibatch
-    to take its part; they are a function of (seed, rank, generator update) for dropout, instance
-    noise and other layers. So a resumed run repeats an uninterrupted one bit for bit.
+    Random numbers are a function of the seed for the initial weights; of (seed, generator update)
+    for the prior and for the interpolation points of a gradient penalty, which every process draws
+    for the global minibatch to take its part; of (seed, rank, generator update) for dropout,
+    instance noise and other layers. So a resumed run repeats an uninterrupted one bit for bit.
 
     Args:
-        config: an instance of the class's `Config`.
-        networks: the network family that builds the players.
-        data: shape and classes of the data.
-        seed: seed of all random numbers of training.
+        config: an instance of the class's `Config`, a mapping of its keys, or None for the
+            defaults.
+        networks: the network family that builds the players; or its name, or a mapping of its keys
+            with `name`.
+        data: shape and classes of the data; or the shape of a sample, or a mapping of the fields.
+        seed: seed of the initial weights and of all random numbers of training.
 
     Attributes:
         generator: module that `generate` calls.
@@ -64,9 +75,16 @@ class GAN(GANContract):
     """
 
     def __init__(
-        self, config: GANConfig, networks: NetworkFamily[Any], data: DataSpec, seed: int = 0
+        self,
+        config: GANConfig | Mapping[str, Any] | None = None,
+        networks: NetworkFamily[Any] | Mapping[str, Any] | str = "mlp",
+        data: DataSpec | Mapping[str, Any] | Sequence[int] = (2,),
+        seed: int = 0,
     ) -> None:
+        data = to_data_spec(data)
         super().__init__(data, seed)
+        config = to_config(type(self).Config, config)
+        family = to_networks(networks)
         check_settings(config)
         if data.labelled_classes is not None and not self.supports_partial_labels:
             raise ValueError(
@@ -78,8 +96,18 @@ class GAN(GANContract):
             )
         self.config = config
         self.objective = config.build_objective()
-        self.build(networks)
+        with isolated_randomness(derived_seed(seed, "weights")):
+            self.build(family)
         self.ema = build_generator_ema(self)
+        self.packing: int = family.config.packing
+        self.reader = MinibatchReader(
+            data,
+            self.condition_fields(),
+            self.packing,
+            config.accumulate_gradients,
+            config.check_minibatch,
+        )
+        self.save_hyperparameters(as_hyperparameters(config, family, data, seed))
         self.register_load_state_dict_pre_hook(rename_old_ema_keys)  # type: ignore[no-untyped-call]
 
     @final
@@ -157,13 +185,22 @@ class GAN(GANContract):
         return unroll(weights, optimizer, loss_of, steps, clip_norm)
 
     @final
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Train the rounds of a batch, whose data have shape (rounds, minibatches, N, *shape)."""
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Train the rounds of a batch, of shape (rounds, minibatches, N, *shape), or a minibatch.
+
+        Args:
+            batch: rounds, or what a loader of minibatches yields, see `PlainTraining`.
+            batch_idx: number of the batch.
+        """
         torch.set_autocast_cache_enabled(True)  # Lightning disables it; each step clears it
-        rank, world_size = self.global_rank, self.trainer.world_size
-        for minibatches in batch.unbind():
-            with synchronized_rng(self.seed, self.updates, rank, world_size, self.device):
-                train_round(self, minibatches.unbind())
+        if isinstance(batch, Batch) and batch.data.ndim == len(self.data.shape) + 3:
+            rank, world_size = self.global_rank, self.trainer.world_size
+            for minibatches in batch.unbind():
+                with synchronized_rng(self.seed, self.updates, rank, world_size, self.device):
+                    train_round(self, minibatches.unbind())
+        else:
+            self.train_plain_minibatch(batch)
+        self.count_steps()
 
     @final
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:

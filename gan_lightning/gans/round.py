@@ -102,6 +102,8 @@ def _train_both_players(gan: GAN, real: Batch, rng: torch.Generator, images: int
             _step(gan, generator, generator_terms)
     if gan.ema is not None:
         gan.ema.update_parameters(gan.generator)
+    with torch.no_grad():
+        gan.after_round(discriminator_terms, generator_terms)
     terms = {"discriminator": discriminator_terms, "generator": generator_terms}
     gan.log_update(
         images=images,
