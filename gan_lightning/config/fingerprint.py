@@ -20,6 +20,8 @@ WITHOUT_EFFECT = (
     "pictures",
     "checkpoints",
     "evaluation.every_n_updates",
+    "data.cache",
+    "data.readers",
     "trainer.rounds_per_batch",
     "trainer.threads",
 )

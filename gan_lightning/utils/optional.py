@@ -12,6 +12,7 @@ __all__ = ["EXTRAS", "install_command", "missing_modules", "require"]
 EXTRAS: dict[str, tuple[str, ...]] = {
     "dashboard": ("wandb_workspaces",),
     "export": ("onnx", "onnxruntime", "onnxscript"),
+    "huggingface": ("datasets",),
     "inception": ("torch_fidelity",),
     "lsun": ("lmdb",),
     "play": ("gradio",),

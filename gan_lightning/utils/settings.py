@@ -95,7 +95,7 @@ def setting(
     allows None, None is valid in addition to the range.
 
     Args:
-        default: value of the key; lists and config objects are copied for each instance.
+        default: value of the key; lists, mappings and config objects are copied for each instance.
         description: one line for the generated reference of keys, with the unit where it has one.
         minimum: smallest valid number; for a list, of each element.
         maximum: largest valid number.
@@ -118,7 +118,7 @@ def setting(
         max_length=length if max_length is None else max_length,
     )
     metadata = {METADATA_KEY: declared}
-    if isinstance(default, list) or is_dataclass(default):
+    if isinstance(default, list | dict) or is_dataclass(default):
         return cast(Value, field(default_factory=partial(deepcopy, default), metadata=metadata))
     return field(default=default, metadata=metadata)
 
