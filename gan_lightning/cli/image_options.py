@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import shlex
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from gan_lightning.distributed.environment import is_first_process
+from gan_lightning.errors import UserError
+from gan_lightning.utils.imports import gc_paused_imports
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-__all__ = ["fit_option", "images_options", "labels_option", "progress_bar"]
+    from gan_lightning.runs.directory import RunDirectory
+
+__all__ = [
+    "ImageOptions",
+    "check_needs_images",
+    "fit_option",
+    "images_options",
+    "labels_option",
+    "progress_bar",
+]
+
+DEFAULT_SIZE = 64
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,6 +81,102 @@ def images_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """The options of `images_options`; None where an option is not given."""
+
+    images: Path | None = None
+    size: int | None = None
+    fit: str | None = None
+    channels: str | None = None
+    labels: Path | None = None
+    store: Path | None = None
+
+    def check(self) -> None:
+        """Check that the other options are not given without a folder.
+
+        Raises:
+            UserError: naming the option and the config key that has its meaning.
+        """
+        for name in ("size", "fit", "channels", "labels", "store"):
+            value = getattr(self, name)
+            if self.images is None and value is not None:
+                raise UserError(
+                    f"--{name} is for the images of a folder; add --images DIR, or override "
+                    f"data.{name}={value}"
+                )
+
+    def run_name(self, experiment: str) -> str:
+        """Return the name of the runs on the folder, for example `dcgan-my_photos`."""
+        from gan_lightning.config.folder_experiment import folder_run_name
+
+        assert self.images is not None
+        return folder_run_name(experiment, self.images)
+
+    def source(self, experiment: str, overrides: Sequence[str]) -> dict[str, Any]:
+        """Prepare the folder, print a summary, and return the experiment that it makes.
+
+        Raises:
+            UserError: the folder or an option is not valid.
+        """
+        with gc_paused_imports():
+            from gan_lightning.config.folder_experiment import (
+                adapt_to_images,
+                check_size,
+                folder_experiment,
+            )
+            from gan_lightning.store import FolderImages
+
+        assert self.images is not None
+        size = DEFAULT_SIZE if self.size is None else self.size
+        check_size(size)
+        images = FolderImages(self.images, size, self.fit or "crop", self.labels, self.store)
+        source = folder_experiment(experiment, images, self.channels or "auto", overrides)
+        say = click.echo if is_first_process() else lambda line: None
+        try:
+            with progress_bar() as progress:
+                manifest = images.prepare(say, progress)
+        except KeyboardInterrupt as interrupt:
+            click.echo(
+                "gan-lightning: interrupted; run the same command again to continue", err=True
+            )
+            sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
+        for line in adapt_to_images(source, experiment, manifest, overrides):
+            say(f"  {line}")
+        return source
+
+    def overrides(self, run: RunDirectory) -> list[str]:
+        """Return the options as overrides of a run that is resumed."""
+        given = {key: getattr(self, key) for key in ("size", "fit", "channels", "labels", "store")}
+        data = run.raw_config().get("data", {})
+        if (
+            self.images is not None
+            and Path(data.get("root", "")).resolve() != self.images.resolve()
+        ):
+            given["root"] = self.images
+        if given["channels"] == "auto":
+            given["channels"] = None
+        return [f"data.{key}={value}" for key, value in given.items() if value is not None]
+
+    def words(self, experiment: str) -> str:
+        """Return the words that name the experiment on a command line."""
+        if self.images is None:
+            return experiment
+        return f"{experiment} --images {shlex.quote(str(self.images))}"
+
+
+def check_needs_images(experiment: str) -> None:
+    """Raise a UserError if a word is the name of a GAN, which is an experiment with images only."""
+    from gan_lightning.config.experiments import experiment_names
+    from gan_lightning.config.folder_experiment import PRESETS
+
+    if experiment in PRESETS and experiment not in experiment_names():
+        raise UserError(
+            f"{experiment!r} is a GAN without data; add --images DIR to train it on a folder of "
+            f"images, or name an experiment of `gan-lightning list`"
+        )
 
 
 @contextmanager

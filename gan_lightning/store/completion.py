@@ -116,8 +116,8 @@ def build_manifest(
     usable[[number for number, _, _ in skipped]] = False
     rows = np.flatnonzero(usable)
     splits = catalog.splits[rows].copy()
-    held_out = held_out_images(len(rows)) if catalog.holds_out else np.arange(0)
-    splits[held_out] = TEST
+    if catalog.holds_out:
+        splits[held_out_images(len(rows))] = TEST
     index: dict[str, Any] = {"rows": rows, "splits": splits}
     if catalog.labels is not None:
         index["labels"] = catalog.labels[rows]
@@ -140,7 +140,7 @@ def build_manifest(
         converted=dict(sum((Counter(block.converted) for block in blocks), Counter())),
         not_square=sum(block.not_square for block in blocks),
         grey=sum(block.grey for block in blocks),
-        held_out=len(held_out),
+        parts=np.bincount(splits, minlength=3).tolist(),
         remarks=list(catalog.remarks),
         made_with={name: version(name) for name in ("gan-lightning", "pillow", "numpy")},
     )

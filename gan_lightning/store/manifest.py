@@ -69,7 +69,7 @@ class Manifest:
         converted: number of images by the kind that they were converted from, for example CMYK.
         not_square: number of images that were cropped, padded or stretched.
         grey: number of images without a colour.
-        held_out: number of images that became the test split, since there was none.
+        parts: number of images for training, for validation and for tests.
         remarks: remarks on the source.
         made_with: package -> version.
     """
@@ -86,7 +86,7 @@ class Manifest:
     converted: dict[str, int] = field(default_factory=dict)
     not_square: int = 0
     grey: int = 0
-    held_out: int = 0
+    parts: list[int] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     made_with: dict[str, str] = field(default_factory=dict)
 
