@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import shorten
+
 import torch
 from pytorch_lightning import Trainer
 from torch import Tensor
@@ -25,6 +28,9 @@ COLUMNS = 10
 LATENT_LIMIT = 1.0
 """Latent dimensions are varied from -1 to 1, the range of the uniform prior."""
 
+MAX_TITLE = 90
+"""Characters of a title, which is as wide as a panel."""
+
 
 class TraversalGrid(ImageCallback):
     """Draw the effect of each code, or of the first latent dimensions of a GAN without codes.
@@ -38,29 +44,34 @@ class TraversalGrid(ImageCallback):
         """Draw one panel per code."""
         if isinstance(model, GAN) and trainer.is_global_zero:
             seed = derived_seed(model.seed, "traversal")
-            save_picture(trainer, model, self.folder, "traversal", draw_traversals(model, seed))
+            names = getattr(getattr(trainer, "datamodule", None), "class_names", ())
+            picture = draw_traversals(model, seed, class_names=names)
+            save_picture(trainer, model, self.folder, "traversal", picture)
 
 
-def draw_traversals(gan: GAN, seed: int, rows: int = 8) -> Array:
+def draw_traversals(gan: GAN, seed: int, rows: int = 8, class_names: Sequence[str] = ()) -> Array:
     """Draw panels in which one code varies along each row and everything else is fixed.
 
     Args:
         gan: a GAN on images.
         seed: seed of the latent and the codes of each row.
         rows: rows of each panel.
+        class_names: name of each class of the data; by default its number.
 
     Returns:
         uint8 (H, W, 3).
     """
     panels = [
         (title, image_grid(gan.sample(len(condition.latent), condition, seed=seed).data, COLUMNS))
-        for title, condition in traversal_conditions(gan, seed, rows)
+        for title, condition in traversal_conditions(gan, seed, rows, class_names)
         if condition.latent is not None
     ]
     return _join_panels(panels)
 
 
-def traversal_conditions(gan: GAN, seed: int, rows: int) -> list[tuple[str, Condition]]:
+def traversal_conditions(
+    gan: GAN, seed: int, rows: int, class_names: Sequence[str] = ()
+) -> list[tuple[str, Condition]]:
     """Return the title of each panel and its conditions, row by row.
 
     A GAN with codes has a panel for each categorical and each continuous code. In the panels of
@@ -70,7 +81,7 @@ def traversal_conditions(gan: GAN, seed: int, rows: int) -> list[tuple[str, Cond
     """
     conditions = gan.sample(rows, seed=seed).condition.parts()
     fixed = {name: part.repeat_interleave(COLUMNS, 0) for name, part in conditions.items()}
-    panels = _categorical_panels(gan, fixed, rows)
+    panels = _categorical_panels(gan, fixed, rows, class_names)
     controls = [control for control in gan.controls() if control.part != "labels"]
     sizes = _code_sizes(gan)
     sliders = [control for control in controls if isinstance(control, Slider)]
@@ -104,14 +115,21 @@ def _code_sizes(gan: GAN) -> list[int]:
     ]
 
 
+def _title_of_classes(names: Sequence[str], shown: int) -> str:
+    """Name the classes of the columns; the names of digits are their numbers."""
+    if list(names[:shown]) == [str(number) for number in range(shown)] or len(names) < shown:
+        return f"classes 0 to {shown - 1}"
+    return shorten(f"classes: {', '.join(names[:shown])}", MAX_TITLE, placeholder=" …")
+
+
 def _categorical_panels(
-    gan: GAN, fixed: dict[str, Tensor], rows: int
+    gan: GAN, fixed: dict[str, Tensor], rows: int, class_names: Sequence[str]
 ) -> list[tuple[str, Condition]]:
     """Return the panels that vary the class, or each categorical code."""
     panels = []
     if "labels" in fixed and gan.data.classes is not None:
         labels = torch.arange(COLUMNS, device=fixed["labels"].device).remainder(gan.data.classes)
-        title = f"classes 0 to {min(gan.data.classes, COLUMNS) - 1}"
+        title = _title_of_classes(class_names, min(gan.data.classes, COLUMNS))
         panels.append((title, Condition(**{**fixed, "labels": labels.repeat(rows)})))
     for index, size in enumerate(_code_sizes(gan)):
         codes = fixed["categorical"].clone()

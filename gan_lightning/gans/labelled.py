@@ -45,8 +45,9 @@ class LabelledGAN(GAN):
         """
         if self.data.classes is None:
             raise ValueError(
-                "this GAN needs the class of every sample; set data.labelled=0 and data.name to "
-                "mnist, stacked_mnist, ring or grid"
+                "this GAN needs the class of every sample; set data.labelled=0, and choose data "
+                "with classes: a folder with a sub-folder for each class or with labels from a CSV "
+                "file, or data.name mnist, stacked_mnist, ring or grid"
             )
         return self.data.classes
 
