@@ -48,6 +48,22 @@ EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
     **{model: (model, (*DETERMINISTIC.get(model, ()), *PLAIN_STEPS)) for model in ALL_GANS},
     "adam": ("gan", ()),
     "average": ("gan", ("model.ema_decay=0.9", "model.discriminator_steps=3")),
+    "in parts": (
+        "wgan_gp",
+        (
+            "model.accumulate_gradients=2",
+            "model.discriminator_steps=2",
+            *(
+                f"model.{player}_optimizer.{setting}"
+                for player in ("discriminator", "generator")
+                for setting in ("learning_rate=0.01", "clip_norm=0.5", "schedule.warmup=9")
+            ),
+        ),
+    ),
+    "pulling away in parts": (
+        "ebgan",
+        ("model.pulling_away_weight=0.5", "model.accumulate_gradients=2"),
+    ),
     "packs": ("gan", ("network.packing=2", "model.regularisation.r1=0.5")),
     "minibatch": ("gan", (*SYNCHRONISED, "model.regularisation.r1=0.5")),
     "pulling away": ("ebgan", ("model.pulling_away_weight=0.5",)),

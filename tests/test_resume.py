@@ -50,11 +50,27 @@ def test_run_resumed_three_times_equals_an_uninterrupted_run(model: str, tmp_pat
     assert_resumes(model, (1, 4, 7), tmp_path)
 
 
-REGULARISED = (
+ALL_OPTIONS = (
     "model.regularisation.r1=0.1",
     "model.regularisation.gradient_penalty=1",
     "model.regularisation.instance_noise=0.2",
     "model.regularisation.instance_noise_updates=8",
+    "model.regularisation.r1_schedule.warmup=7",
+    "model.regularisation.gradient_penalty_schedule.kind=linear",
+    "model.regularisation.gradient_penalty_schedule.updates=9",
+    "model.ema_schedule.warmup=8",
+    "model.accumulate_gradients=2",
+    *(
+        f"model.{player}_optimizer.{setting}"
+        for player in ("discriminator", "generator")
+        for setting in (
+            "name=adamw",
+            "weight_decay=0.01",
+            "clip_norm=0.1",
+            "schedule={kind: cosine, warmup: 2, updates: 8, final: 0.1}",
+            "betas_schedule={kind: linear, updates: 9, final: [0.0, 0.99]}",
+        )
+    ),
     "network.spectral_norm=true",
     "network.dropout=0.1",
 )
@@ -63,10 +79,10 @@ WITHOUT_MINIBATCH_DISCRIMINATION = ("cogan", "pix2pix")
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-def test_every_variant_resumes_with_all_regularisers(model: str, tmp_path: Path) -> None:
+def test_every_variant_resumes_with_all_options(model: str, tmp_path: Path) -> None:
     minibatch = [] if model in WITHOUT_MINIBATCH_DISCRIMINATION else ["network.minibatch_kernels=3"]
     # pix2pix compares pixels and does not support instance noise
-    words = [word for word in REGULARISED if model != "pix2pix" or "noise" not in word]
+    words = [word for word in ALL_OPTIONS if model != "pix2pix" or "noise" not in word]
     assert_resumes(model, (4,), tmp_path, *words, *minibatch)
 
 

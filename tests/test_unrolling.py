@@ -16,10 +16,13 @@ from gan_lightning.gans.differentiable_optim import Weights, unroll
 OPTIMIZERS = {
     "adam": OptimizerConfig("adam", 0.05),
     "adam, decay": OptimizerConfig("adam", 0.05, [0.9, 0.99], weight_decay=0.1),
+    "adam, clipped": OptimizerConfig("adam", 0.05, clip_norm=0.1),
+    "adamw, decay": OptimizerConfig("adamw", 0.05, [0.9, 0.99], weight_decay=0.1),
     "rmsprop": OptimizerConfig("rmsprop", 0.02),
     "rmsprop, decay": OptimizerConfig("rmsprop", 0.02, weight_decay=0.1),
     "sgd": OptimizerConfig("sgd", 0.5),
     "sgd, decay": OptimizerConfig("sgd", 0.5, weight_decay=0.1),
+    "sgd, decay, clipped": OptimizerConfig("sgd", 0.5, weight_decay=0.1, clip_norm=0.3),
 }
 optimizers = pytest.mark.parametrize("name", OPTIMIZERS)
 warmed = pytest.mark.parametrize("warm_up", [0, 3])
@@ -39,6 +42,7 @@ class Toy:
         }
         # not in the order of its indices, like a channels_last convolution
         self.weights["inner"].data = self.weights["inner"].data.T.contiguous().T
+        self.clip_norm = OPTIMIZERS[name].clip_norm
         self.optimizer = build_optimizer(list(self.weights.values()), OPTIMIZERS[name])
         self.step(torch.zeros(2, dtype=torch.float64), warm_up)
 
@@ -50,7 +54,7 @@ class Toy:
             self.optimizer.step()
 
     def unrolled(self, shift: Tensor, steps: int) -> Weights:
-        return unroll(self.weights, self.optimizer, loss_at(shift), steps)
+        return unroll(self.weights, self.optimizer, loss_at(shift), steps, self.clip_norm)
 
     def value(self, steps: int) -> Callable[[Tensor], Tensor]:
         """Return the generator's loss after `steps` further steps, as a function of the shift."""

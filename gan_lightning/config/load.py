@@ -12,12 +12,12 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from gan_lightning.config.experiments import one_line, plain_mapping
-from gan_lightning.config.optional_sections import with_optional_sections
 from gan_lightning.config.overrides import check_override
 from gan_lightning.config.renamed import check_old_keys
 from gan_lightning.config.schema import Claim, RunConfig, as_plain
 from gan_lightning.core.schedules import set_open_lengths
 from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.utils.optional_sections import with_optional_sections
 from gan_lightning.utils.settings import check_settings
 
 __all__ = ["load_config", "to_yaml"]
