@@ -10,7 +10,7 @@ from pytorch_lightning import LightningModule, Trainer
 from gan_lightning.callbacks.periodic import Periodic
 from gan_lightning.callbacks.signals import raise_if_stopping
 from gan_lightning.config.schema import EvaluationConfig
-from gan_lightning.core.module import BaseModule
+from gan_lightning.core.module import BaseModule, as_tensors
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.errors import warn
@@ -64,7 +64,11 @@ class Evaluation(Periodic):
             )
 
     def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
-        """Evaluate on all processes and log the metrics; a signal stops it between two chunks."""
+        """Evaluate on all processes and log the metrics; a signal stops it between two chunks.
+
+        To other callbacks, such as EarlyStopping and ModelCheckpoint, it is a validation: they find
+        the metrics in `trainer.callback_metrics`, and their `on_validation_end` is called.
+        """
         shard = Shard(
             trainer.global_rank,
             trainer.world_size,
@@ -80,6 +84,9 @@ class Evaluation(Periodic):
         self.evaluated_at = model.updates
         for logger in trainer.loggers:
             logger.log_metrics(self.measures, step=model.updates)
+        trainer.callback_metrics.update(as_tensors(self.measures))
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set outside of __init__
+            callback.on_validation_end(trainer, model)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the latest metrics, and the pairs of estimated and reference distances."""
