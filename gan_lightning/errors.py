@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 
 __all__ = [
     "Diverged",
@@ -17,7 +18,9 @@ __all__ = [
     "nearest_first",
     "storage_error",
     "storage_fix",
+    "summary",
     "warn",
+    "warn_once",
 ]
 
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO)
@@ -78,9 +81,21 @@ def storage_fix(cause: OSError) -> str:
     return "free disk space" if full else "make it writable"
 
 
+def summary(error: BaseException) -> str:
+    """Return the kind of an error and its message in one line."""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
 def warn(line: str) -> None:
     """Print a warning above the progress bar, and write it to the log of the run."""
     from tqdm import tqdm
 
     logging.getLogger("gan_lightning").warning(line)
     tqdm.write(f"gan-lightning: {line}", file=sys.stderr)
+
+
+@cache
+def warn_once(line: str) -> None:
+    """Print a warning as `warn` does, but only the first time in this process."""
+    warn(line)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
@@ -15,12 +17,13 @@ from pytorch_lightning.callbacks import Checkpoint
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.periodic import Periodic
 from gan_lightning.core.module import BaseModule
-from gan_lightning.errors import UserError, storage_error, storage_fix
+from gan_lightning.errors import UserError, storage_error, storage_fix, summary
 from gan_lightning.utils.files import atomic_write
 
 __all__ = ["BEST", "AtomicCheckpointIO", "Checkpoints", "list_checkpoints"]
 
 BEST = "best.ckpt"
+CHECKPOINT_NAME = re.compile(r"update_(\d+)\.ckpt")
 
 QUALITY = {
     "fd_digits": -1,
@@ -30,11 +33,14 @@ QUALITY = {
     "wasserstein/exact": -1,
     "equilibrium/distance": -1,
     "classifier/test_accuracy": 1,
+    "fd/FEATURES": -1,
+    "sliced_wasserstein": -1,
 }
 """Metrics that choose the best checkpoint; the first that was measured decides.
 
--1 where a smaller value is better, 1 where a larger value is better.
+-1 where a smaller value is better, 1 where a larger value is better. FEATURES is any name.
 """
+RANKS = list(QUALITY)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -83,6 +89,7 @@ class Checkpoints(Periodic, Checkpoint):
 
     Attributes:
         best: metric of the best checkpoint so far, or None.
+        best_measure: name of that metric; numbers of different metrics are not compared.
     """
 
     call_when_stopping: ClassVar[bool] = True
@@ -100,6 +107,7 @@ class Checkpoints(Periodic, Checkpoint):
         self.keep = keep
         self.run_id = run_id
         self.best: float | None = None
+        self.best_measure: str | None = None
         self._evaluation = evaluation
 
     def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
@@ -128,26 +136,69 @@ class Checkpoints(Periodic, Checkpoint):
         self._save_if_best(trainer, pl_module)
         super().on_train_end(trainer, pl_module)
 
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Save the state before an error of another callback ends the run.
+
+        In the middle of an update there is nothing whole to save, nor after a divergence.
+        """
+        progress = trainer.fit_loop.epoch_loop.batch_progress.current
+        between_updates = progress.started == progress.processed and pl_module.updates > 0
+        if isinstance(exception, Exception) and between_updates and trainer.is_global_zero:
+            try:
+                self._save_alone(trainer, pl_module.updates)
+            except Exception as error:
+                logging.getLogger("gan_lightning").error("no checkpoint: %s", summary(error))
+
+    def _save_alone(self, trainer: Trainer, updates: int) -> None:
+        """Save a checkpoint without the barrier of `Trainer.save_checkpoint`.
+
+        Processes that have not met the error would not reach it.
+        """
+        path = self.folder / f"update_{updates:07d}.ckpt"
+        if path.exists():
+            return
+        for logger in trainer.loggers:
+            logger.save()
+        self.last_call = updates
+        checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+        trainer.strategy.save_checkpoint(checkpoint, path)
+
     def _save_if_best(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, BaseModule)
         if self._evaluation is None or self._evaluation.evaluated_at != pl_module.updates:
             return
         measures = self._evaluation.measures
-        name = next((name for name in QUALITY if name in measures), None)
+        names = [name for name in measures if _quality(name) in QUALITY]
+        name = min(names, key=lambda name: RANKS.index(_quality(name)), default=None)
         if name is None or not isfinite(measures[name]):
             return
-        if self.best is None or QUALITY[name] * (measures[name] - self.best) > 0:
-            self.best = measures[name]
+        if self._is_best(name, measures[name]):
+            self.best, self.best_measure = measures[name], name
             trainer.save_checkpoint(self.folder / BEST)
+
+    def _is_best(self, name: str, value: float) -> bool:
+        """Tell whether a metric is better than the best one, if they can be compared.
+
+        A metric of the same or a higher rank replaces another one.
+        """
+        if self.best is None:
+            return True
+        # in checkpoints of earlier versions the metric has no name
+        if self.best_measure is None or self.best_measure == name:
+            return QUALITY[_quality(name)] * (value - self.best) > 0
+        return RANKS.index(_quality(name)) <= RANKS.index(_quality(self.best_measure))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state that checkpoints keep."""
-        return {**super().state_dict(), "best": self.best}
+        return {**super().state_dict(), "best": self.best, "best_measure": self.best_measure}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state from a checkpoint."""
         super().load_state_dict(state_dict)
         self.best = state_dict.get("best")
+        self.best_measure = state_dict.get("best_measure")
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -159,6 +210,14 @@ class Checkpoints(Periodic, Checkpoint):
         checkpoint["run"] = self.run_id
 
 
+def _quality(metric: str) -> str:
+    """Return the key of `QUALITY` that a metric has, if it has one."""
+    is_distance = metric.startswith("fd/") and metric.count("/") == 1
+    return "fd/FEATURES" if is_distance else metric
+
+
 def list_checkpoints(folder: Path) -> list[Path]:
-    """List the checkpoints of a run except the best, the oldest first."""
-    return sorted(folder.glob("update_*.ckpt"))
+    """List the checkpoints of a run except the best, by number of updates."""
+    files = {path: CHECKPOINT_NAME.fullmatch(path.name) for path in folder.glob("update_*.ckpt")}
+    numbers = {path: int(name[1]) for path, name in files.items() if name is not None}
+    return sorted(numbers, key=numbers.__getitem__)

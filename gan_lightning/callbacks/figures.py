@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from pytorch_lightning import Trainer
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from torch import Tensor
 
 from gan_lightning.callbacks.periodic import Periodic
+from gan_lightning.callbacks.signals import StopRequested
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data.base import to_uint8_nhwc
+from gan_lightning.errors import UserError, is_out_of_memory, storage_error, summary, warn
 from gan_lightning.loggers import WandbRun
 from gan_lightning.utils.files import atomic_write
 
@@ -38,6 +42,9 @@ MAX_DOUBLED_SIZE = 32
 class ImageCallback(Periodic):
     """Base class of callbacks that write a picture every `every_n_updates` updates.
 
+    Pictures have no effect on training. A picture that cannot be drawn is left out with a warning,
+    once for each kind, and training goes on.
+
     Args:
         folder: folder of the PNG files.
         every_n_updates: updates between two pictures.
@@ -46,19 +53,53 @@ class ImageCallback(Periodic):
     def __init__(self, folder: Path, every_n_updates: int) -> None:
         super().__init__(every_n_updates)
         self.folder = folder
+        self._warned = False
+
+    def act(self, trainer: Trainer, model: BaseModule) -> None:
+        """Draw and log the picture; warn where that fails.
+
+        Raises:
+            UserError: the user can fix the cause.
+            OSError: the disk is full or cannot be written.
+        """
+        try:
+            super().act(trainer, model)
+        except (StopRequested, UserError):
+            raise
+        except Exception as error:
+            if storage_error(error) is not None or is_out_of_memory(error):
+                raise
+            logging.getLogger("gan_lightning").error("no picture", exc_info=error)
+            if not self._warned:
+                self._warned = True
+                warn(
+                    f"{type(self).__name__} cannot draw at update {model.updates:,}: "
+                    f"{summary(error)}; its pictures are left out, and training goes on; the "
+                    f"traceback is in log.txt of the run"
+                )
 
 
 def save_picture(
     trainer: Trainer, model: BaseModule, folder: Path, name: str, picture: Array
 ) -> None:
-    """Write a picture, uint8 (H, W, 3), as `NAME_UPDATE.png` and log it to W&B."""
+    """Write a picture, uint8 (H, W, 3), as `NAME_UPDATE.png` and give it to the loggers."""
     folder.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "png")
     atomic_write(folder / f"{name}_{model.updates:07d}.png", content.getvalue())
     for logger in trainer.loggers:
-        if isinstance(logger, WandbRun):
-            logger.log_picture(name, picture, f"{model.updates:,} updates", model.updates)
+        log_picture(logger, name, picture, model.updates)
+
+
+def log_picture(logger: Logger, name: str, picture: Array, update: int) -> None:
+    """Log a picture, uint8 (H, W, 3), to W&B, TensorBoard or a logger with `log_image`."""
+    caption = f"{update:,} updates"
+    if isinstance(logger, WandbRun):
+        logger.log_picture(name, picture, caption, update)
+    elif isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_image(name, picture, update, dataformats="HWC")
+    elif hasattr(logger, "log_image"):  # Lightning's WandbLogger
+        logger.log_image(key=name, images=[picture], caption=[caption])
 
 
 def save_points(folder: Path, name: str, points: np.ndarray[Any, Any]) -> None:

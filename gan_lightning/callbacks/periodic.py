@@ -69,6 +69,10 @@ class Periodic(Callback):
         """Restore the state from a checkpoint."""
         self.last_call = state_dict["acted"]
 
+    def act(self, trainer: Trainer, model: BaseModule) -> None:
+        """Call `on_interval`; a subclass may handle its errors here."""
+        self.on_interval(trainer, model)
+
     def _call_if_due(self, trainer: Trainer, model: BaseModule) -> None:
         assert self.last_call is not None
         interval = self.every_n_updates
@@ -80,9 +84,12 @@ class Periodic(Callback):
         try:
             if not self.call_when_stopping:
                 raise_if_stopping(trainer)
-            self.on_interval(trainer, model)
+            self.act(trainer, model)
         except StopRequested:
             self.last_call = previous
+        except BaseException:
+            self.last_call = previous  # the resumed run makes the call up
+            raise
 
 
 def _base_module(module: LightningModule) -> BaseModule:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Any
 
@@ -30,20 +31,26 @@ class StopOnSignal(Callback):
 
     Attributes:
         received: the signal, whichever process got it; None without a signal.
+        is_known: whether all processes know of the signal, and stop.
     """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self.is_known = False
         self._received_here = False
         self._previous_handlers: dict[signal.Signals, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Save the present signal handlers, before Lightning installs its own."""
-        self._previous_handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        """Save the present signal handlers, before Lightning installs its own.
+
+        Python allows handlers in the main thread only, so a run in another one takes no signals.
+        """
+        if threading.current_thread() is threading.main_thread():
+            self._previous_handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Install the signal handlers."""
-        for number in SIGNALS:
+        for number in self._previous_handlers:
             signal.signal(number, self._handle)
 
     def on_train_batch_end(
@@ -60,7 +67,7 @@ class StopOnSignal(Callback):
             number = int(trainer.strategy.reduce(tensor, reduce_op="max"))
         if number:
             self.received = signal.Signals(number)
-            trainer.should_stop = True
+            self.is_known = trainer.should_stop = True
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Restore the previous signal handlers."""
@@ -92,7 +99,7 @@ def raise_if_stopping(trainer: Trainer, apart: bool = False) -> None:
     """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set outside of __init__
         signals = callback if isinstance(callback, StopOnSignal) else None
-        if signals and not trainer.should_stop and (signals.received or not apart):
+        if signals and not signals.is_known and (signals.received or not apart):
             signals.synchronize(trainer)
-    if trainer.should_stop:
-        raise StopRequested
+        if signals and signals.is_known:
+            raise StopRequested

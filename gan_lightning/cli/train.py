@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gan_lightning.cli.arguments import complete_runs, experiment_argument, overrides_argument
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.cli.image_options import ImageOptions, check_needs_images, images_options
 from gan_lightning.cli.prefetch import prefetch_digits
 from gan_lightning.config.overrides import is_override
 from gan_lightning.distributed.environment import is_first_process
@@ -19,7 +20,6 @@ from gan_lightning.utils.imports import gc_paused_imports
 
 if TYPE_CHECKING:
     from gan_lightning.config.schema import RunConfig
-    from gan_lightning.runs.directory import RunDirectory
     from gan_lightning.training.train import TrainingResult
 
 __all__ = ["train"]
@@ -27,6 +27,7 @@ __all__ = ["train"]
 
 @click.command()
 @experiment_argument
+@images_options
 @click.option(
     "--devices",
     type=int,
@@ -77,6 +78,7 @@ def train(
     runs: Path | None,
     allow_changes: bool,
     overrides: Sequence[str],
+    **image_options: Any,
 ) -> None:
     """Train EXP, evaluate the final model, and print the metrics and the run directory.
 
@@ -86,6 +88,7 @@ def train(
     \b
     Examples:
       gan-lightning train gan_ring
+      gan-lightning train dcgan --images my_photos --size 64
       gan-lightning train infogan_mnist --devices 2 --accelerator cpu trainer.max_updates=20
       gan-lightning train infogan_mnist --resume
     """
@@ -94,7 +97,10 @@ def train(
 
     if resume is not None and is_override(resume):  # RUN may be left out after --resume
         overrides, resume = [resume, *overrides], ""
-    path = experiment_path(experiment)
+    options = ImageOptions(**image_options)
+    options.check()
+    if options.images is None:
+        check_needs_images(experiment)
     flags = {
         "trainer.devices": devices,
         "trainer.nodes": nodes,
@@ -110,37 +116,44 @@ def train(
         raise UserError("--output and --resume exclude each other; a run stays in its directory")
     if runs is not None and (resume is not None or output is not None):
         raise UserError("--runs is for new runs without --output; leave it out")
-    folder = None if resume is None else RunDirectory.find(resume or path.stem)
-    source = read_yaml(path) if folder is None else folder.raw_config()
+    if options.images is None:
+        path = experiment_path(experiment)
+        name, source = path.stem, read_yaml(path)
+    else:
+        name = options.run_name(experiment)
+        source = {} if resume is not None else options.source(experiment, overrides)
+    folder = None
+    if resume is not None:
+        folder = RunDirectory.find(resume or name_of_runs(source, overrides, name))
+        source, overrides = folder.raw_config(), [*overrides, *options.overrides(folder)]
     prefetch_digits(source, overrides)
     with gc_paused_imports():
         from gan_lightning.config.load import load_config
+        from gan_lightning.config.titles import follow_data
+        from gan_lightning.training.resume import check_unchanged
         from gan_lightning.training.train import train as run
 
     config = load_config(source, overrides)
     if folder is not None and not allow_changes and is_first_process():
-        _check_unchanged(folder, config)
-    outcome = run(config, path.stem, output, folder, runs or RUNS)
+        check_unchanged(folder, config)
+    if folder is None:
+        config, name = follow_data(config, source, overrides, name)
+    outcome = run(config, name, output, folder, runs or RUNS)
     if is_first_process():
-        print_outcome(outcome, config, experiment)
+        print_outcome(outcome, config, options.words(experiment))
         # The other processes exit with 0: Lightning kills the first one where another one fails.
         if outcome.stop_signal is not None:
             sys.exit(128 + outcome.stop_signal)
 
 
-def _check_unchanged(folder: RunDirectory, config: RunConfig) -> None:
-    """Check that a run is resumed with the config values that it was started with.
+def name_of_runs(source: dict[str, Any], overrides: Sequence[str], name: str) -> str:
+    """Return the name of the runs of an experiment with overrides, which may be of other data."""
+    if not any(word.startswith("data.") for word in overrides):
+        return name
+    from gan_lightning.config.load import load_config
+    from gan_lightning.config.titles import follow_data
 
-    Raises:
-        UserError: values that affect the result differ; the message lists them.
-    """
-    from gan_lightning.config.fingerprint import changed_values
-
-    if changed := changed_values(folder.config(), config):
-        raise UserError(
-            f"run {folder.path} was started with other values: {', '.join(changed)}; "
-            f"add --allow-changes to resume it with the new ones, or train a new run"
-        )
+    return follow_data(load_config(source, overrides), source, overrides, name)[1]
 
 
 def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: str) -> None:
@@ -157,6 +170,8 @@ def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: str) -
         click.echo(f"  {name:<26} {value:>9.4f}{claims}")
     minutes = outcome.seconds / 60
     click.echo(f"  {outcome.updates:,} updates; {minutes:.1f} minutes")
+    if outcome.stopped_by is not None:
+        click.echo(f"  stopped by {outcome.stopped_by}")
     click.echo(f"  run    {outcome.run_directory.path}")
     click.echo(f"  W&B    {outcome.wandb_status}")
     if outcome.stop_signal is not None:

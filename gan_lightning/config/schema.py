@@ -26,6 +26,9 @@ __all__ = [
 
 CLAIM_BOUNDS = ("at_least", "at_most", "above", "below")
 
+CALLBACK_KEYS = ("class", "init")
+CALLBACK_FORM = '{class: "module:Class", init: {…}}'
+
 
 @dataclass
 class Claim:
@@ -118,6 +121,11 @@ class EvaluationConfig:
         "How images are resized to the 299 pixels of Inception; papers use tf_bilinear.",
         choices=("tf_bilinear", "antialias"),
     )
+    features: str | None = setting(
+        None,
+        "Features of image measures that need no download: random, pixels, or module:Class of your "
+        "own torch.nn.Module; null means random, and only for data without measures of their own.",
+    )
 
 
 @dataclass
@@ -140,6 +148,11 @@ class CheckpointsConfig:
     keep: int = setting(2, "Latest checkpoints that are kept.", minimum=1)
 
 
+MAX_PROJECT = 128
+MAX_TAG = 64
+"""Lengths that W&B accepts."""
+
+
 @dataclass
 class LogConfig:
     """Where losses and metrics are logged."""
@@ -153,6 +166,22 @@ class LogConfig:
     project: str = setting("gan-lightning", "W&B project.")
     entity: str | None = setting(None, "W&B user or team; null means the login's default.")
     tags: list[str] = setting([], "W&B tags of the run.")
+
+    def validate(self) -> None:
+        """Check the names that W&B would refuse when the run has begun.
+
+        Raises:
+            ValueError: naming the key, the value and the valid ones.
+        """
+        wrong = sorted({*self.project} & {*"/\\#?%:"})
+        if wrong or len(self.project) > MAX_PROJECT:
+            raise ValueError(
+                f"project is {self.project!r}; a project of W&B has at most {MAX_PROJECT} "
+                f"characters and none of / \\ # ? % :, and a team is log.entity"
+            )
+        for tag in self.tags:
+            if not 1 <= len(tag) <= MAX_TAG:
+                raise ValueError(f"tags has {tag!r}; a tag of W&B has 1 to {MAX_TAG} characters")
 
 
 @dataclass
@@ -172,7 +201,34 @@ class RunConfig:
     pictures: PicturesConfig = setting(PicturesConfig(), "What is drawn, and how often.")
     checkpoints: CheckpointsConfig = setting(CheckpointsConfig(), "What is saved, and how often.")
     log: LogConfig = setting(LogConfig(), "Where losses and metrics are logged.")
+    callbacks: Any = setting(
+        [],
+        'Lightning callbacks of your own: a list of `{class: "module:Class", init: {…}}`, where '
+        "`init` has the arguments of the class.",
+    )
     claims: list[Claim] = setting([], "The paper's claims that the results are checked against.")
+
+    def validate(self) -> None:
+        """Check the form of `callbacks`; their classes are imported when training starts.
+
+        Raises:
+            ValueError: naming the entry and the fix.
+        """
+        if not isinstance(self.callbacks, list):
+            raise ValueError(f"callbacks is {self.callbacks!r}; write a list of {CALLBACK_FORM}")
+        for index, entry in enumerate(self.callbacks):
+            _check_callback(f"callbacks[{index}]", entry)
+
+
+def _check_callback(key: str, entry: Any) -> None:
+    """Check one entry of `callbacks`: a class, and arguments by name or none."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("class"), str):
+        raise ValueError(f"{key} is {entry!r}; write {CALLBACK_FORM}")
+    for name in entry:
+        if name not in CALLBACK_KEYS:
+            raise ValueError(f"key {name!r} in {key} is unknown; valid are class, init")
+    if not isinstance(entry.get("init", {}), dict):
+        raise ValueError(f"{key}.init is {entry['init']!r}; it must be `key: value` pairs")
 
 
 def as_plain(config: RunConfig) -> dict[str, Any]:

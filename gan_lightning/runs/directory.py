@@ -21,6 +21,7 @@ from gan_lightning.config.load import load_config, to_yaml
 from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.runs.state import LOCK
 from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.hardware import available_cores, machine_info
 
@@ -34,6 +35,11 @@ UPDATES_KEY = "updates"
 
 SAMPLE_FILE = re.compile(r"(?P<kind>.+?)(_(?P<updates>\d+))?")
 """Stem of a picture's file name, or of a file of points."""
+
+TIME_FORMAT = "%Y-%m-%d_%H-%M-%S"
+"""Name of a run directory that the user has not named."""
+
+TIME_LENGTH = len("2026-11-23_10-00-00")
 
 MIN_FREE_BYTES = 2**20
 """Free space that a new run needs; any run writes more."""
@@ -83,15 +89,35 @@ class RunDirectory:
         path = Path(run)
         if (path / "config.yaml").is_file():
             return cls(path)
-        configs = sorted((RUNS / run).glob("*/config.yaml")) if run and "/" not in run else []
-        if configs:
-            return cls(configs[-1].parent)
+        if run and "/" not in run and (found := cls.all_in(RUNS / run)):
+            return found[-1]
         names = sorted({config.parent.parent.name for config in RUNS.glob("*/*/config.yaml")})
         valid = f"runs exist of {nearest_first(run, names)}" if names else "there are no runs yet"
         raise UserError(
             f"there is no run {run!r}: {valid}; give a run directory or the name of an experiment, "
             f"or train one by `gan-lightning train EXP`"
         )
+
+    @classmethod
+    def all_in(cls, parent: Path) -> list[RunDirectory]:
+        """List the run directories in a folder, the oldest first.
+
+        The time is that of the name, if it is one, else that of the file of the config, which is
+        written at the start and whenever the run is resumed.
+        """
+        configs = parent.glob("*/config.yaml")
+        return [cls(config.parent) for config in sorted(configs, key=_start_time)]
+
+    def check_is_new(self) -> None:
+        """Check, under the lock of the run, that no other process has begun a run here.
+
+        Raises:
+            UserError: there are files of another run.
+        """
+        if any(path.name != LOCK for path in self.path.iterdir()):
+            raise UserError(
+                f"{self.path} has the files of another run; choose a new folder by --output DIR"
+            )
 
     @property
     def config_file(self) -> Path:
@@ -197,9 +223,13 @@ class RunDirectory:
             partial.unlink(missing_ok=True)
         (self.path / "measures.json").unlink(missing_ok=True)  # now part of outcome.json
 
-    def delete(self) -> None:
-        """Delete the directory and everything in it."""
-        rmtree(self.path, ignore_errors=True)
+    def delete(self, keep_folder: bool = False) -> None:
+        """Delete everything in the directory, and the directory unless `keep_folder`."""
+        if not keep_folder:
+            rmtree(self.path, ignore_errors=True)
+            return
+        for path in self.path.iterdir():
+            rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _new(path: Path) -> Path:
@@ -209,8 +239,19 @@ def _new(path: Path) -> Path:
     return path
 
 
+def _start_time(config: Path) -> tuple[float, int, str]:
+    """Return the key by which runs are sorted: time, and number and name for runs of one second."""
+    name = config.parent.name
+    try:
+        start = datetime.strptime(name[:TIME_LENGTH], TIME_FORMAT).timestamp()
+    except ValueError:
+        start = config.stat().st_mtime
+    number = re.search(r"-(\d+)$", name[TIME_LENGTH:])
+    return start, int(number[1]) if number else 0, name
+
+
 def _new_timed(parent: Path) -> Path:
-    stem = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    stem = datetime.now().strftime(TIME_FORMAT)
     parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, 1000):
         path = parent / (stem if attempt == 1 else f"{stem}-{attempt}")

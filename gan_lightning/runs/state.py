@@ -25,11 +25,13 @@ class RunOutcome:
         updates: updates over all sessions of the run.
         seconds: training time over all sessions, evaluation included.
         measures: metrics of the final model, by name; None before the end of the run.
+        stopped_by: which callback ended the run before `trainer.max_updates`, and why; or None.
     """
 
     updates: int = 0
     seconds: float = 0.0
     measures: Mapping[str, float] | None = None
+    stopped_by: str | None = None
 
 
 def read_outcome(run: Path) -> RunOutcome:
@@ -39,7 +41,8 @@ def read_outcome(run: Path) -> RunOutcome:
         measures = content["measures"]
         if measures is not None:
             measures = {k: nan if v is None else float(v) for k, v in measures.items()}
-        return RunOutcome(int(content["updates"]), float(content["seconds"]), measures)
+        seconds, stopped_by = float(content["seconds"]), content.get("stopped_by")
+        return RunOutcome(int(content["updates"]), seconds, measures, stopped_by)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return RunOutcome()
 
@@ -58,6 +61,8 @@ def write_outcome(run: Path, outcome: RunOutcome) -> None:
         "seconds": round(outcome.seconds, 3),
         "measures": measures,
     }
+    if outcome.stopped_by is not None:
+        content["stopped_by"] = outcome.stopped_by
     atomic_write(run / FILE, json.dumps(content, indent=2) + "\n")
 
 

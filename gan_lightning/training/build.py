@@ -19,13 +19,20 @@ from gan_lightning.training.checks import rounds_per_batch
 __all__ = ["build"]
 
 
-def build(config: RunConfig) -> tuple[BaseModule, BaseDataModule]:
+def build(
+    config: RunConfig, data: BaseDataModule | None = None
+) -> tuple[BaseModule, BaseDataModule]:
     """Build the model, with weights initialised from the config's seed, and the data module.
+
+    Args:
+        config: config of the run.
+        data: data module that was given in Python; None builds that of the config.
 
     Raises:
         UserError: the data are not available, or model, networks and data do not fit together.
     """
-    data = _construct("data", DATASETS[config.data.name], config.data)
+    if data is None:
+        data = _construct("data", DATASETS[config.data.name], config.data)
     with isolated_randomness(derived_seed(config.seed, "weights")):
         if config.model.name in CLASSIFIERS:
             model: BaseModule = _construct(

@@ -100,12 +100,11 @@ def launch(config: RunConfig, body: Callable[[Broadcast], Result]) -> Result:
         _wait_or_kill(launcher.procs)
 
 
-def process_lost_error(error: RuntimeError) -> ProcessLost | None:
+def process_lost_error(error: Exception) -> ProcessLost | None:
     """Convert an error of the process group into ProcessLost; None for any other error."""
     message = str(error)
-    if isinstance(error, dist.DistNetworkError) or any(
-        part in message for part in LOST_PEER_MESSAGES
-    ):
+    lost = any(part in message for part in LOST_PEER_MESSAGES)
+    if isinstance(error, dist.DistNetworkError) or (isinstance(error, RuntimeError) and lost):
         return ProcessLost(message)
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -38,10 +38,12 @@ class LoadedCheckpoint:
     Args:
         path: the file.
         content: content of the file; tensors are memory-mapped.
+        damaged: newer checkpoints of the run that cannot be read.
     """
 
     path: Path
     content: dict[str, Any]
+    damaged: tuple[Path, ...] = ()
 
     @property
     def updates(self) -> int:
@@ -53,8 +55,15 @@ class DamagedCheckpoint(Exception):  # noqa: N818 - the callers turn it into a U
     """The file is not an intact checkpoint of gan-lightning; the message gives the reason."""
 
 
+GIVEN_DATA: dict[Path, BaseDataModule] = {}
+"""Run directory -> data that were given in Python, for the other functions of this process."""
+
+
 def load_model(
-    run: RunDirectory, checkpoint: str = "latest", overrides: Sequence[str] = ()
+    run: RunDirectory,
+    checkpoint: str = "latest",
+    overrides: Sequence[str] = (),
+    data: BaseDataModule | None = None,
 ) -> tuple[BaseModule, BaseDataModule, RunConfig]:
     """Load the model of a run from a checkpoint, with its data module and config.
 
@@ -63,6 +72,7 @@ def load_model(
         checkpoint: `latest`, or `best`: the one with the best fd_digits, FID or exact Wasserstein
             distance, see `gan_lightning.callbacks.checkpoints.QUALITY`.
         overrides: `key=value` for keys on which the weights do not depend.
+        data: data of a run whose data were given in Python and not in this process.
 
     Returns:
         Model in evaluation mode, data module, config.
@@ -76,7 +86,8 @@ def load_model(
     except ValueError as error:
         raise UserError(str(error)) from error
     config = run.config(list(overrides))
-    model, data = build(config)
+    path = run.path.resolve()
+    model, data = build(config, GIVEN_DATA.get(path) if data is None else data)
     loaded = _best_checkpoint(run) if checkpoint == "best" else latest_checkpoint(run)
     if loaded is None:
         raise UserError(f"run {run.path} has no checkpoint yet; train it again")
@@ -85,13 +96,11 @@ def load_model(
     return model.eval(), data, config
 
 
-def latest_checkpoint(run: RunDirectory, rename_damaged: bool = False) -> LoadedCheckpoint | None:
+def latest_checkpoint(run: RunDirectory) -> LoadedCheckpoint | None:
     """Read the latest intact checkpoint of a run; warn about damaged ones that are newer.
 
     Args:
         run: the run directory.
-        rename_damaged: rename damaged checkpoints to `NAME.damaged`, so that they are not read
-            again.
 
     Returns:
         The checkpoint; None if the run has not saved one yet.
@@ -112,10 +121,7 @@ def latest_checkpoint(run: RunDirectory, rename_damaged: bool = False) -> Loaded
         raise UserError(f"no checkpoint can be read: {reasons}; train the run again")
     if damaged and loaded is not None and is_first_process():
         warn(f"skipping damaged checkpoints: {reasons}; using {loaded.path}")
-        if rename_damaged:
-            for path in damaged:
-                path.replace(path.with_name(f"{path.name}.damaged"))
-    return loaded
+    return None if loaded is None else replace(loaded, damaged=tuple(damaged))
 
 
 def read_checkpoint(path: Path) -> LoadedCheckpoint:

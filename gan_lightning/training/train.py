@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import torch
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.loggers import Logger
 from safetensors.torch import save as save_safetensors
 
 from gan_lightning.callbacks import Evaluation, RunTimer, StopOnSignal
@@ -21,7 +23,7 @@ from gan_lightning.core.fast_paths import set_up_process
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.environment import is_first_process
-from gan_lightning.errors import warn
+from gan_lightning.errors import UserError, warn
 from gan_lightning.loggers import WandbRun
 from gan_lightning.loggers.wandb_run import FINISH_TIMEOUT
 from gan_lightning.results.claims import single_run_rows
@@ -36,6 +38,7 @@ from gan_lightning.training.checks import (
     resolve_threads,
 )
 from gan_lightning.training.defaults import default_callbacks, log_to_file
+from gan_lightning.training.extensions import Extensions, build_callbacks
 from gan_lightning.training.launch import Broadcast, launch, process_lost_error
 from gan_lightning.training.resume import TrainingStart, resume_from_latest
 from gan_lightning.training.trainer import build_trainer
@@ -48,7 +51,7 @@ STOPPED_FINISH_TIMEOUT = 3.0
 """Seconds that a run that was stopped or failed waits for the W&B server to take its data."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainingResult:
     """Result of `train`.
 
@@ -59,6 +62,8 @@ class TrainingResult:
         measures: metrics of the final model, by name; empty if a signal stopped the run.
         stop_signal: number of the signal that stopped the run before its end, or None.
         wandb_status: one line about the run at Weights & Biases.
+        stopped_by: which callback, such as EarlyStopping, ended the run before
+            `trainer.max_updates`, and why; or None.
     """
 
     run_directory: RunDirectory
@@ -67,6 +72,30 @@ class TrainingResult:
     measures: dict[str, float]
     stop_signal: int | None
     wandb_status: str
+    stopped_by: str | None = None
+
+    def __repr__(self) -> str:
+        """Return the run directory, the updates and the metrics, one a line."""
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{value:.4f}</td></tr>"
+            for name, value in self.measures.items()
+        )
+        lines = [line for line in self._lines() if not line.startswith("  ")]
+        return f"{'<br>'.join(map(escape, lines))}<table>{rows}</table>"
+
+    def _lines(self) -> Iterator[str]:
+        yield f"run {self.run_directory.path}"
+        yield f"{self.updates:,} updates; {self.seconds / 60:.1f} minutes"
+        if self.stop_signal is not None:
+            yield f"stopped by signal {self.stop_signal}; resume=True continues the run"
+        if self.stopped_by is not None:
+            yield f"stopped by {self.stopped_by}"
+        for name, value in self.measures.items():
+            yield f"  {name:<26} {value:>9.4f}"
 
 
 def train(
@@ -75,6 +104,10 @@ def train(
     output: Path | None = None,
     resume: RunDirectory | None = None,
     runs: Path = RUNS,
+    *,
+    callbacks: Sequence[Callback] = (),
+    loggers: Sequence[Logger] = (),
+    data: BaseDataModule | None = None,
 ) -> TrainingResult:
     """Train a model until `trainer.max_updates` or a signal, and write everything to a directory.
 
@@ -84,10 +117,14 @@ def train(
         output: directory of the run; by default RUNS/EXPERIMENT/<time>.
         resume: a run to resume from its latest intact checkpoint, or from update 0 if it has none.
         runs: parent directory of all runs.
+        callbacks: callbacks of the user, in addition to those of the config.
+        loggers: loggers of the user, in addition to the run's own.
+        data: data that `config.data` describes but cannot build, since they are in memory.
 
     Raises:
-        UserError: the config does not fit the data or the machine, in which case nothing has been
-            written, or the run directory cannot be written.
+        UserError: the config does not fit the data, the machine or the checkpoint to resume from,
+            in which case nothing has been written; or the run directory cannot be written, or a
+            callback has failed, in which case a checkpoint has been saved.
         Diverged: a loss or a weight is not finite.
         ProcessLost: another process of the run has ended.
     """
@@ -95,48 +132,91 @@ def train(
     allow_tf32(config.trainer.tf32)
     check_launcher(config)
     check_devices(config)
-    model, data = build(config)
+    extensions = Extensions([*build_callbacks(config), *callbacks], list(loggers))
+    extensions.check()
+    model, data = build(config, data)
     check_data(config, data)
     check_batch_norm(config, model)
     torch.set_num_threads(resolve_threads(config, data.spec.is_image))
+    run = Run(config, experiment, model, data, extensions)
     if not is_first_process():
         with log_to_file(None):
-            return launch(
-                config, lambda broadcast: _train(config, experiment, broadcast(None), model, data)
-            )
-    if resume is None:
-        start = TrainingStart(RunDirectory.create(experiment, output, runs))
-    else:
-        start = resume_from_latest(config, resume)
+            return launch(config, lambda broadcast: _train(run, broadcast(None)))
+    if resume is not None:
+        return _train_in_directory(run, resume_from_latest(config, resume, model))
+    folder_exists = output is not None and output.exists()
+    start = TrainingStart(RunDirectory.create(experiment, output, runs))
+    return _train_in_directory(run, start, keep_folder=folder_exists)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a process of a run trains.
+
+    Args:
+        config: config of the run.
+        experiment: name of the experiment.
+        model: model, which may have been trained before.
+        data: data module.
+        extensions: callbacks and loggers of the user.
+    """
+
+    config: RunConfig
+    experiment: str
+    model: BaseModule
+    data: BaseDataModule
+    extensions: Extensions
+
+
+def _train_in_directory(
+    run: Run, start: TrainingStart, keep_folder: bool = False
+) -> TrainingResult:
+    """Lock the run directory, start the processes, and train.
+
+    A new directory is deleted again if there is no update; not before its lock is held, since
+    another process may have chosen the same folder.
+
+    Args:
+        run: what is trained.
+        start: run directory, and the checkpoint to start from.
+        keep_folder: delete what is in a new directory, but not the directory.
+    """
+    directory = start.run_directory
 
     def train_in_first_process(broadcast: Broadcast) -> TrainingResult:
         broadcast(start.with_absolute_paths())
-        return _train(config, experiment, start, model, data)
+        return _train(run, start)
 
-    try:
-        with run_lock(start.run_directory.path), log_to_file(start.run_directory.log):
-            return launch(config, train_in_first_process)
-    except BaseException:
-        if resume is None and model.updates == 0:
-            start.run_directory.delete()
-        raise
+    with run_lock(directory.path):
+        if start.is_new_run:
+            directory.check_is_new()
+        try:
+            with log_to_file(directory.log):
+                start.rename_damaged()
+                return launch(run.config, train_in_first_process)
+        except BaseException:
+            if start.is_new_run and run.model.updates == 0:
+                directory.delete(keep_folder)
+            raise
 
 
-def _train(
-    config: RunConfig,
-    experiment: str,
-    start: TrainingStart,
-    model: BaseModule,
-    data: BaseDataModule,
-) -> TrainingResult:
+def _train(run: Run, start: TrainingStart) -> TrainingResult:
     """Train in one process of a run; the first process also writes the results."""
-    run = start.run_directory
+    config, model, directory = run.config, run.model, start.run_directory
     if is_first_process():
-        run.delete_partial_files()
-        run.write_config(config, start.run_id or sweep_run_id())
+        directory.delete_partial_files()
+        directory.write_config(config, start.run_id or sweep_run_id())
     start_time = time.perf_counter()
-    callbacks = default_callbacks(config, run, model, data)
-    trainer = build_trainer(config, experiment, run, data.spec, callbacks, start.updates)
+    callbacks = run.extensions.with_defaults(default_callbacks(config, directory, model, run.data))
+    trainer = build_trainer(
+        config,
+        run.experiment,
+        directory,
+        run.data.spec,
+        callbacks,
+        start.updates,
+        run.extensions.loggers,
+    )
     wandb_runs = [logger for logger in trainer.loggers if isinstance(logger, WandbRun)]
     evaluation = next(c for c in callbacks if isinstance(c, Evaluation))
     signals = next(c for c in callbacks if isinstance(c, StopOnSignal))
@@ -145,49 +225,59 @@ def _train(
     if config.trainer.compile:
         compile_networks(model.networks_in_training())
     with _finish_on_exit(wandb_runs, signals):
-        _fit(trainer, model, data, start.checkpoint)
+        with run.extensions.contained():
+            _fit(trainer, run, start)
         seconds = time.perf_counter() - start_time
         measures = evaluation.measures if signals.received is None else {}
+        stopped_by = None
+        if signals.received is None and model.updates < config.trainer.max_updates:
+            stopped_by = run.extensions.stop_reason()
         for wandb_run in wandb_runs:
             wandb_run.write_summary(measures)
             wandb_run.log_claims(single_run_rows(config.claims, measures), model.updates)
         if trainer.is_global_zero:
-            _write_inference_network(run, model)
+            _write_inference_network(directory, model)
             if signals.received is None:
-                write_outcome(run.path, RunOutcome(model.updates, timer.seconds(), measures))
+                outcome = RunOutcome(model.updates, timer.seconds(), measures, stopped_by)
+                write_outcome(directory.path, outcome)
     return TrainingResult(
-        run_directory=run,
+        run_directory=directory,
         updates=model.updates,
         seconds=seconds,
         measures=measures,
         stop_signal=signals.received,
         wandb_status=next((w.location_message() for w in wandb_runs), "disabled"),
+        stopped_by=stopped_by,
     )
 
 
-def _fit(
-    trainer: Trainer, model: BaseModule, data: BaseDataModule, checkpoint: Path | None
-) -> None:
+def _fit(trainer: Trainer, run: Run, start: TrainingStart) -> None:
     """Call `trainer.fit` and convert its errors.
 
     Raises:
+        UserError: a callback of the user, or the evaluation, has failed.
         KeyboardInterrupt: a signal came before the first update.
         ProcessLost: another process of the run has ended.
     """
     try:
-        trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(run.model, datamodule=run.data, ckpt_path=start.checkpoint, weights_only=True)
     except SystemExit as end:
         if isinstance(end.__context__, KeyboardInterrupt):  # Lightning turns it into exit code 1
             raise end.__context__ from None
         raise
-    except RuntimeError as error:
+    except UserError:
+        raise
+    except Exception as error:
         if (process_lost := process_lost_error(error)) is None:
-            raise
+            failure = run.extensions.describe(error, start.run_directory, run.model.updates)
+            if failure is None:
+                raise
+            raise failure from error
         logging.getLogger("gan_lightning").info("%s", error)
         if is_first_process():  # at once: Lightning may be about to kill this process
             warn(
-                f"another process of the run has ended after update {model.updates:,}; resume the "
-                f"run by `gan-lightning train EXP --resume`"
+                f"another process of the run has ended after update {run.model.updates:,}; resume "
+                f"the run by `gan-lightning train EXP --resume`"
             )
         raise process_lost from error
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.loggers import Logger, WandbLogger
 
 from gan_lightning.callbacks import AtomicCheckpointIO
 from gan_lightning.config.schema import RunConfig, as_plain
@@ -27,6 +29,7 @@ def build_trainer(
     data: DataSpec,
     callbacks: list[Callback],
     first_update: int = 0,
+    own_loggers: Sequence[Logger] = (),
 ) -> Trainer:
     """Build the Trainer of a run with its loggers, and start the W&B run.
 
@@ -37,10 +40,13 @@ def build_trainer(
         data: shape and classes of the data.
         callbacks: callbacks of the run, see `default_callbacks`.
         first_update: update from which the run is resumed, or 0.
+        own_loggers: loggers of the user; the first of them is `trainer.logger`.
     """
     precision = resolve_precision(config, data.is_image)
     logging.getLogger("gan_lightning").info("precision %s", precision)
-    loggers = default_loggers(config, experiment, run, first_update)
+    loggers = [*own_loggers, *default_loggers(config, experiment, run, first_update)]
+    if any(isinstance(logger, WandbLogger) for logger in own_loggers):
+        loggers = [logger for logger in loggers if not isinstance(logger, WandbRun)]
     trainer = Trainer(
         accelerator=config.trainer.accelerator,
         devices=config.trainer.devices,
@@ -49,6 +55,11 @@ def build_trainer(
         sync_batchnorm=config.trainer.sync_batch_norm,
         precision=precision,  # type: ignore[arg-type]  # one of Lightning's literals, checked
         max_epochs=1,
+        # an evaluation of the run is a validation to EarlyStopping and ModelCheckpoint, which would
+        # else wait for the end of the epoch
+        check_val_every_n_epoch=None,
+        val_check_interval=max(1, config.evaluation.every_n_updates),
+        limit_val_batches=0,
         logger=loggers,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO(), *slurm_plugins()],

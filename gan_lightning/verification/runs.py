@@ -73,15 +73,15 @@ def _find_runs(config: RunConfig, parent: Path) -> tuple[RunDirectory | None, Ru
     """
     expected = fingerprint(config)
     interrupted = None
-    for path in sorted(parent.glob("*/config.yaml"), reverse=True):
-        folder = RunDirectory(path.parent)
+    for folder in reversed(RunDirectory.all_in(parent)):
         try:
             if fingerprint(folder.config()) != expected or folder.config_changed():
                 continue
         except UserError:
             continue  # written by another version
         state = read_outcome(folder.path)
-        if state.measures is not None and state.updates == config.trainer.max_updates:
+        ended = state.updates == config.trainer.max_updates or state.stopped_by is not None
+        if state.measures is not None and ended:
             return folder, None
         if is_locked(folder.path):
             raise UserError(
