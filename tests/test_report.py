@@ -211,14 +211,16 @@ def test_a_downsampled_curve_keeps_its_ends_and_extremes(
         assert {min(finite), max(finite)} <= set(few.values)
 
 
-def test_a_last_row_that_was_cut_off_is_read(tmp_path: Path) -> None:
+def test_rows_that_were_cut_off_are_left_out(tmp_path: Path) -> None:
+    """A row that ends inside a number would be a wrong figure."""
     path = tmp_path / "metrics.csv"
     assert read_curves(path) == {}
-    path.write_text("updates,a,b\n1,2,\n2,,nan\n3,4,5,6\nx,1,1\n4,7")
+    path.write_text("updates,a,b\n1,2,\n2,,nan\n3,4,5,6\nx,1,1\n4,7\n\0\0\0\n5,8,12")
     curves: dict[str, Any] = read_curves(path)
-    assert list(curves["a"].updates) == [1, 3, 4]
-    assert list(curves["a"].values) == [2, 4, 7]
-    assert list(curves["b"].updates) == [2, 3]
+    assert (list(curves["a"].updates), list(curves["a"].values)) == ([1], [2])
+    assert list(curves["b"].updates) == [2]
+    path.write_bytes(bytes(100))
+    assert read_curves(path) == {}
 
 
 # --- mistakes

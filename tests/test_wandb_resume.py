@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import run_process, tiny_overrides
 from wandb_offline import read_offline_run
 from wandb_server import wandb_environment
 
 from gan_lightning.callbacks import list_checkpoints
 from gan_lightning.loggers.sent_rows import SentRows
+from gan_lightning.runs.metrics_csv import read_metrics
 
 
 def logged_values(rows: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
@@ -36,7 +43,6 @@ def test_killed_run_sends_every_row_once(tmp_path: Path) -> None:
     # as if the run had been killed while it saved the last checkpoint
     last.unlink()
     (tmp_path / "part" / "outcome.json").unlink()
-    sent = json.loads((tmp_path / "part" / "wandb_sent.json").read_text())
     for logged in tmp_path.glob("part/wandb/offline-run-*"):
         logged.rename(tmp_path / "first")
     rest = run_process(["train", "gan_ring", "--resume", "part"], tmp_path, environment)
@@ -46,31 +52,101 @@ def test_killed_run_sends_every_row_once(tmp_path: Path) -> None:
     expected = Counter(logged_values(read_offline_run(tmp_path / "whole").history))
     assert Counter(logged_values([*one.history, *two.history])) == expected
     assert set(expected.values()) == {1}
-    assert json.loads((tmp_path / "part" / "wandb_sent.json").read_text()) == sent
     text = (tmp_path / "part" / "metrics.csv").read_text()
     assert text == (tmp_path / "whole" / "metrics.csv").read_text()
 
 
 def test_sent_rows_are_identified_by_update_and_names(tmp_path: Path) -> None:
-    path = tmp_path / "sent.json"
-    sent = SentRows(path)
+    sent = SentRows(tmp_path)
     assert sent.next_step == 0
     sent.record(50, ["loss"])
     sent.record(100, ["loss"])
-    assert SentRows(path).contains(50, ["anything"])
-    assert SentRows(path).contains(100, ["loss"])
-    assert not SentRows(path).contains(100, ["fd_digits"])
-    assert not SentRows(path).contains(150, ["loss"])
-    SentRows(path).record(100, ["fd_digits"])
-    again = SentRows(path)
+    assert SentRows(tmp_path).contains(50, ["loss"])
+    assert not SentRows(tmp_path).contains(50, ["loss", "fd_digits"])
+    assert not SentRows(tmp_path).contains(150, ["loss"])
+    SentRows(tmp_path).record(100, ["fd_digits"])
+    again = SentRows(tmp_path)
     assert again.contains(100, ["loss", "fd_digits"])
     assert again.next_step == 3
 
 
-def test_damaged_file_of_sent_rows_is_ignored(tmp_path: Path) -> None:
-    path = tmp_path / "sent.json"
-    for text in ("", "{", "[]", '{"updates": "x", "names": [], "step": 1}'):
-        path.write_text(text)
-        assert not SentRows(path).contains(0, ["loss"])
-    shutil.rmtree(tmp_path)
-    assert SentRows(path).next_step == 0
+def test_a_session_forgets_the_rows_that_were_lost(tmp_path: Path) -> None:
+    sent = SentRows(tmp_path)
+    sent.start_session(tmp_path / "wandb" / "a.wandb", None)
+    for updates in (50, 100, 150):
+        sent.record(updates, ["loss"])
+    sent = SentRows(tmp_path)
+    assert sent.log_file == tmp_path / "wandb" / "a.wandb"
+    sent.start_session(tmp_path / "b.wandb", last_step=0)
+    for each in (sent, SentRows(tmp_path)):
+        assert each.contains(50, ["loss"])
+        assert not each.contains(100, ["loss"])
+        assert each.next_step == 1
+        assert each.log_file == tmp_path / "b.wandb"
+
+
+def test_the_note_of_version_0_1_is_read(tmp_path: Path) -> None:
+    note = {"updates": 100, "names": ["loss"], "step": 5}
+    (tmp_path / "wandb_sent.json").write_text(json.dumps(note))
+    sent = SentRows(tmp_path)
+    assert sent.contains(50, ["anything"])
+    assert sent.contains(100, ["loss"])
+    assert not sent.contains(100, ["fd_digits"])
+    assert sent.next_step == 6
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"updates": "x", "names": [], "step": 1}', "\0"])
+def test_damaged_lines_are_ignored(text: str, tmp_path: Path) -> None:
+    sent = SentRows(tmp_path)
+    sent.record(50, ["loss"])
+    with (tmp_path / "wandb_sent.jsonl").open("a") as file:
+        file.write(text)
+    again = SentRows(tmp_path)
+    assert (again.contains(50, ["loss"]), again.next_step) == (True, 1)
+
+
+def test_a_run_killed_with_its_client_sends_every_figure_once(tmp_path: Path) -> None:
+    """The client writes its file in blocks, so that it loses the rows of a short run."""
+    environment = wandb_environment(tmp_path)
+    words = ["train", "gan_ring", *tiny_overrides("gan_ring"), "log.every_n_updates=1"]
+    words += ["trainer.max_updates=100000", "checkpoints.every_n_updates=10", "--output", "run"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gan_lightning", *words],
+        cwd=tmp_path,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    checkpoints, journal = tmp_path / "run" / "checkpoints", tmp_path / "run" / "wandb_sent.jsonl"
+    wait_until(lambda: len(list_checkpoints(checkpoints)) > 1 and has_rows(journal), process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    update = int(list_checkpoints(checkpoints)[-1].stem.removeprefix("update_")) + 20
+    resume = ["train", "gan_ring", "--resume", "run", f"trainer.max_updates={update}"]
+    rest = run_process(resume, tmp_path, environment)
+    assert rest.code == 0, rest.err
+    sessions = [read_offline_run(folder) for folder in (tmp_path / "run/wandb").glob("offline-*")]
+    sent = Counter(logged_values([row for session in sessions for row in session.history]))
+    assert {*sent.values()} == {1}
+    figures = {
+        (updates, name)
+        for updates, row in read_metrics(tmp_path / "run" / "metrics.csv").items()
+        for name in row
+    }
+    assert len(sessions) == 2
+    assert figures
+    assert figures <= {*sent}
+
+
+def has_rows(journal: Path) -> bool:
+    return journal.exists() and journal.read_text().count("updates") > 10
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    """Wait until a condition holds, while a process runs."""
+    end = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.1)

@@ -1,28 +1,16 @@
-"""Read the files of a W&B run: its `.wandb` transaction log and its media.
-
-The log, as wandb 0.31 writes it, is LevelDB's: a 7-byte file header, then 32 KiB blocks (the file
-header counts into the first) of chunks. A chunk has a 7-byte header `<IHB` (checksum, length,
-kind), never crosses a block, and is a whole record or the first, a middle or the last part of one;
-a block's rest that is too short for a header is padding. A record is a protobuf `Record`.
-"""
+"""Read the files of a W&B run: its `.wandb` transaction log and its media."""
 
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wandb.proto import wandb_internal_pb2 as protobuf
+from gan_lightning.loggers.wandb_files import read_records
 
 __all__ = ["OfflineRun", "read_offline_run"]
-
-BLOCK = 32 * 1024
-FILE_HEADER = b":W&B\xe1\xbe\x00"
-CHUNK_HEADER = struct.Struct("<IHB")
-WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 
 @dataclass
@@ -51,34 +39,13 @@ def read_offline_run(folder: Path) -> OfflineRun:
     if len(logs) != 1:
         raise FileNotFoundError(f"expected one .wandb file in {folder}, found {logs or 'none'}")
     run = OfflineRun()
-    for data in _records(logs[0].read_bytes()):
-        _apply(run, protobuf.Record.FromString(data))  # type: ignore[attr-defined]  # made as it is imported
+    for record in read_records(logs[0]):
+        _apply(run, record)
     last = {key: value for row in run.history for key, value in row.items()}
     run.summary = last | run.summary
     images = logs[0].parent / "files" / "media" / "images"
     run.media = sorted(path for path in images.rglob("*") if path.is_file())
     return run
-
-
-def _records(log: bytes) -> Iterator[bytes]:
-    """Yield the records of a log; stop at the first that was not written completely."""
-    if not log.startswith(FILE_HEADER):
-        raise ValueError(f"not a W&B log of the known version: begins with {log[:7]!r}")
-    place, parts = len(FILE_HEADER), b""
-    while place + CHUNK_HEADER.size <= len(log):
-        left_in_block = BLOCK - place % BLOCK
-        if left_in_block < CHUNK_HEADER.size:
-            place += left_in_block
-            continue
-        _, length, kind = CHUNK_HEADER.unpack_from(log, place)
-        place += CHUNK_HEADER.size
-        if not WHOLE <= kind <= LAST or place + length > len(log):
-            return
-        chunk = log[place : place + length]
-        place += length
-        parts = chunk if kind in (WHOLE, FIRST) else parts + chunk
-        if kind in (WHOLE, LAST):
-            yield parts
 
 
 def _apply(run: OfflineRun, record: Any) -> None:

@@ -13,7 +13,8 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan_lightning.runs.directory import UPDATES_KEY
-from gan_lightning.utils.files import atomic_write
+from gan_lightning.runs.metrics_csv import read_rows
+from gan_lightning.utils.files import atomic_write, flush_to_disk
 
 __all__ = ["MetricsFile"]
 
@@ -60,9 +61,11 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the current row."""
+        """Write the current row, and flush the file to the disk."""
         if self._row:
             self._write_row()
+        if self.path.exists():
+            flush_to_disk(self.path)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -85,10 +88,7 @@ class MetricsFile(Logger):
             csv.DictWriter(file, self._columns).writerow(row)
 
     def _read_rows(self) -> list[dict[str, Any]]:
-        if not self.path.exists():
-            return []
-        with self.path.open(newline="") as file:
-            return list(csv.DictReader(file))
+        return read_rows(self.path)
 
     def _delete_rows_after(self, update: int) -> None:
         rows = self._read_rows()
@@ -102,4 +102,4 @@ class MetricsFile(Logger):
         writer = csv.DictWriter(text, self._columns)
         writer.writeheader()
         writer.writerows(rows)
-        atomic_write(self.path, text.getvalue())
+        atomic_write(self.path, text.getvalue(), durable=True)

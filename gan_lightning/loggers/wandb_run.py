@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -14,13 +15,21 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan_lightning.config.schema import LogConfig
+from gan_lightning.errors import warn
 from gan_lightning.loggers.sent_rows import SentRows
+from gan_lightning.loggers.wandb_files import last_step
 from gan_lightning.results.claims import ClaimRow
 from gan_lightning.runs.directory import UPDATES_KEY
+from gan_lightning.runs.metrics_csv import read_metrics
 
 __all__ = ["WandbRun"]
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
+
+METRICS_FILE = "metrics.csv"
+
+MAX_ERRORS = 10
+"""Failed calls after which a run is no longer logged to W&B."""
 
 FINISH_TIMEOUT = 60.0
 """Seconds that a finished run waits for the server to take its data."""
@@ -41,6 +50,7 @@ class WandbRun(Logger):
 
     Attributes:
         init_error: why the server did not accept the run; empty if it did.
+        failure: why W&B could not log at all; empty if it could.
         url: address of the run's page; empty offline.
     """
 
@@ -49,9 +59,10 @@ class WandbRun(Logger):
     ) -> None:
         super().__init__()
         self.init_error = ""
+        self.failure = ""
         self.url = ""
         self._folder = folder
-        self._sent = SentRows(folder / "wandb_sent.json")
+        self._sent = SentRows(folder.resolve())
         self._settings: dict[str, Any] = {
             "name": f"{experiment}/{folder.name}",
             "id": run_id,
@@ -66,7 +77,9 @@ class WandbRun(Logger):
         }
         self._calls: SimpleQueue[Callable[[Any], object] | None] = SimpleQueue()
         self._thread = Thread(target=self._process_calls, name="wandb", daemon=True)
-        self._error: BaseException | None = None
+        self._rows: dict[int, dict[str, float]] = {}
+        self._errors = 0
+        self._row_failed = False
         self._timed_out = False
         self._alerts: list[tuple[int, str, str]] = []
 
@@ -91,33 +104,94 @@ class WandbRun(Logger):
         self._thread.start()
 
     def _process_calls(self) -> None:
-        try:
-            run = self._init_run()
-            while (call := self._calls.get()) is not None:
+        """Start the run and make the queued calls; no error of W&B reaches the training."""
+        run = self._start_run()
+        while (call := self._calls.get()) is not None:
+            if run is None:
+                continue
+            try:
                 call(run)
-        except BaseException as error:
-            self._error = error
+            except Exception as error:  # W&B's errors have no common class
+                run = self._recover(run, call, error)
+
+    def _start_run(self) -> Any:
+        """Start a session of the run, offline where W&B fails online; None if that fails, too."""
+        try:
+            return self._init_run()
+        except Exception as error:  # W&B's errors have no common class
+            reason = _one_line(error)
+        if self._settings["mode"] == "offline":
+            self.failure = reason
+            warn(f"W&B failed ({reason}); {METRICS_FILE} has all figures")
+            return None
+        self.init_error = self.init_error or reason
+        self._settings["mode"] = "offline"
+        self._end_service()
+        return self._start_run()
+
+    def _recover(self, run: Any, call: Callable[[Any], object], error: Exception) -> Any:
+        """Continue after a failed call: offline in a new session, or without this call."""
+        self._errors += 1
+        if self._settings["mode"] != "offline":
+            self.init_error = self.init_error or _one_line(error)
+            warn(f"W&B failed ({_one_line(error)}); the run is logged offline from here on")
+            self._settings["mode"] = "offline"
+            self._end_service()
+            run = self._start_run()
+            if run is not None:
+                with suppress(Exception):
+                    call(run)
+        elif not self._row_failed:
+            self._row_failed = True
+            warn(f"W&B cannot log a row ({_one_line(error)}); {METRICS_FILE} has all figures")
+        if self._errors > MAX_ERRORS:
+            self.failure = _one_line(error)
+            return None
+        return run
 
     def _init_run(self) -> Any:
         import wandb
 
-        try:
-            run = wandb.init(**self._settings)
-        except wandb.errors.Error as error:
-            self.init_error = str(error).splitlines()[0]
-            wandb.teardown()
-            self._settings["mode"] = "offline"
-            run = wandb.init(**self._settings)
+        run = wandb.init(**self._settings)
         if self._settings["mode"] != "offline":
             self.url = run.url or ""
         run.define_metric(UPDATES_KEY)
         run.define_metric("*", step_metric=UPDATES_KEY)
+        self._sent.start_session(Path(run.settings.sync_file).resolve(), self._last_step(run))
+        self._send_missing(run)
         return run
 
+    def _last_step(self, run: Any) -> int | None:
+        """Return the step of the last row that W&B has: in the file of the last session, or online.
+
+        None if there was no session, or its file is gone: a user deletes it after a sync.
+        """
+        log_file = self._sent.log_file
+        last = None if log_file is None else last_step(log_file)
+        if last is None:
+            return None
+        return max(last, run.step - 1) if self._settings["mode"] != "offline" else last
+
+    def _send_missing(self, run: Any) -> None:
+        """Send the values that metrics.csv, or this session, has and W&B has not."""
+        rows = read_metrics(self._folder / METRICS_FILE)
+        for updates, row in [*rows.items(), *self._rows.items()]:
+            names = [name for name in [*row] if not self._sent.contains(updates, [name])]
+            if missing := {name: row[name] for name in names}:
+                self._log(run, missing, updates)
+
+    def _end_service(self) -> None:
+        """Kill W&B's process, which may be deaf, so that nothing waits for it."""
+        with suppress(Exception):  # W&B's internals
+            from wandb.sdk import wandb_setup
+
+            try:
+                wandb_setup.singleton()._connection._proc._process.kill()  # type: ignore[union-attr]
+            finally:
+                wandb_setup.teardown(1)
+
     def _call(self, call: Callable[[Any], object]) -> None:
-        """Queue a call for the thread; raise the error of an earlier call, if there was one."""
-        if self._error is not None:
-            raise self._error
+        """Queue a call for the thread."""
         self._calls.put(call)
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kw: Any) -> None:
@@ -127,6 +201,7 @@ class WandbRun(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log values at generator update `step`."""
         row = dict(metrics)
+        self._rows.setdefault(step or 0, {}).update(row)
         self._call(lambda run: self._log(run, row, step))
 
     @rank_zero_only
@@ -210,6 +285,8 @@ class WandbRun(Logger):
     def location_message(self) -> str:
         """Return one line that says where the logged data are."""
         files = self._folder / "wandb"
+        if self.failure:
+            return f"failed ({self.failure}); {METRICS_FILE} in the run directory has all figures"
         if self._timed_out:
             return f"the server does not answer; upload the run by `wandb sync {files}/run-*`"
         if self._settings["mode"] != "offline":
@@ -232,5 +309,10 @@ class WandbRun(Logger):
         self._calls.put(None)
         self._thread.join(timeout)
         self._timed_out = self._thread.is_alive()
-        if self._error is not None and not failed:
-            raise self._error
+        if self._timed_out:
+            self._end_service()
+
+
+def _one_line(error: BaseException) -> str:
+    """Return the first line of an error, or its type where it has no text."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

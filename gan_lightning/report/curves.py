@@ -9,6 +9,7 @@ from math import isfinite, nan
 from pathlib import Path
 
 from gan_lightning.runs.directory import UPDATES_KEY
+from gan_lightning.runs.metrics_csv import read_rows
 
 __all__ = ["Curve", "downsample", "read_curves", "sum_curves"]
 
@@ -34,12 +35,11 @@ def read_curves(path: Path) -> dict[str, Curve]:
     """
     points: dict[str, list[tuple[int, float]]] = {}
     try:
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            for row in csv.DictReader(file):
-                update = _to_float(row.pop(UPDATES_KEY, None))
-                for name, cell in row.items():
-                    if name and cell and isfinite(update):
-                        points.setdefault(name, []).append((int(update), _to_float(cell)))
+        for row in read_rows(path):
+            update = int(row.pop(UPDATES_KEY))
+            for name, cell in row.items():
+                if name and cell:
+                    points.setdefault(name, []).append((update, _to_float(cell)))
     except (OSError, csv.Error):
         return {}
     return {name: Curve(*zip(*pairs, strict=True)) for name, pairs in points.items()}

@@ -13,7 +13,14 @@ from uuid import uuid4
 
 from gan_lightning.errors import UserError
 
-__all__ = ["Content", "atomic_write", "exclusive_lock", "is_lock_held", "write_output"]
+__all__ = [
+    "Content",
+    "atomic_write",
+    "exclusive_lock",
+    "flush_to_disk",
+    "is_lock_held",
+    "write_output",
+]
 
 Content = str | bytes | Callable[[IO[bytes]], Any]
 """Text, which is encoded as UTF-8, bytes, or a function that writes to an open binary file."""
@@ -75,6 +82,13 @@ def write_output(path: Path, content: Content) -> None:
         raise UserError(
             f"cannot write {path}: {error.strerror}; choose another --output"
         ) from error
+
+
+def flush_to_disk(path: Path) -> None:
+    """Flush a file and its folder to the disk, so that it survives a power failure."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:
