@@ -104,6 +104,17 @@ class GANContract(BaseModule):
     def after_discriminator_step(self) -> None:
         """Run after each optimizer step of the discriminator, for example to clip weights."""
 
+    def after_round(self, discriminator_terms: LossTerms, generator_terms: LossTerms) -> None:
+        """Run after a round, without gradients, for example to adapt the weight of a loss term.
+
+        What it changes belongs in a buffer, which checkpoints hold. The terms are those of this
+        process; `all_reduce_mean` of a term is that of the global minibatch.
+
+        Args:
+            discriminator_terms: loss terms of the discriminator's last step.
+            generator_terms: loss terms of the generator's step.
+        """
+
     def estimate_divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
         """Return the discriminator's estimates of the distance of two distributions, by metric.
 

@@ -7,9 +7,10 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gan_lightning.config.registry import find_class
 from gan_lightning.core.seeding import derived_seed, isolated_randomness
 from gan_lightning.gans import GAN
-from gan_lightning.networks import NETWORKS, NetworkFamily
+from gan_lightning.networks import NetworkFamily
 from gan_lightning.testing.declared import make_config
 from gan_lightning.testing.synthetic import SyntheticData
 from gan_lightning.types import DataSpec
@@ -128,5 +129,5 @@ def _family(networks: Networks) -> tuple[type[NetworkFamily[Any]], Any]:
     if isinstance(networks, type):
         return networks, networks.Config()
     keys = {"name": networks} if isinstance(networks, str) else dict(networks)
-    family = NETWORKS[keys.pop("name")]
+    family = find_class("network", keys.pop("name"))
     return family, make_config(family, keys)

@@ -86,7 +86,8 @@ def quiet_trainer(**settings: Any) -> Trainer:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence Lightning's messages and warnings inside the block."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch")]
+    names = ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric")
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
