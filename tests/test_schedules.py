@@ -27,6 +27,7 @@ from gan_lightning.gans import GAN
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.ema import ema_decay_schedule, scheduled_decay
 from gan_lightning.gans.regularisation import RegularisationConfig
+from gan_lightning.gans.standard import StandardGAN
 from gan_lightning.training.build import build
 from gan_lightning.training.train import train
 
@@ -169,6 +170,19 @@ def test_a_schedule_keeps_its_length_when_the_run_is_resumed_for_longer() -> Non
     without_length = OptimizerConfig(schedule=ScheduleConfig("linear"))
     with pytest.raises(ValueError, match="updates is null, and kind is 'linear'"):
         build_optimizer(weights(), without_length)
+
+
+def test_a_gan_takes_schedules_as_plain_values() -> None:
+    schedule = {"kind": "cosine", "updates": 100}
+    gan = StandardGAN({"generator_optimizer": {"schedule": schedule}}, "mlp", (2,))
+    assert gan.config.generator_optimizer.schedule == ScheduleConfig("cosine", updates=100)
+    for given, message in (
+        ({"kind": "cosine"}, r"schedule.updates is null, and kind is 'cosine': set it"),
+        ({"kin": "cosine"}, r"key 'kin' in generator_optimizer.schedule of config is unknown; va"),
+        ("cosine", r"config.generator_optimizer.schedule is 'cosine'; it must be `key: value`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            StandardGAN({"generator_optimizer": {"schedule": given}}, "mlp", (2,))
 
 
 # --- in the step

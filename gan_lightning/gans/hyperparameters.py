@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
-from gan_lightning.errors import nearest_first
+from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.networks import NETWORKS, NetworkFamily
 from gan_lightning.types import DataSpec
 
@@ -36,9 +36,14 @@ def to_config(kind: type[Any], given: Any, name: str = "config") -> Any:
     from omegaconf import OmegaConf
     from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+    from gan_lightning.utils.optional_sections import with_optional_sections
+
     defaults = OmegaConf.structured(kind)
     try:
+        defaults = with_optional_sections(defaults, given)
         return OmegaConf.to_object(OmegaConf.merge(defaults, dict(given)))
+    except UserError as error:
+        raise ValueError(f"config.{error}") from error
     except (ConfigKeyError, ConfigAttributeError) as error:
         *parents, wrong = str(error.full_key).split(".")
         section = OmegaConf.select(defaults, ".".join(parents)) if parents else defaults
