@@ -78,7 +78,7 @@ docs: $(VENV)/.installed-docs ## Build the documentation into site/; a warning i
 docs-serve: $(VENV)/.installed-docs ## Serve the documentation at http://127.0.0.1:8000 and rebuild it on changes
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs serve
 
-wheel-check: ## Build sdist and wheel, install the wheel into an empty environment, train with it
+wheel-check: ## Build sdist and wheel, install the wheel, run all commands with a new project
 	PYTHON=$(PYTHON) .ci/wheel-check
 
 image: ## Build the Docker image gan-lightning; ARGS="--build-arg TORCH_INDEX=..." for GPUs

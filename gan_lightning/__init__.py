@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gan_lightning.api import evaluate, load, train
+    from gan_lightning.api import evaluate, export, load, report, sample, train, traverse
 
     __version__: str
 
-__all__ = ["__version__", "evaluate", "load", "train"]
+__all__ = [
+    "__version__",
+    "evaluate",
+    "export",
+    "load",
+    "report",
+    "sample",
+    "train",
+    "traverse",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -27,4 +38,25 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List the public names, those that are not imported yet too."""
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
+
+
+class _CallablePackage(ModuleType):
+    """A subpackage with the name of a public function, `export` or `report`, which it calls."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        from gan_lightning import api
+
+        return getattr(api, self.__name__.rpartition(".")[2])(*args, **kwargs)
+
+
+class _Package(ModuleType):
+    """This package; Python sets an attribute of it when a subpackage is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in __all__ and isinstance(value, ModuleType):
+            value.__class__ = _CallablePackage
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

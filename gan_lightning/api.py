@@ -2,72 +2,307 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from gan_lightning.config.experiments import experiment_path, read_yaml
+from pytorch_lightning import Callback
+from pytorch_lightning.loggers import Logger
+
 from gan_lightning.config.load import load_config
+from gan_lightning.config.python import Overrides, override_words, request
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
+from gan_lightning.data.adapter import as_data_module
+from gan_lightning.errors import UserError
+from gan_lightning.export.card import Exported
 from gan_lightning.inference.evaluate import evaluate_run
-from gan_lightning.runs.directory import RunDirectory
-from gan_lightning.training.restore import load_model
+from gan_lightning.inference.measures import Measures
+from gan_lightning.inference.sample import Samples, generate_samples
+from gan_lightning.inference.traverse import Traversal, draw_traversal
+from gan_lightning.runs.directory import RUNS, RunDirectory
+from gan_lightning.training.restore import GIVEN_DATA, load_model
+from gan_lightning.training.resume import check_unchanged
 from gan_lightning.training.train import TrainingResult
 from gan_lightning.training.train import train as train_run
+from gan_lightning.utils.optional import require
 
-__all__ = ["evaluate", "load", "train"]
+__all__ = ["evaluate", "export", "load", "report", "sample", "train", "traverse"]
+
+AnyRun = str | Path | RunDirectory | TrainingResult
+"""A run: its directory, the name of an experiment for its latest run, or what `train` returned."""
 
 
-def train(experiment: str, *overrides: str, output: Path | str | None = None) -> TrainingResult:
-    """Train an experiment and evaluate the final model, like `gan-lightning train`.
+def train(
+    experiment: str | Path | RunConfig | None = None,
+    *words: Overrides,
+    model: Any = None,
+    network: Any = None,
+    data: Any = None,
+    overrides: Overrides | Sequence[Overrides] = (),
+    seed: int | None = None,
+    resume: bool | AnyRun = False,
+    allow_changes: bool = False,
+    callbacks: Sequence[Callback] = (),
+    loggers: Sequence[Logger] = (),
+    output: Path | str | None = None,
+    runs: Path | str | None = None,
+    name: str | None = None,
+) -> TrainingResult:
+    """Train a model and evaluate it, like `gan-lightning train`.
 
     Args:
-        experiment: name of an experiment, or path of its YAML file.
-        overrides: `key=value`, for example `trainer.max_updates=500`.
-        output: run directory; by default runs/EXPERIMENT/<time>.
+        experiment: name of an experiment, path of its YAML file, or a complete config; None for the
+            defaults, which take a model.
+        words: overrides, as `overrides`.
+        model: a GAN: its class, its name, a mapping with `name`, or an object of its `Config`.
+        network: the network family, in the same ways; by default mlp.
+        data: the dataset, in the same ways, or the data: a DataModule, a Dataset, a DataLoader, or
+            images as a tensor. By default ring, eight Gaussians.
+        overrides: `"key=value"`, or a mapping of keys, with dots or nested, to values; or several
+            of them.
+        seed: seed of initial weights, order of the data and all random draws.
+        resume: True for the latest run of the experiment, or a run, to continue it from its latest
+            checkpoint.
+        allow_changes: resume with other values than those that the run was started with.
+        callbacks: callbacks of Lightning, for example `EarlyStopping("modes/covered")`. Each
+            evaluation of the run is a validation to them.
+        loggers: loggers of Lightning, for example `TensorBoardLogger`, in addition to metrics.csv
+            and W&B.
+        output: run directory; by default RUNS/NAME/<time>.
+        runs: parent of all run directories; by default runs.
+        name: name of the experiment; by default that of the file, or of model and data.
 
     Returns:
         The run directory, the number of updates, the training time and the metrics of the final
         model.
 
     Raises:
-        UserError: the config is invalid, or the run directory cannot be written.
+        UserError: an argument or the config is invalid, the run directory cannot be written, or a
+            callback has failed.
+        Diverged: a loss or a weight is not finite.
     """
-    path = experiment_path(experiment)
-    config = load_config(read_yaml(path), overrides)
-    return train_run(config, path.stem, None if output is None else Path(output))
+    changes = [overrides] if isinstance(overrides, str | Mapping) else [*overrides]
+    changes = [*words, *changes, *([{"seed": seed}] if seed is not None else [])]
+    parts = {"model": model, "network": network, "data": data, "name": name}
+    if resume is False:
+        wanted, run = request(experiment, changes, **parts), None
+        config, name = wanted.with_title(load_config(wanted.source, wanted.overrides))
+    else:
+        if output is not None or runs is not None:
+            raise UserError("output and runs are for new runs; a run that is resumed stays there")
+        if resume is True:
+            wanted = request(experiment, changes, **parts)
+            resume = wanted.with_title(load_config(wanted.source, wanted.overrides))[1]
+        run = _find(resume)
+        wanted = request(experiment, changes, **parts, source=run.raw_config())
+        config = load_config(wanted.source, wanted.overrides)
+        name = name or run.path.resolve().parent.name
+    if config.trainer.devices > 1 and not hasattr(sys.modules["__main__"], "__file__"):
+        raise UserError(
+            f"trainer.devices is {config.trainer.devices}, and the processes would start a script "
+            f"again, which a notebook is not; write a script, or use one device"
+        )
+    module = wanted.data
+    if run is not None:
+        module = module or GIVEN_DATA.get(run.path.resolve())
+        if not allow_changes:
+            check_unchanged(run, config)
+    result = train_run(
+        config,
+        name,
+        None if output is None else Path(output),
+        run,
+        RUNS if runs is None else Path(runs),
+        callbacks=callbacks,
+        loggers=loggers,
+        data=module,
+    )
+    if module is not None:
+        GIVEN_DATA[result.run_directory.path.resolve()] = module
+    return result
 
 
-def load(
-    run: Path | str, checkpoint: str = "latest"
-) -> tuple[BaseModule, BaseDataModule, RunConfig]:
+class LoadedRun(NamedTuple):
+    """What `load` returns; it unpacks as `gan, data, config`.
+
+    Attributes:
+        model: the model in evaluation mode.
+        data: its data.
+        config: config of the run.
+    """
+
+    model: BaseModule
+    data: BaseDataModule
+    config: RunConfig
+
+    def __repr__(self) -> str:
+        """Return the classes and the number of updates."""
+        model, data = type(self.model).__name__, type(self.data).__name__
+        return f"{model} of {self.model.updates:,} updates on {data}"
+
+
+def load(run: AnyRun, checkpoint: str = "latest", data: Any = None) -> LoadedRun:
     """Load the model of a run in evaluation mode, its data and its config.
 
     Args:
-        run: run directory, or the name of an experiment for its latest run.
+        run: a run.
         checkpoint: `latest` or `best`.
+        data: data of a run that was trained in another process on data given as an object; the
+            other functions of this process then use them, too.
 
     Raises:
         UserError: there is no such run, or it has no such checkpoint.
     """
-    return load_model(RunDirectory.find(str(run)), checkpoint)
+    directory = _find(run)
+    if data is not None:
+        GIVEN_DATA[directory.path.resolve()] = as_data_module(data)
+    return LoadedRun(*load_model(directory, checkpoint))
 
 
 def evaluate(
-    run: Path | str, *overrides: str, count: int | None = None, checkpoint: str = "latest"
-) -> dict[str, float]:
+    run: AnyRun, *words: Overrides, count: int | None = None, checkpoint: str = "latest"
+) -> Measures:
     """Evaluate a checkpoint of a run, like `gan-lightning evaluate`.
 
     Args:
-        run: run directory, or the name of an experiment for its latest run.
-        overrides: `key=value` with keys of `evaluation`, `data.root` or `data.store`.
+        run: a run.
+        words: overrides of keys of `evaluation`, `data.root` or `data.store`.
         count: number of samples to generate; None for `evaluation.samples` of the run.
         checkpoint: `latest` or `best`.
 
     Returns:
-        Metric name -> value.
+        A dictionary of metric name -> value.
 
     Raises:
         UserError: there is no such run or checkpoint, or an override has another key.
     """
-    return evaluate_run(str(run), count, checkpoint, overrides)
+    return Measures(evaluate_run(_name(run), count, checkpoint, override_words(words)))
+
+
+def sample(
+    run: AnyRun,
+    count: int = 64,
+    *,
+    seed: int = 0,
+    output: Path | str | None = None,
+    checkpoint: str = "latest",
+) -> Samples:
+    """Generate samples with the model of a run, like `gan-lightning sample`.
+
+    Args:
+        run: a run.
+        count: number of samples.
+        seed: of the samples.
+        output: file to write, `.npz` or `.png`; None writes none.
+        checkpoint: `latest` or `best`.
+
+    Returns:
+        Arrays `images` or `points`, `labels`, `codes` and `sources`; a notebook shows the picture.
+
+    Raises:
+        UserError: an argument is out of range, there is no such run or checkpoint, or the file
+            cannot be written.
+    """
+    samples = generate_samples(_name(run), count, seed, checkpoint)
+    if output is not None:
+        samples.save(output)
+    return samples
+
+
+def traverse(
+    run: AnyRun,
+    rows: int = 8,
+    *,
+    seed: int = 0,
+    output: Path | str | None = None,
+    checkpoint: str = "latest",
+) -> Traversal:
+    """Draw how generated images change with each input, like `gan-lightning traverse`.
+
+    Args:
+        run: a run of a GAN that generates images.
+        rows: rows of each panel.
+        seed: of the inputs that stay fixed.
+        output: file to write, `.png`; None writes none.
+        checkpoint: `latest` or `best`.
+
+    Returns:
+        The picture, which a notebook shows.
+
+    Raises:
+        UserError: the run does not generate images, or the file cannot be written.
+    """
+    traversal = draw_traversal(_name(run), rows, seed, checkpoint)
+    if output is not None:
+        traversal.save(output)
+    return traversal
+
+
+def report(*runs: AnyRun, output: Path | str = "report.html") -> Path:
+    """Write an HTML report about runs, like `gan-lightning report`.
+
+    Args:
+        runs: one run or several.
+        output: the file; an existing one is replaced.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        UserError: a run does not exist or is damaged, the extra `report` is not installed, or the
+            file cannot be written.
+    """
+    require("report")
+    from gan_lightning.report.page import write_report
+
+    if not runs:
+        raise UserError("report needs at least one run")
+    write_report([_name(run) for run in runs], Path(output))
+    return Path(output)
+
+
+def export(
+    run: AnyRun,
+    format: str = "torch",  # noqa: A002 - the name of the command's option
+    *,
+    output: Path | str | None = None,
+    checkpoint: str = "latest",
+    licence: str | None = None,
+) -> Exported:
+    """Export the generator of a run as one file with a model card, like `gan-lightning export`.
+
+    Args:
+        run: a run of a GAN.
+        format: torch, onnx or safetensors.
+        output: folder to create; by default RUN/export/FORMAT.
+        checkpoint: `latest` or `best`.
+        licence: identifier of the model's licence; by default one that that of the data allows.
+
+    Returns:
+        The folder, the differences from the model, and what the card says.
+
+    Raises:
+        UserError: there is no such run or format, or the file differs from the model.
+    """
+    from gan_lightning.export import export_run
+
+    target = None if output is None else Path(output)
+    return export_run(_name(run), format, target, checkpoint, licence)
+
+
+def _find(run: AnyRun) -> RunDirectory:
+    return RunDirectory.find(_name(run))
+
+
+def _name(run: AnyRun) -> str:
+    """Return the directory of a run, or the name of its experiment."""
+    if isinstance(run, TrainingResult):
+        run = run.run_directory
+    if isinstance(run, RunDirectory):
+        run = run.path
+    if not isinstance(run, str | Path):
+        raise UserError(f"{run!r} is no run; pass its directory, or the name of an experiment")
+    return str(run)

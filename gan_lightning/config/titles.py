@@ -46,7 +46,7 @@ def data_title(data: Any) -> str:
     Args:
         data: section `data` of a config; its class may have a property `title`.
     """
-    return str(getattr(data, "title", "") or data.name)
+    return str(getattr(data, "title", "") or data.name.rpartition(":")[2])
 
 
 def run_name(experiment: str, title: str) -> str:

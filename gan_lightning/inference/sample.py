@@ -2,24 +2,125 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
-from gan_lightning.callbacks.figures import image_grid, to_uint8
+from gan_lightning.callbacks.figures import Array, image_grid, to_uint8
 from gan_lightning.callbacks.scatter import draw_scatter
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN
 from gan_lightning.inference.loading import check_range, check_seed, check_suffix, load_gan
 from gan_lightning.utils.files import write_output
 
-__all__ = ["write_samples"]
+__all__ = ["Samples", "generate_samples", "write_samples"]
 
 CHUNK = 500
 """Samples that are generated at a time."""
+
+REAL_POINTS = 2500
+"""Real points that a picture shows behind generated ones."""
+
+
+@dataclass(frozen=True, repr=False)
+class Samples:
+    """Generated samples as arrays of numpy; a notebook shows their picture.
+
+    Args:
+        title: of the picture.
+        images: uint8 (N, H, W, C), or None.
+        points: float32 (N, D), or None.
+        labels: classes, int64 (N,), or None.
+        codes: categorical and continuous codes, float32 (N, codes), or None.
+        sources: images that were translated, uint8 (N, H, W, C), or None.
+        real_points: real points (M, D) that the picture shows behind generated ones, or None.
+    """
+
+    title: str
+    images: Array | None = None
+    points: np.ndarray[Any, Any] | None = None
+    labels: np.ndarray[Any, Any] | None = None
+    codes: np.ndarray[Any, Any] | None = None
+    sources: Array | None = None
+    real_points: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(next(iter(self.arrays().values())))
+
+    def __repr__(self) -> str:
+        """Return the title and the shape of each array."""
+        shapes = [f"{name} {array.dtype} {array.shape}" for name, array in self.arrays().items()]
+        return f"{self.title}: {', '.join(shapes)}"
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the picture for notebooks; None for scalars."""
+        picture = self.picture()
+        if picture is None:
+            return None
+        content = io.BytesIO()
+        picture.save(content, "png")
+        return content.getvalue()
+
+    def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Return the arrays by name, as a file `.npz` has them."""
+        names = ("images", "points", "sources", "labels", "codes")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def picture(self) -> Image.Image | None:
+        """Draw a grid of the images, or a scatter plot of the points; None for scalars."""
+        if self.images is not None:
+            images = torch.from_numpy(self.images).movedim(-1, 1)
+            return Image.fromarray(image_grid(images.float().div(127.5).sub(1)))
+        if self.real_points is None:
+            return None
+        points = torch.from_numpy(self.points)
+        return Image.fromarray(draw_scatter(self.real_points, points, self.title))
+
+    def save(self, path: Path | str) -> None:
+        """Write the arrays as `.npz`, or the picture as `.png`.
+
+        Raises:
+            UserError: the suffix is another one, scalars have no picture, or the file cannot be
+                written.
+        """
+        path = Path(path)
+        check_suffix(path, (".npz", ".png"))
+        if path.suffix == ".npz":
+            arrays = self.arrays()
+            write_output(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+            return
+        picture = self.picture()
+        if picture is None:
+            raise UserError(f"{path} cannot show scalars, which have no picture; write a .npz file")
+        write_output(path, lambda file: picture.save(file, "png"))
+
+
+def generate_samples(run: str, count: int, seed: int, checkpoint: str = "latest") -> Samples:
+    """Generate samples with a run's model.
+
+    Args:
+        run: run directory, or an experiment's name for its latest run.
+        count: number of samples, at least 1.
+        seed: of the samples, in [0, 2^32).
+        checkpoint: `latest` or `best`.
+
+    Raises:
+        UserError: an argument is out of range, the run or the checkpoint does not exist, or the
+            model is no GAN.
+    """
+    check_range("--count", count, 1)
+    check_seed(seed)
+    gan, data, _ = load_gan(run, checkpoint)
+    has_plane = data.spec.shape == (2,)
+    real = data.test_data().data[:REAL_POINTS] if has_plane else None
+    return Samples(f"{count} samples of {run}", real_points=real, **_generate(gan, count, seed))
 
 
 def write_samples(
@@ -41,20 +142,7 @@ def write_samples(
     check_range("--count", count, 1)
     check_seed(seed)
     check_suffix(output, (".npz", ".png"))
-    gan, data, _ = load_gan(run, checkpoint)
-    if output.suffix == ".png" and data.spec.shape == (1,):
-        raise UserError(f"run {run!r} generates scalars, which have no picture; use --output x.npz")
-    arrays = _generate(gan, count, seed)
-    if output.suffix == ".npz":
-        write_output(output, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
-        return
-    if "points" in arrays:
-        points = torch.from_numpy(arrays["points"])
-        picture = draw_scatter(data.test_data().data[:2500], points, f"{count} samples of {run}")
-    else:
-        images = torch.from_numpy(arrays["images"]).movedim(-1, 1)
-        picture = image_grid(images.float().div(127.5).sub(1))
-    write_output(output, lambda file: Image.fromarray(picture).save(file, "png"))
+    generate_samples(run, count, seed, checkpoint).save(output)
 
 
 def _generate(gan: GAN, count: int, seed: int) -> dict[str, np.ndarray[Any, Any]]:
