@@ -195,8 +195,9 @@ class PlainTraining(GANContract):
         self.monitor.reset()
         named = {f"{prefix}{name}": value for name, value in measures.items()}
         fitting = trainer.state.fn == TrainerFn.FITTING
-        # Lightning's own x-axis counts minibatches
-        self.log_dict(named, prog_bar=True, logger=not fitting, sync_dist=trainer.world_size > 1)
+        # in training Lightning's own x-axis would count minibatches
+        logged = not fitting and bool(self.loggers)
+        self.log_dict(named, prog_bar=True, logger=logged, sync_dist=True)
         if named and fitting and not trainer.sanity_checking:
             row = {**named, "epoch": float(self.current_epoch)}
             for logger in self.loggers:
