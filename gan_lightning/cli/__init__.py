@@ -10,8 +10,8 @@ from gan_lightning.cli.doctor import doctor
 from gan_lightning.cli.experiments import list_experiments, show
 from gan_lightning.cli.export import export
 from gan_lightning.cli.inference import evaluate, sample, traverse
-from gan_lightning.cli.pictures import neighbours, timelapse
 from gan_lightning.cli.new import new
+from gan_lightning.cli.pictures import neighbours, timelapse
 from gan_lightning.cli.play import play
 from gan_lightning.cli.prepare import prepare
 from gan_lightning.cli.report import compare, report
