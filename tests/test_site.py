@@ -196,7 +196,12 @@ def commands_of_the_pages() -> list[str]:
     text = re.sub(r"\s*\\\n\s*", " ", text)  # commands on several lines
     joined = re.sub(r"`gan-lightning [^`]*`", lambda found: found[0].replace("\n", " "), text)
     lines = dict.fromkeys(line.split("#")[0].strip() for line in COMMAND.findall(joined))
-    return [line for line in lines if line.split()[2:] and line.split()[2].islower()]
+    # tests/test_new_project.py runs those of the project that `gan-lightning new` writes
+    return [
+        line
+        for line in lines
+        if line.split()[2:] and line.split()[2].islower() and "my_gan.yaml" not in line
+    ]
 
 
 @pytest.mark.parametrize("line", commands_of_the_pages())

@@ -13,7 +13,7 @@ from conftest import run_cli
 from factories import make_config
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from test_resume import assert_equal
 
 from gan_lightning.callbacks import Evaluation, list_checkpoints, scatter
@@ -176,10 +176,18 @@ def test_a_stopped_run_is_said_and_reused_by_the_commands(
     assert "seed 0: reuses runs/gan_ring" in verified.out, verified.err
 
 
-def test_a_model_checkpoint_of_the_user_follows_the_evaluations(tmp_path: Path) -> None:
+def test_model_checkpoint_and_tensorboard_follow_the_evaluations(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     best = ModelCheckpoint(tmp_path / "best", monitor="modes/covered", mode="max", save_top_k=-1)
-    train(small(), "test", tmp_path / "run", callbacks=[best])
+    events = TensorBoardLogger(tmp_path / "events")
+    train(small(), "test", tmp_path / "run", callbacks=[best], loggers=[events])
     assert len(list((tmp_path / "best").glob("*.ckpt"))) == 2
+    content = EventAccumulator(events.log_dir)
+    content.Reload()
+    assert [event.step for event in content.Scalars("modes/covered")] == [3, 6]
+    assert [event.step for event in content.Scalars("loss/generator/adversarial")] == [*range(1, 7)]
+    assert [event.step for event in content.Images("scatter")] == [3, 6]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.loops.progress import _ProcessedTracker
 
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.periodic import Periodic
@@ -86,6 +87,7 @@ class Checkpoints(Periodic, Checkpoint):
         keep: number of latest checkpoints to keep.
         evaluation: evaluation whose metrics choose the best checkpoint, see `QUALITY`.
         run_id: id of the run, also its id at W&B; stored in the checkpoints.
+        config: config of the run as YAML; stored in the checkpoints.
 
     Attributes:
         best: metric of the best checkpoint so far, or None.
@@ -101,11 +103,13 @@ class Checkpoints(Periodic, Checkpoint):
         keep: int,
         evaluation: Evaluation | None = None,
         run_id: str | None = None,
+        config: str = "",
     ) -> None:
         super().__init__(every_n_updates)
         self.folder = folder
         self.keep = keep
         self.run_id = run_id
+        self.config = config
         self.best: float | None = None
         self.best_measure: str | None = None
         self._evaluation = evaluation
@@ -143,7 +147,9 @@ class Checkpoints(Periodic, Checkpoint):
 
         In the middle of an update there is nothing whole to save, nor after a divergence.
         """
+        assert isinstance(pl_module, BaseModule)
         progress = trainer.fit_loop.epoch_loop.batch_progress.current
+        assert isinstance(progress, _ProcessedTracker)
         between_updates = progress.started == progress.processed and pl_module.updates > 0
         if isinstance(exception, Exception) and between_updates and trainer.is_global_zero:
             try:
@@ -208,6 +214,7 @@ class Checkpoints(Periodic, Checkpoint):
         checkpoint.pop("loops", None)
         checkpoint["global_step"] = pl_module.updates
         checkpoint["run"] = self.run_id
+        checkpoint["config"] = self.config
 
 
 def _quality(metric: str) -> str:

@@ -152,7 +152,7 @@ def section(key: str, value: Any) -> dict[str, Any] | None:
         return {"name": _class_name(key, value)}
     if isinstance(value, Mapping):
         return {**value, **({"name": _class_name(key, value["name"])} if "name" in value else {})}
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         name = getattr(value, "name", None) or _class_name(key, _owner(key, type(value)))
         return {**asdict(value), "name": name}
     raise UserError(

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
+from typing import Any
 
 from gan_lightning.utils.files import atomic_write, exclusive_lock, is_lock_held
 
@@ -56,14 +57,14 @@ def write_outcome(run: Path, outcome: RunOutcome) -> None:
     measures: dict[str, float | None] | None = None
     if outcome.measures is not None:
         measures = {k: v if isfinite(v) else None for k, v in outcome.measures.items()}
-    content = {
+    content: dict[str, Any] = {
         "updates": outcome.updates,
         "seconds": round(outcome.seconds, 3),
         "measures": measures,
     }
     if outcome.stopped_by is not None:
         content["stopped_by"] = outcome.stopped_by
-    atomic_write(run / FILE, json.dumps(content, indent=2) + "\n")
+    atomic_write(run / FILE, json.dumps(content, indent=2) + "\n", durable=True)
 
 
 def run_lock(run: Path) -> AbstractContextManager[None]:

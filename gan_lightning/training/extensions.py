@@ -132,7 +132,9 @@ class Extensions:
         Inside the block methods of the objects are replaced; a logger that has failed does nothing
         any more. Without this an error could cost the checkpoint that is being saved.
         """
-        guarded = [(logger, name) for logger in self.loggers for name in LOGGER_METHODS]
+        guarded: list[tuple[Callback | Logger, str]] = [
+            (logger, name) for logger in self.loggers for name in LOGGER_METHODS
+        ]
         guarded += [(callback, name) for callback in self.callbacks for name in CALLBACK_METHODS]
         failed: set[int] = set()
         for owner, name in guarded:

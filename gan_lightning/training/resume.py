@@ -138,8 +138,8 @@ def _check_fits(model: BaseModule, checkpoint: LoadedCheckpoint) -> None:
 
 
 def _optimizers(model: BaseModule) -> list[Optimizer]:
-    configured = model.configure_optimizers()
-    return list(configured) if isinstance(configured, list | tuple) else [configured]
+    configured: Any = model.configure_optimizers()
+    return configured if isinstance(configured, list) else [configured]
 
 
 def _difference(own: Mapping[str, Any], saved: Mapping[str, Any]) -> str:
