@@ -12,7 +12,7 @@ import torch
 from conftest import run_cli
 from factories import make_config
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, LambdaCallback, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from test_resume import assert_equal
 
@@ -210,22 +210,25 @@ def test_an_error_of_a_callback_saves_a_checkpoint_first(hook: str, tmp_path: Pa
     assert rest.run_directory.metrics.read_text() == whole.run_directory.metrics.read_text()
 
 
+@pytest.mark.parametrize(("interval", "update"), [(3, 3), (0, UPDATES)])
 def test_an_error_of_the_evaluation_saves_a_checkpoint_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    interval: int, update: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise ValueError("too few data")
 
+    config = small(f"evaluation.every_n_updates={interval}", "checkpoints.every_n_updates=0")
     with monkeypatch.context() as patch:
         patch.setattr(ModeEvaluator, "update", fail)
-        with pytest.raises(UserError, match=r"the evaluation failed at update 3: ValueError: too"):
-            train(small(), "test", tmp_path / "run")
+        with pytest.raises(UserError, match=f"the evaluation failed at update {update}: ValueErr"):
+            train(config, "test", tmp_path / "run")
     run = RunDirectory(tmp_path / "run")
-    assert updates_of_checkpoints(run) == [2, 3]
-    train(small(), "test", resume=run)
+    assert updates_of_checkpoints(run) == [update]
+    train(config, "test", resume=run)
     rows = run.metrics.read_text().splitlines()
     column = rows[0].split(",").index("modes/covered")
-    assert [bool(row.split(",")[column]) for row in rows[1:]] == [False, False, True] * 2
+    evaluated = [number for number, row in enumerate(rows) if row.split(",")[column]][1:]
+    assert evaluated == ([3, 6] if interval else [6])
 
 
 def test_a_picture_that_fails_is_left_out(
@@ -251,6 +254,17 @@ def test_a_logger_that_fails_is_left_out(
     warning = "Recorder.log_metrics: ConnectionError: no server; training goes on without this"
     assert capsys.readouterr().err.count(warning) == 1
     assert "log_metrics" not in vars(logger)
+
+
+def test_hooks_that_an_object_has_itself_stay(tmp_path: Path) -> None:
+    calls: list[int] = []
+    callback = LambdaCallback(on_exception=lambda *_: calls.append(1))
+    for name in ("first", "second"):
+        with pytest.raises(UserError):
+            train(
+                small(), "test", tmp_path / name, callbacks=[callback, Failing("on_train_end", 6)]
+            )
+    assert len(calls) == 2
 
 
 @pytest.mark.parametrize(

@@ -137,13 +137,16 @@ class Extensions:
         ]
         guarded += [(callback, name) for callback in self.callbacks for name in CALLBACK_METHODS]
         failed: set[int] = set()
+        previous = [vars(owner).get(name) for owner, name in guarded]
         for owner, name in guarded:
             vars(owner)[name] = _guard(owner, name, failed)
         try:
             yield
         finally:
-            for owner, name in guarded:
-                vars(owner).pop(name, None)
+            for (owner, name), own in reversed([*zip(guarded, previous, strict=True)]):
+                vars(owner).pop(name)
+                if own is not None:  # of a LambdaCallback
+                    vars(owner)[name] = own
 
     def describe(self, error: Exception, run: RunDirectory, updates: int) -> UserError | None:
         """Describe an error that a callback, or the evaluation, has raised in training.
