@@ -45,6 +45,11 @@ class HuggingFaceConfig(MapStyleConfig):
     label_key: str = setting("", "Column of the labels; empty means the first column of classes.")
     download: bool = setting(False, "Allow to download from the Hub; false uses no network.")
 
+    @property
+    def title(self) -> str:
+        """Name of the data in titles: that of the dataset or of the folder."""
+        return Path(self.init.get("data_dir") or self.path).name
+
 
 class HuggingFace(MapStyleDataModule):
     """Images of a dataset of Hugging Face's `datasets`, with the column of classes if it has one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import extract_tb
@@ -112,11 +113,9 @@ def construct(factory: Callable[..., Any], arguments: Mapping[str, Any], key: st
         UserError: the arguments do not fit its parameters, or it raises.
     """
     name = where(factory)
-    try:
+    parameters: Mapping[str, inspect.Parameter] = {}
+    with suppress(TypeError, ValueError):  # written in C, without a signature
         parameters = inspect.signature(factory).parameters
-    except (TypeError, ValueError):  # written in C
-        parameters = {}
-    else:
         _check_arguments(parameters, arguments, key, name)
     try:
         return factory(**arguments)

@@ -43,6 +43,11 @@ class TorchDatasetConfig(MapStyleConfig):
         "training data out.",
     )
 
+    @property
+    def title(self) -> str:
+        """Name of the data in titles: that of the class."""
+        return self.dataset.rpartition(":")[2]
+
 
 class TorchDataset(MapStyleDataModule):
     """Images of any map-style torch Dataset.

@@ -62,7 +62,8 @@ def data_card(name: str, data: BaseDataModule) -> DataCard:
     """Return the description of a dataset of `DATASETS`."""
     if name not in CARDS:
         terms = USER_IMAGES if data.belongs_to_user else SYNTHETIC
-        return DataCard(f"`{name}`", terms, "other" if data.belongs_to_user else "mit")
+        title = getattr(data.config, "title", "") or name
+        return DataCard(f"`{title}`", terms, "other" if data.belongs_to_user else "mit")
     card = CARDS[name]
     if getattr(data.config, "second", "") == "usps":
         return card._replace(terms=card.terms + USPS, licence="other")
