@@ -19,6 +19,7 @@ __all__ = [
     "exclusive_lock",
     "flush_to_disk",
     "is_lock_held",
+    "sync_folder",
     "write_output",
 ]
 
@@ -64,7 +65,7 @@ def atomic_write(path: Path, content: Content, *, durable: bool = False) -> None
     finally:
         partial.unlink(missing_ok=True)
     if durable:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def write_output(path: Path, content: Content) -> None:
@@ -88,10 +89,11 @@ def flush_to_disk(path: Path) -> None:
     """Flush a file and its folder to the disk, so that it survives a power failure."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush the entries of a folder to the disk, so that they survive a power failure."""
     if os.name != "posix":  # Windows opens no folders, and needs no flush of them
         return
     descriptor = os.open(folder, os.O_RDONLY)
