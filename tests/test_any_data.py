@@ -113,10 +113,9 @@ def test_some_images_are_held_out(count: int) -> None:
     assert 0 <= rows.min() <= rows.max() < count
 
 
-def test_a_torch_dataset_has_the_properties_of_a_data_module(tmp_path: Path) -> None:
-    keys = {"dataset": "any_datasets:Listed", "batch_size": 8}
-    check_datamodule(TorchDataset, config=keys)
-    check_datamodule(TorchDataset, config={**keys, "size": 12, "cache": False, "readers": 3})
+def test_items_that_are_not_kept_have_the_properties_of_a_data_module() -> None:
+    keys = {"dataset": "any_datasets:Listed", "batch_size": 8, "size": 12}
+    check_datamodule(TorchDataset, config={**keys, "cache": False, "readers": 3})
 
 
 def test_labels_are_listed_or_read() -> None:
@@ -331,6 +330,7 @@ def test_hugging_face_reads_saved_datasets_and_folders(
     assert labels is not None
     assert labels.tolist() == [row % 3 for row in range(COUNT)]
     assert len(data.test_data().data) == 9
+    check_datamodule(HuggingFace, config=data.config)
     single = hugging_face(saved / "saved", labels=False)
     assert single.spec.classes is None
     assert len(single.test_data().data) == 10

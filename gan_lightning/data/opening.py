@@ -101,18 +101,20 @@ def check_map_style(kind: type[Any], name: str) -> None:
         raise UserError(f"{name} has no length; add __len__, which returns the number of its items")
 
 
-def construct(factory: Callable[..., Any], arguments: Mapping[str, Any], key: str) -> Any:
+def construct(
+    factory: Callable[..., Any], arguments: Mapping[str, Any], key: str, name: str
+) -> Any:
     """Call a class or function with arguments of the config.
 
     Args:
         factory: class of a dataset, or a function that returns one.
         arguments: keyword arguments.
         key: config key of the arguments, for messages.
+        name: how messages call the factory.
 
     Raises:
         UserError: the arguments do not fit its parameters, or it raises.
     """
-    name = where(factory)
     parameters: Mapping[str, inspect.Parameter] = {}
     with suppress(TypeError, ValueError):  # written in C, without a signature
         parameters = inspect.signature(factory).parameters
@@ -155,11 +157,16 @@ def _check_arguments(
         )
 
 
-def where(owner: Any) -> str:
-    """Name a class or function by its import path and file: `shapes:Squares (shapes.py)`."""
+def where(owner: Any, path: str = "") -> str:
+    """Name a class or function by its import path and file: `shapes:Squares (shapes.py)`.
+
+    Args:
+        owner: the class or function.
+        path: its import path; by default that of its definition.
+    """
     module = getattr(owner, "__module__", "") or ""
     name = getattr(owner, "__qualname__", type(owner).__qualname__)
-    path = name if module in ("", "builtins", "__main__") else f"{module}:{name}"
+    path = path or (name if module in ("", "builtins", "__main__") else f"{module}:{name}")
     try:
         file = inspect.getsourcefile(owner)
     except (TypeError, OSError):

@@ -65,16 +65,16 @@ class TorchDataset(MapStyleDataModule):
         if not config.dataset:
             raise UserError(f"data.dataset is empty; give `module:Name`, {EXAMPLE}")
         factory = import_object(config.dataset)
+        name = where(factory, config.dataset)
         if isinstance(factory, type) and not issubclass(factory, LightningDataModule):
-            check_map_style(factory, where(factory))
+            check_map_style(factory, name)
         if not callable(factory) or isinstance(factory, Dataset):  # an instance in the module
-            return open_dataset(factory, config.dataset), None
-        name = where(factory)
-        training = construct(factory, config.init, "data.init")
+            return open_dataset(factory, name), None
+        training = construct(factory, config.init, "data.init", name)
         if isinstance(training, LightningDataModule):
             found = datasets_of_module(training)
             return found.training, found.test
         if not config.test_init:
             return open_dataset(training, name), None
-        test = construct(factory, {**config.init, **config.test_init}, "data.test_init")
+        test = construct(factory, {**config.init, **config.test_init}, "data.test_init", name)
         return open_dataset(training, name), open_dataset(test, name)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import EvaluationConfig
+from gan_lightning.config.sections import selected_class
 from gan_lightning.data import DATASETS, BaseDataModule
 from gan_lightning.errors import UserError, nearest_first, warn
 from gan_lightning.evaluation import (
@@ -27,8 +28,12 @@ from gan_lightning.evaluation import (
 )
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.restore import load_model
+from gan_lightning.utils.import_path import is_import_path
 
 __all__ = ["evaluate_file", "evaluate_run"]
+
+LOCATIONS = ("data.root=", "data.store=", "data.init.root=", "data.path=")
+"""Overrides that name the place of the same data."""
 
 CHUNK = 500
 """Samples of a file that are evaluated at a time."""
@@ -52,17 +57,25 @@ def evaluate_run(
         UserError: the run or the checkpoint does not exist, or an override has another key.
     """
     for override in overrides:
-        if not override.startswith(("evaluation.", "data.root=", "data.store=")):
+        if not override.startswith(("evaluation.", *LOCATIONS)):
             key = override.partition("=")[0]
             raise UserError(
                 f"evaluate cannot change {key}, which was fixed by training; it accepts "
-                f"evaluation.KEY=VALUE, data.root=DIR and data.store=DIR"
+                f"evaluation.KEY=VALUE, data.root=DIR and data.store=DIR, or data.init.root=DIR "
+                f"and data.path=DIR"
             )
     model, data, config = load_model(RunDirectory.find(run), checkpoint, overrides)
     settings = config.evaluation
     samples = settings.samples if count is None else count
     inception = _load_inception(data, settings)
-    return evaluate(model, data, samples, pixels=settings.pixels, inception=inception)
+    return evaluate(
+        model,
+        data,
+        samples,
+        pixels=settings.pixels,
+        inception=inception,
+        features=settings.features,
+    )
 
 
 def evaluate_file(path: Path, name: str | None, overrides: Sequence[str] = ()) -> dict[str, float]:
@@ -79,12 +92,12 @@ def evaluate_file(path: Path, name: str | None, overrides: Sequence[str] = ()) -
     Raises:
         UserError: the file or the dataset cannot be read, or their shapes differ.
     """
-    if name is None or name not in DATASETS:
+    if name is None or (name not in DATASETS and not is_import_path(name)):
         problem = "--data is missing" if name is None else f"--data is {name!r}"
         raise UserError(f"{problem}; valid are {nearest_first(name or '', DATASETS)}")
     source = {"model": {"name": "gan"}, "network": {"name": "mlp"}, "data": {"name": name}}
     config = load_config(source, list(overrides))
-    data = DATASETS[name](config.data)
+    data: BaseDataModule = selected_class("data", config.data)(config.data)
     inception = _load_inception(data, config.evaluation)
     if not has_evaluator(data, inception):
         raise UserError(
@@ -95,7 +108,11 @@ def evaluate_file(path: Path, name: str | None, overrides: Sequence[str] = ()) -
     samples = _read_samples(path, data)
     evaluators = evaluators_for(
         EvaluationContext(
-            data, torch.device("cpu"), inception=inception, samples=len(samples)
+            data,
+            torch.device("cpu"),
+            inception=inception,
+            samples=len(samples),
+            features=config.evaluation.features,
         )
     )
     for start in range(0, len(samples), CHUNK):
