@@ -139,6 +139,7 @@ def test_a_wrong_value_is_named_in_one_line(overrides: tuple[str, ...], message:
             "model.regularisation.instance_noise_updates is 2, and instance_noise_schedule is set",
         ),
         (("model.accumulate_gradients=0",), "model.accumulate_gradients is 0; it must be at least"),
+        (("model.regularisation.augmentation={}",), "model.regularisation.augmentation is {}; it "),
         (("model.generator_optimizer=adam",), "model.generator_optimizer is 'adam'; it must be `k"),
     ],
 )

@@ -9,7 +9,7 @@ from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from gan_lightning.errors import UserError
 
@@ -24,7 +24,7 @@ def with_optional_sections(defaults: DictConfig, given: Mapping[str, Any]) -> Di
         given: values that are to be merged into it.
 
     Raises:
-        UserError: a section is given as anything else than `key: value` pairs.
+        UserError: a section is given as anything else than `key: value` pairs, or a list as these.
     """
     sections = list(_given_sections(defaults, given, ""))
     if not sections:
@@ -49,6 +49,8 @@ def _given_sections(
             yield key, optional[name]
         elif is_dataclass(OmegaConf.get_type(default)) or (name in optional and value is not None):
             raise UserError(f"{key} is {value!r}; it must be `key: value` pairs")
+        elif isinstance(default, ListConfig) and isinstance(value, Mapping):
+            raise UserError(f"{key} is {value!r}; it must be a list")
 
 
 @cache
