@@ -25,10 +25,12 @@ from filelock import FileLock
 
 from gan_lightning.cli import COMMANDS
 from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.folder_experiment import folder_experiment
 from gan_lightning.config.load import load_config
 from gan_lightning.errors import UserError
 from gan_lightning.results.records import read_all_results, results_folder
 from gan_lightning.results.topics import TOPICS, topic_of
+from gan_lightning.store import FolderImages
 
 pytest.importorskip("mkdocs")
 PAGES = CHECKOUT / "docs" / "lecture"
@@ -209,6 +211,9 @@ def test_each_command_on_a_page_is_one_that_the_project_takes(line: str) -> None
     _, _, experiment, *words = shlex.split(line)
     overrides = [word for word in words if re.match(r"[a-z_.]+=", word)]
     on_a_page = experiments_of_the_pages()
+    if "--images" in words:
+        folder_experiment(experiment, FolderImages(Path("my_photos")), overrides=overrides)
+        return
     source = on_a_page.get(experiment) or read_yaml(experiment_path(experiment))
     load_config(source, overrides)
 

@@ -28,7 +28,7 @@ COLUMNS = 10
 LATENT_LIMIT = 1.0
 """Latent dimensions are varied from -1 to 1, the range of the uniform prior."""
 
-MAX_TITLE = 90
+MAX_TITLE = 50
 """Characters of a title, which is as wide as a panel."""
 
 

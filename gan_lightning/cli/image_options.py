@@ -190,6 +190,8 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
         if not bars:
             bars.append(tqdm(total=total, unit=" images", leave=False, file=sys.stderr))
         bars[0].update(done - bars[0].n)
+        if done == total:
+            bars[0].close()
 
     try:
         yield show

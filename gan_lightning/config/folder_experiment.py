@@ -10,9 +10,11 @@ from typing import Any
 
 from gan_lightning.config.experiments import experiment_names, experiment_path, read_yaml
 from gan_lightning.config.load import load_config
+from gan_lightning.config.registry import find_class, valid_names
 from gan_lightning.config.titles import method_title, run_name
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.store import FolderImages, Manifest
+from gan_lightning.utils.import_path import is_import_path
 from gan_lightning.utils.names import printable
 
 __all__ = [
@@ -212,14 +214,16 @@ def _base(name: str) -> tuple[dict[str, Any], int | None]:
 
 
 def _check_gan(name: str) -> None:
-    from gan_lightning.gans import GANS
-
-    if name not in GANS and ":" not in name:
-        valid = nearest_first(name, {*PRESETS, *GANS})
+    try:
+        find_class("model", name)
+    except UserError:
+        if is_import_path(name):
+            raise
+        valid = nearest_first(name, {*PRESETS, *valid_names("model")})
         raise UserError(
-            f"{name!r} is no GAN and no experiment; valid with --images are {valid}, an experiment "
-            f"of `gan-lightning list`, or the path of a .yaml file"
-        )
+            f"{name!r} is no GAN and no experiment; valid with --images are {valid}, the import "
+            f"path of your own GAN, an experiment of `gan-lightning list`, or a .yaml file"
+        ) from None
 
 
 def _title(root: Path) -> str:

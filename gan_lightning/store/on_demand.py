@@ -113,7 +113,8 @@ class FolderImages:
         if converted:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in converted.items())
             background = manifest.transform.background
-            lines.append(f"  converted to 8-bit RGB: {kinds}; transparent ones over {background}")
+            over = f", transparent ones over {background}" if "transparent" in converted else ""
+            lines.append(f"  converted to 8-bit RGB: {kinds}{over}")
         if manifest.not_square:
             others = " and ".join(f"--fit {fit}" for fit in FIT_TEXT if fit != self.fit)
             lines.append(

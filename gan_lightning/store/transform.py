@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageColor, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageColor, PngImagePlugin, UnidentifiedImageError
 
 from gan_lightning.errors import UserError
 from gan_lightning.store.layout import FITS
@@ -186,13 +186,22 @@ class ImageTransform:
         size, bicubic = (self.size, self.size), Image.Resampling.BICUBIC
         if self.fit != "crop":
             part = image.crop((left, 0, left + width, image.height))
-            if self.fit == "stretch":
-                return np.asarray(part.resize(size, bicubic))
-            return np.asarray(ImageOps.pad(part, size, bicubic, color=self.background))
+            return np.asarray(
+                part.resize(size, bicubic) if self.fit == "stretch" else self._padded(part)
+            )
         x, y = left + round((width - side) / 2), round((image.height - side) / 2)
         # crop before resizing: resize(box=...) would filter pixels outside the box too
         square = image.crop((x, y, x + side, y + side))
         return np.asarray(square.resize(size, bicubic))
+
+    def _padded(self, image: Image.Image) -> Image.Image:
+        """Resize an image until its longer side fits, and put it in the middle of a square."""
+        scale = self.size / max(image.size)
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        square = Image.new("RGB", (self.size, self.size), self.background)
+        resized = image.resize((width, height), Image.Resampling.BICUBIC)
+        square.paste(resized, ((self.size - width) // 2, (self.size - height) // 2))
+        return square
 
 
 def _upright(image: Image.Image) -> Image.Image:
