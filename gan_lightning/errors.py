@@ -23,6 +23,9 @@ __all__ = [
     "warn_once",
 ]
 
+# without a handler, Python would print what `warn` logs a second time
+logging.getLogger("gan_lightning").addHandler(logging.NullHandler())
+
 STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO)
 
 

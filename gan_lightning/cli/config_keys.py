@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from gan_lightning.config.experiments import experiment_path, read_yaml
-from gan_lightning.config.load import DEFAULT_NAMES
+from gan_lightning.config.registry import ENTRY_POINTS
+from gan_lightning.config.source_keys import DEFAULT_NAMES, SourceClass, find_source_class
+from gan_lightning.utils.import_path import is_import_path
 
 __all__ = ["override_keys"]
 
@@ -28,12 +31,46 @@ def override_keys(experiment: str) -> list[str]:
         if name in TABLE_NAMES:
             section = source.get(name)
             given = section.get("name") if isinstance(section, dict) else None
-            keys += [f"{name}.name", *_dotted_keys(name, _selected_config(name, given))]
+            keys += dict.fromkeys([f"{name}.name", *_section_keys(name, given)])
         elif annotation in _classes():
             keys += _dotted_keys(name, annotation)
         else:
             keys.append(name)
     return keys
+
+
+def _section_keys(section: str, name: str | None) -> Iterator[str]:
+    """Yield the keys of the class that `name` selects, of this package or of the user."""
+    if is_import_path(path := _installed(section).get(name or "", name)):
+        yield from _own_keys(section, find_source_class(str(path)).config())
+    else:
+        yield from _dotted_keys(section, _selected_config(section, name))
+
+
+def _own_keys(prefix: str, config: SourceClass | str | None) -> Iterator[str]:
+    """Yield the keys of a config class of the user, those of its bases first."""
+    if isinstance(config, str):  # an import path of this package
+        owner, _, attribute = config.partition(":")[2].rpartition(".")
+        name = _config_class(owner.rpartition(".")[2]) if attribute == "Config" else attribute
+        yield from _dotted_keys(prefix, name)
+    elif config is not None:
+        for base in reversed(config.bases()):
+            yield from _own_keys(prefix, base)
+        for key in config.own_keys():
+            annotation = ast.unparse(key.annotation)
+            nested = key.module.find(annotation) or annotation
+            if isinstance(nested, SourceClass):
+                yield from _own_keys(f"{prefix}.{key.name}", nested)
+            elif (known := nested.rpartition(":")[2]) in _classes():
+                yield from _dotted_keys(f"{prefix}.{key.name}", known)
+            else:
+                yield f"{prefix}.{key.name}"
+
+
+def _installed(section: str) -> dict[str, str]:
+    """Return name -> import path of the entry points of a section."""
+    points = entry_points(group=ENTRY_POINTS[section])
+    return {point.name: point.value for point in points}
 
 
 def _selected_config(section: str, name: str | None) -> str | None:

@@ -48,6 +48,8 @@ def list_experiments() -> None:
 def show(experiment: str, overrides: Sequence[str]) -> None:
     """Print the complete config of EXP as YAML, defaults and overrides included.
 
+    The keys of your own classes are read from the source of their files, which are not imported.
+
     \b
     Example:
       gan-lightning show infogan_mnist model.continuous_codes=3
@@ -56,5 +58,7 @@ def show(experiment: str, overrides: Sequence[str]) -> None:
     from gan_lightning.config.load import load_config, to_yaml
 
     with gc_paused_imports():
-        config = load_config(read_yaml(experiment_path(experiment)), list(overrides))
+        config = load_config(
+            read_yaml(experiment_path(experiment)), list(overrides), import_own=False
+        )
     click.echo(to_yaml(config), nl=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.utils.import_path import add_search_folder, announce_import, is_import_path
 
 __all__ = ["experiment_names", "experiment_path", "plain_mapping", "read_yaml"]
 
@@ -56,18 +59,43 @@ def experiment_path(experiment: str) -> Path:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file that contains a mapping of plain types.
 
+    Modules of import paths that it names are searched in its folder from now on.
+
     Raises:
         UserError: the file cannot be read or parsed, or is not a mapping.
     """
     try:
         content = OmegaConf.load(path)
         if isinstance(content, DictConfig):
-            return plain_mapping(content)
+            return _with_own_classes(plain_mapping(content), path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
         raise UserError(f"{path} is not valid YAML: {one_line(error)}") from error
     raise UserError(f"{path} must contain `key: value` lines, as the files of experiments/ do")
+
+
+def _with_own_classes(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Note where a file is that names import paths, and return its content.
+
+    Those of a file outside the current folder, of another project, are announced when imported.
+    """
+    names = list(_import_paths(content))
+    if names:
+        add_search_folder(path.parent)
+    if not path.resolve().is_relative_to(Path.cwd().resolve()) and is_first_process():
+        for name in names:
+            announce_import(name, path)
+    return content
+
+
+def _import_paths(value: Any) -> Iterator[str]:
+    """Yield the texts of nested mappings and lists that are import paths."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _import_paths(part)
+    elif is_import_path(value):
+        yield value
 
 
 def plain_mapping(config: Any) -> dict[str, Any]:

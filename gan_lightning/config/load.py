@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field, fields, is_dataclass, make_dataclass
-from functools import cache
+from dataclasses import is_dataclass
 from typing import Any, get_args, get_type_hints
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -15,6 +14,7 @@ from gan_lightning.config.experiments import one_line, plain_mapping
 from gan_lightning.config.overrides import check_override
 from gan_lightning.config.renamed import check_old_keys
 from gan_lightning.config.schema import Claim, RunConfig, as_plain
+from gan_lightning.config.sections import drop_unknown_keys, section_classes, section_defaults
 from gan_lightning.core.schedules import set_open_lengths
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.utils.optional_sections import with_optional_sections
@@ -23,12 +23,16 @@ from gan_lightning.utils.settings import check_settings
 __all__ = ["load_config", "to_yaml"]
 
 
-def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunConfig:
+def load_config(
+    source: dict[str, Any], overrides: Sequence[str] = (), *, import_own: bool = True
+) -> RunConfig:
     """Merge defaults <- experiment <- overrides, and check every key, type and range.
 
     Args:
         source: content of an experiment's YAML file, from `read_yaml`; `sweep:` is ignored.
         overrides: `key=value` with dotted keys.
+        import_own: whether classes that are named by an import path are imported; otherwise their
+            keys and defaults are read from the source of their file, and nothing can be trained.
 
     Returns:
         Config whose `model`, `network` and `data` are instances of the `Config` of the class that
@@ -39,24 +43,12 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
             message names the valid ones.
     """
     check_old_keys(source, overrides)
-    tables = _tables()
     source = {key: value for key, value in source.items() if key != SWEEP_KEY}
-    merged = _merge_overrides(_drop_unknown_keys(source, overrides, tables), overrides)
+    kept = drop_unknown_keys(source, overrides, import_own)
+    merged = _merge_overrides(kept, overrides)
     _check_no_strategy(merged.get("trainer"))
-    names = {}
-    for section, table in tables.items():
-        given = merged.get(section, {})
-        if not isinstance(given, dict):
-            raise UserError(f"{section} is {given!r}; write {section}: {{name: …}}")
-        name = given.get("name", DEFAULT_NAMES.get(section))
-        if not isinstance(name, str):
-            raise UserError(f"{section}.name is missing; valid are {', '.join(sorted(table))}")
-        if name not in table:
-            raise UserError(f"{section}.name is {name!r}; valid are {nearest_first(name, table)}")
-        names[section] = name
-        merged[section] = {key: value for key, value in given.items() if key != "name"}
-        merged[section]["name"] = name
-    config = _merge(_defaults(**names), merged)
+    classes = section_classes(merged, import_own)
+    config = _merge(section_defaults(classes), merged)
     set_open_lengths(config.model, config.trainer.max_updates)
     try:
         check_settings(config)
@@ -67,57 +59,6 @@ def load_config(source: dict[str, Any], overrides: Sequence[str] = ()) -> RunCon
 
 SWEEP_KEY = "sweep"
 """Section of an experiment that only `gan-lightning sweep` reads."""
-
-DEFAULT_NAMES = {"network": "mlp"}
-"""Names of sections that an experiment may leave out."""
-
-
-def _tables() -> dict[str, dict[str, Any]]:
-    """Return section -> name -> config class, of the sections whose class a name selects."""
-    from gan_lightning.classifiers import CLASSIFIERS
-    from gan_lightning.data import DATASETS
-    from gan_lightning.gans import GANS
-    from gan_lightning.networks import NETWORKS
-
-    sections: dict[str, dict[str, Any]] = {
-        "model": {**GANS, **CLASSIFIERS},
-        "network": {**NETWORKS},
-        "data": {**DATASETS},
-    }
-    return {
-        section: {name: _with_name(owner.Config, name) for name, owner in table.items()}
-        for section, table in sections.items()
-    }
-
-
-@cache
-def _defaults(model: str, network: str, data: str) -> DictConfig:
-    """Return the default config; callers must not change it, and merging copies it."""
-    base: DictConfig = OmegaConf.structured(RunConfig)
-    for section, name in (("model", model), ("network", network), ("data", data)):
-        base[section] = OmegaConf.structured(_tables()[section][name])
-    return base
-
-
-@cache
-def _with_name(config: type[Any], name: str) -> type[Any]:
-    """Return a subclass of a config class with the field `name`."""
-    return make_dataclass(config.__name__, [("name", str, field(default=name))], bases=(config,))
-
-
-def _drop_unknown_keys(
-    source: dict[str, Any], overrides: Sequence[str], tables: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
-    """Drop keys of a section that the class selected by an override of its name does not have."""
-    kept = dict(source)
-    for override in overrides:
-        key, _, name = override.partition("=")
-        section = key.removesuffix(".name")
-        old = source.get(section)
-        if section != key and isinstance(old, dict) and name in tables.get(section, {}):
-            known = {entry.name for entry in fields(tables[section][name])}
-            kept[section] = {key: value for key, value in old.items() if key in known}
-    return kept
 
 
 def _merge_overrides(source: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

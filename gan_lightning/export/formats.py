@@ -16,10 +16,9 @@ from torch import Tensor
 
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import RunConfig, as_plain
+from gan_lightning.config.sections import selected_class
 from gan_lightning.errors import UserError
 from gan_lightning.export.function import GeneratorFunction
-from gan_lightning.gans import GANS
-from gan_lightning.networks import NETWORKS
 from gan_lightning.types import DataSpec
 from gan_lightning.utils.optional import require
 
@@ -180,8 +179,8 @@ def load_generator(path: str | Path) -> GeneratorFunction:
         config, spec = load_config(metadata["config"]), _data_spec(metadata["data_spec"])
         model = {**as_plain(config)["model"], "ema_decay": None}
         config = load_config({**metadata["config"], "model": model})
-        networks = NETWORKS[config.network.name](config.network)
-        gan = GANS[config.model.name](config.model, networks, spec)
+        networks = selected_class("network", config.network)(config.network)
+        gan = selected_class("model", config.model)(config.model, networks, spec)
         gan.generator.load_state_dict(tensors)
     except (OSError, SafetensorError) as error:
         raise UserError(

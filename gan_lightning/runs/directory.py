@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -15,14 +16,21 @@ from shutil import rmtree
 from typing import Any
 from uuid import uuid4
 
-from gan_lightning.config.experiments import read_yaml
+from omegaconf import OmegaConf
+
+from gan_lightning.config.experiments import plain_mapping, read_yaml
 from gan_lightning.config.fingerprint import fingerprint
 from gan_lightning.config.load import load_config, to_yaml
 from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.runs.own_classes import (
+    check_own_classes,
+    describe_own_classes,
+    search_own_classes,
+)
 from gan_lightning.runs.state import LOCK
-from gan_lightning.utils.files import atomic_write
+from gan_lightning.utils.files import atomic_write, sync_folder
 from gan_lightning.utils.hardware import available_cores, machine_info
 
 __all__ = ["RUNS", "UPDATES_KEY", "RunDirectory"]
@@ -162,21 +170,44 @@ class RunDirectory:
     def raw_config(self) -> dict[str, Any]:
         """Read the resolved config as plain values, old keys under their new names.
 
+        Where a power failure has left an empty or damaged file, the config is read from the latest
+        checkpoint, which has it, too.
+
         Raises:
             UserError: the file cannot be read.
         """
-        return upgrade(read_yaml(self.config_file))
+        try:
+            content = read_yaml(self.config_file)
+        except UserError:
+            content = self._config_in_checkpoint()
+            if not content:
+                raise
+        search_own_classes(self.environment())
+        return upgrade(content or self._config_in_checkpoint())
+
+    def _config_in_checkpoint(self) -> dict[str, Any]:
+        """Read the config from the latest checkpoint that has it; empty without one."""
+        import torch
+
+        for path in sorted(self.checkpoints.glob("*.ckpt"), reverse=True):
+            with suppress(Exception):  # damaged files raise errors of many classes
+                checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+                return plain_mapping(OmegaConf.create(checkpoint["config"]))
+        return {}
 
     def config(self, overrides: list[str] | None = None) -> RunConfig:
-        """Read the resolved config.
+        """Read the resolved config; warn where the file of an own class has changed.
 
         Args:
             overrides: `key=value`, applied to the config.
 
         Raises:
-            UserError: the file cannot be read, or has keys or values that are not valid.
+            UserError: the file cannot be read, has keys or values that are not valid, or names a
+                class that cannot be imported.
         """
-        return load_config(self.raw_config(), overrides or [])
+        source = self.raw_config()
+        check_own_classes(self.path, self.environment())
+        return load_config(source, overrides or [])
 
     def write_config(self, config: RunConfig, fallback_id: str | None = None) -> None:
         """Write config.yaml and environment.json at the start of a run or when it is resumed.
@@ -190,9 +221,16 @@ class RunDirectory:
         """
         changed = self.config_changed() or self._differs_from(config)
         run_id = self.run_id() or fallback_id or uuid4().hex[:16]
-        environment = {"run": run_id, "config_changed": changed, **_environment()}
-        atomic_write(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
-        atomic_write(self.config_file, to_yaml(config))
+        environment = {
+            "run": run_id,
+            "config_changed": changed,
+            **_environment(),
+            "classes": describe_own_classes(config),
+        }
+        content = json.dumps(environment, indent=2) + "\n"
+        atomic_write(self.path / "environment.json", content, durable=True)
+        atomic_write(self.config_file, to_yaml(config), durable=True)
+        sync_folder(self.path.parent)
 
     def run_id(self) -> str | None:
         """Read the id of the run, also its id at W&B; None before `write_config`."""

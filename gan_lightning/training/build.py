@@ -6,14 +6,13 @@ from typing import Any
 
 import torch
 
-from gan_lightning.classifiers import CLASSIFIERS
+from gan_lightning.classifiers import Classifier
 from gan_lightning.config.schema import RunConfig
+from gan_lightning.config.sections import selected_class
 from gan_lightning.core.module import BaseModule
 from gan_lightning.core.seeding import derived_seed, isolated_randomness
-from gan_lightning.data import DATASETS, BaseDataModule, LoaderConfig
+from gan_lightning.data import BaseDataModule, LoaderConfig
 from gan_lightning.errors import UserError
-from gan_lightning.gans import GANS
-from gan_lightning.networks import NETWORKS
 from gan_lightning.training.checks import rounds_per_batch
 
 __all__ = ["build"]
@@ -32,22 +31,24 @@ def build(
         UserError: the data are not available, or model, networks and data do not fit together.
     """
     if data is None:
-        data = _construct("data", DATASETS[config.data.name], config.data)
+        data = _construct("data", selected_class("data", config.data), config.data)
     with isolated_randomness(derived_seed(config.seed, "weights")):
-        if config.model.name in CLASSIFIERS:
+        kind = selected_class("model", config.model)
+        if issubclass(kind, Classifier):
             model: BaseModule = _construct(
                 "model",
-                CLASSIFIERS[config.model.name],
+                kind,
                 config.model,
                 data.model_spec,
                 updates=config.trainer.max_updates,
                 seed=config.seed,
             )
         else:
-            networks = _construct("network", NETWORKS[config.network.name], config.network)
+            family = selected_class("network", config.network)
+            networks = _construct("network", family, config.network)
             model = _construct(
                 "model",
-                GANS[config.model.name],
+                kind,
                 config.model,
                 networks,
                 data.model_spec,

@@ -22,13 +22,14 @@ from gan_lightning.callbacks import (
     WarnOnCollapse,
     picture_callbacks,
 )
+from gan_lightning.config.load import to_yaml
 from gan_lightning.config.schema import RunConfig
+from gan_lightning.config.sections import selected_class
 from gan_lightning.config.wandb_mode import wandb_mode
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN
 from gan_lightning.loggers import MetricsFile, WandbRun
-from gan_lightning.networks import NETWORKS
 from gan_lightning.runs.directory import RunDirectory
 
 __all__ = ["default_callbacks", "default_loggers", "log_to_file"]
@@ -63,7 +64,7 @@ def default_callbacks(
     callbacks.append(evaluation)
     if isinstance(model, GAN):
         callbacks.append(WarnOnCollapse(evaluation, data.num_modes))
-        family = NETWORKS[config.network.name]
+        family = selected_class("network", config.network)
         names = (*data.pictures(), *family.pictures, *model.pictures())
     else:
         names = model.pictures()
@@ -77,6 +78,7 @@ def default_callbacks(
             config.checkpoints.keep,
             evaluation,
             run.run_id(),
+            to_yaml(config),
         )
     )
     return callbacks

@@ -139,11 +139,11 @@ def _module(path: str, name: str, folders: Sequence[Path]) -> ModuleType:
     if name == "__main__":
         return sys.modules[name]
     source = find_source(name, folders)
+    if _is_running_script(name, source):
+        return sys.modules["__main__"]  # it must not run twice
     if source is None:
         _check_exists(path, name, folders)
     else:
-        if _is_running_script(source.file):
-            return sys.modules["__main__"]  # it must not run twice
         if conflict := name_conflict(name, source.folder, search_folders()):
             raise UserError(
                 f"cannot import {path} from {source.file}: the name of the file is that of "
@@ -161,9 +161,11 @@ def _module(path: str, name: str, folders: Sequence[Path]) -> ModuleType:
         raise UserError(_raised(path, source, error)) from error
 
 
-def _is_running_script(file: Path) -> bool:
+def _is_running_script(name: str, source: Source | None) -> bool:
     script = getattr(sys.modules["__main__"], "__file__", None)
-    return script is not None and Path(script).is_file() and file.samefile(script)
+    if script is None or not Path(script).is_file():
+        return False
+    return source.file.samefile(script) if source else Path(script).stem == name
 
 
 def _check_exists(path: str, name: str, folders: Sequence[Path]) -> None:
@@ -194,9 +196,9 @@ def _missing_attribute(path: str, module: ModuleType, attribute: str) -> str:
     file = getattr(module, "__file__", None)
     if module.__name__ == "__main__" and path.startswith("__main__:"):
         return (
-            f"cannot import {path}: {attribute} was defined in a notebook or script, and is not in "
-            f"this process; define it there, or write it into a file, for example my_gans.py, and "
-            f"name it my_gans:{attribute}"
+            f"cannot import {path}: {attribute} was defined in a notebook, or in a script without "
+            f'`if __name__ == "__main__":`, and this process has no such class; define it again, '
+            f"or write it into a file, for example my_gans.py, and name it my_gans:{attribute}"
         )
     names = {
         name

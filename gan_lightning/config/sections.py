@@ -1,0 +1,122 @@
+"""The config classes of `model`, `network` and `data`, whose keys depend on their `name`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import field, fields, make_dataclass
+from functools import lru_cache
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_lightning.config.experiments import one_line
+from gan_lightning.config.registry import SECTIONS, find_class, valid_names
+from gan_lightning.config.schema import RunConfig
+from gan_lightning.config.source_keys import DEFAULT_NAMES
+from gan_lightning.errors import UserError
+from gan_lightning.utils.import_path import is_import_path
+
+__all__ = ["drop_unknown_keys", "section_classes", "section_defaults", "selected_class"]
+
+OWNER = "__selected_class__"
+"""Attribute of a config class: the class that its name selects."""
+
+
+def section_classes(content: dict[str, Any], import_own: bool = True) -> dict[str, type[Any]]:
+    """Return section -> config class with the field `name`, and fill in default names.
+
+    Args:
+        content: content of a config; a name that is left out is added.
+        import_own: whether classes that are named by an import path are imported; otherwise their
+            keys are read from the source of their file.
+
+    Raises:
+        UserError: a name is missing or unknown, or its class cannot be used.
+    """
+    classes = {}
+    for section in SECTIONS:
+        given = content.get(section, {})
+        if not isinstance(given, dict):
+            raise UserError(f"{section} is {given!r}; write {section}: {{name: …}}")
+        name = given.get("name", DEFAULT_NAMES.get(section))
+        if not isinstance(name, str):
+            raise UserError(
+                f"{section}.name is missing; valid are {', '.join(valid_names(section))}"
+            )
+        classes[section] = _section_class(section, name, import_own)
+        content[section] = {**given, "name": name}
+    return classes
+
+
+def selected_class(section: str, config: Any) -> type[Any]:
+    """Return the class that a section of a config has selected when it was loaded.
+
+    Args:
+        section: model, network or data.
+        config: the section of a `RunConfig`.
+
+    Raises:
+        UserError: its name selects no class.
+    """
+    return getattr(type(config), OWNER, None) or find_class(section, config.name)
+
+
+def drop_unknown_keys(
+    source: dict[str, Any], overrides: Sequence[str], import_own: bool = True
+) -> dict[str, Any]:
+    """Drop keys of a section that the class selected by an override of its name does not have."""
+    kept = dict(source)
+    for override in overrides:
+        key, _, name = override.partition("=")
+        section = key.removesuffix(".name")
+        old = source.get(section)
+        if section != key and section in SECTIONS and isinstance(old, dict):
+            with suppress(UserError):  # reported when the name is used
+                known = {entry.name for entry in fields(_section_class(section, name, import_own))}
+                kept[section] = {key: value for key, value in old.items() if key in known}
+    return kept
+
+
+def section_defaults(classes: Mapping[str, type[Any]]) -> DictConfig:
+    """Return the default config; callers must not change it, and merging copies it.
+
+    Raises:
+        UserError: a config class has a field of a type that a YAML file cannot have.
+    """
+    return _defaults(*(classes[section] for section in SECTIONS))
+
+
+def _section_class(section: str, name: str, import_own: bool) -> type[Any]:
+    if is_import_path(name) and not import_own:
+        from gan_lightning.config.source_config import source_config
+
+        return _with_name(source_config(name), name, None)
+    owner = find_class(section, name)
+    return _with_name(owner.Config, name, owner)
+
+
+@lru_cache(maxsize=256)
+def _with_name(config: type[Any], name: str, owner: type[Any] | None) -> type[Any]:
+    """Return a subclass of a config class with the field `name`, which knows its owner.
+
+    The owner is part of the key: a class that is defined again in a notebook is another one.
+    """
+    named = [("name", str, field(default=name))]
+    return make_dataclass(config.__name__, named, bases=(config,), namespace={OWNER: owner})
+
+
+@lru_cache(maxsize=256)
+def _defaults(*classes: type[Any]) -> DictConfig:
+    base: DictConfig = OmegaConf.structured(RunConfig)
+    for section, config in zip(SECTIONS, classes, strict=True):
+        try:
+            base[section] = OmegaConf.structured(config)
+        except (OmegaConfBaseException, ValueError, TypeError, NameError) as error:
+            raise UserError(
+                f"{section}.name is {config().name!r}, whose Config {config.__name__} has a field "
+                f"that a YAML file cannot have: {one_line(error)}; declare numbers, text, lists, "
+                f"mappings or dataclasses of them"
+            ) from error
+    return base
