@@ -18,7 +18,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from run_files import load_last_checkpoint
 
 from gan_lightning.cli.main import main
-from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.inference import memorization
 
 UPDATES = 6
 TINY = (
@@ -54,13 +54,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert outcome.code == 0, outcome.err
         patch.chdir("demo-lines")
         patch.setattr(sys, "path", [*sys.path])
-        run("train", "demo_lines.yaml", *TINY)
+        run("train", "demo_lines.yaml", *TINY, "--output", "whole")
+        run("train", "demo_lines.yaml", *TINY, "seed=1")
         yield Path.cwd()
         sys.modules.pop("demo_lines", None)
-
-
-def latest() -> RunDirectory:
-    return RunDirectory.find("demo_lines")
 
 
 def test_the_files_of_a_project(project: Path) -> None:
@@ -81,21 +78,22 @@ def test_its_test_passes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["show", "demo_lines.yaml"], "margin: 1.0"),
+        (["show", "demo_lines.yaml"], "real_target: 1.0"),
         (["evaluate", "demo_lines"], "classes/covered"),
         (["sample", "demo_lines", "--count", "4", "--output", "x.png"], "wrote 4 samples to x.png"),
         (["traverse", "demo_lines", "--rows", "1", "--output", "y.png"], "wrote y.png"),
         (["report", "demo_lines"], "wrote report.html"),
-        (["compare", "demo_lines", "demo_lines"], ""),
+        (["compare", "demo_lines", "whole"], "seed"),
         (["export", "demo_lines"], "its card README.md"),
         (["timelapse", "demo_lines", "--output", "z.gif"], "wrote a video of 2 pictures to z.gif"),
         (["neighbours", "demo_lines", "--count", "1"], "wrote neighbours.png"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_a_command_works_with_its_run(words: list[str], expected: str, project: Path) -> None:
-    if words[0] == "compare":
-        words = ["compare", str(latest().path)]
+def test_a_command_works_with_its_run(
+    words: list[str], expected: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memorization, "TEST_SIZE", 100)
     assert expected in run(*words).out
 
 
@@ -140,13 +138,12 @@ def train_on_few_test_data(*words: str) -> None:
 
 
 def test_a_killed_run_resumes_bit_for_bit(project: Path) -> None:
-    whole = latest()
     killed = ForkedProcess.start(train_and_die, 5, *TINY, "--output", "killed")
     assert killed.wait() == -signal.SIGKILL, killed.err
     assert not Path("killed", "generator.safetensors").exists()
     run("train", "demo_lines.yaml", "--resume", "killed")
     for name in ("generator.safetensors", "metrics.csv"):
-        assert Path("killed", name).read_bytes() == (whole.path / name).read_bytes()
+        assert Path("killed", name).read_bytes() == Path("whole", name).read_bytes()
 
 
 class SaveWeights(Callback):
@@ -163,7 +160,7 @@ def test_two_processes_train_it_to_equal_weights(project: Path) -> None:
     wait_for_success(start_two_ranks(train_on_few_test_data, *words), TIMEOUT)
     first, second = (torch.load(f"rank_{rank}.pt") for rank in range(2))
     assert weights_equal(first, second)
-    one = load_last_checkpoint(latest().path)["state_dict"]
+    one = load_last_checkpoint(Path("whole"))["state_dict"]
     assert all(torch.allclose(value, one[name], atol=1e-5) for name, value in first.items())
 
 

@@ -121,14 +121,15 @@ def test_a_callback_of_the_config_takes_part_in_resume(tmp_path: Path) -> None:
     assert state["Counter"] == {"count": 2 * UPDATES}
 
 
-def test_callbacks_in_python_change_no_bit_of_the_weights(tmp_path: Path) -> None:
+def test_callbacks_in_python_change_no_bit_of_the_weights(
+    whole: TrainingResult, tmp_path: Path
+) -> None:
     counter, logger = Counter(), Recorder(tmp_path)
-    plain = train(small(), "test", tmp_path / "plain")
     own = train(small(), "test", tmp_path / "own", callbacks=[counter, Silent()], loggers=[logger])
     assert counter.count == UPDATES
     states = [
         torch.load(list_checkpoints(result.run_directory.checkpoints)[-1], weights_only=True)
-        for result in (plain, own)
+        for result in (whole, own)
     ]
     for part in ("state_dict", "optimizer_states"):
         assert_equal(*(state[part] for state in states))
@@ -190,17 +191,24 @@ def test_model_checkpoint_and_tensorboard_follow_the_evaluations(tmp_path: Path)
     assert [event.step for event in content.Images("scatter")] == [3, 6]
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    """An uninterrupted run without callbacks of a user."""
+    return train(small(), "test", tmp_path_factory.mktemp("whole") / "run")
+
+
 @pytest.mark.parametrize(
     "hook", ["on_train_batch_end", "on_validation_end", "on_train_batch_start"]
 )
-def test_an_error_of_a_callback_saves_a_checkpoint_first(hook: str, tmp_path: Path) -> None:
+def test_an_error_of_a_callback_saves_a_checkpoint_first(
+    hook: str, whole: TrainingResult, tmp_path: Path
+) -> None:
     with pytest.raises(UserError, match=r"^Failing failed at update 3: ZeroDivisionError: in my "):
         train(small(), "test", tmp_path / "run", callbacks=[Failing(hook)])
     run = RunDirectory(tmp_path / "run")
     assert updates_of_checkpoints(run) == [2, 3]
     assert "Traceback" in run.log.read_text()
     rest = train(small(), "test", resume=run)
-    whole = train(small(), "test", tmp_path / "whole")
     ends = [
         torch.load(list_checkpoints(r.run_directory.checkpoints)[-1], weights_only=True)
         for r in (rest, whole)
