@@ -27,6 +27,7 @@ TINY = (
     "data.batch_size=8",
     "network.generator_hidden=[16]",
     "network.discriminator_hidden=[16]",
+    "network.batch_norm=false",  # its statistics depend on the number of processes
     "evaluation.samples=40",
     "evaluation.every_n_updates=0",
     "pictures.every_n_updates=3",
