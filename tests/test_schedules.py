@@ -377,19 +377,18 @@ COMPARE_SAMPLES = ("semi_supervised", "wgan_gp")
 """Variants whose loss compares samples, or draws random numbers for each part."""
 
 
-def trained(model: str, *overrides: str, batch_size: int = 8) -> GAN:
+def trained(model: str, *overrides: str, precision: Any = "32-true") -> GAN:
     """Train three updates by gradient descent."""
     config = make_config(
         model,
         *(f"model.{player}_optimizer={{name: sgd, learning_rate: 0.1}}" for player in PLAYERS),
         "trainer.max_updates=3",
         "log.every_n_updates=1",
-        f"data.batch_size={batch_size}",
         *EQUAL_IN_PARTS[model],
         *overrides,
     )
     gan, data = build(config)
-    quiet_trainer().fit(gan, datamodule=data)
+    quiet_trainer(precision=precision).fit(gan, datamodule=data)
     assert isinstance(gan, GAN)
     return gan
 
@@ -405,6 +404,15 @@ def test_accumulated_gradients_equal_those_of_the_whole_minibatch(model: str) ->
         torch.testing.assert_close(second[name], value, rtol=1e-4, atol=1e-5)
     assert parts.losses == pytest.approx(whole.losses, rel=1e-4, abs=1e-5)
     assert not weights_equal(first, copy_weights(make_gan(model, *EQUAL_IN_PARTS[model])))
+
+
+def test_both_players_have_their_gradients_in_low_precision() -> None:
+    """Autocast keeps copies of weights, also those that were made without a graph."""
+    start = copy_weights(make_gan("gan"))
+    whole = copy_weights(trained("gan", precision="bf16-mixed"))
+    parts = copy_weights(trained("gan", "model.accumulate_gradients=4", precision="bf16-mixed"))
+    for name, value in whole.items():
+        assert (parts[name] - value).norm() < 0.2 * (value - start[name]).norm()
 
 
 def test_parts_of_different_size_are_weighted_by_it() -> None:

@@ -46,8 +46,9 @@ def accumulate_and_step(
     means: dict[str, Tensor] = {}
 
     def losses() -> Iterator[Tensor]:
-        for share, *part in _parts(real, fake, gan.config.accumulate_gradients):
-            terms = loss(*part)
+        parts = _parts(real, fake, gan.config.accumulate_gradients)
+        for share, part_of_real, part_of_fake in parts:
+            terms = loss(part_of_real, part_of_fake)
             for name, value in terms.items():
                 means[name] = means.get(name, 0) + share * value.detach()
             yield share * reduce(add, terms.values())

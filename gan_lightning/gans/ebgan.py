@@ -50,7 +50,8 @@ class EBGANConfig(GANConfig):
         if self.pulling_away_weight and count < 2:
             raise ValueError(
                 f"pulling_away_weight is {self.pulling_away_weight}, and its term compares the "
-                f"samples of a minibatch: data.batch_size is {count}, and it needs 2 or more"
+                f"samples of a minibatch, or of a part of it: there is {count}, and it needs 2 or "
+                f"more"
             )
 
 
