@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 from bad_inputs import assert_mistake, mistake
-from conftest import CHECKOUT, Once, Outcome, run_cli, run_new_process
+from conftest import CHECKOUT, Once, Outcome, run_cli
 from image_trees import encode_image, smooth_image
 from run_files import final_measures
 
+from gan_lightning.cli.image_options import ImageOptions
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.folder_experiment import PRESETS, SIZES, folder_experiment
 from gan_lightning.config.load import load_config
@@ -96,6 +97,12 @@ def test_resume_and_sample(
     assert "  3 updates; " in outcome.out
     refused = run_cli(*words, "--size", "32", "--resume", "trainer.max_updates=4")
     assert_mistake(refused, "was started with other values: data.size 16 -> 32")
+    Path(SHAPES, "circle", "000.png").unlink()
+    again = run_cli("train", "gan", *ON_SHAPES, *TINY)  # which makes the store again
+    assert again.code == 0, again.err
+    assert f"{SHAPES}: 30 images" in again.out
+    refused = run_cli(*words, "--resume", "trainer.max_updates=4")
+    assert_mistake(refused, "are not those that the run was started with")
     shutil.rmtree(SHAPES)
     assert run_cli("sample", "cgan-my_shapes", "--count", "4", "--output", "few.png").code == 0
 
@@ -115,15 +122,19 @@ def test_four_grey_images_are_enough() -> None:
 
 
 @pytest.mark.usefixtures("empty_folder")
-def test_two_processes_and_one_preparation(trained_on_shapes: tuple[Path, Outcome]) -> None:
-    shutil.copytree(trained_on_shapes[0] / SHAPES, SHAPES)
-    words = ["train", "dcgan_mnist", *ON_SHAPES, *TINY, "--devices", "2", "--accelerator", "cpu"]
-    outcome = run_new_process(words, Path())
-    assert outcome.code == 0, outcome.err
-    assert outcome.out.count(f"{SHAPES}: 31 images") == 1
-    (path,) = Path("runs/dcgan_mnist-my_shapes").iterdir()
-    assert RunDirectory(path).config().title == f"DCGAN on {SHAPES}"
-    assert {path.name for path in Path().glob(f"{SHAPES}*")} == {SHAPES, f"{SHAPES}-16-pad.store"}
+def test_all_processes_of_a_run_have_one_experiment_and_the_first_one_prints(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_images("photos", 12)
+    options = ImageOptions(Path("photos"), size=16)
+    sources = []
+    for rank in range(2):
+        monkeypatch.setenv("LOCAL_RANK", str(rank))
+        sources.append(options.source("dcgan", ["trainer.devices=2"]))
+    assert sources[0] == sources[1]
+    assert sources[0]["data"]["batch_size"] == 8
+    assert capsys.readouterr().out.count("photos: 12 images") == 1
+    assert {path.name for path in Path().iterdir()} == {"photos", "photos-16.store"}
 
 
 @pytest.mark.usefixtures("empty_folder")

@@ -175,6 +175,7 @@ def adapt_to_images(
     # stores of earlier versions do not say it; they hold out every 50th image
     training = manifest.parts[0] if manifest.parts else manifest.images * 49 // 50
     lines = []
+    source["data"]["fingerprint"] = manifest.fingerprint
     if source["data"]["channels"] == "auto":  # later images must not change the model of a run
         source["data"]["channels"] = "1" if manifest.grey == manifest.images else "3"
     if name in PRESETS and PRESETS[name].augment and training < FEW_IMAGES:

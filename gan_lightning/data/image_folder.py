@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +13,11 @@ from torch import Tensor
 from gan_lightning.data.image_store import (
     ImageStoreConfig,
     ImageStoreDataModule,
+    MemoryMappedImages,
     folder_title,
 )
 from gan_lightning.distributed.environment import is_first_process
-from gan_lightning.errors import warn
+from gan_lightning.errors import UserError
 from gan_lightning.store import FolderImages, Manifest
 from gan_lightning.store.layout import FITS
 from gan_lightning.utils.settings import setting
@@ -40,6 +42,11 @@ class ImageFolderConfig(ImageStoreConfig):
     )
     labels: str = setting(
         "", "CSV file with the columns file and label; empty means classes by sub-folder."
+    )
+    fingerprint: str = setting(
+        "",
+        "Fingerprint of the decoded images, which `train --images` fills in: a run does not train "
+        "on other images. Empty means any images.",
     )
 
     @property
@@ -91,8 +98,26 @@ class ImageFolder(ImageStoreDataModule):
         """Class of every image, or None where there are no classes."""
         return self._index.get("labels")
 
+    def training_data(self) -> tuple[MemoryMappedImages, Tensor | None]:
+        """Return the training images, uint8 (M, S, S, C), and their classes (M,) or None.
+
+        Raises:
+            UserError: the images are not those that the run was started with.
+        """
+        if self.config.fingerprint not in ("", self.manifest.fingerprint):
+            raise UserError(
+                f"the images in {self.config.folder} are not those that the run was started with, "
+                f"since files of {self.config.root} have changed; restore these, or train a new run"
+            )
+        return super().training_data()
+
     def _open_store(self) -> Manifest:
         if not self.config.folder.is_dir() and Path(self.config.root).is_dir():
-            say = warn if is_first_process() else lambda line: None
-            self.config.images.prepare(say, processes=1)  # notebooks cannot start processes
+            self.config.images.prepare(_say, processes=1)  # notebooks cannot start processes
         return super()._open_store()
+
+
+def _say(line: str) -> None:
+    """Print a line of the summary of a folder on stderr, from one process."""
+    if is_first_process():
+        sys.stderr.write(f"{line}\n")

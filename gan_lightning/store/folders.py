@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +66,9 @@ class Layout:
         self.remarks.append(
             f"left out: {_images(len(left_out))} {reason}, for example {printable(left_out[0])}"
         )
-        for values in (self.names, self.splits, self.inner):
-            values[:] = [value for value, keeps in zip(values, kept, strict=True) if keeps]  # type: ignore[index]
+        self.names[:] = compress(self.names, kept)
+        self.splits[:] = compress(self.splits, kept)
+        self.inner[:] = compress(self.inner, kept)
 
     def catalog(self, labels: list[int] | None = None, classes: Sequence[str] = ()) -> Catalog:
         """Return the catalog of the images, with their classes."""
