@@ -82,6 +82,8 @@ def prepare(
             if existing := existing_store(catalog, transform, source, output, on_change):
                 delete_if_empty(unfinished)  # another process has just made the store
                 return existing
+            if on_change is not None and output.exists():
+                on_change("  files have changed since the images were prepared: preparing again")
             _check_or_write_inputs(catalog, transform, unfinished, restart=on_change is not None)
             blocks = _decode_all(catalog, transform, unfinished, workers, progress)
             if sum(len(block.skipped) for block in blocks) == len(catalog):

@@ -244,7 +244,9 @@ def test_a_replaced_image_is_noticed() -> None:
     assert Path("photos-16.store/index.npz").stat().st_mtime_ns == written
     old = pixels(before)
     Image.new("RGB", (30, 30), "red").save(ROOT / "a/2.png")
-    after = images.prepare()
+    lines: list[str] = []
+    after = images.prepare(lines.append)
+    assert any("files have changed since the images were prepared" in line for line in lines)
     assert open_store(images.output) == after
     assert pixels(after) != old
     assert {path.name for path in Path().glob("photos*")} == {"photos", "photos-16.store"}
