@@ -13,6 +13,7 @@ from gan_lightning.core.module import BaseModule
 from gan_lightning.core.seeding import derived_seed, isolated_randomness
 from gan_lightning.data import BaseDataModule, LoaderConfig
 from gan_lightning.errors import UserError
+from gan_lightning.gans import GAN
 from gan_lightning.training.checks import rounds_per_batch
 
 __all__ = ["build"]
@@ -46,16 +47,12 @@ def build(
         else:
             family = selected_class("network", config.network)
             networks = _construct("network", family, config.network)
-            model = _construct(
-                "model",
-                kind,
-                config.model,
-                networks,
-                data.model_spec,
-                config.seed,
+            gan: GAN = _construct(
+                "model", kind, config.model, networks, data.model_spec, config.seed
             )
-            if "source" in model.condition_fields():
-                model.examples = data.test_data().source
+            if "source" in gan.condition_fields():
+                gan.examples = data.test_data().source
+            model = gan
     model.log_every = config.log.every_n_updates
     if config.trainer.channels_last and data.spec.is_image:
         model = model.to(memory_format=torch.channels_last)
