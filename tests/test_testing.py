@@ -34,10 +34,6 @@ class PlainGAN(GAN):
     config: PlainConfig
 
 
-def test_a_gan_without_a_fault_passes_in_two_processes() -> None:
-    check_gan(PlainGAN)
-
-
 # --- planted faults of GANs
 
 
@@ -261,7 +257,8 @@ def test_a_planted_fault_of_a_gan_is_named(cls: type[GAN], sentence: str) -> Non
     assert "\n" not in str(caught.value)
 
 
-def test_a_loss_that_compares_samples_of_one_process_is_found() -> None:
+def test_two_processes_are_compared_with_one() -> None:
+    check_gan(PlainGAN)
     with pytest.raises(AssertionError, match="LocalMean: two processes differ from one"):
         check_gan(LocalMean)
 
