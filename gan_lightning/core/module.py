@@ -119,7 +119,8 @@ class BaseModule(LightningModule, ABC):
     def on_train_start(self) -> None:
         """Choose how `backward_and_step` steps, when losses are logged, and what is counted."""
         self._step_directly = can_step_directly(self)
-        self._log_interval = self.log_every or self.trainer.log_every_n_steps
+        interval: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set outside of __init__
+        self._log_interval = self.log_every or interval
         steps = self.trainer.global_step
         # a checkpoint without Lightning's counters continues at the update; a model that an earlier
         # Trainer has trained begins at step 0 in a new one

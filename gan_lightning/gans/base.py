@@ -83,19 +83,18 @@ class GAN(PlainTraining):
     ) -> None:
         data = to_data_spec(data)
         super().__init__(data, seed)
-        config = to_config(type(self).Config, config)
+        self.config = to_config(type(self).Config, config)
         family = to_networks(networks)
-        check_settings(config)
+        check_settings(self.config)
         if data.labelled_classes is not None and not self.supports_partial_labels:
             raise ValueError(
                 "this GAN cannot use a labelled subset of the data; set data.labelled to 0"
             )
-        if config.regularisation.augmentation and not data.is_image:
+        if self.config.regularisation.augmentation and not data.is_image:
             raise ValueError(
                 "regularisation.augmentation needs images, and these data are points; leave it out"
             )
-        self.config = config
-        self.objective = config.build_objective()
+        self.objective = self.config.build_objective()
         with isolated_randomness(derived_seed(seed, "weights")):
             self.build(family)
         self.ema = build_generator_ema(self)
@@ -104,10 +103,10 @@ class GAN(PlainTraining):
             data,
             self.condition_fields(),
             self.packing,
-            config.accumulate_gradients,
-            config.check_minibatch,
+            self.config.accumulate_gradients,
+            self.config.check_minibatch,
         )
-        self.save_hyperparameters(as_hyperparameters(config, family, data, seed))
+        self.save_hyperparameters(as_hyperparameters(self.config, family, data, seed))
         self.register_load_state_dict_pre_hook(rename_old_ema_keys)  # type: ignore[no-untyped-call]
 
     @final

@@ -115,7 +115,10 @@ def to_data_spec(given: Any) -> DataSpec:
             f"data has shape {shape!r}; it must be (D,) for points, or (C, H, W) for images, for "
             f"example (3, 32, 32)"
         )
-    return DataSpec(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    plain: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
+    return DataSpec(**plain)
 
 
 def as_hyperparameters(

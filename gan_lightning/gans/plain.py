@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
 from pytorch_lightning import Callback
 from pytorch_lightning.strategies import ParallelStrategy
 from pytorch_lightning.trainer.states import TrainerFn
@@ -20,7 +21,7 @@ from gan_lightning.gans.contract import GANContract
 from gan_lightning.gans.monitoring import Monitor, show_samples
 from gan_lightning.gans.plain_batches import MinibatchReader
 from gan_lightning.gans.round import train_minibatch
-from gan_lightning.types import Condition, DataSpec
+from gan_lightning.types import Batch, Condition, DataSpec
 
 if TYPE_CHECKING:
     from gan_lightning.gans.base import GAN
@@ -92,7 +93,7 @@ class PlainTraining(GANContract):
             UserError: it is no minibatch for this GAN.
         """
         self._is_plain = True
-        real = self.reader.trim(self.reader.read(batch, self.dtype), self)
+        real = self.reader.trim(self._read(batch), self)
         if real is None:
             return
         number, trainer = self.minibatches, self.trainer
@@ -105,6 +106,11 @@ class PlainTraining(GANContract):
             self.examples = real.source
         if not trainer.enable_validation:
             self.monitor.add(real)
+
+    def _read(self, batch: Any) -> Batch:
+        """Return a minibatch of a loader, in the type of the weights."""
+        assert isinstance(self.dtype, torch.dtype)
+        return self.reader.read(batch, self.dtype)
 
     def _round_length(self) -> int:
         """Return the minibatches of a round; `fast_dev_run` ends it with its last batch."""
@@ -164,11 +170,11 @@ class PlainTraining(GANContract):
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Collect validation data, with which generated samples are compared."""
-        self.monitor.add(self.reader.read(batch, self.dtype))
+        self.monitor.add(self._read(batch))
 
     def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Collect test data, with which generated samples are compared."""
-        self.monitor.add(self.reader.read(batch, self.dtype))
+        self.monitor.add(self._read(batch))
 
     def on_validation_epoch_start(self) -> None:
         """Forget earlier data."""
@@ -196,8 +202,7 @@ class PlainTraining(GANContract):
         named = {f"{prefix}{name}": value for name, value in measures.items()}
         fitting = trainer.state.fn == TrainerFn.FITTING
         # in training Lightning's own x-axis would count minibatches
-        logged = not fitting and bool(self.loggers)
-        self.log_dict(named, prog_bar=True, logger=logged, sync_dist=True)
+        self.log_dict(named, prog_bar=True, logger=not fitting, sync_dist=True)
         if named and fitting and not trainer.sanity_checking:
             row = {**named, "epoch": float(self.current_epoch)}
             for logger in self.loggers:
