@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,10 +12,11 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import CHECKOUT
 from factories import copy_weights, make_config, quiet_trainer, weights_equal
+from process_pool import start_two_ranks, wait_for_success
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
-from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -60,29 +63,30 @@ def fit(gan: GAN, batches: Any, **trainer: Any) -> GAN:
 
 
 @pytest.fixture(scope="module")
-def script(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trainer, GAN, Path]:
-    """Train with callbacks and the logger of Lightning, on images of the size of digits."""
+def script(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Trainer, GAN, Path]]:
+    """Run `examples/plain_trainer.py` on few images, and return its Trainer, GAN and checkpoint."""
     folder = tmp_path_factory.mktemp("script")
-    gan = WGANGP({"latent_size": 4}, SMALL, (1, 28, 28))
-    gan.monitor.images = 4
-    trainer = Trainer(
-        max_epochs=3,
-        callbacks=[
-            EarlyStopping("fd_digits", patience=5),
-            ModelCheckpoint(folder, "best", monitor="fd_digits"),
-        ],
-        logger=TensorBoardLogger(folder, name="events"),
-        log_every_n_steps=2,
-        accelerator="cpu",
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    with warnings.catch_warnings(record=True) as caught:
+    fitted: list[Trainer] = []
+
+    class Recorded(Trainer):
+        """Keeps itself."""
+
+        def fit(self, *args: Any, **options: Any) -> None:
+            fitted.append(self)
+            super().fit(*args, **options)
+
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
+        patch.syspath_prepend(CHECKOUT / "examples")
+        import plain_trainer
+
+        patch.setattr(plain_trainer, "Trainer", Recorded)
         warnings.simplefilter("always")
-        trainer.fit(gan, DataLoader(random_images(80, (1, 28, 28)), 16))
-    wrong = [str(warning.message) for warning in caught if "validation_step" in str(warning)]
-    assert not wrong
-    return trainer, gan, folder
+        images = as_uint8(random_images(96, (1, 28, 28))).movedim(1, -1)
+        checkpoint = plain_trainer.train(images, folder, batch_size=16)
+    assert not [warning for warning in caught if "validation_step" in str(warning.message)]
+    (trainer,) = fitted
+    yield trainer, trainer.lightning_module, checkpoint
+    del sys.modules["plain_trainer"]
 
 
 LOSSES = {
@@ -90,15 +94,21 @@ LOSSES = {
     "loss/discriminator/gradient_penalty",
     "loss/generator/adversarial",
 }
-MEASURES = {"fd_digits", "samples/duplicates", "divergence/wasserstein"}
+MEASURES = {
+    "fd_digits",
+    "fd/random",
+    "sliced_wasserstein",
+    "samples/duplicates",
+    "divergence/wasserstein",
+}
 
 
 def test_callback_metrics_hold_losses_and_measures(script: tuple[Trainer, GAN, Path]) -> None:
     trainer, gan, _ = script
     assert trainer.callback_metrics.keys() >= LOSSES | MEASURES
     assert all(value.isfinite() for value in trainer.callback_metrics.values())
-    assert gan.updates == trainer.global_step == 3  # a round is five of the fifteen minibatches
-    assert gan.images_seen == 3 * 80
+    assert gan.updates == trainer.global_step == 9  # a round is two of the 18 minibatches
+    assert gan.images_seen == 3 * 96
 
 
 def test_a_tensorboard_file_holds_losses_measures_and_images(
@@ -106,21 +116,17 @@ def test_a_tensorboard_file_holds_losses_measures_and_images(
 ) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    _, _, folder = script
-    events = EventAccumulator(str(folder / "events" / "version_0"))
+    _, _, checkpoint = script
+    events = EventAccumulator(str(checkpoint.parent / "lightning_logs" / "version_0"))
     events.Reload()
     assert set(events.Tags()["scalars"]) >= LOSSES | MEASURES
-    assert [event.step for event in events.Scalars("fd_digits")] == [1, 2, 3]
-    assert [event.step for event in events.Images("samples")] == [1, 2, 3]
-    # the interval of the Trainer, and the end of each epoch
-    assert [event.step for event in events.Scalars("loss/generator/adversarial")] == [1, 2, 3]
+    for name in ("fd_digits", "loss/generator/adversarial"):
+        assert [event.step for event in events.Scalars(name)] == [3, 6, 9]
+    assert [event.step for event in events.Images("samples")] == [3, 6, 9]
 
 
 def test_a_checkpoint_is_loaded_without_code_or_config(script: tuple[Trainer, GAN, Path]) -> None:
-    trainer, gan, _ = script
-    checkpoint = trainer.checkpoint_callback
-    assert isinstance(checkpoint, ModelCheckpoint)
-    path = Path(checkpoint.best_model_path)
+    _, gan, path = script
     content = torch.load(path, weights_only=True)
     loaded = WGANGP.load_from_checkpoint(path, weights_only=True)
     assert weights_equal(copy_weights(loaded), content["state_dict"])
@@ -504,6 +510,39 @@ def test_nothing_is_measured_where_the_user_says_so() -> None:
 def test_plain_ddp_names_the_strategy_to_take() -> None:
     with pytest.raises(UserError, match='strategy="alternating_ddp"'):
         fit(make_gan(), loader(), strategy="ddp")
+    torch.distributed.destroy_process_group()
+
+
+def train_part(folder: Path, processes: int) -> None:
+    """Train on this process's part of each minibatch, and write what it has in the end."""
+    rank = int(os.environ.get("RANK", "0"))
+    gan = make_gan(1, StandardGAN, networks={**SMALL, "dropout": 0.0})
+    gan.monitor = Monitor(samples=20, images=0)
+    size = 16 // processes
+    parts = [images[rank * size :][:size] for images in random_images().split(16)]
+    strategy = "alternating_ddp" if processes > 1 else "auto"
+    trainer = quiet_trainer(devices=processes, strategy=strategy, use_distributed_sampler=False)
+    trainer.fit(gan, DataLoader(parts, batch_size=None))
+    metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
+    content = (copy_weights(gan), metrics, trainer.global_step, gan.images_seen)
+    torch.save(content, folder / f"{processes}_{rank}.pt")
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
+def test_two_processes_play_the_game_of_one(tmp_path: Path) -> None:
+    processes = start_two_ranks(train_part, tmp_path, 2)
+    train_part(tmp_path, 1)
+    wait_for_success(processes)
+    first, second, alone = (torch.load(tmp_path / f"{name}.pt") for name in ("2_0", "2_1", "1_0"))
+    assert weights_equal(first[0], second[0])
+    assert first[1:] == second[1:]
+    assert first[2:] == alone[2:] == (3, 48)
+    torch.testing.assert_close(first[0], alone[0], rtol=1e-4, atol=1e-6)
+    losses = [name for name in alone[1] if name.startswith("loss/")]
+    assert losses
+    assert {name: first[1][name] for name in losses} == pytest.approx(
+        {name: alone[1][name] for name in losses}, rel=1e-4
+    )
 
 
 def test_a_translator_takes_sources_by_name() -> None:

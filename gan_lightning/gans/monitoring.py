@@ -12,7 +12,15 @@ from torch import Tensor
 
 from gan_lightning.core.module import evaluation_mode
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.metrics import DuplicateRate, FeatureStatistics, exact_wasserstein
+from gan_lightning.metrics import FeatureStatistics, exact_wasserstein
+from gan_lightning.metrics.duplicates import RELATIVE_THRESHOLD, nearest_distances
+from gan_lightning.metrics.feature_extractor import FrozenNetwork
+from gan_lightning.metrics.image_features import RandomFeatures
+from gan_lightning.metrics.sliced_wasserstein import (
+    PatchProjector,
+    band_deviations,
+    sliced_wasserstein,
+)
 from gan_lightning.types import Batch, Condition, Sample
 
 if TYPE_CHECKING:
@@ -23,6 +31,9 @@ __all__ = ["Monitor", "show_samples"]
 DIGIT_SHAPE = (1, 28, 28)
 FEATURE_BATCH = 125
 """Digits per forward pass of the classifier, whose feature maps then fit in the CPU cache."""
+
+DEVIATION_SHARE = 0.01
+"""Smallest standard deviation by which a feature is divided, as a share of the largest."""
 
 DUPLICATE_SAMPLES = 250
 """Samples that are searched for near-duplicates; the time is quadratic in their number."""
@@ -106,7 +117,7 @@ def _image_taker(logger: Any) -> Callable[[Tensor, int], object] | None:
         return lambda image, update: logger.log_image(
             key="samples", images=[image.movedim(0, -1).mul(255).byte().numpy()], step=update
         )
-    experiment = getattr(logger, "experiment", None)
+    experiment: Any = getattr(logger, "experiment", None)
     if hasattr(experiment, "add_image"):
         return lambda image, update: experiment.add_image("samples", image, update)
     return None
@@ -119,16 +130,49 @@ def _generate(gan: GAN, real: Batch, index: int) -> Sample:
 
 
 def _compare(real: Tensor, fake: Tensor) -> dict[str, float]:
-    """Return distances of two sets of as many samples, and the share of near-duplicates."""
+    """Return distances of two sets of as many samples, and the share of near-duplicates.
+
+    These are functions, since a torchmetrics.Metric would wait for the other processes.
+    """
     if real.ndim == 2:
         return {"wasserstein/exact": exact_wasserstein(fake, real).item()}
-    duplicates = DuplicateRate(real[:DUPLICATE_SAMPLES]).to(real.device)
-    duplicates.update(fake[:DUPLICATE_SAMPLES])
-    measures = {"samples/duplicates": duplicates.compute().item()}
+    measures = {
+        "samples/duplicates": _duplicate_rate(real[:DUPLICATE_SAMPLES], fake[:DUPLICATE_SAMPLES]),
+        "sliced_wasserstein": _patch_distance(real, fake),
+        "fd/random": _frechet_distance(*_random_features(real, fake)),
+    }
     if real.shape[1:] == DIGIT_SHAPE:
-        statistics = [FeatureStatistics.from_features(_digit_features(x)) for x in (fake, real)]
-        measures["fd_digits"] = statistics[0].distance(statistics[1]).item()
+        measures["fd_digits"] = _frechet_distance(_digit_features(real), _digit_features(fake))
     return measures
+
+
+def _duplicate_rate(real: Tensor, fake: Tensor) -> float:
+    """Return the share of samples with a near-duplicate, as `DuplicateRate` does."""
+    threshold = RELATIVE_THRESHOLD * nearest_distances(real).median()
+    return (nearest_distances(fake) < threshold).double().mean().item()
+
+
+def _patch_distance(real: Tensor, fake: Tensor) -> float:
+    """Return the sliced Wasserstein distance of patches, as `SlicedWasserstein` does."""
+    projector = PatchProjector(tuple(real.shape[1:]), band_deviations(real), len(real))
+    ours, theirs = (projector.bands(projector(side, 0)) for side in (fake, real))
+    return sum(sliced_wasserstein(ours[size], theirs[size]).item() for size in ours) / len(ours)
+
+
+def _frechet_distance(real: Tensor, fake: Tensor) -> float:
+    """Return the squared Fréchet distance of two sets of features, (N, D)."""
+    reference = FeatureStatistics.from_features(real)
+    return FeatureStatistics.from_features(fake).distance(reference).item()
+
+
+def _random_features(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Return features of a random network, in units of their deviation over real images."""
+    features_of = RandomFeatures(tuple(real.shape[1:]))
+    network, size = FrozenNetwork(features_of, FEATURE_BATCH), features_of.features_size
+    features = network(real, size), network(fake, size)
+    deviation = features[0].std(0)
+    unit = deviation.clamp(min=max(DEVIATION_SHARE * float(deviation.max()), 1e-6))
+    return features[0] / unit, features[1] / unit
 
 
 def _digit_features(images: Tensor) -> Tensor:
