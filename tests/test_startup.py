@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -121,6 +122,8 @@ class SlowClient:
     """A W&B run whose start blocks until `proceed` is set; it records the calls."""
 
     url = ""
+    step = 0
+    settings = SimpleNamespace(sync_file="run.wandb")
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, log: Callable[[Any], object]) -> None:
         self.proceed, self.calls, self.summary = Event(), [], {}
@@ -178,14 +181,16 @@ def test_a_stopped_run_does_not_wait_for_a_server_that_does_not_respond(
     client.proceed.set()
 
 
-def test_an_error_of_the_client_reaches_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_error_of_the_client_is_one_line_and_reaches_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client = SlowClient(monkeypatch, full_disk)
     client.proceed.set()
     run = started_run(tmp_path)
     run.log_metrics({"loss": 1.0}, step=2)
-    with pytest.raises(OSError, match="No space left"):
-        run.finish(failed=False)
-    with pytest.raises(OSError, match="No space left"):
-        run.log_metrics({"loss": 1.0}, step=4)
+    run.log_metrics({"loss": 1.0}, step=4)
+    run.finish(failed=False)
+    text = capsys.readouterr().err
+    assert "No space left" in text
+    assert "Traceback" not in text
+    assert len(text.splitlines()) == 1
