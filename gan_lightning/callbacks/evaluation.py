@@ -77,7 +77,13 @@ class Evaluation(Periodic):
         )
         config = self.config
         self.measures = evaluate(
-            model, self.data, config.samples, shard, config.pixels, self._inception
+            model,
+            self.data,
+            config.samples,
+            shard,
+            config.pixels,
+            self._inception,
+            config.features,
         )
         self.measures |= self._critic_correlation.update(self.measures)
         self.measures = trainer.strategy.broadcast(self.measures)

@@ -85,16 +85,18 @@ def section_defaults(classes: Mapping[str, type[Any]]) -> DictConfig:
     Raises:
         UserError: a config class has a field of a type that a YAML file cannot have.
     """
-    return _defaults(*(classes[section] for section in SECTIONS))
+    selected = (classes[section] for section in SECTIONS)
+    return _defaults(*selected)  # type: ignore[arg-type]  # classes are hashable
 
 
 def _section_class(section: str, name: str, import_own: bool) -> type[Any]:
     if is_import_path(name) and not import_own:
         from gan_lightning.config.source_config import source_config
 
-        return _with_name(source_config(name), name, None)
+        own = source_config(name)
+        return _with_name(own, name, None)  # type: ignore[arg-type]  # classes are hashable
     owner = find_class(section, name)
-    return _with_name(owner.Config, name, owner)
+    return _with_name(owner.Config, name, owner)  # type: ignore[arg-type]  # classes are hashable
 
 
 @lru_cache(maxsize=256)

@@ -81,7 +81,9 @@ class BaseDataModule(LightningDataModule, ABC):
         return tuple(map(str, range(self.spec.classes or 0)))
 
     def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
-        """Return what is measured of generated samples: by default, translations by their targets.
+        """Return what is measured of generated samples.
+
+        By default these are measures of any images, and translations by their targets.
 
         Args:
             conditional: whether each sample is generated for a requested class.
@@ -90,7 +92,8 @@ class BaseDataModule(LightningDataModule, ABC):
             Names of `gan_lightning.evaluation.EVALUATORS` or `GAN_EVALUATORS`, or import paths
             `module:Class`.
         """
-        return () if self.spec.source_shape is None else ("targets",)
+        images = ("images", "own_classes") if self.spec.is_image else ()
+        return images if self.spec.source_shape is None else (*images, "targets")
 
     def pictures(self) -> tuple[str, ...]:
         """Return what is drawn of a GAN: translations, a grid and a traversal, or a scatter plot.

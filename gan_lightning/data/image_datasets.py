@@ -68,6 +68,10 @@ class CelebA(ImageStoreDataModule):
     config: CelebAConfig
     prepare_command: ClassVar[str] = "celeba"
 
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the metrics in the features of Inception, else those of any images."""
+        return ("inception", "images_without_inception")
+
     @property
     def class_names(self) -> tuple[str, ...]:
         """Attributes of each class, joined by commas."""
@@ -124,6 +128,10 @@ class LSUN(ImageStoreDataModule):
 
     Config: ClassVar[type[Any]] = LSUNConfig
     prepare_command: ClassVar[str] = "lsun"
+
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the metrics in the features of Inception, else those of any images."""
+        return ("inception", "images_without_inception")
 
 
 @dataclass

@@ -99,7 +99,8 @@ class MapStyleDataModule(BaseDataModule):
 
     def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
         """Return the metrics in the features of Inception, for colour images."""
-        return ("inception",) if self.spec.shape[0] == 3 else ()
+        inception = ("inception",) if self.spec.shape[0] == 3 else ()
+        return (*inception, *super().evaluators(conditional))
 
     @cached_property
     def reference_images(self) -> ImageRows:

@@ -6,12 +6,15 @@ from gan_lightning.evaluation.base import GANEvaluator, SampleEvaluator
 from gan_lightning.evaluation.digits import DigitEvaluator, StackedDigitEvaluator
 from gan_lightning.evaluation.discriminator import discriminator_weights
 from gan_lightning.evaluation.evaluate import evaluate
+from gan_lightning.evaluation.image_features import FEATURES, image_features
+from gan_lightning.evaluation.images import ImageEvaluator
 from gan_lightning.evaluation.inception import (
     RESIZERS,
     Inception,
     InceptionNetwork,
     inception_network,
 )
+from gan_lightning.evaluation.own_classes import OwnClassEvaluator
 from gan_lightning.evaluation.pictures import InceptionEvaluator, RealImages
 from gan_lightning.evaluation.points import ModeEvaluator, WassersteinEvaluator
 from gan_lightning.evaluation.registry import (
@@ -31,15 +34,18 @@ from gan_lightning.evaluation.translation import (
 
 __all__ = [
     "EVALUATORS",
+    "FEATURES",
     "GAN_EVALUATORS",
     "RESIZERS",
     "DigitEvaluator",
     "EvaluationContext",
     "GANEvaluator",
+    "ImageEvaluator",
     "Inception",
     "InceptionEvaluator",
     "InceptionNetwork",
     "ModeEvaluator",
+    "OwnClassEvaluator",
     "PairEvaluator",
     "RealImages",
     "SampleEvaluator",
@@ -52,6 +58,7 @@ __all__ = [
     "evaluators_for",
     "gan_evaluators",
     "has_evaluator",
+    "image_features",
     "inception_network",
     "uses_inception",
 ]

@@ -134,7 +134,8 @@ class PixelEvaluator(SampleEvaluator):
         test = data.test_data()
         assert labels is not None
         assert test.labels is not None
-        last, first = slice(-PIXEL_SAMPLES, None), slice(PIXEL_SAMPLES)
+        first = torch.arange(PIXEL_SAMPLES)
+        last = first + len(images) - PIXEL_SAMPLES
         pixels = _pixels(test.data)
         validation, real = (_pixels(to_float_nchw(images[rows])) for rows in (last, first))
         self._likelihood = ParzenLikelihood(validation, pixels, PIXEL_SAMPLES).to(device)

@@ -31,6 +31,7 @@ def evaluate(
     shard: Shard = SINGLE_PROCESS,
     pixels: bool = False,
     inception: Inception | None = None,
+    features: str | None = None,
 ) -> dict[str, float]:
     """Compute all metrics of a model; its weights, modes and random states are unchanged.
 
@@ -41,6 +42,8 @@ def evaluate(
         shard: this process's part of the work.
         pixels: evaluate digits in pixel space too.
         inception: the Inception network for colour images; None to skip its metrics.
+        features: name of the features of image measures, see `image_features`; None for the random
+            ones, of data that name these measures.
 
     Returns:
         Metric values by name, the same on every process.
@@ -53,7 +56,9 @@ def evaluate(
     assert isinstance(model, GAN)
     conditional = "labels" in model.condition_fields()
     evaluators = evaluators_for(
-        EvaluationContext(data, model.device, shard, conditional, inception, samples, pixels)
+        EvaluationContext(
+            data, model.device, shard, conditional, inception, samples, pixels, features
+        )
     )
     of_gan = gan_evaluators(model, data, shard)
     for chunk, count in shard.iterate(chunk_sizes(samples)):
@@ -64,8 +69,10 @@ def evaluate(
         for gan_evaluator in of_gan:
             gan_evaluator.update(sample, first_index)
     measures: dict[str, float] = {}
-    for each in (*evaluators, *of_gan):
-        measures |= each.compute()
+    for evaluator in evaluators:
+        measures |= evaluator.compute()
+    for gan_evaluator in of_gan:
+        measures |= gan_evaluator.compute()
     return measures
 
 

@@ -20,7 +20,9 @@ from gan_lightning.evaluation.discriminator import (
     WeightBoundEvaluator,
 )
 from gan_lightning.evaluation.duplicates import DuplicateEvaluator
+from gan_lightning.evaluation.images import ImageEvaluator
 from gan_lightning.evaluation.inception import Inception
+from gan_lightning.evaluation.own_classes import OwnClassEvaluator
 from gan_lightning.evaluation.pictures import InceptionEvaluator
 from gan_lightning.evaluation.points import ModeEvaluator, WassersteinEvaluator
 from gan_lightning.evaluation.translation import (
@@ -53,6 +55,8 @@ class EvaluationContext:
         inception: the Inception network for colour images; None to skip its metrics.
         samples: number of generated samples, over all processes.
         pixels: whether digits are evaluated in pixel space too.
+        features: name of the features of image measures; None for the random ones, of data that
+            name these measures.
     """
 
     data: Any
@@ -62,6 +66,7 @@ class EvaluationContext:
     inception: Inception | None = None
     samples: int = 10_000
     pixels: bool = False
+    features: str | None = None
 
 
 def _inception(context: EvaluationContext) -> SampleEvaluator | None:
@@ -80,6 +85,21 @@ def _digit_pixels(context: EvaluationContext) -> SampleEvaluator | None:
     return PixelEvaluator(context.data, context.device, context.conditional)
 
 
+def _images(context: EvaluationContext) -> SampleEvaluator:
+    features = context.features or "random"
+    return ImageEvaluator(context.data, context.device, context.shard, context.samples, features)
+
+
+def _images_without_inception(context: EvaluationContext) -> SampleEvaluator | None:
+    return _images(context) if context.inception is None or context.features else None
+
+
+def _own_classes(context: EvaluationContext) -> SampleEvaluator | None:
+    if not context.conditional or context.data.spec.classes is None:
+        return None
+    return OwnClassEvaluator(context.data, context.device, context.shard)
+
+
 EVALUATORS: dict[str, Callable[[EvaluationContext], SampleEvaluator | None]] = {
     "digits": lambda c: DigitEvaluator(
         c.data, c.device, c.shard, c.conditional, within_class=c.conditional
@@ -91,12 +111,18 @@ EVALUATORS: dict[str, Callable[[EvaluationContext], SampleEvaluator | None]] = {
     "modes": lambda c: ModeEvaluator(c.data, c.device, c.conditional),
     "wasserstein": lambda c: WassersteinEvaluator(c.data, c.device),
     "inception": _inception,
+    "images": _images,
+    "images_without_inception": _images_without_inception,
+    "own_classes": _own_classes,
     "targets": lambda c: TargetEvaluator(c.data, c.device),
 }
 """Name -> function that builds an evaluator of samples, or returns None where it is switched off.
 
 `BaseDataModule.evaluators` names those of a dataset.
 """
+
+IMAGE_MEASURES = {"images", "images_without_inception"}
+"""Names of the evaluators that `EvaluationContext.features` belongs to."""
 
 GAN_EVALUATORS: dict[str, Callable[[Any, BaseDataModule, Shard], GANEvaluator]] = {
     "codes": CodeEvaluator,
@@ -131,6 +157,8 @@ def evaluators_for(context: EvaluationContext) -> list[SampleEvaluator]:
         UserError: an import path leads to no evaluator.
     """
     names = context.data.evaluators(context.conditional)
+    if context.features and context.data.spec.is_image and not IMAGE_MEASURES & {*names}:
+        names = (*names, "images")
     factories = [
         EVALUATORS.get(name) or _import(name) for name in names if name not in GAN_EVALUATORS
     ]

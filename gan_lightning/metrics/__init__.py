@@ -6,7 +6,13 @@ from gan_lightning.metrics.class_accuracy import ClassConditionalAccuracy
 from gan_lightning.metrics.code_correlation import CodeCorrelation, slant, stroke_width
 from gan_lightning.metrics.codes import CodeAccuracy, MutualInformationBound
 from gan_lightning.metrics.duplicates import DuplicateRate
-from gan_lightning.metrics.frechet import FeatureStatistics, FrechetDistance, frechet_distance
+from gan_lightning.metrics.frechet import (
+    EqualSizeFrechetDistance,
+    FeatureStatistics,
+    FrechetDistance,
+    frechet_distance,
+)
+from gan_lightning.metrics.image_features import PixelFeatures, RandomFeatures
 from gan_lightning.metrics.inception_score import InceptionScore
 from gan_lightning.metrics.kernel_distance import KernelDistance
 from gan_lightning.metrics.mode_coverage import ClassCoverage, ModeCoverage
@@ -15,6 +21,7 @@ from gan_lightning.metrics.nearest_neighbour import NearestNeighbourError
 from gan_lightning.metrics.parzen import ParzenLikelihood
 from gan_lightning.metrics.pixel_agreement import PixelAgreement
 from gan_lightning.metrics.precision_recall import PrecisionRecall
+from gan_lightning.metrics.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
 from gan_lightning.metrics.statistics_cache import cache_folder, cached_statistics, cached_tensors
 from gan_lightning.metrics.wasserstein import ExactWasserstein, exact_wasserstein
 
@@ -24,6 +31,7 @@ __all__ = [
     "CodeAccuracy",
     "CodeCorrelation",
     "DuplicateRate",
+    "EqualSizeFrechetDistance",
     "ExactWasserstein",
     "FeatureStatistics",
     "FrechetDistance",
@@ -34,7 +42,10 @@ __all__ = [
     "NearestNeighbourError",
     "ParzenLikelihood",
     "PixelAgreement",
+    "PixelFeatures",
     "PrecisionRecall",
+    "RandomFeatures",
+    "SlicedWasserstein",
     "WithinClassSimilarity",
     "cache_folder",
     "cached_statistics",
@@ -42,5 +53,6 @@ __all__ = [
     "exact_wasserstein",
     "frechet_distance",
     "slant",
+    "sliced_wasserstein",
     "stroke_width",
 ]

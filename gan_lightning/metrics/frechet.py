@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from gan_lightning.metrics.feature_extractor import FrozenNetwork
+from gan_lightning.metrics.sample_buffer import ReferenceSampleBuffer
 
-__all__ = ["FeatureStatistics", "FrechetDistance", "frechet_distance"]
+__all__ = ["EqualSizeFrechetDistance", "FeatureStatistics", "FrechetDistance", "frechet_distance"]
 
 
 def frechet_distance(
@@ -219,3 +220,31 @@ class FrechetDistance(FrechetInceptionDistance):
             ValueError: a side has fewer than 2 images.
         """
         return self.statistics().distance(self.statistics(real=True))
+
+
+class EqualSizeFrechetDistance(ReferenceSampleBuffer):
+    """Squared Fréchet distance between real features and at most as many generated ones.
+
+    The distance is biased upwards for few images, so values of equal numbers are comparable, and
+    that between two sets of real images is what a perfect generator scores.
+
+    Args:
+        real: features (M, D), M at least 2; the metric stores the first M generated ones.
+
+    Raises:
+        ValueError: the features are not (M, D).
+
+    Source: Heusel et al. 2017 (arXiv:1706.08500), equation 6.
+    """
+
+    higher_is_better = False
+
+    def compute(self) -> Tensor:
+        """Return the squared distance: a float64 scalar, at least 0.
+
+        Raises:
+            ValueError: a side has fewer than 2 features, or two features have the same index.
+        """
+        sides = (self.samples(), self.real)
+        generated, real = (FeatureStatistics.from_features(side) for side in sides)
+        return generated.distance(real)

@@ -13,7 +13,7 @@ from gan_lightning.data import BaseDataModule
 from gan_lightning.data.round_loader import check_batch_size
 from gan_lightning.distributed.environment import detect_launcher
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation import inception_network
+from gan_lightning.evaluation import image_features, inception_network
 from gan_lightning.gans import GANConfig
 from gan_lightning.utils.hardware import fast_precision
 
@@ -149,6 +149,8 @@ def check_data(config: RunConfig, data: BaseDataModule) -> None:
     data.test_data()
     if config.evaluation.inception is not None:
         inception_network(config.evaluation.inception)
+    if config.evaluation.features is not None and data.spec.is_image:
+        image_features(config.evaluation.features, data.spec.shape)
     world_size = config.trainer.devices * config.trainer.nodes
     try:
         data.labelled_data()
