@@ -206,6 +206,17 @@ def commands_of_the_pages() -> list[str]:
     ]
 
 
+@pytest.fixture
+def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the Python files of the page about own GANs into the current folder."""
+    page = (CHECKOUT / "docs" / "own-gan.md").read_text()
+    block = re.compile(r"^```python (\w+\.py)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    for name, content in block.findall(page):
+        (tmp_path / name).write_text(content)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("own_files")
 @pytest.mark.parametrize("line", commands_of_the_pages())
 def test_each_command_on_a_page_is_one_that_the_project_takes(line: str) -> None:
     _, _, experiment, *words = shlex.split(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import typing
 from dataclasses import make_dataclass
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Any
 
@@ -35,7 +35,7 @@ TYPES: dict[str, Any] = {
 }
 FACTORIES: dict[str, Any] = {"list": list, "dict": dict}
 MAX_DEPTH = 20
-"""Bases and constants that are followed; a file may name itself in a circle."""
+"""Constants that are followed; they may name each other in a circle."""
 
 
 class NotLiteral(Exception):  # noqa: N818 - the caller takes the source text instead
@@ -60,19 +60,29 @@ def source_config(path: str) -> type[Any]:
             f"cannot read the keys of {path}: {owner.module.file} says no Config that is found; "
             f"derive the class from one of gan_lightning, or write `Config = …`"
         )
-    return _dataclass(config, 0)
+    try:
+        return _dataclass(config)
+    except RecursionError as error:
+        raise UserError(
+            f"cannot read the keys of {path}: classes of {owner.module.file} derive from each other"
+        ) from error
 
 
-def _dataclass(config: SourceClass | str, depth: int) -> type[Any]:
+def _dataclass(config: SourceClass | str) -> type[Any]:
     """Make a dataclass of the source of one; one of this package is imported."""
     if isinstance(config, str):
         found: type[Any] = import_object(config)
         return found
-    if depth > MAX_DEPTH:
-        raise UserError(f"{config.module.file}: the bases of {config.node.name} are a circle")
-    bases = tuple(_dataclass(base, depth + 1) for base in config.bases())
+    return _own_dataclass(config.module, config.node)
+
+
+@cache
+def _own_dataclass(module: SourceModule, node: ast.ClassDef) -> type[Any]:
+    """Make a dataclass, one of each definition, since defaults and annotations must agree."""
+    config = SourceClass(module, node)
+    bases = tuple(_dataclass(base) for base in config.bases())
     keys = [_field(key) for key in config.own_keys()]
-    return make_dataclass(config.node.name, keys, bases=bases)
+    return make_dataclass(node.name, keys, bases=bases)
 
 
 def _field(key: SourceKey) -> tuple[str, Any, Any]:
@@ -137,7 +147,7 @@ def _value(node: ast.expr, module: SourceModule, depth: int = 0) -> Any:
         words = {w.arg: _value(w.value, module, depth + 1) for w in node.keywords if w.arg}
         factory = FACTORIES.get(name) if found is None else None
         if isinstance(found, SourceClass) or (isinstance(found, str) and _is_config(found)):
-            factory = _dataclass(found, depth + 1)
+            factory = _dataclass(found)
         if factory is not None:
             try:
                 return factory(*args, **words)
@@ -171,5 +181,5 @@ def _type(node: ast.expr, module: SourceModule) -> Any:
         return TYPES[name]
     found = module.find(name) if isinstance(node, ast.Name | ast.Attribute) else None
     if isinstance(found, SourceClass) or (isinstance(found, str) and _is_config(found)):
-        return _dataclass(found, 1)
+        return _dataclass(found)
     return Any

@@ -27,8 +27,8 @@ def describe_own_classes(config: RunConfig) -> dict[str, dict[str, str | None]]:
     """Describe the classes of a config that are named by an import path, for environment.json.
 
     Returns:
-        Section, or dotted key -> `path` (`module:Class`), and `folder` of the module, `file` and `sha256` of the
-        file; these are null for a class of a notebook.
+        Section, or dotted key -> `path` (`module:Class`), and `folder` of the module, `file` and
+        `sha256` of the file; these are null for a class of a notebook.
     """
     classes = {}
     for section in SECTIONS:
@@ -83,6 +83,7 @@ def check_own_classes(run: Path, environment: dict[str, Any]) -> None:
     Raises:
         UserError: there is no such file any more; the message says where it was.
     """
+    changed: dict[Path, list[str]] = {}
     for entry in _entries(environment):
         path, file = str(entry["path"]), entry.get("file")
         module, name = split_import_path(path)
@@ -95,11 +96,13 @@ def check_own_classes(run: Path, environment: dict[str, Any]) -> None:
                 f"run {run} needs the class {name} of {file}, and that file does not exist; put it "
                 f"back, or run the command in a folder that has {module.replace('.', '/')}.py"
             )
-        if _sha256(now) != entry.get("sha256") and is_first_process():
-            warn_once(
-                f"{now} has changed since run {run} was started with its class {name}; the run may "
-                f"differ from what it says now"
-            )
+        if _sha256(now) != entry.get("sha256"):
+            changed.setdefault(now, []).append(name)
+    for now, names in changed.items() if is_first_process() else ():
+        warn_once(
+            f"{now} has changed since run {run} was started with its {', '.join(names)}; the run "
+            f"may differ from what it says now"
+        )
 
 
 def _entries(environment: dict[str, Any]) -> Iterator[dict[str, Any]]:
