@@ -134,7 +134,6 @@ def save_for_hugging_face(folder: Path) -> None:
     from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
     from datasets import Image as ImageColumn
 
-    rows = range(COUNT)
     columns = Features(
         {
             "note": Value("string"),
@@ -142,14 +141,18 @@ def save_for_hugging_face(folder: Path) -> None:
             "kind": ClassLabel(names=["cat", "dog", "emu"]),
         }
     )
-    items = {
-        "note": ["text"] * COUNT,
-        "picture": [Image.fromarray(pixels(row)) for row in rows],
-        "kind": [row % 3 for row in rows],
-    }
-    saved = Dataset.from_dict(items, features=columns)
-    saved.save_to_disk(folder / "saved")
-    DatasetDict({"train": saved, "test": saved.select(range(9))}).save_to_disk(folder / "splits")
+
+    def dataset(first: int, count: int) -> Dataset:
+        items = {
+            "note": ["text"] * count,
+            "picture": [Image.fromarray(pixels(first + row)) for row in range(count)],
+            "kind": [row % 3 for row in range(count)],
+        }
+        return Dataset.from_dict(items, features=columns)
+
+    training, test = dataset(0, COUNT), dataset(1000, 9)
+    training.save_to_disk(folder / "saved")
+    DatasetDict({"train": training, "test": test}).save_to_disk(folder / "splits")
     for row in range(9):
         path = folder / "photos" / "abc"[row % 3] / f"{row}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
