@@ -179,7 +179,7 @@ def test_measures_rise_above_their_floors_with_noise_and_blur(size: int, channel
     for name in MEASURES[:2]:
         assert 1 / 3 < same[name] / same[f"{name}/real"] < 3, name
     for name in MEASURES[3:]:
-        assert same[name] == pytest.approx(same[f"{name}/real"], abs=0.12), name
+        assert same[name] == pytest.approx(same[f"{name}/real"], abs=0.2), name
     assert abs(same["kid/random"]) < 0.05
     noisy = [measured(data, (perfect + s * noise).clamp(-1, 1)) for s in (0.2, 0.5, 1.0)]
     blurred = [

@@ -125,6 +125,8 @@ class PatchProjector:
             (N, size), float32: for each band and patch, the projections onto all directions.
         """
         images = images[: max(0, self.capacity - first_index)].float()
+        if not len(images):
+            return images.new_zeros(0, self.size)
         rows = slice(first_index, first_index + len(images))
         parts = []
         for band, directions, corners in zip(

@@ -20,6 +20,7 @@ from gan_lightning.metrics import (
     CodeAccuracy,
     CodeCorrelation,
     DuplicateRate,
+    EqualSizeFrechetDistance,
     ExactWasserstein,
     FeatureStatistics,
     FrechetDistance,
@@ -31,8 +32,10 @@ from gan_lightning.metrics import (
     ParzenLikelihood,
     PixelAgreement,
     PrecisionRecall,
+    SlicedWasserstein,
     WithinClassSimilarity,
 )
+from gan_lightning.metrics.sliced_wasserstein import PatchProjector, band_deviations
 
 Updates = list[tuple[Any, ...]]
 GENERATOR = torch.Generator().manual_seed(0)
@@ -66,11 +69,18 @@ INDEXED = [(part, start) for (part,), start in zip(split(POINTS), (0, 5, 35, 55)
 LABELLED = [
     (*part, start) for part, start in zip(split(DIGITS, LABELS % 2), (0, 5, 35, 55), strict=True)
 ]
+DIGIT_PATCHES = [(part, start) for part, _, start in LABELLED]
+PROJECTOR = PatchProjector((1, 28, 28), band_deviations(DIGITS), 50)
 BOTH_SIDES = [(part, index % 2 == 0) for index, (part,) in enumerate(split(IMAGES))]
 
 CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
     "frechet": (with_reference, split(IMAGES)),
     "frechet, both sides": (lambda: FrechetDistance(Linear(), 5), BOTH_SIDES),
+    "frechet, equal sizes": (lambda: EqualSizeFrechetDistance(POINTS.flip(0)[:60]), INDEXED),
+    "sliced_wasserstein": (
+        lambda: SlicedWasserstein(PROJECTOR, PROJECTOR(DIGITS.flip(0), 0)),
+        DIGIT_PATCHES,
+    ),
     "wasserstein": (lambda: ExactWasserstein(POINTS.flip(0)[:40]), INDEXED),
     "kernel": (lambda: KernelDistance(POINTS.flip(0)[:60], 5, 20), INDEXED),
     "precision_recall": (lambda: PrecisionRecall(POINTS.flip(0)[:60] + 0.3), INDEXED),
