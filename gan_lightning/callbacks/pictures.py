@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gan_lightning.callbacks.adversarial_examples import AttackedDigits
 from gan_lightning.callbacks.figures import ImageCallback
@@ -16,6 +15,7 @@ from gan_lightning.callbacks.sample_grid import SampleGrid
 from gan_lightning.callbacks.scatter import Scatter
 from gan_lightning.callbacks.traversal_grid import TraversalGrid
 from gan_lightning.data import BaseDataModule
+from gan_lightning.utils.import_path import import_object
 
 __all__ = ["PICTURES", "PictureContext", "picture_callbacks"]
 
@@ -66,11 +66,5 @@ def picture_callbacks(names: Iterable[str], context: PictureContext) -> list[Ima
     Raises:
         UserError: an import path leads to no class.
     """
-    factories = [PICTURES.get(name) or _import(name) for name in dict.fromkeys(names)]
+    factories = [PICTURES.get(name) or import_object(name) for name in dict.fromkeys(names)]
     return [factory(context) for factory in factories]
-
-
-def _import(name: str) -> Any:
-    from gan_lightning.utils.import_path import import_object
-
-    return import_object(name)

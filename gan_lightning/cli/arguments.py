@@ -70,7 +70,7 @@ checkpoint_option = click.option(
     default="latest",
     show_default=True,
     metavar="latest|best",
-    help="Checkpoint to load; best has the lowest fd_digits, FID or exact distance of points.",
+    help="Checkpoint to load; best has the lowest fd_digits, FID, fd/random or distance of points.",
 )
 
 

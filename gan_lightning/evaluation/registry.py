@@ -31,6 +31,7 @@ from gan_lightning.evaluation.translation import (
     TranslationEvaluator,
 )
 from gan_lightning.gans import GAN
+from gan_lightning.utils.import_path import import_object
 
 __all__ = [
     "EVALUATORS",
@@ -160,7 +161,7 @@ def evaluators_for(context: EvaluationContext) -> list[SampleEvaluator]:
     if context.features and context.data.spec.is_image and not IMAGE_MEASURES & {*names}:
         names = (*names, "images")
     factories = [
-        EVALUATORS.get(name) or _import(name) for name in names if name not in GAN_EVALUATORS
+        EVALUATORS.get(name) or import_object(name) for name in names if name not in GAN_EVALUATORS
     ]
     built = [factory(context) for factory in factories]
     return [evaluator for evaluator in built if evaluator is not None]
@@ -175,11 +176,5 @@ def gan_evaluators(gan: GAN, data: BaseDataModule, shard: Shard) -> list[GANEval
     named = {*gan.evaluators(), *data.evaluators("labels" in gan.condition_fields())}
     own = [name for name in gan.evaluators() if name not in GAN_EVALUATORS]
     factories = [factory for name, factory in GAN_EVALUATORS.items() if name in named]
-    factories += [_import(name) for name in own]
+    factories += [import_object(name) for name in own]
     return [factory(gan, data, shard) for factory in factories]
-
-
-def _import(name: str) -> Any:
-    from gan_lightning.utils.import_path import import_object
-
-    return import_object(name)
