@@ -58,6 +58,22 @@ def test_the_notebook_runs_with_the_committed_outputs(
     assert "max_update" in text_outputs(executed)[-1][0]
 
 
+def test_a_gan_of_a_cell_trains_and_again_when_it_is_defined_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    notebook = nbformat.read(CHECKOUT / "examples" / "own_gan.ipynb", as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace('max_updates": 200', 'max_updates": 20')
+    path = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources=path).execute()
+    texts = [text for cell in text_outputs(notebook) for text in cell]
+    assert "modes/covered" in texts[0]
+    assert any("loss/generator/logits" in text for text in texts)
+    assert not any("loss/generator/error" in text for text in texts)
+
+
 def test_importing_the_package_does_not_import_torch() -> None:
     code = "import sys, gan_lightning; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=True)
