@@ -135,9 +135,10 @@ def prepared_root(kind: str) -> Path:
     """
     shared = Path(os.environ.get(TREES_FOLDER) or mkdtemp(prefix="gan-lightning-trees-"))
     shared.mkdir(exist_ok=True)
+    root = shared / {"pairs": "facades"}.get(kind, kind)  # the name of a folder is in the title
     complete = shared / f"{kind}.complete"
     with FileLock(shared / f"{kind}.lock"):
         if not complete.exists():
-            make_store(kind, TREES[kind](shared / kind))
+            make_store(kind, TREES[kind](root))
             complete.touch()
-    return shared / kind
+    return root

@@ -63,14 +63,14 @@ def runs(once: Once) -> dict[str, Path]:
 
 
 def test_they_have_the_properties_of_gans() -> None:
-    """All in one test, because the first training in two processes starts a server."""
+    """One of them in two processes, too; the others share the code that would differ."""
     from began import BEGAN
     from cyclegan import CycleGAN
     from lsgan import LeastSquaresGAN
 
     check_gan(LeastSquaresGAN)
-    check_gan(BEGAN)
-    check_gan(CycleGAN, config={"identity_weight": 0.5})
+    check_gan(BEGAN, processes=False)
+    check_gan(CycleGAN, config={"identity_weight": 0.5}, processes=False)
 
 
 def test_their_networks_and_data_have_the_properties_of_these() -> None:
@@ -152,7 +152,6 @@ def test_runs_of_different_classes_are_compared(runs: dict[str, Path]) -> None:
     assert "began" in compared
 
 
-@pytest.mark.parametrize("name", NARROW)
-def test_it_has_a_playground(name: str, runs: dict[str, Path]) -> None:
+def test_a_translator_has_a_playground(runs: dict[str, Path]) -> None:
     serving: Any = pytest.importorskip("gan_lightning.play.serving")
-    assert serving.build_page(str(runs[name]), directions=2) is not None
+    assert serving.build_page(str(runs["cyclegan"]), directions=2) is not None

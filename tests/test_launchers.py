@@ -168,12 +168,15 @@ def test_first_process_has_rank_0(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def train_with_failure(failure: str, words: Sequence[str]) -> None:
-    """Run a command; the second process raises an error or is killed after ten updates."""
+    """Run a command; the second process raises an error or is killed after ten updates.
+
+    A resumed run may start at update ten, which the first process saves when it is left alone.
+    """
     log_update = BaseModule.log_update
 
     def log_update_and_fail(self: BaseModule, *args: Any, **kwargs: Any) -> None:
         log_update(self, *args, **kwargs)
-        if self.updates == 10 and os.environ.get("LOCAL_RANK") == "1":
+        if self.updates >= 10 and os.environ.get("LOCAL_RANK") == "1":
             if failure == "raise":
                 raise ZeroDivisionError("on purpose")
             if failure == "kill":

@@ -213,6 +213,7 @@ def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     block = re.compile(r"^```python (\w+\.py)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
     for name, content in block.findall(page):
         (tmp_path / name).write_text(content)
+    (tmp_path / "examples").symlink_to(CHECKOUT / "examples")
     monkeypatch.chdir(tmp_path)
 
 

@@ -70,6 +70,8 @@ SECTIONS: tuple[Section, ...] = (
         (
             Panel("Fréchet distance of digits", keys=("fd_digits",), log_y=True),
             Panel("FID and KID", families=(r"(fid|kid)/.+",), log_y=True),
+            Panel("Fréchet distance without Inception", families=(r"fd/.+",), log_y=True),
+            Panel("Sliced Wasserstein distance", families=(r"sliced_wasserstein.*",), log_y=True),
             Panel("Wasserstein distance of points", keys=("wasserstein/exact",), log_y=True),
             Panel("Digit scores", keys=("digit_score", "modified_digit_score")),
             Panel("Inception score", families=(r"inception_score/.+",)),
@@ -116,7 +118,7 @@ SECTIONS: tuple[Section, ...] = (
             Panel("Code as a classifier", families=(r"code\d*/accuracy",)),
             Panel("Mutual information of the codes", families=(r"code\d*/mutual_information",)),
             Panel("Effect of continuous codes", families=(r"code\d*/(slant|width).*",)),
-            Panel("Accuracy of requested classes", keys=("class/accuracy",)),
+            Panel("Accuracy of requested classes", families=(r"class/accuracy.*",)),
             Panel("Classifier on test data", families=(r"classifier/.+",)),
             Panel("Accuracy under attack", families=(r"robust/.+",)),
             Panel("Agreement of pairs", families=(r"pairs/.+",)),

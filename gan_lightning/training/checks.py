@@ -146,11 +146,11 @@ def check_data(config: RunConfig, data: BaseDataModule) -> None:
         UserError: the data cannot be read, or `data.batch_size` is larger than the dataset, is not
             a multiple of processes and packs, or is too small for a loss.
     """
-    data.test_data()
     if config.evaluation.inception is not None:
         inception_network(config.evaluation.inception)
     if config.evaluation.features is not None and data.spec.is_image:
         image_features(config.evaluation.features, data.spec.shape)
+    data.test_data()
     world_size = config.trainer.devices * config.trainer.nodes
     try:
         data.labelled_data()
