@@ -154,7 +154,7 @@ class Checkpoints(Periodic, Checkpoint):
         if isinstance(exception, Exception) and between_updates and trainer.is_global_zero:
             try:
                 self._save_alone(trainer, pl_module.updates)
-            except Exception as error:
+            except Exception as error:  # the first error is the one to show
                 logging.getLogger("gan_lightning").error("no checkpoint: %s", summary(error))
 
     def _save_alone(self, trainer: Trainer, updates: int) -> None:

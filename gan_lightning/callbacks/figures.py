@@ -66,7 +66,7 @@ class ImageCallback(Periodic):
             super().act(trainer, model)
         except (StopRequested, UserError):
             raise
-        except Exception as error:
+        except Exception as error:  # a picture of any class must not end a training
             if storage_error(error) is not None or is_out_of_memory(error):
                 raise
             logging.getLogger("gan_lightning").error("no picture", exc_info=error)
