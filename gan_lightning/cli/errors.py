@@ -104,8 +104,12 @@ def handle_errors(command: Command) -> Command:
                 f"that has a checkpoint by `gan-lightning train EXP --resume`"
             ) from error
         finally:
+            # a repeated signal must not change the exit code while the interpreter ends
+            exiting = sys.exception()
+            codes = [128 + number for number in SIGNALS]
+            stopped = isinstance(exiting, SystemExit) and exiting.code in codes
             for number, handler in previous.items():
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if stopped else handler)
 
     return run  # type: ignore[return-value]  # wraps keeps the signature
 
