@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import logging
 import math
@@ -111,17 +110,17 @@ def save_points(folder: Path, name: str, points: np.ndarray[Any, Any]) -> None:
 
 
 def render_figure(figure: Any) -> Array:
-    """Render a matplotlib figure into pixels, uint8 (H, W, 3), and free its memory.
+    """Render a matplotlib figure into pixels, uint8 (H, W, 3), and free the figure's own copy.
 
-    A figure contains reference cycles, so its memory, about a megabyte, would stay in use until the
-    next run of Python's garbage collector.
+    A figure contains reference cycles, so its copy, megabytes, would stay in use until the next run
+    of Python's garbage collector.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
-    gc.collect()
+    del canvas.renderer
     return pixels
 
 
