@@ -67,7 +67,7 @@ def pytest_sessionstart() -> None:
 def pytest_collection_finish() -> None:
     """Exclude imported objects from garbage collection, as `gc_paused_imports` does in commands.
 
-    Otherwise the collection after every figure would traverse a million objects.
+    Otherwise every full collection would traverse a million objects.
     """
     gc.freeze()
     gc.enable()
@@ -191,19 +191,39 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> 
         patch.setenv("TORCH_HOME", str(folder / "no-torch-home"))
         patch.setenv("NETRC", str(folder / "no-netrc"))
         patch.setenv("WANDB_ERROR_REPORTING", "false")
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # new interpreters start faster
         yield
 
 
 @pytest.fixture(autouse=True)
-def _default_sigint() -> Iterator[None]:
-    """Install Python's SIGINT handler, and restore the present one afterwards.
+def _same_environment(_own_environment: None) -> Iterator[None]:
+    """Restore the environment variables.
+
+    Lightning leaves the rank of a process there, with which a later run would wait for others.
+    """
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _default_signals() -> Iterator[None]:
+    """Install Python's signal handlers, and restore the present ones afterwards.
 
     Background jobs of a shell ignore SIGINT, and so does a process after Lightning has handled it;
-    a test that waits for the signal would never end.
+    a test that waits for the signal would never end. A command that a signal has stopped ignores
+    that signal until the process ends.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    defaults = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGUSR1: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

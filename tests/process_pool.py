@@ -21,13 +21,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-__all__ = ["TIMEOUT", "ForkedProcess", "free_port", "start_two_ranks", "wait_for_success"]
+__all__ = [
+    "TIMEOUT",
+    "ForkedProcess",
+    "forget_package",
+    "free_port",
+    "start_two_ranks",
+    "wait_for_success",
+]
 
 SERVER = get_context("forkserver")
-PRELOADED = [
-    *("gan_lightning.cli.train", "gan_lightning.training.train", "pytest", "wandb"),
-    "gan_lightning.testing.processes",  # which has the server, too
-]
 
 TIMEOUT = 300.0
 """Seconds after which a process counts as hanging, long enough for a busy machine."""
@@ -58,7 +61,7 @@ class ForkedProcess:
             env: environment variables; None for those of this process.
             argv: `sys.argv` of the new process.
         """
-        SERVER.set_forkserver_preload(PRELOADED)  # without effect once the server runs
+        SERVER.set_forkserver_preload(["preloaded"])  # without effect once the server runs
         output = TemporaryDirectory(prefix="forked-")
         context = (str(cwd or Path.cwd()), dict(env or os.environ), [*argv])
         process = SERVER.Process(
@@ -99,6 +102,12 @@ def free_port() -> int:
         bound.bind(("127.0.0.1", 0))
         port: int = bound.getsockname()[1]
         return port
+
+
+def forget_package() -> None:
+    """Let the next import of `gan_lightning` run its modules again, in a forked process."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "gan_lightning"]:
+        del sys.modules[name]
 
 
 def start_two_ranks(
@@ -152,4 +161,5 @@ def _run_child(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     gc.freeze()  # as gan_lightning.utils.imports does after the imports of a command
+    gc.enable()
     function(*arguments)

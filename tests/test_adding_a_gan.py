@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from conftest import CHECKOUT
+from process_pool import ForkedProcess, forget_package
 
 PAGE = CHECKOUT / "docs" / "adding-a-gan.md"
 BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -60,24 +60,26 @@ def inserted(text: str, diff: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_a_variant_added_by_the_page_passes_the_tests_of_the_table(copy: Path) -> None:
-    add(copy)
-    command = [sys.executable, "-m", "pytest", "-k", "relativistic", "-p", "no:cacheprovider"]
+def run_tests(copy: Path) -> None:
+    """Run the tests of the new variant, with the package of the copy, and exit."""
+    forget_package()
+    sys.path.insert(0, str(copy))
     files = copy.rglob("test_*.py")  # collecting those without a table takes long and finds nothing
-    command += [
+    ignored = [
         f"--ignore={path}"
         for path in files
         if path.name in OF_THE_BASE or not TABLES.search(path.read_text())
     ]
-    environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
-    for name in [name for name in environment if name.startswith("PYTEST_")]:
-        del environment[name]
-    process = subprocess.run(
-        command, cwd=copy, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert process.returncode == 0, process.stdout[-3000:] + process.stderr[-1000:]
-    found = re.search(r"(\d+) passed", process.stdout)
-    assert found, process.stdout
+    sys.exit(pytest.main(["-k", "relativistic", "-p", "no:cacheprovider", "-n0", *ignored]))
+
+
+def test_a_variant_added_by_the_page_passes_the_tests_of_the_table(copy: Path) -> None:
+    add(copy)
+    environment = {n: value for n, value in os.environ.items() if not n.startswith("PYTEST_")}
+    process = ForkedProcess.start(run_tests, copy, cwd=copy, env=environment)
+    assert process.wait() == 0, process.out[-3000:] + process.err[-1000:]
+    found = re.search(r"(\d+) passed", process.out)
+    assert found, process.out
     assert int(found[1]) >= 15
 
 
