@@ -25,9 +25,18 @@ def covering(*sections: str) -> list[str]:
     return chosen
 
 
-@pytest.mark.parametrize("experiment", covering("model", "network", "data"))
-def test_run_stopped_four_times_equals_uninterrupted_run(experiment: str, tmp_path: Path) -> None:
-    compare(experiment, tmp_path)
+PAIRS = (STOPS[::2], STOPS[1::2])
+"""Stops of two runs that together have all of them."""
+
+
+@pytest.mark.parametrize(
+    ("experiment", "stops"), zip(covering("model", "network", "data"), cycle(PAIRS))
+)
+def test_run_stopped_twice_equals_uninterrupted_run(
+    experiment: str, stops: tuple[int, ...], tmp_path: Path
+) -> None:
+    """Each experiment is stopped at two of STOPS, in turn."""
+    compare(experiment, tmp_path, stops=stops)
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processor cores")
