@@ -16,6 +16,7 @@ from filelock import FileLock
 from PIL import Image
 
 from gan_lightning.store import ImageTransform, catalog, default_store, folders, prepare
+from gan_lightning.store import celeba as celeba_catalog
 
 COUNT = 24
 TREES_FOLDER = "GAN_LIGHTNING_TEST_TREES"
@@ -118,8 +119,10 @@ TREES: dict[str, Callable[[Path], Path]] = {
 def make_store(kind: str, root: Path, size: int = 64) -> Path:
     """Make the store of a dataset; return the folder of the store."""
     part = "bedroom" if kind == "lsun" else ""
-    catalogs = folders if kind in ("folder", "pairs") else catalog
-    images = catalog.lsun(root, part) if part else getattr(catalogs, kind)(root)
+    if kind == "celeba":
+        images = celeba_catalog.celeba(root)
+    else:
+        images = catalog.lsun(root, part) if part else getattr(folders, kind)(root)
     transform = ImageTransform(kind, size, paired=kind == "pairs")
     store = default_store(root, size, part)
     prepare(images, transform, str(root), store, workers=1)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gan_lightning.runs.directory import RunDirectory
 
 __all__ = [
+    "DEFAULT_SIZE",
     "ImageOptions",
     "check_needs_images",
     "fit_option",

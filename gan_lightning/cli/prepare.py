@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.cli.image_options import fit_option, labels_option, progress_bar
+from gan_lightning.cli.image_options import (
+    DEFAULT_SIZE,
+    fit_option,
+    labels_option,
+    progress_bar,
+)
 from gan_lightning.utils.hardware import available_cores
 from gan_lightning.utils.names import printable
 
@@ -24,6 +29,15 @@ if TYPE_CHECKING:
 __all__ = ["prepare"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXPERIMENTS = {
+    "celeba": "dcgan_celeba",
+    "lsun": "dcgan_lsun_bedroom",
+    "pairs": "pix2pix_facades",
+}
+"""Dataset -> experiment that trains on it, all with the default size and category."""
+
+DEFAULT_CATEGORY = "bedroom"
 
 MAX_PRINTED = 20
 """Skipped images that are printed; the manifest lists all of them."""
@@ -59,7 +73,7 @@ def store_options(command: Command) -> Command:
         ),
         click.option(
             "--size",
-            default=64,
+            default=DEFAULT_SIZE,
             show_default=True,
             metavar="N",
             help="Height and width of the images in the store, in pixels, 8 to 1024.",
@@ -99,7 +113,7 @@ def store_options(command: Command) -> Command:
 @store_options
 @handle_errors
 def celeba(root: Path, **settings: Any) -> None:
-    """Prepare CelebA: img_align_celeba as a folder or zip, and its two text files, in --root.
+    """Prepare CelebA: img_align_celeba as a folder or zip, and its two lists, below --root.
 
     Crops in the literature are 178 (the largest square, the default), 160, 148, 140 and 108 pixels.
 
@@ -107,13 +121,15 @@ def celeba(root: Path, **settings: Any) -> None:
     Example:
       gan-lightning prepare celeba --root data/celeba --size 64
     """
-    from gan_lightning.store import catalog
+    from gan_lightning.store import celeba as catalog
 
     _make_store("celeba", root, lambda: catalog.celeba(root), "", **settings)
 
 
 @prepare.command()
-@click.option("--category", default="bedroom", show_default=True, help="Category of the scenes.")
+@click.option(
+    "--category", default=DEFAULT_CATEGORY, show_default=True, help="Category of the scenes."
+)
 @store_options
 @handle_errors
 def lsun(root: Path, category: str, **settings: Any) -> None:
@@ -188,13 +204,23 @@ def _make_store(
         click.echo("gan-lightning: interrupted; run the same command again to resume", err=True)
         sys.exit(128 + (interrupt.args or (signal.SIGINT,))[0])
     _print_summary(manifest, store)
+    click.echo(f"train on it: {_next_command(dataset, root, size, part, output, fit)}")
+
+
+def _next_command(
+    dataset: str, root: Path, size: int, part: str, output: Path | None, fit: str
+) -> str:
+    """Return the command line that trains on a store."""
     if dataset == "folder":
-        options = "" if output is None else f" --store {shlex.quote(str(store))}"
-        options += "" if fit == "crop" else f" --fit {fit}"
-        click.echo(
-            f"train on it: gan-lightning train dcgan --images {shlex.quote(str(root))} "
-            f"--size {size}{options}"
-        )
+        words = ["dcgan", "--images", str(root), "--size", str(size)]
+        words += [] if output is None else ["--store", str(output)]
+        words += [] if fit == "crop" else ["--fit", fit]
+    else:
+        words = [EXPERIMENTS[dataset], f"data.root={root}"]
+        words += [] if size == DEFAULT_SIZE else [f"data.size={size}"]
+        words += [] if part in ("", DEFAULT_CATEGORY) else [f"data.category={part}"]
+        words += [] if output is None else [f"data.store={output}"]
+    return shlex.join(["gan-lightning", "train", *words])
 
 
 def _print_summary(manifest: Manifest, store: Path) -> None:

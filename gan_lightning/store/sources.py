@@ -18,7 +18,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.store.transform import InvalidImageError
 from gan_lightning.utils.optional import require
 
-__all__ = ["LMDB", "Folder", "Source", "Zip"]
+__all__ = ["IGNORED_FOLDERS", "LMDB", "SUFFIXES", "Folder", "Source", "Zip"]
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".png", ".apng", ".webp", ".avif", ".avifs"),
@@ -180,7 +180,7 @@ class Zip:
     def _members(self) -> dict[str, ZipInfo]:
         members: dict[str, ZipInfo] = {}
         for info in self._archive.infolist():
-            *folders, name = info.filename.split("/")
+            *folders, name = info.filename.replace("\\", "/").split("/")
             ignored = name.startswith(".") or any(part in IGNORED_FOLDERS for part in folders)
             if not ignored and name.lower().endswith(SUFFIXES):
                 members[name] = info

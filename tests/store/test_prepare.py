@@ -60,7 +60,10 @@ def test_celeba(zipped: bool, nested: bool) -> None:
     outcome = run_cli("prepare", "celeba", "--root", "celeba", "--workers", "1")
     assert outcome.code == 0, outcome.err
     assert f"a subset of CelebA: {COUNT} of 202,599 images" in outcome.out
-    assert outcome.out.endswith(f"{COUNT} images, 0 MB, in celeba-64.store\n")
+    assert outcome.out.endswith(
+        f"{COUNT} images, 0 MB, in celeba-64.store\n"
+        f"train on it: gan-lightning train dcgan_celeba data.root=celeba\n"
+    )
     store = Path("celeba-64.store")
     manifest = open_store(store)
     assert manifest.images == COUNT
@@ -80,6 +83,7 @@ def test_lsun() -> None:
     lsun(Path("lsun"))
     outcome = run_cli("prepare", "lsun", "--root", "lsun", "--workers", "1")
     assert outcome.code == 0, outcome.err
+    assert outcome.out.endswith("train dcgan_lsun_bedroom data.root=lsun\n")
     manifest = open_store(Path("lsun-bedroom-64.store"))
     assert manifest.images == COUNT + 6
     with np.load("lsun-bedroom-64.store/index.npz") as index:
@@ -94,6 +98,7 @@ def test_folder_and_its_classes() -> None:
     outcome = run_cli("prepare", "folder", "--root", "flowers", "--workers", "1")
     assert outcome.code == 0, outcome.err
     assert "2 classes by sub-folder: daisies (12), tulips (12)" in outcome.out
+    assert outcome.out.endswith("train dcgan --images flowers --size 64\n")
     manifest = open_store(Path("flowers-64.store"))
     assert manifest.classes == ["daisies", "tulips"]
     with np.load("flowers-64.store/index.npz") as index:
@@ -104,6 +109,7 @@ def test_pairs() -> None:
     pairs(Path("facades"))
     outcome = run_cli("prepare", "pairs", "--root", "facades", "--workers", "1")
     assert outcome.code == 0, outcome.err
+    assert outcome.out.endswith("train pix2pix_facades data.root=facades\n")
     both = pixels(Path("facades-64.store"))
     assert both.shape == (COUNT, 2, 64, 64, 3)
     assert np.abs(both[:, 0].astype(int) - both[:, 1]).mean() < 60  # labels are near their picture
