@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from bad_inputs import assert_mistake
+from click.testing import CliRunner
 from conftest import EXPERIMENTS, run_cli
 
 from gan_lightning import cli as commands
+from gan_lightning.cli.errors import handle_errors
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import as_plain
@@ -46,15 +51,79 @@ def test_help_imports_nothing_heavy() -> None:
     assert process.stdout.splitlines()[-1] == "heavy: []"
 
 
-def test_list_shows_every_experiment() -> None:
+def test_list_shows_every_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
     outcome = run_cli("list")
     assert outcome.code == 0
     header, *lines = outcome.out.splitlines()
-    assert header.split() == ["experiment", "paper", "data", "claim"]
+    assert header.split() == ["experiment", "topic", "data", "min", "title"]
     assert [line.split()[0] for line in lines] == EXPERIMENTS
-    infogan = lines[EXPERIMENTS.index("infogan_mnist")]
-    assert "arXiv:1606.03657" in infogan
-    assert "code/accuracy >= 0.95" in infogan
+    name, topic, data, minutes, *title = lines[EXPERIMENTS.index("infogan_mnist")].split()
+    assert (name, topic, data) == ("infogan_mnist", "infogan", "mnist")
+    assert int(minutes) > 0
+    assert " ".join(title) == read_yaml(experiment_path("infogan_mnist"))["title"]
+
+
+@pytest.mark.parametrize("columns", [200, 120, 80, 40])
+def test_list_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = run_cli("list").out.splitlines()
+    assert len(lines) == len(EXPERIMENTS) + 1
+    assert max(map(len, lines)) <= columns
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--topic", "energy-based"], ["ebgan_mnist", "ebgan_pt_mnist"]),
+        (["--model", "wgan", "--data", "ring"], ["wgan_ring"]),
+        (["--data", "pairs"], ["pix2pix_facades"]),
+    ],
+)
+def test_list_by_topic_model_and_data(words: list[str], expected: list[str]) -> None:
+    lines = run_cli("list", *words).out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--topic", "infogans"], "--topic is 'infogans'; valid are infogan, "),
+        (["--model", "wgan2"], "--model is 'wgan2'; valid are wgan, gan, wgan_gp, "),
+        (["--data", "MNIST"], "--data is 'MNIST'; valid are "),
+        (["--model", "wgan", "--data", "celeba"], "no experiment has --model wgan and --data"),
+    ],
+)
+def test_list_of_nothing_is_one_line(words: list[str], message: str) -> None:
+    assert_mistake(run_cli("list", *words), message)
+
+
+@pytest.mark.parametrize(
+    ("name", "continuation"),
+    [
+        ("train", "resume a run that has a checkpoint by `gan-lightning train EXP --resume`"),
+        ("verify", "run the same command again to continue"),
+        *((name, "") for name in ("play", "sample", "evaluate", "report", "export", "dashboard")),
+    ],
+)
+@pytest.mark.parametrize("is_disk", [False, True])
+def test_an_interrupt_or_a_full_disk_names_what_continues_this_command(
+    name: str, continuation: str, is_disk: bool
+) -> None:
+    @click.command(name)
+    @handle_errors
+    def failing() -> None:
+        raise OSError(errno.ENOSPC, "No space left", "file") if is_disk else KeyboardInterrupt
+
+    outcome = CliRunner().invoke(failing)
+    if is_disk:
+        end = f", then {continuation}" if continuation else ""
+        assert outcome.output.endswith(f"cannot write file: No space left; free disk space{end}\n")
+        assert outcome.exit_code == 2
+    else:
+        end = f"; {continuation}" if continuation else ""
+        assert outcome.output == f"gan-lightning: interrupted{end}\n"
+        assert outcome.exit_code == 130
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -32,6 +32,13 @@ EXIT_PROCESS_LOST = 1
 GRACE_SECONDS = 5.0
 """Seconds that the other processes of a run leave the first one for its error message."""
 
+CONTINUATIONS = {
+    "train": "resume a run that has a checkpoint by `gan-lightning train EXP --resume`",
+    "verify": "run the same command again to continue",
+    "sweep": "run the same command again to continue",
+}
+"""Command -> how it is continued; other commands have nothing to continue."""
+
 SIGNALS = [
     number
     for name in ("SIGTERM", "SIGUSR1")  # Windows has no SIGUSR1
@@ -86,8 +93,7 @@ def handle_errors(command: Command) -> Command:
             sys.exit(EXIT_PROCESS_LOST)
         except KeyboardInterrupt as interrupt:
             _print_and_exit(
-                "interrupted; resume a run that has a checkpoint by "
-                "`gan-lightning train EXP --resume`",
+                "; ".join(["interrupted", *_continuation()]),
                 128 + (interrupt.args or (signal.SIGINT,))[0],
             )
         except Exception as error:  # raised again unless memory or the disk is the cause
@@ -99,10 +105,8 @@ def handle_errors(command: Command) -> Command:
             if (cause := storage_error(error)) is None:
                 raise
             file = f" {cause.filename}" if cause.filename else ""
-            raise CommandError(
-                f"cannot write{file}: {cause.strerror}; {storage_fix(cause)}, then resume a run "
-                f"that has a checkpoint by `gan-lightning train EXP --resume`"
-            ) from error
+            fix = ", then ".join([storage_fix(cause), *_continuation()])
+            raise CommandError(f"cannot write{file}: {cause.strerror}; {fix}") from error
         finally:
             # a repeated signal must not change the exit code while the interpreter ends
             exiting = sys.exception()
@@ -112,6 +116,13 @@ def handle_errors(command: Command) -> Command:
                 signal.signal(number, signal.SIG_IGN if stopped else handler)
 
     return run  # type: ignore[return-value]  # wraps keeps the signature
+
+
+def _continuation() -> list[str]:
+    """Return how the command in progress is continued, or nothing."""
+    context = click.get_current_context(silent=True)
+    line = CONTINUATIONS.get(context.info_name or "") if context else None
+    return [] if line is None else [line]
 
 
 def _print_and_exit(line: str, code: int) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 
 import click
@@ -12,33 +13,39 @@ from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["list_experiments", "show"]
 
+HEADER = ("experiment", "topic", "data", "min", "title")
+
+UNLIMITED = 10_000
+"""Columns where the output is no terminal."""
+
 
 @click.command("list")
+@click.option("--topic", help="List the experiments of a lecture topic, for example infogan.")
+@click.option("--model", help="List the experiments of a GAN or classifier, for example wgan.")
+@click.option("--data", help="List the experiments on a dataset, for example mnist.")
 @handle_errors
-def list_experiments() -> None:
-    """List the experiments with their paper, dataset and claims.
+def list_experiments(**wanted: str | None) -> None:
+    """List the experiments with their lecture topic, data, minutes and title.
+
+    The minutes are those of the results in docs/results, on the machine that is named there. A
+    terminal shows as much of the titles as fits into a line; a pipe gets all of them.
 
     \b
-    Example:
+    Examples:
       gan-lightning list
+      gan-lightning list --topic mode-collapse
+      gan-lightning list --model wgan_gp --data mnist
     """
-    from gan_lightning.config.experiments import experiment_names, read_yaml
-    from gan_lightning.results.claims import format_bound
+    from gan_lightning.results.listing import chosen_experiments, listed_experiments
     from gan_lightning.utils.tables import text_table
 
-    rows = [("experiment", "paper", "data", "claim")]
-    for name, path in experiment_names().items():
-        content = read_yaml(path)
-        claims = content.get("claims") or []
-        rows.append(
-            (
-                name,
-                str(content.get("paper") or "ours"),
-                str((content.get("data") or {}).get("name", "")),
-                "; ".join(format_bound(claim) for claim in claims) or "-",
-            )
-        )
-    click.echo(text_table(rows))
+    rows = [HEADER]
+    for experiment in chosen_experiments(listed_experiments(), wanted):
+        minutes = "-" if experiment.minutes is None else f"{max(experiment.minutes, 1):.0f}"
+        names = (experiment.name, experiment.topic, experiment.data)
+        rows.append((*names, minutes, experiment.title))
+    width = shutil.get_terminal_size(fallback=(UNLIMITED, 24)).columns
+    click.echo(text_table(rows, width))
 
 
 @click.command()

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile, ZipFile
 
@@ -167,7 +168,7 @@ def _list(root: Path, stem: str, files: Sequence[Path], source: Source) -> List:
             for name in archive.namelist():
                 if _is_list(name, stem):
                     path = source.path / name
-                    return _parse(path, _read(path, lambda name=name: archive.read(name)))
+                    return _parse(path, _read(path, partial(archive.read, name)))
     raise UserError(f"{root / stem}.txt does not exist; download it from {URL}")
 
 

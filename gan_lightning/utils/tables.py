@@ -7,12 +7,21 @@ from collections.abc import Sequence
 __all__ = ["markdown_table", "text_table"]
 
 
-def text_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of equal length as text with aligned columns; the first row is the header."""
+def text_table(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """Return rows of equal length as text with aligned columns; the first row is the header.
+
+    Args:
+        rows: the cells.
+        width: number of characters after which a line is cut; None for any.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    lines = [
+        "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
         for row in rows
+    ]
+    return "\n".join(
+        line if width is None or len(line) <= width else f"{line[: max(0, width - 1)].rstrip()}…"
+        for line in lines
     )
 
 
