@@ -21,14 +21,14 @@ from gan_lightning.distributed.sharding import Shard
 from gan_lightning.errors import UserError, warn_once
 from gan_lightning.evaluation import (
     EvaluationContext,
+    ImageClassEvaluator,
     ImageEvaluator,
-    OwnClassEvaluator,
     evaluate,
     evaluators_for,
     image_features,
 )
+from gan_lightning.evaluation import image_classes as image_classes_module
 from gan_lightning.evaluation import images as images_module
-from gan_lightning.evaluation import own_classes as own_classes_module
 from gan_lightning.gans import ConditionalGAN
 from gan_lightning.metrics import EqualSizeFrechetDistance, RandomFeatures, sliced_wasserstein
 from gan_lightning.metrics.sliced_wasserstein import (
@@ -56,7 +56,7 @@ def _empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clear what is kept in memory, as in a new process."""
     monkeypatch.setattr(images_module, "LATEST", {})
-    monkeypatch.setattr(own_classes_module, "LATEST", {})
+    monkeypatch.setattr(image_classes_module, "LATEST", {})
 
 
 def discs(count: int, seed: int, size: int = 16, channels: int = 3) -> tuple[Tensor, Tensor]:
@@ -274,11 +274,11 @@ def test_classes_of_easy_images_are_recognised(monkeypatch: pytest.MonkeyPatch) 
     images, labels = discs(90, 1)
 
     def accuracies(requested: Tensor) -> dict[str, float]:
-        evaluator = OwnClassEvaluator(data, CPU)
+        evaluator = ImageClassEvaluator(data, CPU)
         evaluator.update(images, 0, requested)
         return evaluator.compute()
 
-    monkeypatch.setattr("gan_lightning.classifiers.own_classes.UPDATES", 60)
+    monkeypatch.setattr("gan_lightning.classifiers.image_classes.UPDATES", 60)
     state = torch.get_rng_state()
     right = accuracies(labels)
     assert torch.equal(torch.get_rng_state(), state)
@@ -290,15 +290,15 @@ def test_classes_of_easy_images_are_recognised(monkeypatch: pytest.MonkeyPatch) 
     def fail(*_: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(own_classes_module, "train_own_class_net", fail)
+    monkeypatch.setattr(image_classes_module, "train_image_class_net", fail)
     data = data_of(*discs(400, 0))
     assert accuracies(labels) == right
     with pytest.raises(AssertionError, match="trained again"):
-        OwnClassEvaluator(data_of(*discs(400, 5)), CPU)
+        ImageClassEvaluator(data_of(*discs(400, 5)), CPU)
 
 
 def test_an_untrained_generator_is_far_above_the_floors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gan_lightning.classifiers.own_classes.UPDATES", 60)
+    monkeypatch.setattr("gan_lightning.classifiers.image_classes.UPDATES", 60)
     data = data_of(*discs(400, 0))
     gan = ConditionalGAN(networks={"name": "dcgan", "width": 4}, data=data.spec)
     values = evaluate(gan, data, 150)
@@ -364,7 +364,7 @@ def test_own_data_and_only_they_are_measured(monkeypatch: pytest.MonkeyPatch) ->
     assert kinds(("images",)) == [ImageEvaluator]
     assert kinds(("images_without_inception",)) == [ImageEvaluator]
     assert kinds(("images_without_inception",), inception=inception) == []
-    assert kinds(("images", "own_classes")) == [ImageEvaluator]
+    assert kinds(("images", "image_classes")) == [ImageEvaluator]
     # of other data, only by request
     assert kinds(()) == []
     assert kinds((), features="pixels") == [ImageEvaluator]

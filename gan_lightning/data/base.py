@@ -92,7 +92,7 @@ class BaseDataModule(LightningDataModule, ABC):
             Names of `gan_lightning.evaluation.EVALUATORS` or `GAN_EVALUATORS`, or import paths
             `module:Class`.
         """
-        images = ("images", "own_classes") if self.spec.is_image else ()
+        images = ("images", "image_classes") if self.spec.is_image else ()
         return images if self.spec.source_shape is None else (*images, "targets")
 
     def pictures(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from gan_lightning.evaluation.base import GANEvaluator, SampleEvaluator
 from gan_lightning.evaluation.digits import DigitEvaluator, StackedDigitEvaluator
 from gan_lightning.evaluation.discriminator import discriminator_weights
 from gan_lightning.evaluation.evaluate import evaluate
+from gan_lightning.evaluation.image_classes import ImageClassEvaluator
 from gan_lightning.evaluation.image_features import FEATURES, image_features
 from gan_lightning.evaluation.images import ImageEvaluator
 from gan_lightning.evaluation.inception import (
@@ -14,7 +15,6 @@ from gan_lightning.evaluation.inception import (
     InceptionNetwork,
     inception_network,
 )
-from gan_lightning.evaluation.own_classes import OwnClassEvaluator
 from gan_lightning.evaluation.pictures import InceptionEvaluator, RealImages
 from gan_lightning.evaluation.points import ModeEvaluator, WassersteinEvaluator
 from gan_lightning.evaluation.registry import (
@@ -40,12 +40,12 @@ __all__ = [
     "DigitEvaluator",
     "EvaluationContext",
     "GANEvaluator",
+    "ImageClassEvaluator",
     "ImageEvaluator",
     "Inception",
     "InceptionEvaluator",
     "InceptionNetwork",
     "ModeEvaluator",
-    "OwnClassEvaluator",
     "PairEvaluator",
     "RealImages",
     "SampleEvaluator",

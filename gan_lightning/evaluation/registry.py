@@ -20,9 +20,9 @@ from gan_lightning.evaluation.discriminator import (
     WeightBoundEvaluator,
 )
 from gan_lightning.evaluation.duplicates import DuplicateEvaluator
+from gan_lightning.evaluation.image_classes import ImageClassEvaluator
 from gan_lightning.evaluation.images import ImageEvaluator
 from gan_lightning.evaluation.inception import Inception
-from gan_lightning.evaluation.own_classes import OwnClassEvaluator
 from gan_lightning.evaluation.pictures import InceptionEvaluator
 from gan_lightning.evaluation.points import ModeEvaluator, WassersteinEvaluator
 from gan_lightning.evaluation.translation import (
@@ -95,10 +95,10 @@ def _images_without_inception(context: EvaluationContext) -> SampleEvaluator | N
     return _images(context) if context.inception is None or context.features else None
 
 
-def _own_classes(context: EvaluationContext) -> SampleEvaluator | None:
+def _image_classes(context: EvaluationContext) -> SampleEvaluator | None:
     if not context.conditional or context.data.spec.classes is None:
         return None
-    return OwnClassEvaluator(context.data, context.device, context.shard)
+    return ImageClassEvaluator(context.data, context.device, context.shard)
 
 
 EVALUATORS: dict[str, Callable[[EvaluationContext], SampleEvaluator | None]] = {
@@ -114,7 +114,7 @@ EVALUATORS: dict[str, Callable[[EvaluationContext], SampleEvaluator | None]] = {
     "inception": _inception,
     "images": _images,
     "images_without_inception": _images_without_inception,
-    "own_classes": _own_classes,
+    "image_classes": _image_classes,
     "targets": lambda c: TargetEvaluator(c.data, c.device),
 }
 """Name -> function that builds an evaluator of samples, or returns None where it is switched off.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_lightning.classifiers.own_classes import OwnClassNet, reduced, train_own_class_net
+from gan_lightning.classifiers.image_classes import ImageClassNet, reduced, train_image_class_net
 from gan_lightning.core.seeding import isolated_randomness
 from gan_lightning.data import BaseDataModule
 from gan_lightning.data.base import to_float_nchw, to_uint8_nhwc
@@ -19,7 +19,7 @@ from gan_lightning.evaluation.base import CHUNK_SIZE, SampleEvaluator
 from gan_lightning.metrics import ClassConditionalAccuracy, cached_tensors
 from gan_lightning.metrics.feature_extractor import FrozenNetwork
 
-__all__ = ["OwnClassEvaluator"]
+__all__ = ["ImageClassEvaluator"]
 
 MAX_IMAGES = 5_000
 """Real images that train and test the classifier."""
@@ -31,7 +31,7 @@ ACCURACY = "accuracy"
 """Name of the classifier's accuracy in the cache."""
 
 
-class OwnClassEvaluator(SampleEvaluator):
+class ImageClassEvaluator(SampleEvaluator):
     """Computes the share of images that a small classifier assigns to the requested class.
 
     The classifier is trained once on up to 4,000 training images, takes seconds, and is cached by
@@ -97,7 +97,7 @@ def _classifier(data: BaseDataModule, shard: Shard) -> tuple[FrozenNetwork, floa
     def train() -> dict[str, Tensor]:
         test = len(images) // HELD_OUT
         before_update = shard.undivided().before_chunk
-        weights = train_own_class_net(
+        weights = train_image_class_net(
             images[test:], labels[test:], classes, data.random_mirror, before_update
         )
         predicted = _network(weights, images.shape[1], classes)(images[:test], classes).argmax(1)
@@ -126,6 +126,6 @@ def _real_images(data: BaseDataModule, shard: Shard) -> tuple[Tensor, Tensor, st
 
 def _network(weights: dict[str, Tensor], channels: int, classes: int) -> FrozenNetwork:
     with isolated_randomness(0):  # its initial weights are drawn, and replaced
-        network = OwnClassNet(channels, classes)
+        network = ImageClassNet(channels, classes)
     network.load_state_dict(weights)
     return FrozenNetwork(network, CHUNK_SIZE)

@@ -11,7 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d, cross_entropy
 
 from gan_lightning.core.seeding import isolated_randomness
 
-__all__ = ["OwnClassNet", "train_own_class_net"]
+__all__ = ["ImageClassNet", "train_image_class_net"]
 
 SIZE = 32
 """Height and width to which larger images are reduced."""
@@ -25,7 +25,7 @@ MAX_SHIFT = 2
 """Largest random shift of training images, in pixels of the reduced images."""
 
 
-class OwnClassNet(nn.Module):
+class ImageClassNet(nn.Module):
     """Three 3x3 convolutions with batch norm and max pooling, and a linear layer on 4 x 4 cells.
 
     Args:
@@ -54,7 +54,7 @@ def reduced(images: Tensor) -> Tensor:
     return images if max(images.shape[2:]) <= SIZE else adaptive_avg_pool2d(images, (height, width))
 
 
-def train_own_class_net(
+def train_image_class_net(
     images: Tensor,
     labels: Tensor,
     classes: int,
@@ -71,11 +71,11 @@ def train_own_class_net(
         before_update: called before each update; it may raise to stop the training.
 
     Returns:
-        The state_dict of an `OwnClassNet`, the same for the same arguments.
+        The state_dict of an `ImageClassNet`, the same for the same arguments.
     """
     images = reduced(images).contiguous(memory_format=torch.channels_last)
     with isolated_randomness(0), torch.enable_grad(), torch.autocast("cpu", enabled=False):
-        network = OwnClassNet(images.shape[1], classes).to(memory_format=torch.channels_last)
+        network = ImageClassNet(images.shape[1], classes).to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(
             network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
