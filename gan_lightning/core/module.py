@@ -19,7 +19,17 @@ from gan_lightning.core.compile import eager_mode
 from gan_lightning.core.fast_paths import backward_and_step, can_step_directly
 from gan_lightning.types import DataSpec
 
-__all__ = ["BaseModule", "NonFiniteReport", "as_tensors", "evaluation_mode", "short_name"]
+__all__ = [
+    "BaseModule",
+    "NonFiniteReport",
+    "as_tensors",
+    "evaluation_mode",
+    "on_device_with_float64",
+    "short_name",
+]
+
+WITHOUT_FLOAT64 = ("mps",)
+"""Kinds of devices that have no float64, in which metrics sum."""
 
 
 MAX_UNCHECKED = 1000
@@ -211,6 +221,20 @@ def _to_floats(scalars: list[Tensor]) -> list[float]:
         return [scalar.item() for scalar in scalars]
     values: list[float] = torch.stack([scalar.float() for scalar in scalars]).tolist()
     return values
+
+
+@contextmanager
+def on_device_with_float64(model: LightningModule) -> Iterator[None]:
+    """Move a model to the CPU inside the block if its device has no float64, such as MPS."""
+    device = model.device
+    if device.type not in WITHOUT_FLOAT64:
+        yield
+        return
+    model.to("cpu")  # in place: the optimizers keep the parameters
+    try:
+        yield
+    finally:
+        model.to(device)
 
 
 @contextmanager

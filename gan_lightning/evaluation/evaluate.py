@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.classifiers import Classifier
-from gan_lightning.core.module import BaseModule
+from gan_lightning.core.module import BaseModule, on_device_with_float64
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
@@ -35,6 +35,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Compute all metrics of a model; its weights, modes and random states are unchanged.
 
+    On a device without float64, in which metrics sum, everything is computed on the CPU.
+
     Args:
         model: the model.
         data: the dataset that it was trained on.
@@ -51,9 +53,22 @@ def evaluate(
     Raises:
         Exception: what the shard's `before_chunk` raises, on every process.
     """
-    if isinstance(model, Classifier):
-        return classifier_accuracies(model, data, samples, shard)
-    assert isinstance(model, GAN)
+    with on_device_with_float64(model):
+        if isinstance(model, Classifier):
+            return classifier_accuracies(model, data, samples, shard)
+        assert isinstance(model, GAN)
+        return _evaluate_gan(model, data, samples, shard, pixels, inception, features)
+
+
+def _evaluate_gan(
+    model: GAN,
+    data: BaseDataModule,
+    samples: int,
+    shard: Shard,
+    pixels: bool,
+    inception: Inception | None,
+    features: str | None,
+) -> dict[str, float]:
     conditional = "labels" in model.condition_fields()
     evaluators = evaluators_for(
         EvaluationContext(

@@ -59,8 +59,6 @@ class ImageComparison:
         shape: tuple[int, ...],
         device: torch.device,
     ) -> None:
-        # not every device has float64
-        device = torch.device("cpu") if device.type == "mps" else device
         self._features, self.count = features, len(real["features"])
         self._mean, self._deviation = real["mean"], real["deviation"]
         projector = PatchProjector(shape, real["units"], len(real["projections"]))

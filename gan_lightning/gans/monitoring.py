@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from gan_lightning.core.module import evaluation_mode
+from gan_lightning.core.module import evaluation_mode, on_device_with_float64
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.metrics import FeatureStatistics, exact_wasserstein
 from gan_lightning.metrics.duplicates import RELATIVE_THRESHOLD, nearest_distances
@@ -84,9 +84,11 @@ class Monitor:
         count, self._count = self._count, 0
         if count < 2:
             return {}
-        fake = [_generate(gan, minibatch, index) for index, minibatch in enumerate(real)]
-        sides = [torch.cat([part.data for part in side]).float() for side in (real, fake)]
-        return {**_compare(*sides), **_divergence(gan, real, fake)}
+        with on_device_with_float64(gan):
+            real = [part.part(slice(None), gan.device) for part in real]
+            fake = [_generate(gan, minibatch, index) for index, minibatch in enumerate(real)]
+            sides = [torch.cat([part.data for part in side]).float() for side in (real, fake)]
+            return {**_compare(*sides), **_divergence(gan, real, fake)}
 
 
 def show_samples(gan: GAN, count: int) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "check_data",
     "check_devices",
     "check_launcher",
+    "resolve_accelerator",
     "resolve_precision",
     "resolve_threads",
     "rounds_per_batch",
@@ -57,14 +58,23 @@ def rounds_per_batch(config: RunConfig, is_image: bool) -> int:
     return max(size for size in range(1, MAX_ROUNDS_PER_BATCH + 1) if common % size == 0)
 
 
+def resolve_accelerator(config: RunConfig) -> str:
+    """Resolve `trainer.accelerator=auto`: CUDA GPUs where there are any, else the CPU.
+
+    Lightning's `auto` would also take other devices, such as MPS, on which nothing is tested.
+    """
+    if config.trainer.accelerator != "auto":
+        return config.trainer.accelerator
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def resolve_precision(config: RunConfig, is_image: bool) -> str:
     """Resolve `trainer.precision=auto`: bfloat16 autocast for images where the hardware has it."""
     if config.trainer.precision != "auto":
         return config.trainer.precision
     if not is_image:
         return "32-true"
-    gpu_allowed = config.trainer.accelerator in ("auto", "gpu", "cuda")
-    return fast_precision(on_gpu=gpu_allowed and torch.cuda.is_available())
+    return fast_precision(on_gpu=_on_cuda(config) and torch.cuda.is_available())
 
 
 def resolve_threads(config: RunConfig, is_image: bool) -> int:
@@ -113,6 +123,8 @@ def check_devices(config: RunConfig) -> None:
     trainer, on_cuda = config.trainer, _on_cuda(config)
     if on_cuda:
         available, kind = torch.cuda.device_count(), "GPU"
+    elif trainer.accelerator == "mps":
+        available, kind = 1, "Apple GPU"
     else:
         available, kind = os.cpu_count() or 1, "CPU core"
     if on_cuda and available == 0:
@@ -135,8 +147,7 @@ def check_devices(config: RunConfig) -> None:
 
 
 def _on_cuda(config: RunConfig) -> bool:
-    accelerator = config.trainer.accelerator
-    return accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
+    return resolve_accelerator(config) in ("gpu", "cuda")
 
 
 def check_data(config: RunConfig, data: BaseDataModule) -> None:

@@ -17,6 +17,7 @@ from gan_lightning.config.schema import RunConfig
 from gan_lightning.distributed.environment import detect_launcher, is_first_process
 from gan_lightning.distributed.strategy import AlternatingDDP
 from gan_lightning.errors import ProcessLost
+from gan_lightning.training.checks import resolve_accelerator
 from gan_lightning.utils.hardware import end_with_parent
 
 __all__ = ["Broadcast", "is_distributed", "launch", "process_lost_error", "slurm_plugins"]
@@ -71,7 +72,7 @@ def launch(config: RunConfig, body: Callable[[Broadcast], Result]) -> Result:
     if not is_distributed(config):
         return body(lambda value: value)
     trainer = Trainer(
-        accelerator=config.trainer.accelerator,
+        accelerator=resolve_accelerator(config),
         devices=config.trainer.devices,
         num_nodes=config.trainer.nodes,
         strategy=AlternatingDDP(),

@@ -14,7 +14,7 @@ from gan_lightning.config.schema import RunConfig, as_plain
 from gan_lightning.distributed.strategy import AlternatingDDP
 from gan_lightning.loggers import WandbRun
 from gan_lightning.runs.directory import RunDirectory
-from gan_lightning.training.checks import resolve_precision
+from gan_lightning.training.checks import resolve_accelerator, resolve_precision
 from gan_lightning.training.defaults import default_loggers
 from gan_lightning.training.launch import is_distributed, slurm_plugins
 from gan_lightning.types import DataSpec
@@ -48,7 +48,7 @@ def build_trainer(
     if any(isinstance(logger, WandbLogger) for logger in own_loggers):
         loggers = [logger for logger in loggers if not isinstance(logger, WandbRun)]
     trainer = Trainer(
-        accelerator=config.trainer.accelerator,
+        accelerator=resolve_accelerator(config),
         devices=config.trainer.devices,
         num_nodes=config.trainer.nodes,
         strategy=AlternatingDDP() if is_distributed(config) else "auto",

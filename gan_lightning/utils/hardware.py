@@ -41,9 +41,8 @@ def machine_info() -> dict[str, str | int | None]:
 
 def available_cores() -> int:
     """Return the number of processor cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # not on a Mac, nor on Windows
+    return os.cpu_count() or 1 if affinity is None else len(affinity(0))
 
 
 def format_machine(parts: dict[str, str | int | None]) -> str:
