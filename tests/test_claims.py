@@ -10,9 +10,19 @@ from run_files import make_results
 
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
-from gan_lightning.config.schema import Claim
+from gan_lightning.config.overridden import describe_changes
+from gan_lightning.config.python import request
+from gan_lightning.config.schema import Claim, Floor, as_plain
+from gan_lightning.errors import UserError
 from gan_lightning.results.aggregate import format_mean_sd
-from gan_lightning.results.claims import check_claim, claim_rows, format_bound, single_run_rows
+from gan_lightning.results.claims import (
+    Verdict,
+    check_claim,
+    claim_rows,
+    format_bound,
+    no_verdict_reason,
+    single_run_rows,
+)
 from gan_lightning.results.records import Results
 
 
@@ -56,7 +66,7 @@ def test_experiments_are_compared_at_the_same_budget() -> None:
         "not compared: plain was measured"
     )
     assert verdict(make_results("plain", [2, None])) == "not compared: plain has no finite value"
-    ours.overrides = ["k=1"]
+    ours.overrides, ours.own_claims = ["k=1"], True
     varied = make_results("other", [9], experiment="plain", overrides=["k=1"])
     assert (
         verdict(make_results("plain", [2], updates=9), varied)
@@ -80,8 +90,166 @@ def test_rows_have_what_tables_show() -> None:
     assert (third.values, third.measured) == ((), "-")
     assert third.verdict.text == "not evaluated: other was not measured"
     assert [row.verdict.holds for row in (first, second, third)] == [False, None, None]
-    (young,) = claim_rows(claims[:1], {"m": [3.0, 4.0]}, lambda _: "", finished=False)
-    assert (young.measured, young.verdict.holds) == ("3.5 ± 0.71", None)
+    (young,) = claim_rows(claims[:1], {"m": [3.0, 4.0]}, lambda _: "", no_verdict="not yet")
+    assert (young.measured, young.verdict) == ("3.5 ± 0.71", Verdict(None, "not yet"))
+
+
+FLOOR = Floor("q", at_least=0.5)
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "values", "quality", "holds"),
+    [
+        ("mean", [0, 1], [0.9, 0.7], True),
+        ("mean", [0, 0], [0.0, 0.0], False),
+        ("mean", [0, 9], [0.9, 0.9], False),
+        ("mean", [0, 0], [0.9, float("nan")], False),
+        ("all", [0, 1], [0.9, 0.4], False),
+        ("any", [0, 9], [0.4, 0.9], False),
+        ("any", [0, 9], [0.6, 0.0], True),
+    ],
+)
+def test_a_claim_with_a_floor_needs_both(
+    aggregate: str, values: list[float], quality: list[float], holds: bool
+) -> None:
+    claim = Claim("m", at_most=2.0, floor=FLOOR, aggregate=aggregate)
+    verdict = check_claim(claim, values, floor_values=quality)
+    assert verdict.holds is holds
+    if not holds and max(values) < 2:
+        assert verdict.text.startswith("does not hold: at most 2, but not q at least 0.5")
+    assert format_bound(claim).startswith("m <= 2 with q >= 0.5")
+
+
+def test_a_floor_is_measured() -> None:
+    claim = Claim("m", at_most=2.0, floor=FLOOR)
+    (row,) = single_run_rows([claim], {"m": 1.0})
+    assert row.verdict == Verdict(None, "not evaluated: q was not measured")
+    with pytest.raises(UserError, match="has a claim on 'q', which its runs do not measure"):
+        make_results("ours", [1], claim).claim_rows([])
+
+
+HIGHER_IS_BETTER = {
+    "modes/covered",
+    "robust/fgsm",
+    "robust/pgd_40",
+    "pairs/agreement",
+    "parzen/log_likelihood",
+    "adaptation/accuracy",
+    "class/accuracy",
+    "code/mutual_information",
+}
+LOW_IN_BROKEN_RUNS = {"critic/weights_at_bound", "ms_ssim/excess"}
+"""Metrics that are low both in a good model and in an untrained one."""
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_claims_that_a_broken_run_would_keep_have_a_floor(experiment: str) -> None:
+    for claim in load_config(read_yaml(experiment_path(experiment))).claims:
+        failing = (
+            claim.at_most is not None or claim.below
+            if claim.metric in HIGHER_IS_BETTER | LOW_IN_BROKEN_RUNS
+            else claim.metric == "equilibrium/distance" and claim.at_least is not None
+        )
+        assert not failing or claim.floor, claim.statement
+
+
+@pytest.mark.parametrize(
+    ("experiment", "measures"),
+    [
+        ("gan_ring", {"modes/covered": 0.0, "modes/high_quality": 0.0}),
+        ("gan_stacked_mnist", {"modes/covered": 1.0}),
+        ("adversarial_plain_mnist", {"robust/fgsm": 0.05, "classifier/test_accuracy": 0.1}),
+        ("infogan_control_mnist", {"code/mutual_information": 0.0, "classes/covered": 1.0}),
+        ("dirac_wgan", {"equilibrium/distance": 2**0.5, "equilibrium/theta": 1.0}),
+        ("dirac_vanilla", {"equilibrium/distance": 2**0.5, "equilibrium/psi": 1.0}),
+    ],
+)
+def test_an_untrained_model_keeps_no_claim(experiment: str, measures: dict[str, float]) -> None:
+    claims = load_config(read_yaml(experiment_path(experiment))).claims
+    verdicts = [row.verdict for row in single_run_rows(claims, measures)]
+    assert verdicts[0].holds is False
+    assert "but not" in verdicts[0].text
+    assert not any(verdict.holds for verdict in verdicts)
+
+
+# --- no verdict
+
+
+def reason(*overrides: str, source: dict[str, Any] | None = None, **state: Any) -> str:
+    content = read_yaml(experiment_path("gan_ring")) if source is None else source
+    return no_verdict_reason(as_plain(load_config(content, overrides)), **state)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "trainer.max_updates=5",
+        "model.name=wgan",
+        "model={latent_size: 3}",
+        "model.generator_optimizer.learning_rate=0.1",
+        "network.spectral_norm=true",
+        "data.points=50",
+        "evaluation.samples=50",
+        "trainer.precision=bf16-mixed",
+    ],
+)
+def test_another_experiment_has_no_verdict(override: str) -> None:
+    key = override.partition("=")[0]
+    assert reason(override, "seed=3").startswith(f"no verdict, another experiment: {key}")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=3",
+        "trainer.devices=2",
+        "trainer.accelerator=cpu",
+        "trainer.threads=2",
+        "log.project=other",
+        "pictures.samples=9",
+        "checkpoints.keep=1",
+        "trainer.max_updates=8000",
+    ],
+)
+def test_the_same_experiment_has_verdicts(override: str) -> None:
+    assert reason(override) == ""
+
+
+def test_claims_of_its_own_are_those_of_the_variation() -> None:
+    own = "claims=[{metric: modes/covered, at_most: 7}]"
+    assert reason("trainer.max_updates=5", own) == ""
+
+
+def test_what_was_overridden_is_kept_in_the_config_of_the_run() -> None:
+    content = read_yaml(experiment_path("gan_ring"))
+    run = as_plain(load_config(content, ["trainer.max_updates=5"]))
+    assert "max_updates is 9, not 8000" in reason("trainer.max_updates=9", source=run)
+    assert reason("trainer.max_updates=8000", source=run) == ""  # equals an uninterrupted run
+    rate = "model.generator_optimizer.learning_rate"
+    run = as_plain(load_config(content, [f"{rate}=0.1"]))
+    assert f"{rate} was changed for a part of" in reason(f"{rate}=0.001", source=run)
+
+
+def test_a_run_that_did_not_reach_its_end_has_no_verdict() -> None:
+    assert reason(finished=False) == "not evaluated before the end of the run"
+    assert reason(stopped_by="EarlyStopping") == "no verdict: the run was stopped by EarlyStopping"
+
+
+def test_a_model_that_python_has_replaced_is_another_experiment() -> None:
+    wanted = request("gan_ring", [], model={"name": "wgan", "clip": 0.1})
+    config, _ = wanted.with_title(load_config(wanted.source, wanted.overrides))
+    assert describe_changes(as_plain(config)).startswith("model.name is wgan, not gan")
+    wanted = request("gan_ring", [], model="gan")
+    config, _ = wanted.with_title(load_config(wanted.source, wanted.overrides))
+    assert describe_changes(as_plain(config)) == ""
+
+
+def test_results_of_a_variation_have_no_verdict() -> None:
+    varied = make_results("long", [1], Claim("m", at_most=2.0), experiment="x", overrides=["k=1"])
+    (row,) = varied.claim_rows([])
+    assert row.verdict == Verdict(None, "no verdict, another experiment: k=1")
+    varied.own_claims = True
+    assert varied.claim_rows([])[0].verdict.holds
 
 
 def test_standard_deviations_have_two_digits_and_no_exponent() -> None:

@@ -79,6 +79,9 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
         assert panel_of(picture.stem[:-8]) is not None
     assert f"  run    {folder}\n" in run.outcome.out
     assert "  W&B    disabled\n" in run.outcome.out
+    if config.claims:  # the budget is another
+        assert "  claims no verdict, another experiment: trainer.max_updates" in run.outcome.out
+    assert "   claim " not in run.outcome.out
 
 
 def test_experiment_name_means_the_latest_run() -> None:
@@ -184,6 +187,7 @@ def test_stopped_run_saves_and_is_not_evaluated(
     assert outcome.code == 130, outcome.err
     names = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()]
     assert names == ["update_0000001.ckpt"]
+    assert "claims not evaluated before the end of the run" in outcome.out
     outcome_file = tmp_path / "run" / "outcome.json"
     assert json.loads(outcome_file.read_text())["measures"] is None
 

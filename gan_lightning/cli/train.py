@@ -158,9 +158,12 @@ def name_of_runs(source: dict[str, Any], overrides: Sequence[str], name: str) ->
 
 def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: str) -> None:
     """Print the metrics of a run with its claims, its duration, its directory and W&B's address."""
-    from gan_lightning.results.claims import single_run_rows
+    from gan_lightning.config.schema import as_plain
+    from gan_lightning.results.claims import no_verdict_reason, single_run_rows
 
-    rows = single_run_rows(config.claims, outcome.measures)
+    finished, stopped_by = outcome.stop_signal is None, outcome.stopped_by
+    no_verdict = no_verdict_reason(as_plain(config), finished=finished, stopped_by=stopped_by)
+    rows = [] if no_verdict else single_run_rows(config.claims, outcome.measures)
     for name, value in outcome.measures.items():
         claims = "".join(
             f"   claim {row.verdict.text}" + (f" ({row.source})" if row.source else "")
@@ -168,6 +171,8 @@ def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: str) -
             if row.measure == name
         )
         click.echo(f"  {name:<26} {value:>9.4f}{claims}")
+    if config.claims and no_verdict:
+        click.echo(f"  claims {no_verdict}")
     minutes = outcome.seconds / 60
     click.echo(f"  {outcome.updates:,} updates; {minutes:.1f} minutes")
     if outcome.stopped_by is not None:

@@ -10,12 +10,13 @@ from typing import Any
 
 from gan_lightning.config.schema import RunConfig, as_plain
 
-__all__ = ["affects_result", "changed_values", "fingerprint", "flatten"]
+__all__ = ["NOT_IN_TRAINING", "affects_result", "changed_values", "fingerprint", "flatten"]
 
 WITHOUT_EFFECT = (
     "title",
     "paper",
     "claims",
+    "overridden",
     "log",
     "pictures",
     "checkpoints",

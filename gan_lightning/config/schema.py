@@ -17,6 +17,7 @@ __all__ = [
     "CheckpointsConfig",
     "Claim",
     "EvaluationConfig",
+    "Floor",
     "LogConfig",
     "PicturesConfig",
     "RunConfig",
@@ -25,9 +26,30 @@ __all__ = [
 ]
 
 CLAIM_BOUNDS = ("at_least", "at_most", "above", "below")
+FLOOR_BOUNDS = ("at_least", "at_most")
 
 CALLBACK_KEYS = ("class", "init")
 CALLBACK_FORM = '{class: "module:Class", init: {…}}'
+
+
+@dataclass
+class Floor:
+    """A second bound of a claim, which an untrained or broken run does not satisfy."""
+
+    metric: str = setting(MISSING, "Key of an evaluated metric, of the claim or another.")
+    at_least: float | None = setting(None, "Smallest value that satisfies the floor.")
+    at_most: float | None = setting(None, "Largest value that satisfies the floor.")
+
+    def validate(self) -> None:
+        """Check that exactly one bound is set.
+
+        Raises:
+            ValueError: naming the metric and the fix.
+        """
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(
+                f"the floor on {self.metric!r} needs exactly one of {', '.join(FLOOR_BOUNDS)}"
+            )
 
 
 @dataclass
@@ -42,6 +64,10 @@ class Claim:
     )
     below: str | None = setting(
         None, "Experiment whose mean over seeds, under the same budget, must not be reached."
+    )
+    floor: Floor | None = setting(
+        None,
+        "Bound that must hold too, for a claim that a method fails, which a broken run satisfies.",
     )
     aggregate: str = setting(
         "mean",
@@ -207,6 +233,11 @@ class RunConfig:
         "`init` has the arguments of the class.",
     )
     claims: list[Claim] = setting([], "The paper's claims that the results are checked against.")
+    overridden: dict[str, Any] = setting(
+        {},
+        "Values of the experiment that overrides have changed, written by `train`; with any, the "
+        "claims have no verdict.",
+    )
 
     def validate(self) -> None:
         """Check the form of `callbacks`; their classes are imported when training starts.

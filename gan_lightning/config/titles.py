@@ -81,7 +81,8 @@ def follow_data(
     if not any(word.startswith("title=") for word in overrides):
         title = f"{method_title({'model': config.model, 'network': config.network})} on "
         title += printable(after)
-    return replace(config, title=title, paper="", claims=[]), run_name(experiment, after)
+    config = replace(config, title=title, paper="", claims=[], overridden={})
+    return config, run_name(experiment, after)
 
 
 def _name(section: Any) -> str:

@@ -20,13 +20,13 @@ def run_claims(runs: Sequence[RunSummary]) -> list[tuple[RunSummary, ClaimRow]]:
 
     A claim that compares two experiments is compared with the mean over those finished runs of the
     other experiment that are in the same report and have the same number of updates. A run that
-    has not finished has no verdicts.
+    has not finished, or has changed its experiment, has no verdicts.
     """
     rows = []
     for run in runs:
         values = {name: [value] for name, value in run.measures.items()}
         reference = partial(_reference, run, runs)
-        evaluated = claim_rows(run.claims, values, reference, finished=run.finished)
+        evaluated = claim_rows(run.claims, values, reference, no_verdict=run.no_verdict)
         rows += [(run, row) for row in evaluated]
     return rows
 

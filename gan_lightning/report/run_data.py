@@ -16,6 +16,7 @@ from gan_lightning.config.experiments import one_line
 from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.report.curves import Curve, read_curves
+from gan_lightning.results.claims import no_verdict_reason
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import is_locked, read_outcome
 from gan_lightning.utils.settings import check_settings
@@ -99,6 +100,12 @@ class RunSummary:
     def finished(self) -> bool:
         """Whether the run has finished."""
         return read_outcome(self.folder.path).measures is not None
+
+    @property
+    def no_verdict(self) -> str:
+        """Why the claims have no verdict on this run; empty if they have."""
+        outcome = read_outcome(self.folder.path)
+        return no_verdict_reason(self.config, finished=self.finished, stopped_by=outcome.stopped_by)
 
     @property
     def status(self) -> str:

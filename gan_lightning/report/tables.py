@@ -15,7 +15,7 @@ __all__ = ["EMPTY", "config_differences", "environment_table", "flat_config", "m
 EMPTY = "-"
 """Text of a cell without a value."""
 
-SHOWN_ELSEWHERE = ("title", "paper", "claims")
+SHOWN_ELSEWHERE = ("title", "paper", "claims", "overridden")
 """Keys of a config that a report shows in other places."""
 
 Row = tuple[str, ...]

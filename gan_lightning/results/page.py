@@ -29,7 +29,9 @@ Each experiment was trained by `gan-lightning verify`, once per seed. *Measured*
 final metric over the seeds ± the standard deviation (n - 1). *Bound* is what the value must satisfy
 for the claim to hold, and *paper* is the number that the paper prints. A claim that names another
 experiment is compared with that experiment's mean over seeds after the same number of generator
-updates; without such results it is not compared. A claim that does not hold stays in the table, and
+updates; without such results it is not compared. A bound *with* another one has a floor: a claim
+that a method fails holds only for a model that has learnt something. Where overrides have made
+another experiment of it, a claim has no verdict. A claim that does not hold stays in the table, and
 the notes of its experiment say what is known about the reason."""
 
 
@@ -118,7 +120,7 @@ def _pages(known: Sequence[Results]) -> list[Page]:
 def _index(pages: Sequence[Page], folder: Path, known: Sequence[Results]) -> str:
     """Return the text of the index: how to read it, a summary per topic, and all claims."""
     rows: list[Sequence[str]] = [
-        ("topic", "experiments", "claims", "hold", "do not hold", "not compared")
+        ("topic", "experiments", "claims", "hold", "do not hold", "no verdict")
     ]
     for page in pages:
         counts = _count(page.results, known)
@@ -189,7 +191,7 @@ def _section(results: Results, folder: Path) -> str:
 
 
 def _count(shown: Iterable[Results], known: Sequence[Results]) -> Counter[bool | None]:
-    """Count the claims that hold (True), do not hold (False) and are not compared (None)."""
+    """Count the claims that hold (True), do not hold (False) and have no verdict (None)."""
     return Counter(row.verdict.holds for results in shown for row in results.claim_rows(known))
 
 
@@ -205,5 +207,5 @@ def _count_text(
     return (
         f"{'Of' if capitalize else 'of'} {claims} {number(counts[True], 'holds', 'hold')}, "
         f"{number(counts[False], 'does not hold', 'do not hold')}, "
-        f"and {number(counts[None], 'is not compared', 'are not compared')}"
+        f"and {number(counts[None], 'has no verdict', 'have no verdict')}"
     )

@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import Logger
 from safetensors.torch import save as save_safetensors
 
 from gan_lightning.callbacks import Evaluation, RunTimer, StopOnSignal
-from gan_lightning.config.schema import RunConfig
+from gan_lightning.config.schema import RunConfig, as_plain
 from gan_lightning.config.wandb_mode import sweep_run_id
 from gan_lightning.core.compile import compile_networks
 from gan_lightning.core.fast_paths import set_up_process
@@ -26,7 +26,7 @@ from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError, warn
 from gan_lightning.loggers import WandbRun
 from gan_lightning.loggers.wandb_run import FINISH_TIMEOUT
-from gan_lightning.results.claims import single_run_rows
+from gan_lightning.results.claims import no_verdict_reason, single_run_rows
 from gan_lightning.runs.directory import RUNS, RunDirectory
 from gan_lightning.runs.state import RunOutcome, run_lock, write_outcome
 from gan_lightning.training.build import build
@@ -232,9 +232,11 @@ def _train(run: Run, start: TrainingStart) -> TrainingResult:
         stopped_by = None
         if signals.received is None and model.updates < config.trainer.max_updates:
             stopped_by = run.extensions.stop_reason()
+        no_verdict = no_verdict_reason(as_plain(config), stopped_by=stopped_by)
+        rows = single_run_rows(config.claims, measures, no_verdict)
         for wandb_run in wandb_runs:
             wandb_run.write_summary(measures)
-            wandb_run.log_claims(single_run_rows(config.claims, measures), model.updates)
+            wandb_run.log_claims(rows, model.updates)
         if trainer.is_global_zero:
             _write_inference_network(directory, model)
             if signals.received is None:
