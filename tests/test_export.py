@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +19,11 @@ from process_pool import ForkedProcess
 
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.export import FORMATS, GeneratorFunction, exporting, load_generator
+from gan_lightning.export.card import Exported, _measured, _metrics
 from gan_lightning.gans import GAN, GANS
 from gan_lightning.networks.pix2pix import DropoutNoise
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.state import RunEvaluation, RunOutcome, write_evaluation, write_outcome
 from gan_lightning.types import Condition
 from gan_lightning.utils import optional
 from gan_lightning.utils.optional import install_command
@@ -187,10 +191,40 @@ def test_card_states_data_metrics_and_licence(
     assert "https://creativecommons.org/licenses/by-sa/3.0/" in text
     assert f"| `fd_digits` | {measured['fd_digits']:.4g} |" in text
     assert "`code/accuracy >= 0.95`" in text
-    assert "does not hold" in text
+    assert "no verdict, another experiment: trainer.max_updates is 4, not 1500" in text
     assert "after 4 generator updates" in text
     assert "![generated samples](samples.png)" in text
     assert "int64, column 0 in [0, 10)" in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "evaluation", "expected"),
+    [
+        (RunOutcome(), None, "Not evaluated; run `gan-lightning evaluate"),
+        (RunOutcome(4), RunEvaluation(4, 7, {"m": 2.0}), "update 4 on 7 generated"),
+        (RunOutcome(4, 0, {"n": 1}), RunEvaluation(4, 40, {"m": 2.0}), "| `m` | 2 |\n| `n` | 1 |"),
+        (RunOutcome(4, 0, {"m": 1}), RunEvaluation(4, 40, {"m": 2.0}), "| `m` | 1 |"),
+        (RunOutcome(4, 0, {"m": 1}), RunEvaluation(2, 40, {"m": 2.0}), "| `m` | 1 |"),
+        (RunOutcome(9, 0, {"m": 1}), RunEvaluation(4, 40, {"m": 2.0}), "| `m` | 2 |"),
+        (RunOutcome(9, 0, {"m": 1}), None, "weights are those of update 4"),
+    ],
+)
+def test_the_card_has_what_was_measured(
+    outcome: RunOutcome,
+    evaluation: RunEvaluation | None,
+    expected: str,
+    ring_run: TinyRun,
+    tmp_path: Path,
+) -> None:
+    run = RunDirectory(shutil.copytree(ring_run.folder, tmp_path / "run"))
+    write_outcome(run.path, outcome)
+    if evaluation is not None:
+        write_evaluation(run.path, evaluation)
+    exported = Exported(  # what tables of metrics do not need is left out
+        *(tmp_path, run, run.config(), 4),
+        *(None, None, {}, None, "mit", (2,), ""),  # type: ignore[arg-type]
+    )
+    assert expected in _metrics(exported, _measured(exported))
 
 
 def test_a_second_export_replaces_the_first(ring_run: TinyRun, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from PIL import Image
 from run_files import final_measures
 
 from gan_lightning.assets.loader import read_idx
+from gan_lightning.runs.state import read_evaluation
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -20,11 +24,43 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
 @pytest.mark.parametrize("kind", ["ring_run", "infogan_run"])
 def test_evaluate_measures_the_checkpoint(kind: str, request: pytest.FixtureRequest) -> None:
     run: TinyRun = request.getfixturevalue(kind)
-    outcome = run_cli("evaluate", str(run.folder))
+    shutil.copytree(run.folder, "run")
+    outcome = run_cli("evaluate", "run")
     assert outcome.code == 0, outcome.err
     measured = {line.split()[0]: float(line.split()[1]) for line in outcome.out.splitlines()}
     measures = final_measures(run.folder)
     assert measured == pytest.approx(measures, rel=0.01, abs=0.002, nan_ok=True)
+    kept = read_evaluation(Path("run"))
+    assert kept is not None
+    assert (kept.updates, kept.samples) == (4, 40)
+    assert kept.measures == pytest.approx(measured, abs=1e-4, nan_ok=True)
+    assert Path("run/outcome.json").read_bytes() == (run.folder / "outcome.json").read_bytes()
+
+
+def test_evaluate_prints_and_keeps_json(ring_run: TinyRun) -> None:
+    shutil.copytree(ring_run.folder, "run")
+    outcome = run_cli("evaluate", "run", "--json", "--count", "8", "evaluation.samples=9")
+    assert outcome.code == 0, outcome.err
+    kept = read_evaluation(Path("run"))
+    assert kept is not None
+    assert (kept.samples, kept.overrides) == (8, ("evaluation.samples=9",))
+    printed = json.loads(outcome.out)
+    assert set(printed) == set(kept.measures) >= {"modes/covered", "modes/high_quality"}
+    Path("run/evaluation.json").write_text("[]")
+    assert read_evaluation(Path("run")) is None
+
+
+def test_evaluate_of_a_run_that_cannot_be_written(
+    ring_run: TinyRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gan_lightning.inference.evaluate.write_evaluation", full)
+    outcome = run_cli("evaluate", str(ring_run.folder), "--count", "8")
+    assert outcome.code == 0
+    assert "modes/covered" in outcome.out
+    assert outcome.err.count("the metrics are not kept: cannot write to") == 1
 
 
 def test_evaluate_knows_real_digits() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,7 @@ __all__ = ["evaluate", "sample", "traverse"]
     type=int,
     help="Number of samples to generate; by default evaluation.samples of the run.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the metrics as one JSON object.")
 @checkpoint_option
 @overrides_argument
 @handle_errors
@@ -42,10 +44,14 @@ def evaluate(
     samples: Path | None,
     data: str | None,
     count: int | None,
+    as_json: bool,
     checkpoint: str,
     overrides: Sequence[str],
 ) -> None:
     """Evaluate a checkpoint of a run, or samples from a file.
+
+    The metrics of a run are also written to evaluation.json in its directory, beside those of its
+    training in outcome.json; `export` puts them into the model card.
 
     Overrides of a run are evaluation.KEY=VALUE, and data.root=DIR or data.store=DIR where the data
     have moved.
@@ -69,6 +75,11 @@ def evaluate(
     else:
         assert samples is not None
         metrics = evaluate_file(samples, data, overrides)
+    if as_json:
+        from gan_lightning.runs.state import to_json
+
+        click.echo(json.dumps(to_json(metrics), indent=2))
+        return
     for name, value in metrics.items():
         click.echo(f"  {name:<26} {value:>9.4f}")
 

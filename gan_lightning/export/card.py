@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from gan_lightning.config.load import to_yaml
-from gan_lightning.config.schema import RunConfig
+from gan_lightning.config.schema import RunConfig, as_plain
 from gan_lightning.export.formats import Format
 from gan_lightning.export.function import GeneratorFunction
 from gan_lightning.export.licences import DataCard
-from gan_lightning.results.claims import single_run_rows
+from gan_lightning.results.claims import no_verdict_reason, single_run_rows
 from gan_lightning.runs.directory import RunDirectory
-from gan_lightning.runs.state import read_outcome
+from gan_lightning.runs.state import RunEvaluation, read_evaluation, read_outcome
 from gan_lightning.utils.hardware import format_machine
 from gan_lightning.utils.tables import markdown_table
 
@@ -60,7 +60,8 @@ class Exported:
 
 def model_card(exported: Exported) -> str:
     """Return the text of the card."""
-    measures = _finite_measures(exported.run)
+    measured = _measured(exported)
+    measures = measured.measures
     title = exported.config.title or exported.config.model.name
     usage = exported.file_format.usage_code(exported.function, USAGE_SAMPLES)
     limitations = "\n".join(f"* {line}" for line in _limitations(exported, measures))
@@ -74,8 +75,8 @@ def model_card(exported: Exported) -> str:
         _inputs(exported),
         f"## Data and licence\n\nTrained on {exported.data.name}: {exported.data.terms}. "
         f"Licence of this model: `{exported.licence}`. Licence of the code, gan-lightning: `mit`.",
-        _metrics(exported, measures),
-        _claims(exported, measures),
+        _metrics(exported, measured),
+        _claims(exported, measured),
         f"## Limitations\n\n{limitations}",
         f"## Training\n\n{_provenance(exported)}\n\n```yaml\n{config}```",
     ]
@@ -135,27 +136,37 @@ def _inputs(exported: Exported) -> str:
     )
 
 
-def _metrics(exported: Exported, measures: Mapping[str, float]) -> str:
-    if not measures:
-        return "## Metrics\n\nNot evaluated; run `gan-lightning evaluate RUN`."
-    end = read_outcome(exported.run.path).updates or exported.updates
+def _metrics(exported: Exported, measured: RunEvaluation) -> str:
+    if not measured.measures:
+        return (
+            f"## Metrics\n\nNot evaluated; run `gan-lightning evaluate {exported.run.path}`, and "
+            f"export again."
+        )
     other = (
         f"; the exported weights are those of update {exported.updates:,}"
-        if end != exported.updates
+        if measured.updates != exported.updates
         else ""
     )
-    rows = [("metric", "value"), *((f"`{name}`", f"{v:.4g}") for name, v in measures.items())]
+    values = ((f"`{name}`", f"{value:.4g}") for name, value in measured.measures.items())
     return (
-        f"## Metrics\n\nEvaluated at update {end:,} on {exported.config.evaluation.samples:,} "
-        f"generated samples, one seed{other}.\n\n{markdown_table(rows)}"
+        f"## Metrics\n\nEvaluated at update {measured.updates:,} on {measured.samples:,} generated "
+        f"samples, one seed{other}.\n\n{markdown_table([('metric', 'value'), *values])}"
     )
 
 
-def _claims(exported: Exported, measures: Mapping[str, float]) -> str:
+def _claims(exported: Exported, measured: RunEvaluation) -> str:
     if not exported.config.claims:
         return ""
     rows = [("claim", "bound", "paper", "this run", "verdict")]
-    for row in single_run_rows(exported.config.claims, measures):
+    outcome = read_outcome(exported.run.path)
+    no_verdict = no_verdict_reason(
+        as_plain(exported.config),
+        finished=outcome.measures is not None,
+        stopped_by=outcome.stopped_by,
+    )
+    if measured.samples != exported.config.evaluation.samples:
+        no_verdict = no_verdict or f"no verdict: evaluated on {measured.samples:,} samples"
+    for row in single_run_rows(exported.config.claims, measured.measures, no_verdict):
         source = f" ({row.source})" if row.source else ""
         rows.append(
             (
@@ -204,7 +215,19 @@ def _shape(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, ('N', *shape)))})" if shape else "(N,)"
 
 
-def _finite_measures(run: RunDirectory) -> dict[str, float]:
-    """Return the run's final metrics without NaN and infinity."""
-    measures = read_outcome(run.path).measures or {}
-    return {name: value for name, value in measures.items() if math.isfinite(value)}
+def _measured(exported: Exported) -> RunEvaluation:
+    """Return the finite metrics of the exported checkpoint, else those of the end of the run.
+
+    Metrics of the training come first; `gan-lightning evaluate` adds those that it lacks.
+    """
+    samples = exported.config.evaluation.samples
+    outcome, evaluation = read_outcome(exported.run.path), read_evaluation(exported.run.path)
+    final = RunEvaluation(outcome.updates or exported.updates, samples, outcome.measures or {})
+    if evaluation is None or evaluation.updates != exported.updates:
+        measured = final
+    elif final.measures and (final.updates, samples) == (evaluation.updates, evaluation.samples):
+        measured = replace(final, measures={**evaluation.measures, **final.measures})
+    else:
+        measured = final if final.updates == exported.updates and final.measures else evaluation
+    finite = {name: v for name, v in measured.measures.items() if math.isfinite(v)}
+    return replace(measured, measures=finite)

@@ -16,7 +16,8 @@ from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import EvaluationConfig
 from gan_lightning.config.sections import selected_class
 from gan_lightning.data import DATASETS, BaseDataModule
-from gan_lightning.errors import UserError, nearest_first, warn
+from gan_lightning.data.reading import only_zero_and_one
+from gan_lightning.errors import UserError, nearest_first, warn, warn_once
 from gan_lightning.evaluation import (
     EvaluationContext,
     Inception,
@@ -27,6 +28,7 @@ from gan_lightning.evaluation import (
     uses_inception,
 )
 from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.state import RunEvaluation, write_evaluation
 from gan_lightning.training.restore import load_model
 from gan_lightning.utils.import_path import is_import_path
 
@@ -42,7 +44,7 @@ CHUNK = 500
 def evaluate_run(
     run: str, count: int | None, checkpoint: str = "latest", overrides: Sequence[str] = ()
 ) -> dict[str, float]:
-    """Evaluate the model of a run.
+    """Evaluate the model of a run, and write the metrics into evaluation.json of its directory.
 
     Args:
         run: run directory, or an experiment's name for its latest run.
@@ -64,11 +66,12 @@ def evaluate_run(
                 f"evaluation.KEY=VALUE, data.root=DIR and data.store=DIR, or data.init.root=DIR "
                 f"and data.path=DIR"
             )
-    model, data, config = load_model(RunDirectory.find(run), checkpoint, overrides)
+    directory = RunDirectory.find(run)
+    model, data, config = load_model(directory, checkpoint, overrides)
     settings = config.evaluation
     samples = settings.samples if count is None else count
     inception = _load_inception(data, settings)
-    return evaluate(
+    measures = evaluate(
         model,
         data,
         samples,
@@ -76,6 +79,12 @@ def evaluate_run(
         inception=inception,
         features=settings.features,
     )
+    record = RunEvaluation(model.updates, samples, measures, tuple(overrides))
+    try:
+        write_evaluation(directory.path, record)
+    except OSError as error:
+        warn(f"the metrics are not kept: cannot write to {directory.path}: {error.strerror}")
+    return measures
 
 
 def evaluate_file(path: Path, name: str | None, overrides: Sequence[str] = ()) -> dict[str, float]:
@@ -129,7 +138,7 @@ def _load_inception(data: BaseDataModule, settings: EvaluationConfig) -> Incepti
         return None
     network = inception_network(settings.inception)
     if isinstance(network, str):
-        warn(network)
+        warn_once(network)
         return None
     return Inception(network, settings.resizer)
 
@@ -155,7 +164,11 @@ def _read_samples(path: Path, data: BaseDataModule) -> Tensor:
             f"images in {path} are {array.dtype} {array.shape}; "
             f"they must be uint8 (N, {height}, {width}, {channels}) with N at least 2"
         )
-    return torch.from_numpy(array).movedim(-1, 1).float().div(127.5).sub(1)
+    white = 255
+    if only_zero_and_one(array):
+        white = 1
+        warn(f"images in {path} are 0 and 1, read as black and white; in uint8, white is 255")
+    return torch.from_numpy(array).movedim(-1, 1).float().div(white / 2).sub(1)
 
 
 def _read_array(path: Path, key: str) -> np.ndarray[Any, Any]:

@@ -12,9 +12,20 @@ from typing import Any
 
 from gan_lightning.utils.files import atomic_write, exclusive_lock, is_lock_held
 
-__all__ = ["RunOutcome", "is_locked", "read_outcome", "run_lock", "write_outcome"]
+__all__ = [
+    "RunEvaluation",
+    "RunOutcome",
+    "is_locked",
+    "read_evaluation",
+    "read_outcome",
+    "run_lock",
+    "to_json",
+    "write_evaluation",
+    "write_outcome",
+]
 
 FILE = "outcome.json"
+EVALUATION_FILE = "evaluation.json"
 LOCK = "owner.lock"
 
 
@@ -41,7 +52,7 @@ def read_outcome(run: Path) -> RunOutcome:
         content = json.loads((run / FILE).read_text())
         measures = content["measures"]
         if measures is not None:
-            measures = {k: nan if v is None else float(v) for k, v in measures.items()}
+            measures = _from_json(measures)
         seconds, stopped_by = float(content["seconds"]), content.get("stopped_by")
         return RunOutcome(int(content["updates"]), seconds, measures, stopped_by)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -54,17 +65,68 @@ def write_outcome(run: Path, outcome: RunOutcome) -> None:
     Raises:
         OSError: the directory cannot be written or the disk is full.
     """
-    measures: dict[str, float | None] | None = None
-    if outcome.measures is not None:
-        measures = {k: v if isfinite(v) else None for k, v in outcome.measures.items()}
     content: dict[str, Any] = {
         "updates": outcome.updates,
         "seconds": round(outcome.seconds, 3),
-        "measures": measures,
+        "measures": None if outcome.measures is None else to_json(outcome.measures),
     }
     if outcome.stopped_by is not None:
         content["stopped_by"] = outcome.stopped_by
     atomic_write(run / FILE, json.dumps(content, indent=2) + "\n", durable=True)
+
+
+@dataclass(frozen=True)
+class RunEvaluation:
+    """Content of evaluation.json, which `gan-lightning evaluate` writes into a run directory.
+
+    Args:
+        updates: updates of the evaluated checkpoint.
+        samples: generated samples.
+        measures: metrics by name.
+        overrides: `key=value` that the evaluation was given.
+    """
+
+    updates: int
+    samples: int
+    measures: Mapping[str, float]
+    overrides: tuple[str, ...] = ()
+
+
+def read_evaluation(run: Path) -> RunEvaluation | None:
+    """Read evaluation.json of a run directory; None if the file is missing or damaged."""
+    try:
+        content = json.loads((run / EVALUATION_FILE).read_text())
+        measures, overrides = _from_json(content["measures"]), map(str, content["overrides"])
+        return RunEvaluation(
+            int(content["updates"]), int(content["samples"]), measures, tuple(overrides)
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def write_evaluation(run: Path, evaluation: RunEvaluation) -> Path:
+    """Write evaluation.json of a run directory, and return its path.
+
+    Raises:
+        OSError: the directory cannot be written or the disk is full.
+    """
+    content = {
+        "updates": evaluation.updates,
+        "samples": evaluation.samples,
+        "overrides": evaluation.overrides,
+        "measures": to_json(evaluation.measures),
+    }
+    atomic_write(run / EVALUATION_FILE, json.dumps(content, indent=2) + "\n")
+    return run / EVALUATION_FILE
+
+
+def to_json(measures: Mapping[str, float]) -> dict[str, float | None]:
+    """Replace values that are not finite, which JSON does not have, by None."""
+    return {name: value if isfinite(value) else None for name, value in measures.items()}
+
+
+def _from_json(measures: Mapping[str, Any]) -> dict[str, float]:
+    return {name: nan if value is None else float(value) for name, value in measures.items()}
 
 
 def run_lock(run: Path) -> AbstractContextManager[None]:
