@@ -25,6 +25,8 @@ from gan_lightning.data import HuggingFace, LoaderConfig, TorchDataset, as_data_
 from gan_lightning.data.base import to_float_nchw
 from gan_lightning.data.items import ItemFormat, class_of
 from gan_lightning.data.map_style import held_out_rows
+from gan_lightning.data.opening import open_dataset
+from gan_lightning.data.reading import make_reader
 from gan_lightning.errors import UserError
 from gan_lightning.store import ImageTransform
 from gan_lightning.testing import check_datamodule
@@ -75,6 +77,32 @@ def test_values_outside_of_the_unit_interval_have_a_range() -> None:
     masks = ItemFormat(value_range=(0, 2)).pixels(np.array([[0, 1, 2]], np.uint8))
     assert np.array_equal(signed, COLOUR)
     assert masks.flatten().tolist() == [0, 128, 255]
+
+
+@pytest.mark.parametrize(
+    ("values", "form", "expected", "warns"),
+    [
+        (np.array([0, 1, 1], np.uint8), ItemFormat(), [0, 255, 255], True),
+        (np.array([0, 1, 0], np.int64), ItemFormat(), [0, 255, 0], True),
+        (np.array([1, 1, 1], np.int32), ItemFormat(), [255, 255, 255], True),
+        (np.array([0, 0, 0], np.uint8), ItemFormat(), [0, 0, 0], False),
+        (np.array([0, 1, 2], np.uint8), ItemFormat(), [0, 1, 2], False),
+        (np.array([0, 1, 1], np.uint8), ItemFormat(value_range=(0, 255)), [0, 1, 1], False),
+        (np.array([0, 1, 1], bool), ItemFormat(), [0, 255, 255], False),
+    ],
+)
+def test_whole_numbers_0_and_1_are_black_and_white(
+    values: Any,
+    form: ItemFormat,
+    expected: list[int],
+    warns: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reader = make_reader(open_dataset([values.reshape(1, 3)] * 4), form)
+    assert reader.read(3)[0].flatten().tolist() == expected
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == warns
+    assert not warns or "are whole numbers 0 and 1, read as black and white" in lines[0]
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])

@@ -12,6 +12,9 @@ import pytest
 from bad_inputs import DAMAGES, SHORT, assert_mistake, damage, mistake
 from conftest import run_cli
 
+from gan_lightning.data import DATASETS
+from gan_lightning.inference.evaluate import _read_samples
+
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
@@ -82,6 +85,19 @@ ARRAYS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
 def test_wrong_samples(data: str, arrays: dict[str, Any], parts: tuple[str, ...]) -> None:
     np.savez("mine.npz", **arrays)
     mistake(["evaluate", "--samples", "mine.npz", "--data", data], *parts)
+
+
+@pytest.mark.parametrize(("white", "lines"), [(1, 1), (255, 0)])
+def test_samples_of_0_and_1_are_black_and_white(
+    white: int, lines: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digits = images()
+    digits[:, :9] = white
+    np.savez("mine.npz", images=digits)
+    mnist = DATASETS["mnist"]
+    samples = _read_samples(Path("mine.npz"), mnist(mnist.Config()))
+    assert samples.unique().tolist() == [-1, 1]
+    assert len(capsys.readouterr().err.splitlines()) == lines
 
 
 class Trap:

@@ -44,7 +44,7 @@ def make_shapes(folder: Path, count: int = 30) -> None:
 
 
 def write_images(folder: str, count: int) -> None:
-    Path(folder).mkdir(exist_ok=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
     for number in range(count):
         content = encode_image(smooth_image(number, 24, 20), "PNG")
         (Path(folder) / f"{number}.png").write_bytes(content)
@@ -194,11 +194,15 @@ def test_bad_input_is_one_line_and_writes_nothing(name: str) -> None:
 
 
 @pytest.mark.usefixtures("empty_folder")
-def test_classes_are_missing() -> None:
-    write_images("photos", 5)
+@pytest.mark.parametrize("folder", ["photos", "photos/daisies"])
+def test_classes_are_missing(folder: str) -> None:
+    write_images(folder, 5)
     outcome = run_cli("train", "cgan", "--images", "photos", "--size", "16", *TINY)
     assert outcome.code == 2
-    assert "a folder with a sub-folder for each class or with labels from a CSV" in outcome.err
+    advice = "put a folder's images into a sub-folder for each class, two or more, or give a CSV"
+    assert advice in outcome.err
+    assert "by --labels FILE" in outcome.err
+    assert "train a GAN without classes, such as dcgan" in outcome.err
     assert not Path("runs").exists()
 
 

@@ -58,6 +58,14 @@ def test_one_distribution_is_no_copy() -> None:
     assert abs(found.near - 0.05) < 0.02
 
 
+@pytest.mark.parametrize(("tests", "has_verdict"), [(10, False), (49, False), (50, True)])
+def test_a_verdict_needs_enough_test_data(tests: int, has_verdict: bool) -> None:
+    result = data_copying_test(torch.zeros(1000), torch.linspace(1, 2, tests))
+    lines = memorization.report(result, 1000, tests, "pixels")
+    assert ("\nmemorization: " in "\n".join(lines)) == has_verdict
+    assert any(line.startswith(f"no verdict: {tests} test") for line in lines) != has_verdict
+
+
 def test_picture_and_report_of_points(ring_run: TinyRun) -> None:
     outcome = run_cli("neighbours", str(ring_run.folder), "--count", "4", "--neighbours", "2")
     assert outcome.code == 0, outcome.err

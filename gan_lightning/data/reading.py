@@ -17,7 +17,7 @@ from gan_lightning.data.opening import OpenDataset, raised_by
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError, is_out_of_memory, storage_error, warn
 
-__all__ = ["ItemReader", "make_reader", "probe_rows"]
+__all__ = ["ItemReader", "make_reader", "only_zero_and_one", "probe_rows"]
 
 PROBES = 16
 """Items that are read when a dataset is opened."""
@@ -105,14 +105,27 @@ def make_reader(source: OpenDataset, form: ItemFormat) -> ItemReader:
     with seeded_globally(0):
         images = [reader.unscaled(row) for row in rows]
         draws = next_random_numbers() != undrawn
+    if is_binary := form.value_range is None and only_zero_and_one(*images):
+        form = replace(form, value_range=(0.0, 1.0))
     form = replace(form, channels=_channels(form, images), value_range=_range(form, images))
     reader = replace(reader, form=form, draws=draws)
     first = [reader.read(row)[0] for row in rows]
     reader = replace(reader, shape=first[0].shape)
     again = [reader.read(row)[0] for row in rows]
     if is_first_process():
+        if is_binary:
+            warn(
+                f"images of {source.name} are whole numbers 0 and 1, read as black and white; set "
+                f"data.value_range=[0,255] if they are shades of 255"
+            )
         _warn_of_random_items(source.name, draws, all(map(np.array_equal, first, again)))
     return reader
+
+
+def only_zero_and_one(*images: np.ndarray[Any, Any]) -> bool:
+    """Tell whether images of whole numbers are 0 and 1, which would be black as shades of 255."""
+    are_whole = all(image.dtype.kind in "iu" for image in images)
+    return are_whole and {*map(int, map(np.max, images))} in ({1}, {0, 1})
 
 
 def probe_rows(count: int) -> list[int]:

@@ -45,9 +45,12 @@ class LabelledGAN(GAN):
         """
         if self.data.classes is None:
             raise ValueError(
-                "this GAN needs the class of every sample; set data.labelled=0, and choose data "
-                "with classes: a folder with a sub-folder for each class or with labels from a CSV "
-                "file, or data.name mnist, stacked_mnist, ring or grid"
+                "this GAN needs the class of every sample; set data.labelled=0, and label the "
+                "data: put a folder's images into a sub-folder for each class, two or more, or "
+                "give a CSV file with the columns file and label by --labels FILE or data.labels; "
+                "of CelebA, name data.attributes; "
+                "for data of one kind, train a GAN without classes, such as dcgan; datasets with "
+                "classes are mnist, stacked_mnist, ring and grid"
             )
         return self.data.classes
 

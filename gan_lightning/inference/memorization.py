@@ -30,6 +30,9 @@ TEST_SIZE = 1_000
 CHUNK = 500
 """Training data in memory at a time."""
 
+MIN_TEST_DATA = 50
+"""Test data below which the data-copying test has no verdict; 5 % of these are two or three."""
+
 MAX_COUNT = 100
 BACKGROUND_POINTS = 2_500
 """Training points, at most, in the background of the picture."""
@@ -101,9 +104,18 @@ def write_neighbours(
 
 def report(result: DataCopyingTest, samples: int, tests: int, space: str) -> list[str]:
     """Describe the result of the data-copying test, and its meaning, one line each."""
-    lines = [
+    distances = (
         f"distance to the nearest training sample ({space}): median {result.distance:.4g} from "
-        f"{samples:,} generated samples, {result.test_distance:.4g} from {tests:,} test samples",
+        f"{samples:,} generated samples, {result.test_distance:.4g} from {tests:,} test samples"
+    )
+    if tests < MIN_TEST_DATA:
+        return [
+            distances,
+            f"no verdict: {tests:,} test samples are too few to tell copies from similar samples, "
+            f"which needs at least {MIN_TEST_DATA}; look at the picture",
+        ]
+    lines = [
+        distances,
         f"generated samples nearer than 95 % of the test samples: {result.near:.1%}",
         f"data-copying score (Meehan et al. 2020): {result.score:+.1f}; far below 0 means copies",
     ]
