@@ -30,6 +30,7 @@ def runs(once: Once) -> Callable[[str], TinyRun]:
     def run_of(experiment: str) -> TinyRun:
         def make(folder: Path) -> TinyRun:
             words = ["train", experiment, *tiny_overrides(experiment), "log.wandb=offline"]
+            words.append("pictures.every_n_updates=2")
             # in a separate process, since W&B writes the last data when a process ends
             outcome = run_process([*words, "--output", str(folder / "run")], folder)
             return TinyRun(experiment, folder / "run", outcome)

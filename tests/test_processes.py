@@ -27,8 +27,8 @@ from gan_lightning.distributed.strategy import AlternatingDDP, batch_norm_statis
 from gan_lightning.gans import GAN
 from gan_lightning.training.build import build
 
-UPDATES = 20
-EVERY = 5
+UPDATES = 16
+EVERY = 4
 """Updates between two digests of the complete state."""
 
 DETERMINISTIC: dict[str, tuple[str, ...]] = {

@@ -49,7 +49,8 @@ def test_nan_in_a_player_is_detected_in_that_update(
     model: str, player: str, rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, player, 4)
-    run = small(model, 10, f"trainer.rounds_per_batch={rounds}")
+    words = [f"trainer.rounds_per_batch={rounds}", "evaluation.every_n_updates=0"]
+    run = small(model, 10, *words)
     with pytest.raises(Diverged) as error:
         train(run, "test", tmp_path / "run")
     message = str(error.value)
