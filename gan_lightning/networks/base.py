@@ -256,10 +256,20 @@ def _initialiser(
     return initialise
 
 
+def _orthogonal(weight: Tensor, gain: float = 1.0) -> None:
+    """Make a weight orthogonal; a QR decomposition in several threads rounds in another way."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        nn.init.orthogonal_(weight, gain)
+    finally:
+        torch.set_num_threads(threads)
+
+
 INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
     "default": _keep_default,
     "normal_0.02": _initialiser(lambda weight: nn.init.normal_(weight, 0.0, 0.02), norm_std=0.02),
-    "orthogonal": _initialiser(nn.init.orthogonal_),
-    "orthogonal_1.4": _initialiser(lambda weight: nn.init.orthogonal_(weight, gain=1.4)),
+    "orthogonal": _initialiser(_orthogonal),
+    "orthogonal_1.4": _initialiser(lambda weight: _orthogonal(weight, gain=1.4)),
     "xavier": _initialiser(nn.init.xavier_uniform_),
 }

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from gan_lightning.networks import NETWORKS, NetworkFamily, Shape
+from gan_lightning.networks.base import INITIALISATIONS
 from gan_lightning.networks.dropout import Dropout
 from gan_lightning.testing import check_network
 
@@ -150,6 +151,21 @@ def test_normal_initialisation_has_its_standard_deviation() -> None:
     weights = {name: weight for name, weight in encoder.named_parameters() if weight.ndim > 1}
     for weight in weights.values():
         assert weight.std().item() == pytest.approx(0.02, rel=0.1)
+
+
+@pytest.mark.parametrize("initialisation", INITIALISATIONS)
+def test_initial_weights_do_not_depend_on_the_number_of_threads(initialisation: str) -> None:
+    """A QR decomposition in two threads rounds in another way."""
+    weights = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        layer = torch.nn.Linear(512, 512)
+        INITIALISATIONS[initialisation](layer)
+        assert torch.get_num_threads() == threads
+        weights.append(layer.weight)
+    torch.set_num_threads(1)
+    assert torch.equal(*weights)
 
 
 def test_orthogonal_initialisation_is_scaled() -> None:
