@@ -122,12 +122,12 @@ def test_inception_names_its_extra() -> None:
         inception_network("weights.pth")
 
 
-def test_an_extra_is_installed_into_the_clone_or_from_the_index(
+def test_an_extra_is_installed_from_a_clone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert install_command("play") == f"pip install -e '{CHECKOUT}[play]'"
     monkeypatch.setattr(optional, "__file__", str(tmp_path / "gan_lightning/utils/optional.py"))
-    assert install_command("play") == "pip install 'gan-lightning[play]'"
+    assert install_command("play") == "pip install '.[play]'  # in a clone of the repository"
 
 
 def test_installed_extras_pass() -> None:

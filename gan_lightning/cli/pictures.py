@@ -34,8 +34,8 @@ __all__ = ["neighbours", "timelapse"]
 def timelapse(run: str, picture: str | None, seconds: float, output: Path | None) -> None:
     """Write a video of the pictures that a run drew during training.
 
-    pictures.every_n_updates of the run decides how many there are. An MP4 file needs `pip install
-    'gan-lightning[video]'`.
+    pictures.every_n_updates of the run decides how many there are. An MP4 file needs the extra
+    `video`.
 
     \b
     Examples:

@@ -30,11 +30,11 @@ def missing_modules(extra: str) -> list[str]:
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs an extra: into a clone, or from a package index."""
+    """Return the command that installs an extra; the package is in no index, only in clones."""
     clone = Path(__file__).parents[2]
     if (clone / "pyproject.toml").is_file():
         return f"pip install -e '{clone}[{extra}]'"
-    return f"pip install 'gan-lightning[{extra}]'"
+    return f"pip install '.[{extra}]'  # in a clone of the repository"
 
 
 def require(extra: str) -> None:
