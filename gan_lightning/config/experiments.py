@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from gan_lightning.config.merge import Content, interpolated, one_line
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.utils.import_path import add_search_folder, announce_import, is_import_path
+from gan_lightning.utils.yaml_text import read_text
 
-__all__ = ["experiment_names", "experiment_path", "plain_mapping", "read_yaml"]
+__all__ = ["experiment_names", "experiment_path", "read_yaml"]
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -61,21 +61,29 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     Modules of import paths that it names are searched in its folder from now on.
 
+    Returns:
+        The mapping, a `Content`, which knows how its values are written: a text key keeps that.
+
     Raises:
         UserError: the file cannot be read or parsed, or is not a mapping.
     """
     try:
-        content = OmegaConf.load(path)
-        if isinstance(content, DictConfig):
-            return _with_own_classes(plain_mapping(content), path)
+        value, words = read_text(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
+    except (YAMLError, ValueError) as error:
         raise UserError(f"{path} is not valid YAML: {one_line(error)}") from error
-    raise UserError(f"{path} must contain `key: value` lines, as the files of experiments/ do")
+    if not isinstance(value, dict | None):
+        raise UserError(f"{path} must contain `key: value` lines, as the files of experiments/ do")
+    try:
+        content = Content(interpolated(value or {}))
+    except UserError as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+    content.words = words
+    return _with_own_classes(content, path)
 
 
-def _with_own_classes(content: dict[str, Any], path: Path) -> dict[str, Any]:
+def _with_own_classes(content: Content, path: Path) -> Content:
     """Note where a file is that names import paths, and return its content.
 
     Those of a file outside the current folder, of another project, are announced when imported.
@@ -96,20 +104,3 @@ def _import_paths(value: Any) -> Iterator[str]:
             yield from _import_paths(part)
     elif is_import_path(value):
         yield value
-
-
-def plain_mapping(config: Any) -> dict[str, Any]:
-    """Convert an OmegaConf mapping to plain types, with interpolations resolved.
-
-    Raises:
-        UserError: a key is not text.
-    """
-    plain = OmegaConf.to_container(config, resolve=True)
-    if not isinstance(plain, dict) or not all(isinstance(key, str) for key in plain):
-        raise UserError("keys of a config must be text")
-    return {str(key): value for key, value in plain.items()}
-
-
-def one_line(error: BaseException) -> str:
-    """Return the message of an error of OmegaConf or YAML as one line."""
-    return " ".join(str(error).split("full_key:")[0].split())

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from copy import copy
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import with_overridden
+from gan_lightning.config.merge import merge_overrides
 from gan_lightning.config.registry import class_name
 from gan_lightning.config.schema import RunConfig, as_plain
 from gan_lightning.config.titles import data_title, follow_data, method_title
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
 from gan_lightning.data.adapter import as_data_module
+from gan_lightning.data.map_style_config import MapStyleConfig
 from gan_lightning.errors import UserError
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.utils.identifiers import snake_case
+from gan_lightning.utils.typed_values import merge
+from gan_lightning.utils.yaml_text import Words
 
 __all__ = ["Overrides", "Request", "override_words", "request"]
 
@@ -59,6 +63,12 @@ class Request:
         if self.experiment_name:
             replaced = self.source.get("data") != self.experiment.get("data")
             words = [*self.overrides, *(["data.name="] if replaced else [])]
+            sections = [
+                key
+                for key in ("model", "network")
+                if self.source.get(key) != self.experiment.get(key)
+            ]
+            config = with_overridden(config, self.experiment, self.overrides, sections)
             config, name = follow_data(config, self.experiment, words, self.experiment_name)
             return config, self.name or name
         method = method_title({"model": config.model, "network": config.network})
@@ -93,8 +103,8 @@ def request(
     """
     words = override_words(overrides)
     content, stem = _content(experiment)
-    content = dict(content if source is None else source)
-    original = dict(content)
+    content = copy(content if source is None else source)
+    original = copy(content)
     module = None
     sections = {"model": section("model", model), "network": section("network", network)}
     if data is None or _is_named(data):
@@ -214,6 +224,8 @@ def _leaves(values: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]
     for key, value in values.items():
         if not isinstance(key, str):
             raise UserError(f"key {key!r} of an override is no text")
+        if "=" in key:
+            raise UserError(f"key {key!r} of an override has a =; the value is beside the key")
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, f"{prefix}{key}.")
         else:
@@ -236,12 +248,14 @@ def _json(key: str, value: Any) -> str:
 
 def _settings(words: list[str]) -> tuple[dict[str, Any], list[str]]:
     """Split overrides into the keys of `data` with their values, and the other words."""
-    settings: dict[str, Any] = {}
-    others = []
-    for word in words:
-        key, _, value = word.partition("=")
-        if key.startswith("data."):
-            settings[key.removeprefix("data.")] = yaml.safe_load(value)
-        else:
-            others.append(word)
-    return settings, others
+    content = merge_overrides({}, [word for word in words if word.startswith("data.")])
+    given = content.get("data", {})
+    names = {entry.name for entry in fields(MapStyleConfig)}
+    known = {key: value for key, value in given.items() if key in names}
+    written = Words({path[1:]: word for path, word in content.words.items()})
+    try:
+        config = merge(MapStyleConfig, known, written, name="data")
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    settings = {**given, **{key: getattr(config, key) for key in known}}
+    return settings, [word for word in words if not word.startswith("data.")]

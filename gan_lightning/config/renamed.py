@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 from gan_lightning.errors import UserError
@@ -56,7 +57,7 @@ def check_old_keys(source: dict[str, Any], overrides: Sequence[str] = ()) -> Non
 
 def upgrade(source: dict[str, Any]) -> dict[str, Any]:
     """Return the config of an earlier version's run with the keys renamed."""
-    upgraded = dict(source)
+    upgraded = copy(source)
     for old, new in RENAMED.items():
         section, _, name = old.partition(".")
         if name in (values := _mapping(upgraded.get(section))):

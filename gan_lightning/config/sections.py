@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import field, fields, make_dataclass
 from functools import lru_cache
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from gan_lightning.config.experiments import one_line
+from gan_lightning.config.merge import Content
 from gan_lightning.config.registry import SECTIONS, find_class, valid_names
-from gan_lightning.config.schema import RunConfig
 from gan_lightning.config.source_keys import DEFAULT_NAMES
 from gan_lightning.errors import UserError
 from gan_lightning.utils.import_path import is_import_path
+from gan_lightning.utils.typed_values import unsupported_field
 
-__all__ = ["drop_unknown_keys", "section_classes", "section_defaults", "selected_class"]
+__all__ = ["drop_unknown_keys", "section_classes", "selected_class"]
 
 OWNER = "__selected_class__"
 """Attribute of a config class: the class that its name selects."""
 
 
-def section_classes(content: dict[str, Any], import_own: bool = True) -> dict[str, type[Any]]:
+def section_classes(content: Content, import_own: bool = True) -> dict[str, type[Any]]:
     """Return section -> config class with the field `name`, and fill in default names.
 
     Args:
@@ -41,6 +39,7 @@ def section_classes(content: dict[str, Any], import_own: bool = True) -> dict[st
         if not isinstance(given, dict):
             raise UserError(f"{section} is {given!r}; write {section}: {{name: …}}")
         name = given.get("name", DEFAULT_NAMES.get(section))
+        name = content.words.text((section, "name"), name) or name
         if not isinstance(name, str):
             raise UserError(
                 f"{section}.name is missing; valid are {', '.join(valid_names(section))}"
@@ -64,29 +63,19 @@ def selected_class(section: str, config: Any) -> type[Any]:
 
 
 def drop_unknown_keys(
-    source: dict[str, Any], overrides: Sequence[str], import_own: bool = True
-) -> dict[str, Any]:
+    source: Content, overrides: Sequence[str], import_own: bool = True
+) -> Content:
     """Drop keys of a section that the class selected by an override of its name does not have."""
-    kept = dict(source)
+    kept = copy(source)
     for override in overrides:
-        key, _, name = override.partition("=")
-        section = key.removesuffix(".name")
+        key, _, text = override.partition("=")
+        name, section = text.strip(" '\""), key.removesuffix(".name")
         old = source.get(section)
         if section != key and section in SECTIONS and isinstance(old, dict):
             with suppress(UserError):  # reported when the name is used
                 known = {entry.name for entry in fields(_section_class(section, name, import_own))}
                 kept[section] = {key: value for key, value in old.items() if key in known}
     return kept
-
-
-def section_defaults(classes: Mapping[str, type[Any]]) -> DictConfig:
-    """Return the default config; callers must not change it, and merging copies it.
-
-    Raises:
-        UserError: a config class has a field of a type that a YAML file cannot have.
-    """
-    selected = (classes[section] for section in SECTIONS)
-    return _defaults(*selected)  # type: ignore[arg-type]  # classes are hashable
 
 
 def _section_class(section: str, name: str, import_own: bool) -> type[Any]:
@@ -105,20 +94,10 @@ def _with_name(config: type[Any], name: str, owner: type[Any] | None) -> type[An
 
     The owner is part of the key: a class that is defined again in a notebook is another one.
     """
+    if (unsupported := unsupported_field(config)) is not None:
+        raise UserError(
+            f"{name} has the Config {config.__name__} with a field that a YAML file cannot have: "
+            f"{unsupported}; declare numbers, text, lists, mappings or dataclasses of them"
+        )
     named = [("name", str, field(default=name))]
     return make_dataclass(config.__name__, named, bases=(config,), namespace={OWNER: owner})
-
-
-@lru_cache(maxsize=256)
-def _defaults(*classes: type[Any]) -> DictConfig:
-    base: DictConfig = OmegaConf.structured(RunConfig)
-    for section, config in zip(SECTIONS, classes, strict=True):
-        try:
-            base[section] = OmegaConf.structured(config)
-        except (OmegaConfBaseException, ValueError, TypeError, NameError) as error:
-            raise UserError(
-                f"{section}.name is {config().name!r}, whose Config {config.__name__} has a field "
-                f"that a YAML file cannot have: {one_line(error)}; declare numbers, text, lists, "
-                f"mappings or dataclasses of them"
-            ) from error
-    return base

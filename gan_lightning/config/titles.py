@@ -55,7 +55,7 @@ def run_name(experiment: str, title: str) -> str:
 
 
 def follow_data(
-    config: RunConfig, source: Mapping[str, Any], overrides: Sequence[str], experiment: str
+    config: RunConfig, source: dict[str, Any], overrides: Sequence[str], experiment: str
 ) -> tuple[RunConfig, str]:
     """Give a run on other data than its experiment's a title and a name of its own, and no claims.
 
@@ -71,7 +71,7 @@ def follow_data(
     if not any(word.startswith("data.") for word in overrides):
         return config, experiment
     try:
-        before = data_title(load_config(dict(source)).data)
+        before = data_title(load_config(source).data)
     except UserError:  # incomplete without the overrides
         return config, experiment
     after = data_title(config.data)

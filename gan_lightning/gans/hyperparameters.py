@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
-from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.errors import nearest_first
 from gan_lightning.networks import NETWORKS, NetworkFamily
 from gan_lightning.types import DataSpec
+from gan_lightning.utils.typed_values import merge
 
 __all__ = ["as_hyperparameters", "to_config", "to_data_spec", "to_networks"]
 
@@ -33,26 +34,7 @@ def to_config(kind: type[Any], given: Any, name: str = "config") -> Any:
             f"{name} is {given!r}; it must be None, a mapping such as {{'latent_size': 64}}, or an "
             f"instance of {kind.__name__}"
         )
-    from omegaconf import OmegaConf
-    from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
-
-    from gan_lightning.utils.optional_sections import with_optional_sections
-
-    defaults = OmegaConf.structured(kind)
-    try:
-        defaults = with_optional_sections(defaults, given)
-        return OmegaConf.to_object(OmegaConf.merge(defaults, dict(given)))
-    except UserError as error:
-        raise ValueError(f"config.{error}") from error
-    except (ConfigKeyError, ConfigAttributeError) as error:
-        *parents, wrong = str(error.full_key).split(".")
-        section = OmegaConf.select(defaults, ".".join(parents)) if parents else defaults
-        valid = nearest_first(wrong, map(str, section or {}))
-        where = f" in {'.'.join(parents)}" if parents else ""
-        raise ValueError(f"key {wrong!r}{where} of {name} is unknown; valid are {valid}") from error
-    except OmegaConfBaseException as error:
-        key = f"{name}.{error.full_key}" if error.full_key else name
-        raise ValueError(f"{key}: {str(error).splitlines()[0]}") from error
+    return merge(kind, given, name=name)
 
 
 def to_networks(given: Any) -> NetworkFamily[Any]:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,11 +16,10 @@ from shutil import rmtree
 from typing import Any
 from uuid import uuid4
 
-from omegaconf import OmegaConf
-
-from gan_lightning.config.experiments import plain_mapping, read_yaml
+from gan_lightning.config.experiments import read_yaml
 from gan_lightning.config.fingerprint import fingerprint
 from gan_lightning.config.load import load_config, to_yaml
+from gan_lightning.config.merge import plain_mapping
 from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError, nearest_first
@@ -51,6 +50,9 @@ TIME_LENGTH = len("2026-11-23_10-00-00")
 
 MIN_FREE_BYTES = 2**20
 """Free space that a new run needs; any run writes more."""
+
+PLACES = ("root", "store")
+"""Keys of `data` that say where the data lie."""
 
 PACKAGES = ("gan-lightning", "torch", "pytorch-lightning", "torchmetrics", "wandb", "omegaconf")
 
@@ -192,7 +194,7 @@ class RunDirectory:
         for path in sorted(self.checkpoints.glob("*.ckpt"), reverse=True):
             with suppress(Exception):  # damaged files raise errors of many classes
                 checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-                return plain_mapping(OmegaConf.create(checkpoint["config"]))
+                return plain_mapping(checkpoint["config"])
         return {}
 
     def config(self, overrides: list[str] | None = None) -> RunConfig:
@@ -208,6 +210,19 @@ class RunDirectory:
         source = self.raw_config()
         check_own_classes(self.path, self.environment())
         return load_config(source, overrides or [])
+
+    def config_at(self, config: RunConfig) -> RunConfig:
+        """Read the config, with the place of the data in another config if that has the same data.
+
+        Args:
+            config: a config whose data may lie elsewhere than when the run was started.
+        """
+        own = self.config()
+        identity = self.environment().get("data")
+        if identity is None or identity != getattr(config.data, "identity", None):
+            return own
+        places = {key: getattr(config.data, key) for key in PLACES if hasattr(own.data, key)}
+        return replace(own, data=replace(own.data, **places))
 
     def write_config(self, config: RunConfig, fallback_id: str | None = None) -> None:
         """Write config.yaml and environment.json at the start of a run or when it is resumed.
@@ -226,6 +241,7 @@ class RunDirectory:
             "config_changed": changed,
             **_environment(),
             "classes": describe_own_classes(config),
+            "data": getattr(config.data, "identity", None),
         }
         content = json.dumps(environment, indent=2) + "\n"
         atomic_write(self.path / "environment.json", content, durable=True)
@@ -251,7 +267,7 @@ class RunDirectory:
 
     def _differs_from(self, config: RunConfig) -> bool:
         try:
-            return fingerprint(self.config()) != fingerprint(config)
+            return fingerprint(self.config_at(config)) != fingerprint(config)
         except UserError:
             return self.config_file.exists()
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import is_dataclass, replace
+from dataclasses import asdict, is_dataclass, replace
 from typing import Any
-
-from omegaconf import OmegaConf
 
 from gan_lightning.testing.failure import describing, require
 from gan_lightning.utils.settings import check_settings, settings_of
+from gan_lightning.utils.typed_values import merge, unsupported_field
 
 __all__ = ["check_config_is_checked", "check_declarations", "make_config"]
 
@@ -46,7 +45,9 @@ def check_declarations(owner: type[Any], base: type[Any], config_base: type[Any]
     )
     with describing(owner, "checking the default Config"):
         check_settings(config())
-        assert OmegaConf.to_object(OmegaConf.structured(config)) == config()
+        unsupported = unsupported_field(config)
+        assert unsupported is None, f"a YAML file cannot have Config.{unsupported}"
+        assert merge(config, asdict(config())) == config()
 
 
 def check_config_is_checked(owner: type[Any], config: Any, build: Callable[[Any], Any]) -> None:
@@ -86,4 +87,4 @@ def make_config(owner: type[Any], config: Any) -> Any:
         return owner.Config()
     if not isinstance(config, Mapping):
         return config
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(owner.Config), dict(config)))
+    return merge(owner.Config, config)

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from gan_lightning.config.experiments import one_line
 from gan_lightning.config.fingerprint import changed_values
+from gan_lightning.config.merge import one_line
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
 from gan_lightning.errors import UserError
@@ -111,7 +111,7 @@ def check_unchanged(run: RunDirectory, config: RunConfig) -> None:
     Raises:
         UserError: values that affect the result differ; the message lists them.
     """
-    if changed := changed_values(run.config(), config):
+    if changed := changed_values(run.config_at(config), config):
         raise UserError(
             f"run {run.path} was started with other values: {', '.join(changed)}; "
             f"add --allow-changes to resume it with the new ones, or train a new run"
