@@ -10,17 +10,18 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
-from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import MISSING
 
 from gan_lightning.config.experiments import PACKAGE, one_line
+from gan_lightning.config.overridden import list_changes
 from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.results.aggregate import mean, standard_deviation
-from gan_lightning.results.claims import ClaimRow, claim_rows
+from gan_lightning.results.claims import ClaimRow, claim_rows, metrics_of
 from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.hardware import format_machine
 from gan_lightning.utils.settings import check_settings
+from gan_lightning.utils.typed_values import merge
 
 __all__ = ["NAME", "Results", "SeedRun", "read_all_results", "read_results", "results_folder"]
 
@@ -70,6 +71,7 @@ class Results:
         overrides: `key=value` that differ from the experiment's YAML.
         config: every value that decides the result, except the seed.
         claims: claims of the experiment.
+        own_claims: whether the claims were written for this variation, by an override `claims=…`.
         runs: one per seed.
         pictures: names of PNG files in the same folder, drawn by the run of the first seed.
     """
@@ -83,6 +85,7 @@ class Results:
     overrides: list[str] = field(default_factory=list)
     config: dict[str, Any] = MISSING
     claims: list[Claim] = field(default_factory=list)
+    own_claims: bool = False
     runs: list[SeedRun] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
 
@@ -113,7 +116,7 @@ class Results:
         return [nan if value is None else value for value in stored]
 
     def claim_rows(self, known: Sequence[Results]) -> list[ClaimRow]:
-        """Evaluate the claims.
+        """Evaluate the claims; those of the experiment have no verdict on a variation of it.
 
         Args:
             known: results that claims with `above` or `below` are compared with.
@@ -121,15 +124,20 @@ class Results:
         Raises:
             UserError: a claim is about a metric that was not measured.
         """
-        for claim in self.claims:
-            if claim.metric not in self.measures:
+        for metric in (name for claim in self.claims for name in metrics_of(claim)):
+            if metric not in self.measures:
                 available = ", ".join(self.measures) or "nothing"
                 raise UserError(
-                    f"{self.name} has a claim on {claim.metric!r}, which its runs do not measure; "
+                    f"{self.name} has a claim on {metric!r}, which its runs do not measure; "
                     f"they measure {available}"
                 )
-        values = {name: self.values(name) for name in self.measures}
-        return claim_rows(self.claims, values, lambda claim: self._reference(claim, known))
+        changed = "" if self.own_claims else list_changes(self.overrides)
+        return claim_rows(
+            self.claims,
+            {name: self.values(name) for name in self.measures},
+            lambda claim: self._reference(claim, known),
+            no_verdict=f"no verdict, another experiment: {changed}" if changed else "",
+        )
 
     def _reference(self, claim: Claim, known: Sequence[Results]) -> float | str:
         """Find the mean that a claim is compared with, or the reason why there is none."""
@@ -188,14 +196,12 @@ def read_results(path: Path) -> Results:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         content.pop("summary", None)
-        merged = OmegaConf.merge(OmegaConf.structured(Results), content)
-        results = OmegaConf.to_object(merged)
-        assert isinstance(results, Results)
+        results = merge(Results, content)
         for claim in results.claims:
             check_settings(claim)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, TypeError, AttributeError, OmegaConfBaseException) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({one_line(error)}); {fix}") from error
     if not results.runs:
         raise UserError(f"{path} is damaged (it has no runs); {fix}")

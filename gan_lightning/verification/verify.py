@@ -203,6 +203,7 @@ def _empty_results(
         overrides=overrides,
         config={key: value for key, value in fingerprint(config).items() if key != "seed"},
         claims=config.claims,
+        own_claims=varied and any(word.startswith("claims=") for word in options.overrides),
     )
 
 
