@@ -26,7 +26,8 @@ from gan_lightning.config.load import load_config
 from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN, GANS, Pix2Pix
 from gan_lightning.gans.controls import Choice, Slider
-from gan_lightning.play.latents import interpolate, principal_directions
+from gan_lightning.gans.directions import principal_directions
+from gan_lightning.play.latents import interpolate
 from gan_lightning.play.markup import decode_data_url, encode_data_url, image_row
 from gan_lightning.play.playground import Pictures, Playground
 from gan_lightning.play.serving import play

@@ -51,15 +51,28 @@ class Scatter(ImageCallback):
 
 
 def draw_scatter(real: Tensor, generated: Tensor, title: str) -> Array:
-    """Draw generated points (M, 2) over real points (N, 2); the real points determine the axes."""
+    """Draw generated points (M, 2) over real points (N, 2); the real points determine the axes.
+
+    Generated points outside the axes are crosses at the border, and the legend counts them; it
+    counts points that are not finite too.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 5), dpi=120, layout="constrained")
     axis = figure.subplots()
-    for points, colour, label in ((real, "#b0b0b0", "real"), (generated, "#d1495b", "generated")):
-        x, y = points.numpy().T
-        axis.scatter(x, y, s=4, color=colour, alpha=0.6, label=label, linewidths=0)
     limit = 1.25 * real.abs().max().item()
+    finite = generated[generated.isfinite().all(1)].float()
+    outside = (finite.abs() > limit).any(1)
+    dots = [(real, "#b0b0b0", "real"), (finite[~outside], "#d1495b", "generated")]
+    for points, colour, label in dots:
+        axis.scatter(*points.numpy().T, s=4, color=colour, alpha=0.6, label=label, linewidths=0)
+    if outside.any():
+        border = finite[outside].clamp(-limit, limit).numpy().T
+        label = f"{len(border[0]):,} of {len(generated):,} outside"
+        crosses = axis.scatter(*border, s=14, color="#7b1e2b", marker="x", label=label, zorder=3)
+        crosses.set(linewidth=0.8, clip_on=False)
+    if len(finite) < len(generated):
+        axis.scatter([], [], s=0, label=f"{len(generated) - len(finite):,} not finite")
     axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", title=title)
     figure.legend(loc="outside lower center", ncols=2, markerscale=3, frameon=False)
     return render_figure(figure)

@@ -1,39 +1,52 @@
-"""Traversals: rows of images in which one code or one latent dimension varies."""
+"""Traversals: rows of images in which one code or one direction of latent space varies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from textwrap import shorten
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from pytorch_lightning import Trainer
 from torch import Tensor
 
-from gan_lightning.callbacks.figures import (
-    Array,
-    ImageCallback,
-    image_grid,
-    render_figure,
-    save_picture,
+from gan_lightning.callbacks.figures import Array, ImageCallback, save_picture
+from gan_lightning.callbacks.labelled_grids import (
+    COLUMNS,
+    class_titles,
+    labelled_grid,
+    side_by_side,
 )
 from gan_lightning.core.module import BaseModule
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.gans import GAN
 from gan_lightning.gans.controls import Choice, Slider
+from gan_lightning.gans.directions import DIRECTION_LIMIT, latent_std, principal_directions
 from gan_lightning.types import Condition
 
 __all__ = ["TraversalGrid", "draw_traversals"]
 
-COLUMNS = 10
-LATENT_LIMIT = 1.0
-"""Latent dimensions are varied from -1 to 1, the range of the uniform prior."""
+DIRECTIONS = 2
+"""Directions of latent space that are drawn of a GAN without codes."""
 
-MAX_TITLE = 50
-"""Characters of a title, which is as wide as a panel."""
+
+class Panel(NamedTuple):
+    """One grid of a traversal.
+
+    Attributes:
+        title: what varies.
+        condition: of each image, row by row.
+        columns: images of a row.
+        names: of the columns; empty where the title says what they are.
+    """
+
+    title: str
+    condition: Condition
+    columns: int
+    names: Sequence[str] = ()
 
 
 class TraversalGrid(ImageCallback):
-    """Draw the effect of each code, or of the first latent dimensions of a GAN without codes.
+    """Draw the effect of each code, or of two directions of latent space of a GAN without codes.
 
     Args:
         folder: folder of the PNG files.
@@ -61,49 +74,62 @@ def draw_traversals(gan: GAN, seed: int, rows: int = 8, class_names: Sequence[st
     Returns:
         uint8 (H, W, 3).
     """
-    panels = [
-        (title, image_grid(gan.sample(len(condition.latent), condition, seed=seed).data, COLUMNS))
-        for title, condition in traversal_conditions(gan, seed, rows, class_names)
-        if condition.latent is not None
-    ]
-    return _join_panels(panels)
+    grids = []
+    for title, condition, columns, names in traversal_panels(gan, seed, rows, class_names):
+        images = gan.sample(rows * columns, condition, seed=seed).data
+        grids.append(labelled_grid(images, columns, title, names))
+    return side_by_side(grids)
 
 
-def traversal_conditions(
+def traversal_panels(
     gan: GAN, seed: int, rows: int, class_names: Sequence[str] = ()
-) -> list[tuple[str, Condition]]:
-    """Return the title of each panel and its conditions, row by row.
+) -> list[Panel]:
+    """Return the panels of a traversal.
 
     A GAN with codes has a panel for each categorical and each continuous code. In the panels of
     continuous codes each row has another category, so that the effect is seen on every category.
-    Other GANs have panels for the first two latent dimensions and, if they are class-conditional,
-    the class.
+    Other GANs have panels for two directions of latent space, which the playground finds too, and,
+    if they are class-conditional, the class.
     """
-    conditions = gan.sample(rows, seed=seed).condition.parts()
-    fixed = {name: part.repeat_interleave(COLUMNS, 0) for name, part in conditions.items()}
-    panels = _categorical_panels(gan, fixed, rows, class_names)
+    fixed = gan.sample(rows, seed=seed).condition.parts()
+    panels = list(_categorical_panels(gan, fixed, class_names))
     controls = [control for control in gan.controls() if control.part != "labels"]
-    sizes = _code_sizes(gan)
-    sliders = [control for control in controls if isinstance(control, Slider)]
     if not controls and "latent" in fixed:
-        sliders = [
-            Slider("latent", index, f"z{index + 1}", LATENT_LIMIT)
-            for index in range(min(2, fixed["latent"].shape[1]))
-        ]
-    for slider in sliders:
-        parts = {**fixed, slider.part: fixed[slider.part].clone()}
-        device = parts[slider.part].device
-        if "categorical" in parts:
-            codes = parts["categorical"] = parts["categorical"].clone()
-            codes[:, 0] = torch.arange(rows, device=device).repeat_interleave(COLUMNS)
-            if len(sizes) == 1:
-                codes.remainder_(sizes[0])
-        values = torch.linspace(-slider.limit, slider.limit, COLUMNS, device=device)
+        return [*panels, *_direction_panels(gan, fixed["latent"], fixed)]
+    for number, slider in enumerate(controls, start=1):
+        if not isinstance(slider, Slider):
+            continue
+        base = {**fixed, **_one_category_a_row(gan, fixed)}
+        parts = {name: part.repeat_interleave(COLUMNS, 0) for name, part in base.items()}
+        values = torch.linspace(-slider.limit, slider.limit, COLUMNS).to(parts[slider.part])
         parts[slider.part][:, slider.index] = values.repeat(rows)
-        label = f"c{controls.index(slider) + 1}" if controls else slider.label
-        title = f"{label}: from {-slider.limit:g} to {slider.limit:g}"
-        panels.append((title, Condition(**parts)))
+        title = f"c{number}: from {-slider.limit:g} to {slider.limit:g}"
+        panels.append(Panel(title, Condition(**parts), COLUMNS))
     return panels
+
+
+def _direction_panels(gan: GAN, latents: Tensor, fixed: dict[str, Tensor]) -> Iterator[Panel]:
+    """Yield the panels that move the latents (rows, D) along directions of latent space."""
+    deviations = torch.linspace(-DIRECTION_LIMIT, DIRECTION_LIMIT, COLUMNS).to(latents)
+    for number, direction in enumerate(principal_directions(gan, DIRECTIONS), start=1):
+        step = latent_std(gan.config.latent_prior) * direction
+        moved = latents[:, None] + deviations[:, None] * step
+        parts = {name: part.repeat_interleave(COLUMNS, 0) for name, part in fixed.items()}
+        title = (
+            f"direction {number}: from {-DIRECTION_LIMIT:g} to {DIRECTION_LIMIT:g} "
+            f"standard deviations"
+        )
+        yield Panel(title, Condition(**{**parts, "latent": moved.flatten(0, 1)}), COLUMNS)
+
+
+def _one_category_a_row(gan: GAN, fixed: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return categorical codes whose first code differs in each row."""
+    if "categorical" not in fixed:
+        return {}
+    codes = fixed["categorical"].clone()
+    codes[:, 0] = torch.arange(len(codes), device=codes.device)
+    sizes = _code_sizes(gan)
+    return {"categorical": codes.remainder(sizes[0]) if len(sizes) == 1 else codes}
 
 
 def _code_sizes(gan: GAN) -> list[int]:
@@ -115,40 +141,28 @@ def _code_sizes(gan: GAN) -> list[int]:
     ]
 
 
-def _title_of_classes(names: Sequence[str], shown: int) -> str:
-    """Name the classes of the columns; the names of digits are their numbers."""
-    if list(names[:shown]) == [str(number) for number in range(shown)] or len(names) < shown:
-        return f"classes 0 to {shown - 1}"
-    return shorten(f"classes: {', '.join(names[:shown])}", MAX_TITLE, placeholder=" …")
-
-
 def _categorical_panels(
-    gan: GAN, fixed: dict[str, Tensor], rows: int, class_names: Sequence[str]
-) -> list[tuple[str, Condition]]:
-    """Return the panels that vary the class, or each categorical code."""
-    panels = []
+    gan: GAN, fixed: dict[str, Tensor], class_names: Sequence[str]
+) -> Iterator[Panel]:
+    """Yield the panels that vary the class, or each categorical code: a column per category."""
     if "labels" in fixed and gan.data.classes is not None:
-        labels = torch.arange(COLUMNS, device=fixed["labels"].device).remainder(gan.data.classes)
-        title = _title_of_classes(class_names, min(gan.data.classes, COLUMNS))
-        panels.append((title, Condition(**{**fixed, "labels": labels.repeat(rows)})))
+        title, names = class_titles(gan.data.classes, class_names)
+        yield _category_panel(title, names, fixed, "labels", None)
     for index, size in enumerate(_code_sizes(gan)):
-        codes = fixed["categorical"].clone()
-        codes[:, index] = torch.arange(COLUMNS, device=codes.device).remainder(size).repeat(rows)
-        title = f"c{index + 1}: categories 0 to {min(size, COLUMNS) - 1}"
-        panels.append((title, Condition(**{**fixed, "categorical": codes})))
-    return panels
+        _, names = class_titles(size, ())
+        title = f"c{index + 1}: category" + (f", {COLUMNS} of {size}" if size > COLUMNS else "")
+        yield _category_panel(title, names, fixed, "categorical", index)
 
 
-def _join_panels(panels: list[tuple[str, Array]]) -> Array:
-    """Draw pictures of equal height next to each other, each under its title."""
-    from matplotlib.figure import Figure
-
-    height, width = panels[0][1].shape[:2]
-    size = (len(panels) * (width + 20) / 100, (height + 50) / 100)
-    figure = Figure(figsize=size, dpi=100, layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (title, picture) in zip(axes, panels, strict=True):
-        axis.imshow(picture, interpolation="nearest")
-        axis.set_title(title, fontsize=14)
-        axis.set_axis_off()
-    return render_figure(figure)
+def _category_panel(
+    title: str,
+    names: Sequence[str],
+    fixed: dict[str, Tensor],
+    part: str,
+    index: int | None,
+) -> Panel:
+    parts = {name: value.repeat_interleave(len(names), 0) for name, value in fixed.items()}
+    rows = len(next(iter(fixed.values())))
+    column = parts[part] if index is None else parts[part][:, index]
+    column.copy_(torch.arange(len(names)).repeat(rows))
+    return Panel(title, Condition(**parts), len(names), names)

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from gan_lightning.callbacks.figures import Array, image_grid
+from gan_lightning.callbacks.labelled_grids import COLUMNS, class_grid
 from gan_lightning.callbacks.scatter import draw_scatter
 from gan_lightning.data import BaseDataModule
 from gan_lightning.errors import UserError, nearest_first
@@ -162,7 +163,10 @@ def _draw(function: GeneratorFunction, data: BaseDataModule) -> Array | None:
             rows += [source, generated * 2 - 1]
         return image_grid(torch.cat(rows), 8)
     if function.is_image:
-        return image_grid(function(**inputs) * 2 - 1)
+        images, classes = function(**inputs) * 2 - 1, data.spec.classes
+        if "labels" not in inputs or classes is None or classes > COLUMNS:
+            return image_grid(images)
+        return class_grid(images, inputs["labels"], classes, data.class_names)
     if test.data.shape[1] == 2:
         points = function(**function.sample_inputs(2500, seed=0))
         return draw_scatter(test.data[:2500], points, "real and generated points")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from gan_lightning.callbacks.figures import Array, image_grid, to_uint8
+from gan_lightning.callbacks.labelled_grids import COLUMNS, class_grid
 from gan_lightning.callbacks.scatter import draw_scatter
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN
@@ -40,6 +42,7 @@ class Samples:
         codes: categorical and continuous codes, float32 (N, codes), or None.
         sources: images that were translated, uint8 (N, H, W, C), or None.
         real_points: real points (M, D) that the picture shows behind generated ones, or None.
+        class_names: of the classes that the generator takes; empty if it takes none.
     """
 
     title: str
@@ -49,6 +52,7 @@ class Samples:
     codes: np.ndarray[Any, Any] | None = None
     sources: Array | None = None
     real_points: Tensor | None = None
+    class_names: Sequence[str] = ()
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -74,10 +78,16 @@ class Samples:
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def picture(self) -> Image.Image | None:
-        """Draw a grid of the images, or a scatter plot of the points; None for scalars."""
+        """Draw a grid of the images, or a scatter plot of the points; None for scalars.
+
+        Images of up to ten classes are arranged by class.
+        """
         if self.images is not None:
-            images = torch.from_numpy(self.images).movedim(-1, 1)
-            return Image.fromarray(image_grid(images.float().div(127.5).sub(1)))
+            images = torch.from_numpy(self.images).movedim(-1, 1).float().div(127.5).sub(1)
+            if self.labels is None or not 0 < len(self.class_names) <= COLUMNS:
+                return Image.fromarray(image_grid(images))
+            labels, names = torch.from_numpy(self.labels), self.class_names
+            return Image.fromarray(class_grid(images, labels, len(names), names))
         if self.real_points is None:
             return None
         points = torch.from_numpy(self.points)
@@ -120,7 +130,13 @@ def generate_samples(run: str, count: int, seed: int, checkpoint: str = "latest"
     gan, data, _ = load_gan(run, checkpoint)
     has_plane = data.spec.shape == (2,)
     real = data.test_data().data[:REAL_POINTS] if has_plane else None
-    return Samples(f"{count} samples of {run}", real_points=real, **_generate(gan, count, seed))
+    names = data.class_names or [str(index) for index in range(gan.data.classes or 0)]
+    return Samples(
+        f"{count} samples of {run}",
+        real_points=real,
+        class_names=names,
+        **_generate(gan, count, seed),
+    )
 
 
 def write_samples(

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 from gan_lightning.gans import GAN
 from gan_lightning.gans.controls import Choice, Control, Slider
+from gan_lightning.gans.directions import DIRECTION_LIMIT
 
 __all__ = ["Choice", "Control", "Slider", "make_controls"]
-
-DIRECTION_LIMIT = 4.0
-"""Directions run this many standard deviations of the prior either way."""
 
 
 def make_controls(gan: GAN, class_names: Sequence[str], directions: int) -> tuple[Control, ...]:

@@ -13,8 +13,9 @@ from gan_lightning.callbacks.figures import Array, to_uint8
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN
+from gan_lightning.gans.directions import latent_std, principal_directions
 from gan_lightning.play.controls import Choice, Slider, make_controls
-from gan_lightning.play.latents import interpolate, latent_std, principal_directions
+from gan_lightning.play.latents import interpolate
 from gan_lightning.play.scatter import ScatterPlot
 from gan_lightning.types import Condition
 
