@@ -15,6 +15,7 @@ function appearance() {
   const changes = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     "font.color": text, "font.size": 12, "font.family": getComputedStyle(document.body).fontFamily,
+    "modebar.bgcolor": "rgba(0,0,0,0)", "modebar.color": quiet, "modebar.activecolor": text,
     "hoverlabel.bgcolor": panel, "hoverlabel.font.color": text, "hoverlabel.bordercolor": line,
     dragmode: touch.matches ? false : "zoom",
   };
