@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from pytorch_lightning import seed_everything
 from torch.nn.functional import one_hot, softplus
 
 from gan_lightning.evaluation import evaluate
-from gan_lightning.gans import AuxiliaryClassifierGAN, ConditionalGAN, InfoGAN
+from gan_lightning.gans import GANS, AuxiliaryClassifierGAN, ConditionalGAN, InfoGAN
 from gan_lightning.metrics import ClassConditionalAccuracy
 from gan_lightning.networks import NETWORKS
 from gan_lightning.networks.labels import LabelMaps, LabelVector
@@ -114,6 +115,13 @@ def test_data_without_classes_are_an_error(model: str) -> None:
 
     with pytest.raises(UserError, match="needs the class of every sample"):
         build(make_config(model, data={"name": "swissroll"}))
+
+
+@pytest.mark.parametrize("model", LABELLED)
+def test_data_without_classes_in_a_script_are_described_without_config_keys(model: str) -> None:
+    with pytest.raises(ValueError, match="and the data have no classes; pass for") as caught:
+        GANS[model]({}, "dcgan", (3, 32, 32))
+    assert not re.search(r"data\.|--|sub-folder|dcgan", str(caught.value))
 
 
 def test_acgan_needs_packing_1() -> None:

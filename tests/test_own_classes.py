@@ -20,10 +20,12 @@ from gan_lightning.config.load import load_config
 from gan_lightning.config.registry import class_name, find_class
 from gan_lightning.config.schema import as_plain
 from gan_lightning.config.sections import selected_class
+from gan_lightning.config.source_keys import find_source_class
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN, GANConfig, StandardGAN
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.build import build
+from gan_lightning.utils.import_path import import_object
 from gan_lightning.utils.settings import setting
 
 SOURCE = '''
@@ -257,6 +259,31 @@ def test_a_name_that_selects_no_class_is_one_line(
     for part in (part.replace("MODULE", project.module) for part in parts):
         assert part in message[place:], message
         place += message[place:].find(part) + len(part)
+
+
+@pytest.mark.parametrize(
+    ("path", "valid"),
+    [
+        ("own_package:MarginGA", "MarginGAN, HingeGAN"),
+        ("own_package:Margin", "MarginGAN"),
+        ("torchvision.datasets:FakeDat", "FakeData"),
+        ("own_package.empty:MarginGAN", "no class"),
+    ],
+)
+def test_classes_that_a_package_imports_from_its_modules_are_named(
+    path: str, valid: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "own_package"
+    package.mkdir()
+    (package / "losses.py").write_text("class MarginGAN: ...\nclass HingeGAN: ...\n")
+    (package / "empty.py").touch()
+    (package / "__init__.py").write_text("from .losses import HingeGAN, MarginGAN\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=f"has .*{valid}"):
+        import_object(path)
+    if path.startswith("own"):
+        with pytest.raises(UserError, match=valid.replace("no class", "none")):
+            find_source_class(path)
 
 
 def test_modules_of_one_name_in_two_folders_are_two_modules(tmp_path: Path) -> None:

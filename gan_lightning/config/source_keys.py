@@ -83,6 +83,17 @@ class SourceModule:
                         return self._imported(f"{alias.name}:{name[len(prefix) + 1 :]}", "")
         return found.nested(rest) if isinstance(found, SourceClass) and rest else found
 
+    def names(self) -> list[str]:
+        """List the names of the module that may be classes: defined, or imported by name."""
+        imported = [
+            alias.asname or alias.name
+            for node in self.tree.body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        ]
+        defined = [node.name for node in self.tree.body if isinstance(node, ast.ClassDef)]
+        return [*defined, *imported]
+
     def constant(self, name: str) -> ast.expr | None:
         """Return the expression of a constant of the module, or None."""
         found = None
@@ -178,10 +189,10 @@ def find_source_class(path: str) -> SourceClass:
         )
     found = module.find(attribute)
     if not isinstance(found, SourceClass):
-        classes = [node.name for node in module.tree.body if isinstance(node, ast.ClassDef)]
+        classes = [name for name in module.names() if isinstance(module.find(name), SourceClass)]
         raise UserError(
-            f"cannot find {path}: {module.file} defines no class {attribute!r}; valid are "
-            f"{nearest_first(attribute, classes) or 'none'}"
+            f"cannot find {path}: {module.file} has no class {attribute!r}; valid are "
+            f"{nearest_first(attribute, classes) if classes else 'none'}"
         )
     return found
 

@@ -12,7 +12,11 @@ from gan_lightning.gans.base import GAN
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Condition
 
-__all__ = ["LabelledGAN"]
+__all__ = ["LabelledGAN", "MissingClasses"]
+
+
+class MissingClasses(ValueError):  # noqa: N818 - says what is wrong
+    """The data of a class-conditional GAN have no classes, or only a labelled subset has."""
 
 
 class LabelledGAN(GAN):
@@ -41,16 +45,13 @@ class LabelledGAN(GAN):
         """Return the number of classes of the data.
 
         Raises:
-            ValueError: the data have no classes, or only a labelled subset has.
+            MissingClasses: the data have no classes, or only a labelled subset has.
         """
         if self.data.classes is None:
-            raise ValueError(
-                "this GAN needs the class of every sample; set data.labelled=0, and label the "
-                "data: put a folder's images into a sub-folder for each class, two or more, or "
-                "give a CSV file with the columns file and label by --labels FILE or data.labels; "
-                "of CelebA, name data.attributes; "
-                "for data of one kind, train a GAN without classes, such as dcgan; datasets with "
-                "classes are mnist, stacked_mnist, ring and grid"
+            raise MissingClasses(
+                "this GAN needs the class of every sample, and the data have no classes; pass for "
+                "example data={'shape': (3, 32, 32), 'classes': 10}, and a loader that yields "
+                "(samples, labels)"
             )
         return self.data.classes
 

@@ -14,6 +14,7 @@ from gan_lightning.core.seeding import derived_seed, isolated_randomness
 from gan_lightning.data import BaseDataModule, LoaderConfig
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN
+from gan_lightning.gans.labelled import MissingClasses
 from gan_lightning.training.checks import rounds_per_batch
 
 __all__ = ["build"]
@@ -65,9 +66,20 @@ def build(
     return model, data
 
 
+CLASSES_ADVICE = (
+    "this GAN needs the class of every sample; set data.labelled=0, and label the data: put a "
+    "folder's images into a sub-folder for each class, two or more, or give a CSV file with the "
+    "columns file and label by --labels FILE or data.labels; of CelebA, name data.attributes; for "
+    "data of one kind, train a GAN without classes, such as dcgan; datasets with classes are "
+    "mnist, stacked_mnist, ring and grid"
+)
+
+
 def _construct(section: str, factory: Any, *args: Any, **kwargs: Any) -> Any:
     """Call a constructor; a ValueError becomes a UserError that names the config section."""
     try:
         return factory(*args, **kwargs)
+    except MissingClasses as error:
+        raise UserError(f"{section}: {CLASSES_ADVICE}") from error
     except ValueError as error:
         raise UserError(f"{section}: {error}") from error

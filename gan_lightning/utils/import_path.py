@@ -200,13 +200,20 @@ def _missing_attribute(path: str, module: ModuleType, attribute: str) -> str:
             f'`if __name__ == "__main__":`, and this process has no such class; define it again, '
             f"or write it into a file, for example my_gans.py, and name it my_gans:{attribute}"
         )
+    exported = getattr(module, "__all__", ())
     names = {
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+        if not name.startswith("_") and (name in exported or _is_of_package(value, module))
     }
-    valid = f"; it defines {_first(attribute, names)}" if names else ", and it defines no class"
+    valid = f"; it has {_first(attribute, names)}" if names else ", and it has no class"
     return f"cannot import {path}: {file or module.__name__} has no {attribute!r}{valid}"
+
+
+def _is_of_package(value: Any, module: ModuleType) -> bool:
+    """Tell whether a class or function is defined in a module, or in the package that has it."""
+    owner = getattr(value, "__module__", None) or ""
+    return bool(owner.partition(".")[0] == module.__name__.partition(".")[0])
 
 
 def _raised(path: str, source: Source | None, error: BaseException) -> str:
