@@ -34,7 +34,7 @@ def override_keys(experiment: str) -> list[str]:
             keys += dict.fromkeys([f"{name}.name", *_section_keys(name, given)])
         elif annotation in _classes():
             keys += _dotted_keys(name, annotation)
-        else:
+        elif name != "overridden":  # `train` writes it
             keys.append(name)
     return keys
 
