@@ -19,6 +19,7 @@ from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.periodic import Periodic
 from gan_lightning.core.module import BaseModule
 from gan_lightning.errors import UserError, storage_error, storage_fix, summary
+from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.files import atomic_write
 
 __all__ = ["BEST", "AtomicCheckpointIO", "Checkpoints", "list_checkpoints"]
@@ -66,12 +67,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except Exception as error:  # torch wraps the OSError into errors of its own
             if (cause := storage_error(error)) is None:
                 raise
-            previous = list_checkpoints(target.parent)
+            previous, run = list_checkpoints(target.parent), target.parent.parent
             intact = f"{previous[-1]} is intact" if previous else "there is no earlier checkpoint"
             raise UserError(
                 f"cannot write checkpoint {target}: {cause.strerror}; {intact}: "
                 f"{storage_fix(cause)}, then resume the run by "
-                f"`gan-lightning train EXP --resume {target.parent.parent}`"
+                f"`{command_line('gan-lightning', 'train', 'EXP', '--resume', run)}`"
             ) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -150,6 +149,8 @@ class ImageOptions:
 
     def overrides(self, run: RunDirectory) -> list[str]:
         """Return the options as overrides of a run that is resumed."""
+        from gan_lightning.config.python import override_words
+
         given = {key: getattr(self, key) for key in ("size", "fit", "channels", "labels", "store")}
         data = run.raw_config().get("data", {})
         if (
@@ -159,13 +160,13 @@ class ImageOptions:
             given["root"] = self.images
         if given["channels"] == "auto":
             given["channels"] = None
-        return [f"data.{key}={value}" for key, value in given.items() if value is not None]
+        return override_words([{f"data.{k}": v for k, v in given.items() if v is not None}])
 
-    def words(self, experiment: str) -> str:
+    def words(self, experiment: str) -> list[str]:
         """Return the words that name the experiment on a command line."""
         if self.images is None:
-            return experiment
-        return f"{experiment} --images {shlex.quote(str(self.images))}"
+            return [experiment]
+        return [experiment, "--images", str(self.images)]
 
 
 def check_needs_images(experiment: str) -> None:

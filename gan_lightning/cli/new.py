@@ -14,6 +14,7 @@ import click
 
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.errors import UserError
+from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.identifiers import camel_case, snake_case
 
 __all__ = ["new"]
@@ -56,7 +57,7 @@ def new(name: str) -> None:
             f"cannot write {folder}: {error.strerror}; change to a folder that can be written"
         ) from error
     click.echo(f"wrote {', '.join(str(folder / file) for file in texts)}")
-    click.echo(f"next: cd {name}; gan-lightning train {module}.yaml")
+    click.echo(f"next: {command_line('cd', name)}; gan-lightning train {module}.yaml")
 
 
 def _check_name(name: str, module: str) -> None:

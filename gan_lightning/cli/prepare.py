@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import sys
 from collections import Counter
@@ -19,6 +18,7 @@ from gan_lightning.cli.image_options import (
     labels_option,
     progress_bar,
 )
+from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.hardware import available_cores
 from gan_lightning.utils.names import printable
 
@@ -220,7 +220,7 @@ def _next_command(
         words += [] if size == DEFAULT_SIZE else [f"data.size={size}"]
         words += [] if part in ("", DEFAULT_CATEGORY) else [f"data.category={part}"]
         words += [] if output is None else [f"data.store={output}"]
-    return shlex.join(["gan-lightning", "train", *words])
+    return command_line("gan-lightning", "train", *words)
 
 
 def _print_summary(manifest: Manifest, store: Path) -> None:

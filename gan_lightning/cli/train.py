@@ -16,6 +16,7 @@ from gan_lightning.cli.prefetch import prefetch_digits
 from gan_lightning.config.overrides import is_override
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError
+from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.imports import gc_paused_imports
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def name_of_runs(source: dict[str, Any], overrides: Sequence[str], name: str) ->
     return follow_data(load_config(source, overrides), source, overrides, name)[1]
 
 
-def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: str) -> None:
+def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: Sequence[str]) -> None:
     """Print the metrics of a run with its claims, its duration, its directory and W&B's address."""
     from gan_lightning.config.schema import as_plain
     from gan_lightning.results.claims import no_verdict_reason, single_run_rows
@@ -180,7 +181,5 @@ def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: str) -
     click.echo(f"  run    {outcome.run_directory.path}")
     click.echo(f"  W&B    {outcome.wandb_status}")
     if outcome.stop_signal is not None:
-        click.echo(
-            f"stopped at update {outcome.updates:,}; resume it by "
-            f"`gan-lightning train {experiment} --resume {outcome.run_directory.path}`"
-        )
+        words = ("gan-lightning", "train", *experiment, "--resume", outcome.run_directory.path)
+        click.echo(f"stopped at update {outcome.updates:,}; resume it by `{command_line(*words)}`")

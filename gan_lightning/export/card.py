@@ -18,6 +18,7 @@ from gan_lightning.export.licences import DataCard
 from gan_lightning.results.claims import no_verdict_reason, single_run_rows
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import RunEvaluation, read_evaluation, read_outcome
+from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.hardware import format_machine
 from gan_lightning.utils.tables import markdown_table
 
@@ -139,8 +140,8 @@ def _inputs(exported: Exported) -> str:
 def _metrics(exported: Exported, measured: RunEvaluation) -> str:
     if not measured.measures:
         return (
-            f"## Metrics\n\nNot evaluated; run `gan-lightning evaluate {exported.run.path}`, and "
-            f"export again."
+            f"## Metrics\n\nNot evaluated; run "
+            f"`{command_line('gan-lightning', 'evaluate', exported.run.path)}`, and export again."
         )
     other = (
         f"; the exported weights are those of update {exported.updates:,}"

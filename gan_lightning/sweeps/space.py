@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gan_lightning.config.load import load_config
+from gan_lightning.config.schema import as_plain
 from gan_lightning.dashboard.panels import all_panels
 from gan_lightning.errors import UserError, check_choice, nearest_first
+from gan_lightning.utils.yaml_text import Words
 
 __all__ = ["Parameter", "Sweep", "Values", "read_sweep", "to_overrides"]
 
@@ -129,6 +132,8 @@ def read_sweep(source: dict[str, Any], overrides: Sequence[str], count: int | No
         raise UserError(f"sweep.space is {space!r}; it must be `key: {EXAMPLE}` pairs")
     method = block.get("method", "random")
     parameters = tuple(_parameter(str(key), content, method) for key, content in space.items())
+    words = getattr(source, "words", Words())
+    parameters = tuple(_as_written(parameter, words, source, overrides) for parameter in parameters)
     count = block.get("count") if count is None else count
     if count is None and method != "grid":
         count = DEFAULT_COUNT
@@ -139,6 +144,23 @@ def read_sweep(source: dict[str, Any], overrides: Sequence[str], count: int | No
     _check_metric(sweep.metric, [claim["metric"] for claim in source.get("claims") or []])
     _check_values(sweep, source, overrides)
     return sweep
+
+
+def _as_written(
+    parameter: Parameter, words: Words, source: dict[str, Any], overrides: Sequence[str]
+) -> Parameter:
+    """Return a parameter whose values are the words of the file where its key is a text."""
+    values = []
+    for index, value in enumerate(parameter.values):
+        text = words.text(("sweep", "space", parameter.key, "values", index), value)
+        if text is not None:
+            with suppress(UserError):  # reported when all values are checked
+                config: Any = as_plain(load_config(source, [*overrides, f"{parameter.key}={text}"]))
+                for name in parameter.key.split("."):
+                    config = config[name]
+                value = config if isinstance(config, str) else value
+        values.append(value)
+    return replace(parameter, values=tuple(values))
 
 
 def to_overrides(values: Values) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -14,6 +13,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import read_outcome
 from gan_lightning.sweeps.space import Sweep, Values, to_overrides
+from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.tables import text_table
 
 __all__ = ["Trial", "ranked", "ranking", "read_trials"]
@@ -76,7 +76,7 @@ def ranking(trials: Sequence[Trial], sweep: Sweep, experiment: str, seed: int) -
     values = {key: value for key, value in best_first[0].values.items() if key != "seed"}
     name = f"{Path(experiment).stem}_tuned"
     overrides = to_overrides(values)
-    command = shlex.join(["gan-lightning", "verify", experiment, *overrides, "--name", name])
+    command = command_line("gan-lightning", "verify", experiment, *overrides, "--name", name)
     return f"{table}\nthe best was chosen on seed {seed}; verify it on others by `{command}`"
 
 

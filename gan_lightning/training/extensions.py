@@ -28,6 +28,7 @@ from gan_lightning.callbacks import Evaluation, list_checkpoints
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError, summary, warn
 from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.import_path import import_object
 
 __all__ = ["Extensions", "build_callbacks"]
@@ -174,7 +175,7 @@ class Extensions:
         return UserError(
             f"{name} failed at update {updates:,}: {summary(error)}; {state}, and the traceback is "
             f"in {run.log}; when it is mended, resume the run by "
-            f"`gan-lightning train EXP --resume {run.path}`"
+            f"`{command_line('gan-lightning', 'train', 'EXP', '--resume', run.path)}`"
         )
 
 
