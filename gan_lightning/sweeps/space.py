@@ -132,7 +132,7 @@ def read_sweep(source: dict[str, Any], overrides: Sequence[str], count: int | No
         raise UserError(f"sweep.space is {space!r}; it must be `key: {EXAMPLE}` pairs")
     method = block.get("method", "random")
     parameters = tuple(_parameter(str(key), content, method) for key, content in space.items())
-    words = getattr(source, "words", Words())
+    words: Words = getattr(source, "words", Words())
     parameters = tuple(_as_written(parameter, words, source, overrides) for parameter in parameters)
     count = block.get("count") if count is None else count
     if count is None and method != "grid":
