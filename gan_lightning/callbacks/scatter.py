@@ -65,11 +65,12 @@ def draw_scatter(real: Tensor, generated: Tensor, title: str) -> Array:
     outside = (finite.abs() > limit).any(1)
     dots = [(real, "#b0b0b0", "real"), (finite[~outside], "#d1495b", "generated")]
     for points, colour, label in dots:
-        axis.scatter(*points.numpy().T, s=4, color=colour, alpha=0.6, label=label, linewidths=0)
+        x, y = points.numpy().T
+        axis.scatter(x, y, s=4, color=colour, alpha=0.6, label=label, linewidths=0)
     if outside.any():
-        border = finite[outside].clamp(-limit, limit).numpy().T
-        label = f"{len(border[0]):,} of {len(generated):,} outside"
-        crosses = axis.scatter(*border, s=14, color="#7b1e2b", marker="x", label=label, zorder=3)
+        x, y = finite[outside].clamp(-limit, limit).numpy().T
+        label = f"{len(x):,} of {len(generated):,} outside"
+        crosses = axis.scatter(x, y, s=14, color="#7b1e2b", marker="x", label=label, zorder=3)
         crosses.set(linewidth=0.8, clip_on=False)
     if len(finite) < len(generated):
         axis.scatter([], [], s=0, label=f"{len(generated) - len(finite):,} not finite")
