@@ -303,3 +303,23 @@ def test_a_browser_shows_it_without_errors_or_requests_elsewhere(
     page.close()
     assert not errors
     assert not elsewhere
+
+
+@pytest.mark.parametrize("place", ["lecture/wasserstein/", "results/wasserstein/", "results/"])
+def test_equations_and_tables_fit_into_a_laptop_s_window(
+    place: str, address: str, browser: Any
+) -> None:
+    page = browser.new_page(viewport={"width": 1300, "height": 800})
+    page.goto(address + place)
+    wide = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
+    assert page.locator(".equation, .md-typeset__scrollwrap").evaluate_all(wide) == []
+    page.close()
+
+
+def test_words_of_tables_break_after_slashes_and_underscores_only(
+    pages: dict[Path, Html], site: Path
+) -> None:
+    text = (site / "results" / "wasserstein" / "index.html").read_text()
+    assert "<code>critic/<wbr>rank_<wbr>correlation &gt;= 0.9" in text
+    assert ">wgan_<wbr>gp_<wbr>ring</a>" in text
+    assert "critic/rank_correlation" in pages[site / "results" / "wasserstein" / "index.html"].text

@@ -132,17 +132,18 @@ def _index(pages: Sequence[Page], folder: Path, known: Sequence[Results]) -> str
                 *map(str, (counts.total(), counts[True], counts[False], counts[None])),
             )
         )
-    ordered = [results for page in pages for results in page.results]
     parts = [
         _generated_comment(folder),
         "# Results",
-        f"{_count_text(known, known, capitalize=True)}. The page of each topic has every "
+        f"**{_count_text(known, known, capitalize=True)}.** The page of each topic has every "
         f"measured value, the commands, pictures and notes of its experiments.",
         markdown_table(rows),
         HOW_TO_READ,
         "## All claims",
-        claims_table(ordered, known, lambda results: section_address(results, f"{folder.name}/")),
     ]
+    for page in pages:
+        if any(results.claims for results in page.results):
+            parts += [f"### {page.title}", *_claims(page, known, f"{folder.name}/")]
     return "\n\n".join(parts) + "\n"
 
 
@@ -153,13 +154,18 @@ def _topic_page(page: Page, folder: Path, known: Sequence[Results]) -> str:
         links = f"The topic in the lecture: [{page.title}](../lecture/{page.slug}.md). {links}"
     parts = [_generated_comment(folder), f"# {page.title}: results", links]
     if any(results.claims for results in page.results):
-        parts.append(f"{_count_text(page.results, known, capitalize=True)}.")
-        parts.append(claims_table(page.results, known, section_address))
+        parts += _claims(page, known)
     if page.unmeasured:
         names = ", ".join(f"`{name}`" for name in page.unmeasured)
         parts.append(f"Not measured yet: {names}.")
     parts += [_section(results, folder) for results in page.results]
     return "\n\n".join(parts) + "\n"
+
+
+def _claims(page: Page, known: Sequence[Results], folder: str = "") -> list[str]:
+    """Return how many claims of a page hold, in bold, and the table of its claims."""
+    table = claims_table(page.results, known, lambda results: section_address(results, folder))
+    return [f"**{_count_text(page.results, known, capitalize=True)}.**", table]
 
 
 def _generated_comment(folder: Path) -> str:
