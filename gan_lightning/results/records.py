@@ -12,7 +12,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from gan_lightning.config.experiments import PACKAGE, one_line
+from gan_lightning.config.experiments import PACKAGE
+from gan_lightning.config.merge import one_line
 from gan_lightning.config.overridden import list_changes
 from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
