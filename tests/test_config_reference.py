@@ -67,7 +67,7 @@ def declares(line: ast.stmt) -> bool:
         ("trainer", "| `max_updates` | integer | `5000` | at least 1 | Generator updates of the"),
         ("evaluation", "| `inception` | text or null | `null` |  | File of the Inception weights"),
         ("log", "| `wandb` | text | `auto` | `auto`, `online`, `offline`, `disabled` |"),
-        ("log", "| `tags` | list of text | `[]` |  | W&B tags of the run. |"),
+        ("log", "| `tags` | list of text | `[]` |  | W&B tags of the run; empty means"),
         ("run", '| `title` | text | `""` |  |'),
         ("run", "| `claims` | list of [claims](#claims) | `[]` |"),
         ("claims", "| `metric` | text | required |"),

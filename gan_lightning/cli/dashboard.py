@@ -16,9 +16,15 @@ __all__ = ["dashboard"]
 
 @click.command()
 @click.argument("runs", metavar="[RUN]...", nargs=-1, shell_complete=complete_runs)
-@click.option("--entity", help="W&B user or team; by default that of the login.")
 @click.option(
-    "--project", default="gan-lightning", show_default=True, help="W&B project of the runs."
+    "--entity", envvar="WANDB_ENTITY", help="W&B user or team; by default that of the login."
+)
+@click.option(
+    "--project",
+    envvar="WANDB_PROJECT",
+    default="gan-lightning",
+    show_default=True,
+    help="W&B project of the runs.",
 )
 @click.option("--lecture", is_flag=True, help="Save the report `The lecture, reproduced` too.")
 @handle_errors

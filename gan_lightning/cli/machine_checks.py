@@ -189,18 +189,21 @@ def _stores(name: str) -> Iterator[Finding]:
 def _wandb(name: str) -> Iterator[Finding]:
     """Show where runs are logged; no server is contacted."""
     from gan_lightning.config.schema import LogConfig
-    from gan_lightning.config.wandb_mode import wandb_mode
+    from gan_lightning.config.wandb_mode import server_url, wandb_mode
 
-    mode, url = wandb_mode(LogConfig()), os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
-    if mode == "online":
+    mode, url = wandb_mode(LogConfig()), server_url()
+    if mode in ("online", "shared"):
         yield Finding(name, OK, f"logs to {url}")
     elif mode == "offline":
         why = "set by WANDB_MODE" if os.environ.get("WANDB_MODE") else "since there is no login"
         fix = "wandb login; `wandb sync` uploads runs that were logged offline"
         yield Finding(name, NOTE, f"logs offline, {why}; server {url}", fix)
     else:
-        fix = "unset WANDB_MODE, or set it to online or offline"
-        yield Finding(name, NOTE, f"WANDB_MODE is {mode}: nothing is logged to W&B", fix)
+        fix = "unset WANDB_MODE and WANDB_DISABLED, or set WANDB_MODE to online or offline"
+        set_by = (
+            "WANDB_MODE is disabled" if os.environ.get("WANDB_MODE") else "WANDB_DISABLED is set"
+        )
+        yield Finding(name, NOTE, f"{set_by}: nothing is logged to W&B", fix)
 
 
 def _disk(name: str) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from gan_lightning.utils.settings import setting
 
 __all__ = [
     "CLAIM_BOUNDS",
+    "DEFAULT_PROJECT",
     "CheckpointsConfig",
     "Claim",
     "EvaluationConfig",
@@ -113,7 +114,10 @@ class TrainerConfig:
         False, "Compute batch norm statistics over all processes; needs GPUs."
     )
     threads: int = setting(
-        0, "CPU threads; 0 means 1 for points and PyTorch's default for images.", minimum=0
+        0,
+        "CPU threads; 0 means 1 for points and PyTorch's default for images.",
+        minimum=0,
+        maximum=4096,
     )
     rounds_per_batch: int = setting(
         0, "Rounds in one Lightning batch; 0 means 1 for images and up to 20 for points.", minimum=0
@@ -174,7 +178,9 @@ class CheckpointsConfig:
     keep: int = setting(2, "Latest checkpoints that are kept.", minimum=1)
 
 
-MAX_PROJECT = 128
+DEFAULT_PROJECT = "gan-lightning"
+
+MAX_NAME = 128
 MAX_TAG = 64
 """Lengths that W&B accepts."""
 
@@ -189,9 +195,24 @@ class LogConfig:
         "Mode of Weights & Biases; auto is online with a login, else offline.",
         choices=("auto", "online", "offline", "disabled"),
     )
-    project: str = setting("gan-lightning", "W&B project.")
-    entity: str | None = setting(None, "W&B user or team; null means the login's default.")
-    tags: list[str] = setting([], "W&B tags of the run.")
+    project: str | None = setting(
+        None, "W&B project; null means WANDB_PROJECT, else gan-lightning."
+    )
+    entity: str | None = setting(
+        None, "W&B user or team; null means WANDB_ENTITY, else the login's default."
+    )
+    name: str | None = setting(
+        None,
+        "Name of the run at W&B; null means WANDB_NAME, else experiment, run directory and seed.",
+    )
+    group: str | None = setting(
+        None, "W&B group of the run; null means WANDB_RUN_GROUP, else the experiment."
+    )
+    job_type: str | None = setting(
+        None, "W&B job type of the run, for example baseline; null means WANDB_JOB_TYPE, else none."
+    )
+    notes: str | None = setting(None, "Notes on the run at W&B; null means WANDB_NOTES, else none.")
+    tags: list[str] = setting([], "W&B tags of the run; empty means those of WANDB_TAGS.")
 
     def validate(self) -> None:
         """Check the names that W&B would refuse when the run has begun.
@@ -199,12 +220,15 @@ class LogConfig:
         Raises:
             ValueError: naming the key, the value and the valid ones.
         """
-        wrong = sorted({*self.project} & {*"/\\#?%:"})
-        if wrong or len(self.project) > MAX_PROJECT:
+        project = self.project or DEFAULT_PROJECT
+        if {*project} & {*"/\\#?%:"} or len(project) > MAX_NAME:
             raise ValueError(
-                f"project is {self.project!r}; a project of W&B has at most {MAX_PROJECT} "
+                f"project is {self.project!r}; a project of W&B has at most {MAX_NAME} "
                 f"characters and none of / \\ # ? % :, and a team is log.entity"
             )
+        for key in ("name", "group", "job_type"):
+            if len(value := getattr(self, key) or "") > MAX_NAME:
+                raise ValueError(f"{key} is {value!r}; at W&B it has at most {MAX_NAME} characters")
         for tag in self.tags:
             if not 1 <= len(tag) <= MAX_TAG:
                 raise ValueError(f"tags has {tag!r}; a tag of W&B has 1 to {MAX_TAG} characters")

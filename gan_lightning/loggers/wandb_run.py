@@ -14,13 +14,15 @@ import numpy as np
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from gan_lightning.config.schema import LogConfig
+from gan_lightning.config.schema import DEFAULT_PROJECT, LogConfig
+from gan_lightning.config.wandb_mode import server_url
 from gan_lightning.errors import warn
 from gan_lightning.loggers.sent_rows import SentRows
 from gan_lightning.loggers.wandb_files import last_step
 from gan_lightning.results.claims import ClaimRow
 from gan_lightning.runs.directory import UPDATES_KEY
 from gan_lightning.runs.metrics_csv import read_metrics
+from gan_lightning.utils.commands import command_line
 
 __all__ = ["WandbRun"]
 
@@ -30,6 +32,9 @@ METRICS_FILE = "metrics.csv"
 
 MAX_ERRORS = 10
 """Failed calls after which a run is no longer logged to W&B."""
+
+SILENT_WAIT = 3.0
+"""Seconds after which a finished run says what it waits for."""
 
 FINISH_TIMEOUT = 60.0
 """Seconds that a finished run waits for the server to take its data."""
@@ -42,7 +47,7 @@ class WandbRun(Logger):
     for the server, or for the encoding of pictures.
 
     Args:
-        config: project, entity and tags of the run.
+        config: project, entity, names and tags of the run.
         mode: `online`, `offline` or another value of WANDB_MODE.
         experiment: name of the experiment, by which W&B groups the runs.
         folder: the run directory, in which W&B's files are written, too.
@@ -61,15 +66,17 @@ class WandbRun(Logger):
         self.init_error = ""
         self.failure = ""
         self.url = ""
-        self._folder = folder
+        self._experiment, self._folder = experiment, folder
         self._sent = SentRows(folder.resolve())
         self._settings: dict[str, Any] = {
-            "name": f"{experiment}/{folder.name}",
+            "name": config.name,
             "id": run_id,
             "dir": folder,
-            "project": config.project,
+            "project": config.project or DEFAULT_PROJECT,
             "entity": config.entity,
-            "group": experiment,
+            "group": config.group or experiment,
+            "job_type": config.job_type,
+            "notes": config.notes,
             "tags": list(config.tags),
             "mode": mode,
             "resume": "allow",
@@ -101,6 +108,9 @@ class WandbRun(Logger):
             config: resolved config of the run, as plain values.
         """
         self._settings["config"] = dict(config)
+        if self._settings["name"] is None:
+            name = f"{self._experiment}/{self._folder.name}"
+            self._settings["name"] = f"{name} seed {config['seed']}" if "seed" in config else name
         self._thread.start()
 
     def _process_calls(self) -> None:
@@ -285,16 +295,17 @@ class WandbRun(Logger):
     def location_message(self) -> str:
         """Return one line that says where the logged data are."""
         files = self._folder / "wandb"
+        sync = command_line("wandb", "sync", files)
         if self.failure:
             return f"failed ({self.failure}); {METRICS_FILE} in the run directory has all figures"
         if self._timed_out:
-            return f"the server does not answer; upload the run by `wandb sync {files}/run-*`"
+            return f"the server does not answer; upload the run by `{sync}/run-*`"
         if self._settings["mode"] != "offline":
             if not self.url:
                 return "the server did not answer"
             return f"logged at {self.url}; a copy is in {files}"
         reason = f"W&B refused the run ({self.init_error}); " if self.init_error else ""
-        return f"{reason}logged offline; upload the run by `wandb sync {files}/offline-run-*`"
+        return f"{reason}logged offline; upload the run by `{sync}/offline-run-*`"
 
     @rank_zero_only
     def finish(self, failed: bool, timeout: float = FINISH_TIMEOUT) -> None:
@@ -307,7 +318,15 @@ class WandbRun(Logger):
         """
         self._calls.put(lambda run: run.finish(exit_code=int(failed)))
         self._calls.put(None)
-        self._thread.join(timeout)
+        self._thread.join(min(timeout, SILENT_WAIT))
+        if self._thread.is_alive() and timeout > SILENT_WAIT:
+            if self._settings["mode"] != "offline":
+                warn(
+                    f"waiting up to {timeout:.0f} s for the W&B server {server_url()}; Ctrl-C "
+                    f"stops waiting, and the data stay in the run directory"
+                )
+            with suppress(KeyboardInterrupt):
+                self._thread.join(timeout - SILENT_WAIT)
         self._timed_out = self._thread.is_alive()
         if self._timed_out:
             self._end_service()

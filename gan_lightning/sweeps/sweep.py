@@ -9,8 +9,8 @@ from typing import Any
 
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
-from gan_lightning.config.schema import RunConfig
-from gan_lightning.config.wandb_mode import wandb_mode
+from gan_lightning.config.schema import DEFAULT_PROJECT, RunConfig
+from gan_lightning.config.wandb_mode import wandb_mode, with_variables
 from gan_lightning.errors import UserError
 from gan_lightning.sweeps import agents
 from gan_lightning.sweeps.local import LocalSweep
@@ -110,7 +110,9 @@ def _run_agents(
     content = agents.sweep_config(
         block, options.experiment, options.overrides, options.seed, options.runs
     )
-    entity, project = options.entity or config.log.entity, options.project or config.log.project
+    log = with_variables(config.log)
+    entity = options.entity or log.entity
+    project = options.project or log.project or DEFAULT_PROJECT
     address = agents.create_sweep(content, entity, project)
     folder = options.runs / address.rpartition("/")[2]
     echo(f"runs and logs of the agents: {folder}")

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from safetensors.torch import save as save_safetensors
 
 from gan_lightning.callbacks import Evaluation, RunTimer, StopOnSignal
 from gan_lightning.config.schema import RunConfig, as_plain
-from gan_lightning.config.wandb_mode import sweep_run_id
+from gan_lightning.config.wandb_mode import sweep_run_id, wandb_mode, with_variables
 from gan_lightning.core.compile import compile_networks
 from gan_lightning.core.fast_paths import set_up_process
 from gan_lightning.core.module import BaseModule
@@ -128,6 +128,8 @@ def train(
         Diverged: a loss or a weight is not finite.
         ProcessLost: another process of the run has ended.
     """
+    if wandb_mode(config.log) != "disabled" and resume is None:  # a resumed run keeps its names
+        config = replace(config, log=with_variables(config.log))
     set_up_process()
     allow_tf32(config.trainer.tf32)
     check_launcher(config)
