@@ -11,6 +11,7 @@ from functools import cache
 
 __all__ = [
     "Diverged",
+    "MissingDataError",
     "ProcessLost",
     "UserError",
     "check_choice",
@@ -31,6 +32,10 @@ STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.E
 
 class UserError(Exception):
     """An error that the user can fix; the message names the wrong value, valid ones and the fix."""
+
+
+class MissingDataError(UserError):
+    """The place that the config names has no data; the message names it."""
 
 
 class Diverged(Exception):  # noqa: N818 - a result of training, not a fault of the program

@@ -15,10 +15,12 @@ from torch import Tensor
 
 from gan_lightning.data.base import BaseDataModule, DataConfig, to_float_nchw
 from gan_lightning.data.memory_mapped import MemoryMappedImages
-from gan_lightning.errors import UserError
+from gan_lightning.errors import MissingDataError, UserError
 from gan_lightning.store import Manifest, default_store, open_store
 from gan_lightning.store.layout import INDEX, SHARD, TEST, TRAINING
+from gan_lightning.store.manifest import read_manifest
 from gan_lightning.types import Batch, DataSpec
+from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.names import printable
 from gan_lightning.utils.settings import setting
 
@@ -51,6 +53,14 @@ class ImageStoreConfig(DataConfig):
         if self.store:
             return Path(self.store)
         return default_store(Path(self.root), self.size, self.part, self.fit)
+
+    @property
+    def identity(self) -> str | None:
+        """Fingerprint of the images in the store, wherever it lies; None without a store."""
+        try:
+            return read_manifest(self.folder).fingerprint
+        except UserError:
+            return None
 
 
 def folder_title(config: ImageStoreConfig) -> str:
@@ -182,15 +192,15 @@ class ImageStoreDataModule(BaseDataModule):
 
     def _open_store(self) -> Manifest:
         config, folder = self.config, self.config.folder
-        words = ["gan-lightning prepare", self.prepare_command, f"--root {config.root or 'DIR'}"]
-        words += [f"--category {config.part}"] if config.part else []
-        command = " ".join([*words, f"--size {config.size}"])
+        words = ["gan-lightning", "prepare", self.prepare_command, "--root", config.root or "DIR"]
+        words += ["--category", config.part] if config.part else []
+        command = command_line(*words, "--size", config.size)
         if not folder.is_dir():
             if folder.with_name(f"{folder.name}.partial").is_dir():
                 raise UserError(f"the image store {folder} is unfinished; resume it by `{command}`")
-            raise UserError(
-                f"the image store {folder} does not exist; make it by `{command}`, or set "
-                f"data.root=DIR to another copy of the dataset"
+            raise MissingDataError(
+                f"the image store {folder} does not exist; make it by `{command}`, or name another "
+                f"copy of the dataset by data.root"
             )
         manifest = open_store(folder)
         stored = manifest.transform

@@ -16,7 +16,7 @@ from gan_lightning.core.fast_paths import set_up_process
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.environment import is_first_process
-from gan_lightning.errors import UserError, check_choice, warn
+from gan_lightning.errors import MissingDataError, UserError, check_choice, warn
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.build import build
 
@@ -87,7 +87,10 @@ def load_model(
         raise UserError(str(error)) from error
     config = run.config(list(overrides))
     path = run.path.resolve()
-    model, data = build(config, GIVEN_DATA.get(path) if data is None else data)
+    try:
+        model, data = build(config, GIVEN_DATA.get(path) if data is None else data)
+    except MissingDataError as error:
+        raise UserError(f"{error}; that of this run is in {run.config_file}") from error
     loaded = _best_checkpoint(run) if checkpoint == "best" else latest_checkpoint(run)
     if loaded is None:
         raise UserError(f"run {run.path} has no checkpoint yet; train it again")

@@ -75,7 +75,7 @@ def _find_runs(config: RunConfig, parent: Path) -> tuple[RunDirectory | None, Ru
     interrupted = None
     for folder in reversed(RunDirectory.all_in(parent)):
         try:
-            if fingerprint(folder.config()) != expected or folder.config_changed():
+            if fingerprint(folder.config_at(config)) != expected or folder.config_changed():
                 continue
         except UserError:
             continue  # written by another version
