@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -185,7 +183,9 @@ def _read_array(path: Path, key: str) -> np.ndarray[Any, Any]:
             array = file[key]
     except OSError as error:
         raise UserError(f"cannot read samples from {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except UserError:
+        raise
+    except Exception as error:  # damaged archives raise errors of many classes
         raise UserError(f"{path} is damaged or not an .npz file of plain arrays; {fix}") from error
     if not isinstance(array, np.ndarray):
         raise UserError(f"{path} is damaged or not an .npz file of plain arrays; {fix}")
