@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,5 @@ def test_every_byte_of_a_header_may_be_wrong(offset: int, tmp_path: Path) -> Non
             damaged = bytearray(content)
             damaged[start + offset] = value
             file.write_bytes(damaged)
-            try:
+            with suppress(UserError):  # any other error fails the test
                 _read_array(file, "points")
-            except UserError as error:
-                assert "\n" not in str(error)
