@@ -31,6 +31,12 @@ __all__ = [
 ]
 
 SERVER = get_context("forkserver")
+PRELOADED = [
+    *("gan_lightning.cli.train", "gan_lightning.training.train", "pytest", "wandb"),
+    "gan_lightning.testing.processes",  # which has the server, too
+]
+"""Modules of installed packages: the server does not find those of the tests, and says nothing."""
+
 
 TIMEOUT = 300.0
 """Seconds after which a process counts as hanging, long enough for a busy machine."""
@@ -61,7 +67,7 @@ class ForkedProcess:
             env: environment variables; None for those of this process.
             argv: `sys.argv` of the new process.
         """
-        SERVER.set_forkserver_preload(["preloaded"])  # without effect once the server runs
+        SERVER.set_forkserver_preload(PRELOADED)  # without effect once the server runs
         output = TemporaryDirectory(prefix="forked-")
         context = (str(cwd or Path.cwd()), dict(env or os.environ), [*argv])
         process = SERVER.Process(
@@ -161,5 +167,4 @@ def _run_child(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     gc.freeze()  # as gan_lightning.utils.imports does after the imports of a command
-    gc.enable()
     function(*arguments)

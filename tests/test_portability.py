@@ -20,7 +20,7 @@ DEPENDENCIES = (
     *("scipy.stats", "matplotlib.figure", "jinja2", "tqdm", "yaml", "filelock", "lmdb"),
     *("multiprocessing.reduction", "subprocess"),
 )
-"""Modules that use Unix where they find it, in addition to those of `preloaded.py`."""
+"""Modules that use Unix where they find it, in addition to those that forked processes have."""
 
 
 def import_without_unix() -> None:
