@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_lightning.config.experiments import one_line
+from gan_lightning.config.merge import one_line
 from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.report.curves import Curve, read_curves

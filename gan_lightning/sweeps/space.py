@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gan_lightning.config.load import load_config
+from gan_lightning.config.merge import Content
 from gan_lightning.config.schema import as_plain
 from gan_lightning.dashboard.panels import all_panels
 from gan_lightning.errors import UserError, check_choice, nearest_first
@@ -132,7 +133,7 @@ def read_sweep(source: dict[str, Any], overrides: Sequence[str], count: int | No
         raise UserError(f"sweep.space is {space!r}; it must be `key: {EXAMPLE}` pairs")
     method = block.get("method", "random")
     parameters = tuple(_parameter(str(key), content, method) for key, content in space.items())
-    words: Words = getattr(source, "words", Words())
+    words = source.words if isinstance(source, Content) else Words()
     parameters = tuple(_as_written(parameter, words, source, overrides) for parameter in parameters)
     count = block.get("count") if count is None else count
     if count is None and method != "grid":
