@@ -73,7 +73,7 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-IN_FULL = ("gan_ring", "infogan_mnist")
+IN_FULL = ("gan_ring", "unrolled_ring", "infogan_mnist")
 """Experiments whose tiny runs draw twice, and are evaluated on all test data, as by `evaluate`."""
 
 

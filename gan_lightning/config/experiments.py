@@ -14,7 +14,7 @@ from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.utils.import_path import add_search_folder, announce_import, is_import_path
 from gan_lightning.utils.yaml_text import read_text
 
-__all__ = ["experiment_names", "experiment_path", "read_yaml"]
+__all__ = ["experiment_names", "experiment_path", "parse_yaml", "read_yaml"]
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -68,9 +68,26 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UserError: the file cannot be read or parsed, or is not a mapping.
     """
     try:
-        value, words = read_text(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not valid YAML: {one_line(error)}") from error
+    return _with_own_classes(parse_yaml(text, path), path)
+
+
+def parse_yaml(text: str, path: Path) -> Content:
+    """Parse a YAML text that contains a mapping of plain types.
+
+    Args:
+        text: the text.
+        path: the file that it is from, for errors.
+
+    Raises:
+        UserError: the text cannot be parsed, or is not a mapping.
+    """
+    try:
+        value, words = read_text(text)
     except (YAMLError, ValueError) as error:
         raise UserError(f"{path} is not valid YAML: {one_line(error)}") from error
     if not isinstance(value, dict | None):
@@ -80,7 +97,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except UserError as error:
         raise UserError(f"cannot read {path}: {error}") from error
     content.words = words
-    return _with_own_classes(content, path)
+    return content
 
 
 def _with_own_classes(content: Content, path: Path) -> Content:

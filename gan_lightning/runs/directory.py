@@ -16,10 +16,9 @@ from shutil import rmtree
 from typing import Any
 from uuid import uuid4
 
-from gan_lightning.config.experiments import read_yaml
+from gan_lightning.config.experiments import parse_yaml, read_yaml
 from gan_lightning.config.fingerprint import fingerprint
 from gan_lightning.config.load import load_config, to_yaml
-from gan_lightning.config.merge import plain_mapping
 from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError, nearest_first
@@ -194,7 +193,7 @@ class RunDirectory:
         for path in sorted(self.checkpoints.glob("*.ckpt"), reverse=True):
             with suppress(Exception):  # damaged files raise errors of many classes
                 checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-                return plain_mapping(checkpoint["config"])
+                return parse_yaml(checkpoint["config"], path)
         return {}
 
     def config(self, overrides: list[str] | None = None) -> RunConfig:
