@@ -95,17 +95,17 @@ def test_a_run_that_finds_the_folder_taken_deletes_nothing(
 ) -> None:
     """As if this process had been stalled between making the folder and locking it."""
     output = tmp_path / "run"
-    create = directory._check_free_space
+    create = directory.check_free_space
 
     def other_run_begins(path: Path) -> None:
         create(path)
         shutil.copytree(begun, output, dirs_exist_ok=True)
 
-    monkeypatch.setattr(directory, "_check_free_space", other_run_begins)
+    monkeypatch.setattr(directory, "check_free_space", other_run_begins)
     with pytest.raises(UserError, match="has the files of another run; choose a new folder"):
         train_new(small("gan", 2), output)
     assert contents(output).keys() == contents(begun).keys()
-    monkeypatch.setattr(directory, "_new", lambda _: begun)
+    monkeypatch.setattr(directory, "new_folder", lambda _: begun)
     with run_lock(begun), pytest.raises(UserError, match="is being trained by another process"):
         train_new(small("gan", 2), begun)
     assert (begun / "config.yaml").exists()

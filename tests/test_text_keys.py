@@ -15,7 +15,8 @@ from gan_lightning.config.merge import merge_overrides
 from gan_lightning.config.python import override_words
 from gan_lightning.config.schema import as_plain
 from gan_lightning.errors import UserError
-from gan_lightning.utils.typed_values import merge, unsupported_field
+from gan_lightning.utils.type_hints import unsupported_field
+from gan_lightning.utils.typed_values import merge
 
 BASE: dict[str, Any] = {"model": {"name": "gan"}, "data": {"name": "folder"}}
 WORDS = ("2024_05", "007", "1e3", "on", "No", "12:30", "0x1F", "1_0", ".5", "a: b", "#1", "@x", "")

@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from omegaconf import MISSING
-
 from gan_lightning.classifiers import CLASSIFIERS
 from gan_lightning.classifiers.attacks import AttackConfig
 from gan_lightning.config.schema import (
@@ -28,7 +26,7 @@ from gan_lightning.gans import GANS, GANConfig
 from gan_lightning.gans.regularisation import RegularisationConfig
 from gan_lightning.networks import NETWORKS
 from gan_lightning.networks.base import NetworkConfig
-from gan_lightning.utils.settings import Setting, settings_of
+from gan_lightning.utils.settings import REQUIRED, Setting, settings_of
 from gan_lightning.utils.tables import markdown_table
 
 __all__ = ["Section", "config_reference", "config_sections"]
@@ -130,7 +128,7 @@ def _rows(config: type[Any], common: type[Any] | None) -> Iterator[tuple[str, ..
     hints, declared, defaults = get_type_hints(config), settings_of(config), config()
     for name in (entry.name for entry in fields(config)):
         default = getattr(defaults, name)
-        if common is not None and getattr(common(), name, MISSING) == default:
+        if common is not None and getattr(common(), name, REQUIRED) == default:
             continue
         known = declared[name] or Setting(description="")
         yield (
@@ -161,7 +159,7 @@ def _default_text(default: Any) -> str:
         plain: Any = type(default)
         own, usual = vars(default), vars(plain())
         return "; ".join(f"`{key}: {_plain(own[key])}`" for key in own if own[key] != usual[key])
-    return "required" if default == MISSING else f"`{_plain(default)}`"
+    return "required" if default == REQUIRED else f"`{_plain(default)}`"
 
 
 def _plain(value: Any) -> str:

@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from omegaconf import MISSING
-
-from gan_lightning.utils.settings import setting
+from gan_lightning.utils.settings import REQUIRED, setting
 
 __all__ = [
     "CLAIM_BOUNDS",
@@ -37,7 +35,7 @@ CALLBACK_FORM = '{class: "module:Class", init: {…}}'
 class Floor:
     """A second bound of a claim, which an untrained or broken run does not satisfy."""
 
-    metric: str = setting(MISSING, "Key of an evaluated metric, of the claim or another.")
+    metric: str = setting(REQUIRED, "Key of an evaluated metric, of the claim or another.")
     at_least: float | None = setting(None, "Smallest value that satisfies the floor.")
     at_most: float | None = setting(None, "Largest value that satisfies the floor.")
 
@@ -57,7 +55,7 @@ class Floor:
 class Claim:
     """A statement of a paper about a metric, with the one bound that the metric must satisfy."""
 
-    metric: str = setting(MISSING, "Key of an evaluated metric.")
+    metric: str = setting(REQUIRED, "Key of an evaluated metric.")
     at_least: float | None = setting(None, "Smallest value that satisfies the claim.")
     at_most: float | None = setting(None, "Largest value that satisfies the claim.")
     above: str | None = setting(
@@ -243,9 +241,9 @@ class RunConfig:
     seed: int = setting(
         0, "Seed of initial weights, order of the data and all random draws.", minimum=0
     )
-    model: Any = setting(MISSING, "GAN or classifier: its name and its keys.")
-    network: Any = setting(MISSING, "Network family: its name and its keys.")
-    data: Any = setting(MISSING, "Dataset: its name and its keys.")
+    model: Any = setting(REQUIRED, "GAN or classifier: its name and its keys.")
+    network: Any = setting(REQUIRED, "Network family: its name and its keys.")
+    data: Any = setting(REQUIRED, "Dataset: its name and its keys.")
     trainer: TrainerConfig = setting(TrainerConfig(), "Length of training, devices, precision.")
     evaluation: EvaluationConfig = setting(EvaluationConfig(), "What is measured, and how often.")
     pictures: PicturesConfig = setting(PicturesConfig(), "What is drawn, and how often.")

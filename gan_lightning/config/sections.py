@@ -14,7 +14,7 @@ from gan_lightning.config.registry import SECTIONS, find_class, valid_names
 from gan_lightning.config.source_keys import DEFAULT_NAMES
 from gan_lightning.errors import UserError
 from gan_lightning.utils.import_path import is_import_path
-from gan_lightning.utils.typed_values import unsupported_field
+from gan_lightning.utils.type_hints import unsupported_field
 
 __all__ = ["drop_unknown_keys", "section_classes", "selected_class"]
 

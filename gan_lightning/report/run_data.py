@@ -9,9 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from gan_lightning.config.merge import one_line
 from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
@@ -20,6 +17,7 @@ from gan_lightning.results.claims import no_verdict_reason
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import is_locked, read_outcome
 from gan_lightning.utils.settings import check_settings
+from gan_lightning.utils.typed_values import merge
 
 __all__ = ["RunSummary", "read_runs"]
 
@@ -65,7 +63,7 @@ class RunSummary:
         """
         try:
             return [_claim(part) for part in self.config.get("claims") or ()]
-        except (OmegaConfBaseException, ValueError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             where = self.folder.config_file
             raise UserError(f"{where} has an invalid claim: {one_line(error)}") from error
 
@@ -197,7 +195,6 @@ def _label(path: Path, depth: int) -> str:
 
 
 def _claim(content: Any) -> Claim:
-    claim = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Claim), content))
-    assert isinstance(claim, Claim)
+    claim = merge(Claim, content)
     check_settings(claim)
     return claim

@@ -10,8 +10,6 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
-from omegaconf import MISSING
-
 from gan_lightning.config.experiments import PACKAGE
 from gan_lightning.config.merge import one_line
 from gan_lightning.config.overridden import list_changes
@@ -21,7 +19,7 @@ from gan_lightning.results.aggregate import mean, standard_deviation
 from gan_lightning.results.claims import ClaimRow, claim_rows, metrics_of
 from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.hardware import format_machine
-from gan_lightning.utils.settings import check_settings
+from gan_lightning.utils.settings import REQUIRED, check_settings
 from gan_lightning.utils.typed_values import merge
 
 __all__ = ["NAME", "Results", "SeedRun", "read_all_results", "read_results", "results_folder"]
@@ -44,13 +42,13 @@ class SeedRun:
         versions: package -> version, and the git revision of gan_lightning.
     """
 
-    seed: int = MISSING
-    run: str = MISSING
-    updates: int = MISSING
-    minutes: float = MISSING
-    measures: dict[str, float | None] = MISSING
-    machine: dict[str, Any] = MISSING
-    versions: dict[str, str | None] = MISSING
+    seed: int = REQUIRED
+    run: str = REQUIRED
+    updates: int = REQUIRED
+    minutes: float = REQUIRED
+    measures: dict[str, float | None] = REQUIRED
+    machine: dict[str, Any] = REQUIRED
+    versions: dict[str, str | None] = REQUIRED
 
     def provenance(self) -> str:
         """Describe the machine and the versions in one phrase."""
@@ -77,14 +75,14 @@ class Results:
         pictures: names of PNG files in the same folder, drawn by the run of the first seed.
     """
 
-    name: str = MISSING
-    experiment: str = MISSING
+    name: str = REQUIRED
+    experiment: str = REQUIRED
     title: str = ""
     paper: str = ""
-    command: str = MISSING
-    date: str = MISSING
+    command: str = REQUIRED
+    date: str = REQUIRED
     overrides: list[str] = field(default_factory=list)
-    config: dict[str, Any] = MISSING
+    config: dict[str, Any] = REQUIRED
     claims: list[Claim] = field(default_factory=list)
     own_claims: bool = False
     runs: list[SeedRun] = field(default_factory=list)

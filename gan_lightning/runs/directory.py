@@ -22,6 +22,8 @@ from gan_lightning.config.load import load_config, to_yaml
 from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.runs.environment import describe_environment
+from gan_lightning.runs.folders import check_free_space, new_folder, new_timed_folder, start_time
 from gan_lightning.runs.own_classes import (
     check_own_classes,
     describe_own_classes,
@@ -42,19 +44,8 @@ UPDATES_KEY = "updates"
 SAMPLE_FILE = re.compile(r"(?P<kind>.+?)(_(?P<updates>\d+))?")
 """Stem of a picture's file name, or of a file of points."""
 
-TIME_FORMAT = "%Y-%m-%d_%H-%M-%S"
-"""Name of a run directory that the user has not named."""
-
-TIME_LENGTH = len("2026-11-23_10-00-00")
-
-MIN_FREE_BYTES = 2**20
-"""Free space that a new run needs; any run writes more."""
-
 PLACES = ("root", "store")
 """Keys of `data` that say where the data lie."""
-
-PACKAGES = ("gan-lightning", "torch", "pytorch-lightning", "torchmetrics", "wandb", "omegaconf")
-
 
 @dataclass(frozen=True)
 class RunDirectory:
@@ -79,8 +70,8 @@ class RunDirectory:
             UserError: `output` is not empty, or the directory cannot be written.
         """
         try:
-            path = _new(output) if output is not None else _new_timed(runs / experiment)
-            _check_free_space(path)
+            path = new_folder(output) if output is not None else new_timed_folder(runs / experiment)
+            check_free_space(path)
         except OSError as error:
             target = output if output is not None else runs / experiment
             raise UserError(
@@ -115,7 +106,7 @@ class RunDirectory:
         written at the start and whenever the run is resumed.
         """
         configs = parent.glob("*/config.yaml")
-        return [cls(config.parent) for config in sorted(configs, key=_start_time)]
+        return [cls(config.parent) for config in sorted(configs, key=start_time)]
 
     def check_is_new(self) -> None:
         """Check, under the lock of the run, that no other process has begun a run here.
@@ -238,7 +229,7 @@ class RunDirectory:
         environment = {
             "run": run_id,
             "config_changed": changed,
-            **_environment(),
+            **describe_environment(),
             "classes": describe_own_classes(config),
             "data": getattr(config.data, "identity", None),
         }
@@ -283,70 +274,3 @@ class RunDirectory:
             return
         for path in self.path.iterdir():
             rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _new(path: Path) -> Path:
-    if path.is_dir() and any(path.iterdir()):
-        raise UserError(f"{path} is not empty; choose a new folder by --output DIR")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def _start_time(config: Path) -> tuple[float, int, str]:
-    """Return the key by which runs are sorted: time, and number and name for runs of one second."""
-    name = config.parent.name
-    try:
-        start = datetime.strptime(name[:TIME_LENGTH], TIME_FORMAT).timestamp()
-    except ValueError:
-        start = config.stat().st_mtime
-    number = re.search(r"-(\d+)$", name[TIME_LENGTH:])
-    return start, int(number[1]) if number else 0, name
-
-
-def _new_timed(parent: Path) -> Path:
-    stem = datetime.now().strftime(TIME_FORMAT)
-    parent.mkdir(parents=True, exist_ok=True)
-    for attempt in range(1, 1000):
-        path = parent / (stem if attempt == 1 else f"{stem}-{attempt}")
-        try:
-            path.mkdir()
-        except FileExistsError:
-            continue
-        return path
-    raise UserError(f"cannot make a new folder in {parent}; choose one by --output DIR")
-
-
-def _check_free_space(directory: Path) -> None:
-    """Write and delete a file of `MIN_FREE_BYTES`; on an error delete the directory, too."""
-    probe = directory / ".probe"
-    try:
-        probe.write_bytes(bytes(MIN_FREE_BYTES))
-        probe.unlink()
-    except OSError:
-        probe.unlink(missing_ok=True)
-        directory.rmdir()
-        raise
-
-
-def _environment() -> dict[str, Any]:
-    return {
-        "command": sys.argv,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processors": available_cores(),
-        "machine": machine_info(),
-        "packages": {name: version(name) for name in PACKAGES},
-        "git_revision": _git_revision(),
-    }
-
-
-def _git_revision() -> str | None:
-    """Return the commit of the checkout that contains the package; None outside a checkout."""
-    package = Path(__file__).parents[1]
-    if not (package.parent / ".git").exists():
-        return None
-    command = ["git", "-C", str(package), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

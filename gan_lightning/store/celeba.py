@@ -32,7 +32,7 @@ PRESENT, ABSENT = "1", ("-1", "0")
 
 
 @dataclass
-class List:
+class ImageList:
     """A text file with a row of values for each image.
 
     Args:
@@ -87,7 +87,10 @@ def celeba(root: Path) -> Catalog:
     files, sources = _search(root)
     source = next((each for each in sources if each.names()), sources[0])
     found = source.names()
-    names = list({_stem(name): name for name in reversed(found)}.values())[::-1]
+    by_stem: dict[str, str] = {}
+    for name in found:
+        by_stem.setdefault(_stem(name), name)
+    names = list(by_stem.values())
     splits, attributes = (_list(root, name, files, source) for name in (SPLITS, ATTRIBUTES))
     if not attributes.rows or not attributes.header:
         raise UserError(
@@ -158,7 +161,7 @@ def _has_faces(archive: Path) -> bool:
         return False
 
 
-def _list(root: Path, stem: str, files: Sequence[Path], source: Source) -> List:
+def _list(root: Path, stem: str, files: Sequence[Path], source: Source) -> ImageList:
     """Read the list of this name from the folder, else from the archive of the images."""
     for path in files:
         if _is_list(path.name, stem):
@@ -191,7 +194,7 @@ def _read(path: Path, read: Callable[[], bytes]) -> str:
         raise UserError(f"cannot read {path}: {error}") from error
 
 
-def _parse(path: Path, text: str) -> List:
+def _parse(path: Path, text: str) -> ImageList:
     """Read the rows of a list, and its header: names only, or in a CSV file a name for each column.
 
     Values are separated by spaces, commas, semicolons or tabs.
@@ -207,7 +210,7 @@ def _parse(path: Path, text: str) -> List:
             announced = int(first)
         elif not rows:
             header = words
-    return List(path, header if announced is not None else header[1:], rows, announced)
+    return ImageList(path, header if announced is not None else header[1:], rows, announced)
 
 
 def _lines(text: str) -> Iterator[list[str]]:

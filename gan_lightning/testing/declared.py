@@ -8,7 +8,8 @@ from typing import Any
 
 from gan_lightning.testing.failure import describing, require
 from gan_lightning.utils.settings import check_settings, settings_of
-from gan_lightning.utils.typed_values import merge, unsupported_field
+from gan_lightning.utils.type_hints import unsupported_field
+from gan_lightning.utils.typed_values import merge
 
 __all__ = ["check_config_is_checked", "check_declarations", "make_config"]
 

@@ -10,8 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
-from torch import Tensor, nn
+from torch import nn
 
 from gan_lightning.core.module import evaluation_mode
 from gan_lightning.core.seeding import isolated_randomness
@@ -19,6 +18,7 @@ from gan_lightning.gans import GAN, GANConfig
 from gan_lightning.gans.parameters import parameters
 from gan_lightning.testing.declared import check_config_is_checked, check_declarations
 from gan_lightning.testing.failure import describing, require
+from gan_lightning.testing.observers import PLAYERS, AverageByHand, SaveCheckpoint, StateAtEnd
 from gan_lightning.testing.processes import check_processes
 from gan_lightning.testing.setups import Data, GANSetup, Networks, find_setups
 from gan_lightning.testing.synthetic import BATCH_SIZE
@@ -34,8 +34,8 @@ from gan_lightning.types import Condition, Sample
 
 __all__ = ["check_gan"]
 
-PLAYERS = ("discriminator", "generator")
 DECAY = 0.5
+"""Decay of the running average that is compared with one computed by hand."""
 
 
 def check_gan(
@@ -276,7 +276,7 @@ def check_running_average(trained: Trainings) -> None:
         owner,
         "self.generator has no parameters; ema_decay averages it, and generate must call it",
     )
-    average = AverageByHand()
+    average = AverageByHand(DECAY)
     gan = train(setup, callbacks=[average], ema_decay=DECAY)
     state = copy_state(gan)
     kept = {name: value for name, value in state.items() if not name.startswith("ema.")}
@@ -298,53 +298,6 @@ def check_running_average(trained: Trainings) -> None:
         owner,
         "sample does not use the running average; generate must call self.generator",
     )
-
-
-class SaveCheckpoint(Callback):
-    """Saves a checkpoint after an update."""
-
-    def __init__(self, path: Path, update: int) -> None:
-        self.path, self.update = path, update
-
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Save at the update."""
-        assert isinstance(pl_module, GAN)
-        if pl_module.updates == self.update:
-            trainer.save_checkpoint(self.path)
-
-
-class StateAtEnd(Callback):
-    """Copies weights, buffers and the optimizers' states at the end of a training."""
-
-    def __init__(self) -> None:
-        self.state: Weights = {}
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Copy the state."""
-        self.state = copy_state(pl_module)
-        for player, optimizer in zip(PLAYERS, trainer.optimizers, strict=True):
-            for number, part in optimizer.state_dict()["state"].items():
-                for name, value in part.items():
-                    key = f"{name} of weight {number} in the {player}'s optimizer"
-                    self.state[key] = torch.as_tensor(value).clone()
-
-
-class AverageByHand(Callback):
-    """Averages the generator's parameters after each update, by the formula of `ema_decay`."""
-
-    def __init__(self) -> None:
-        self.expected: list[Tensor] = []
-
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Move the averages."""
-        assert isinstance(pl_module, GAN)
-        before = pl_module.updates - 1
-        weights = [value.detach().clone() for value in pl_module.generator.parameters()]
-        if before == 0:
-            self.expected = weights
-        decay = min(DECAY, (1 + before) / (10 + before)) if before else 0.0
-        pairs = zip(self.expected, weights, strict=True)
-        self.expected = [decay * old + (1 - decay) * new for old, new in pairs]
 
 
 def _with(setup: GANSetup, config: Any) -> GAN:

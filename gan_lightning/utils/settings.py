@@ -18,7 +18,10 @@ from typing import Any, TypeVar, cast
 
 from gan_lightning.errors import nearest_first
 
-__all__ = ["Setting", "check_settings", "setting", "settings_of"]
+__all__ = ["REQUIRED", "Setting", "check_settings", "setting", "settings_of"]
+
+REQUIRED: Any = "???"
+"""Default of a key that must be given."""
 
 Value = TypeVar("Value")
 Choices = Iterable[Any] | Callable[[], Iterable[Any]]

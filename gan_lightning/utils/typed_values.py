@@ -6,25 +6,23 @@ merge(LogConfig, {"project": 7, "every_n_updates": "20"})  # project="7", every_
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
-from functools import lru_cache
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, Literal, TypeVar, Union, get_args
 
 from gan_lightning.errors import nearest_first
+from gan_lightning.utils.settings import REQUIRED
+from gan_lightning.utils.type_hints import describe, field_hints, is_config, kind_of
 from gan_lightning.utils.yaml_text import Path as KeyPath
 from gan_lightning.utils.yaml_text import Unreadable, Words
 
-__all__ = ["REQUIRED", "merge", "unsupported_field"]
+__all__ = ["merge"]
 
 Kind = TypeVar("Kind")
-
-REQUIRED = "???"
-"""Default of a field that must be given."""
 
 INTEGERS = range(-(2**63), 2**63)
 """Integers that PyTorch and files can hold."""
@@ -34,12 +32,6 @@ MAX_SHOWN = 100
 
 TRUE = ("yes", "y", "on", "true")
 FALSE = ("no", "n", "off", "false")
-
-PLAIN: dict[Any, str] = {int: "a whole number", float: "a number, for example 0.999"}
-PLAIN |= {bool: "true or false", str: "text"}
-PLURAL = {int: "whole numbers", float: "numbers", bool: "true or false", str: "texts"}
-EXAMPLES: dict[Any, Any] = {int: [64, 64], float: [0.5, 0.99], str: ["a", "b"]}
-PAIRS = "`key: value` pairs"
 
 
 class WrongType(Exception):  # noqa: N818 - becomes a ValueError that names the key
@@ -98,7 +90,7 @@ class _Merger:
                     f"{nearest_first(str(key), declared)}"
                 )
         values = {}
-        hints = {**_hints(kind), **kinds}  # type: ignore[arg-type]  # classes are hashable
+        hints = {**field_hints(kind), **kinds}  # type: ignore[arg-type]  # classes are hashable
         for key, entry in declared.items():
             default = _default(entry) if base is None else getattr(base, key)
             if key in given:
@@ -114,7 +106,7 @@ class _Merger:
         try:
             return self.convert(hint, value, path, default)
         except WrongType as error:
-            valid = str(error) or _describe(hint, default)
+            valid = str(error) or describe(hint, default)
             raise ValueError(f"{self.key(path)} is {_shown(value)}; it must be {valid}") from error
 
     def convert(self, hint: Any, value: Any, path: KeyPath, default: Any) -> Any:
@@ -124,12 +116,12 @@ class _Merger:
             WrongType: it cannot be converted.
             ValueError: a part of it cannot.
         """
-        kind, parts = _origin(hint), get_args(hint)
+        kind, parts = kind_of(hint), get_args(hint)
         if hint is Any:
             return self.any(value, path)
         if kind is Union:
             return self.union(parts, value, path, default)
-        if _is_config(kind):
+        if is_config(kind):
             if isinstance(value, kind):
                 return deepcopy(value)
             if not isinstance(value, Mapping):
@@ -251,83 +243,11 @@ def _boolean(value: Any) -> bool:
     return bool(int(value))
 
 
-def unsupported_field(kind: type[Any]) -> str | None:
-    """Describe a field of a config class whose type a YAML file cannot have, or return None."""
-    try:
-        hints = _hints(kind)  # type: ignore[arg-type]
-    except (NameError, TypeError, AttributeError) as error:
-        return str(error)
-    for entry in fields(kind):
-        hint = hints[entry.name]
-        for part in _parts(hint):
-            if is_dataclass(part):
-                below = unsupported_field(part) if isinstance(part, type) else None
-                if below is not None:
-                    return f"{entry.name}.{below}"
-            elif not _is_supported(part):
-                return f"{entry.name} is declared as {getattr(part, '__name__', part)}"
-    return None
-
-
-SCALARS = (str, int, float, bool, bytes, NoneType)
-
-
-def _is_supported(hint: Any) -> bool:
-    kind = _origin(hint)
-    if hint is Any or kind in (*SCALARS, list, tuple, dict, Literal, Path, Ellipsis):
-        return True
-    return isinstance(kind, type) and issubclass(kind, Enum)
-
-
-def _parts(hint: Any) -> Iterator[Any]:
-    """Yield the types that a type hint is made of."""
-    kind = _origin(hint)
-    if kind is not Union:
-        yield kind if kind is not Literal else hint
-    if kind is not Literal:
-        for part in get_args(hint):
-            yield from _parts(part)
-
-
-def _origin(hint: Any) -> Any:
-    """Return the class of a type hint, or Union or Literal."""
-    origin = get_origin(hint)
-    return Union if origin is UnionType else hint if origin is None else origin
-
-
-@lru_cache(maxsize=512)
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _is_config(kind: Any) -> bool:
-    return isinstance(kind, type) and is_dataclass(kind)
-
-
 def _default(entry: Field[Any]) -> Any:
     """Return the default of a field, or `REQUIRED`."""
     if entry.default_factory is not MISSING:
         return entry.default_factory()
     return REQUIRED if entry.default is MISSING else entry.default
-
-
-def _describe(hint: Any, default: Any) -> str:
-    """Describe the values of a type, for example `a list of numbers, for example [0.5, 0.99]`."""
-    kind, parts = _origin(hint), get_args(hint)
-    if kind is Union:
-        options = [_describe(part, default) for part in parts if part is not NoneType]
-        return ", or ".join([*options, *(["null"] if NoneType in parts else [])])
-    if kind in (list, tuple):
-        element = parts[0] if parts else Any
-        text = PLURAL.get(element, PAIRS if is_dataclass(element) else "values")
-        shown = default if isinstance(default, list) and default else EXAMPLES.get(element)
-        example = f", for example {_shown(shown)}" if shown and element in PLURAL else ""
-        return f"a list of {text}{example}"
-    if is_dataclass(kind) or kind is dict:
-        return PAIRS
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return f"one of {', '.join(kind.__members__)}"
-    return PLAIN.get(kind, getattr(kind, "__name__", str(kind)))
 
 
 def _dotted(path: KeyPath) -> str:
