@@ -1,6 +1,6 @@
-"""Soak test: kills, signals, full disks, long runs; `make soak`.
+"""Soak test: kills, power cuts, signals, full disks, long runs; `make soak`.
 
-    python tests/soak.py [--parts NAME ...] [--kills 100] [--signals 20] [--cases 400]
+    python tests/soak.py [--parts NAME ...] [--kills 100] [--power-cuts 30] [--cases 400]
 
 Runs for about an hour what is too long for the test suite, and writes docs/reliability.md. The exit
 code is 1 if a check fails. The parts are in soaking/.
@@ -18,9 +18,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from conftest import CHECKOUT
+from soaking.killing import kills
 from soaking.mistyping import fuzzing
+from soaking.power import power_cuts
 from soaking.reliability import Part, store, stored_parts, write_page
-from soaking.stopping import kills, one_process, signals, two_processes
+from soaking.stopping import one_process, signals, two_processes
 from soaking.wear import full_disk, long_run
 
 
@@ -28,6 +30,9 @@ def main() -> int:
     """Run the parts, print the result of each, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument(
+        "--power-cuts", type=int, default=30, help="copies of a file system; needs root and ext4"
+    )
     parser.add_argument(
         "--signals", type=int, default=20, help="per kind of signal, on one and on two processes"
     )
@@ -38,6 +43,7 @@ def main() -> int:
     options = parser.parse_args()
     todo: dict[str, Callable[[Path], Part]] = {
         "kills": lambda folder: kills(options.kills, folder),
+        "power_cuts": lambda folder: power_cuts(options.power_cuts, folder),
         "signals": lambda folder: signals(options.signals, folder),
         "fuzzing": lambda folder: fuzzing(options.cases, folder),
         "long_run": long_run,

@@ -1,4 +1,4 @@
-"""Runs that are killed, signalled or stopped at random moments, and must end with equal results."""
+"""Runs that are signalled or stopped at random moments, and must end with equal results."""
 
 from __future__ import annotations
 
@@ -8,108 +8,16 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from conftest import EXPERIMENTS
 from interrupted import STOPS, compare, compare_on_two
-from test_resume import assert_equal
 
-from gan_lightning.callbacks import list_checkpoints
 from gan_lightning.runs.directory import RunDirectory
-from gan_lightning.runs.state import read_outcome
-from gan_lightning.training.restore import latest_checkpoint, read_checkpoint
+from gan_lightning.training.restore import latest_checkpoint
 from soaking.reliability import Part
-from soaking.runs import EVERY, ring, rows, start
-
-
-@dataclass
-class Tally:
-    """Counts over all kills.
-
-    Attributes:
-        killed: attempts that were killed.
-        in_saves: of them, those that left a partly written checkpoint.
-        idle: of them, those that had not made an update.
-        lost: updates that each kill lost.
-    """
-
-    killed: int = 0
-    in_saves: int = 0
-    idle: int = 0
-    lost: list[int] = field(default_factory=list)
-
-
-def kills(count: int, folder: Path) -> Part:
-    """Kill and resume a run at random moments, and compare it with an uninterrupted one."""
-    part = Part(
-        "Kills",
-        f"`gan_ring` with small networks and a checkpoint every {EVERY} updates, killed by SIGKILL "
-        f"at random moments and resumed each time.",
-    )
-    rng = random.Random(0)
-    updates = 60 * count
-    whole = start([*ring(updates), "--output", "whole"], folder)
-    run = folder / "run"
-    tally = Tally()
-    while tally.killed < count and not part.failures:
-        part.failures += kill(run, updates, rng, tally)
-    output = start([*ring(updates), "--resume", "run"], folder).communicate()[0]
-    whole.communicate()
-    if read_outcome(run).measures is None:
-        part.failures.append(f"the run did not finish: {output[-500:]}")
-    else:
-        part.failures += differences(folder / "whole", run)
-    left = [path.name for path in run.rglob("*partial*")]
-    if left:
-        part.failures.append(f"left behind: {left}")
-    most = max(tally.lost, default=0)
-    if most > EVERY:
-        part.failures.append(f"{most} updates were lost, more than {EVERY}")
-    part.measurements = {
-        "kills": str(tally.killed),
-        "of them while saving": str(tally.in_saves),
-        "of them before the first update after resuming": str(tally.idle),
-        "updates lost by one kill, at most": f"{most} of {EVERY}",
-        "updates of the run": f"{updates:,}",
-        "last checkpoint and metrics.csv": "equal to those of an uninterrupted run, bit for bit"
-        if not part.failures
-        else "DIFFER from those of an uninterrupted run",
-    }
-    return part
-
-
-def kill(run: Path, updates: int, rng: random.Random, tally: Tally) -> list[str]:
-    """Start or resume a run, kill it at a random moment, and return the checks that failed."""
-    exists = (run / "config.yaml").exists()
-    before = rows(run)
-    if run.exists() and not exists:
-        shutil.rmtree(run)
-    process = start([*ring(updates), "--resume" if exists else "--output", run.name], run.parent)
-    # mostly during training, sometimes while the run starts
-    if rng.random() > 0.1:
-        wait_for_row(process, run, before, 120)
-    time.sleep(rng.uniform(0, 0.5))
-    if process.poll() is not None:
-        output = process.communicate()[0]
-        if process.returncode == 0:
-            return [f"the run finished after {tally.killed} kills; it needs more updates"]
-        return [f"attempt {tally.killed + 1} ended with {process.returncode}: {output[-500:]}"]
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    reached = rows(run)
-    tally.killed += 1
-    tally.idle += reached <= before
-    tally.in_saves += bool(list(run.glob("checkpoints/.*.partial")))
-    if not (run / "config.yaml").exists():
-        return []
-    try:
-        saved = latest_checkpoint(RunDirectory(run))
-    except Exception as error:  # any exception is a finding
-        return [f"kill {tally.killed}: {error}"]
-    tally.lost.append(reached - (saved.updates if saved else 0))
-    return []
+from soaking.runs import ring, rows, start
 
 
 def wait_for_row(
@@ -119,26 +27,6 @@ def wait_for_row(
     deadline = time.monotonic() + seconds
     while rows(run) <= after and process.poll() is None and time.monotonic() <= deadline:
         time.sleep(0.005)
-
-
-def differences(whole: Path, run: Path) -> list[str]:
-    """List the differences between two finished runs, except their durations."""
-    found = []
-    ends = [
-        read_checkpoint(list_checkpoints(path / "checkpoints")[-1]).content for path in (whole, run)
-    ]
-    for end in ends:
-        end.pop("run")
-    try:
-        assert_equal(*ends)
-    except AssertionError as error:
-        found.append(f"the last checkpoints differ: {str(error)[:200]}")
-    if repr(read_outcome(whole).measures) != repr(read_outcome(run).measures):
-        found.append("the final measures differ")
-    for name in ("metrics.csv", "generator.safetensors"):
-        if (whole / name).read_bytes() != (run / name).read_bytes():
-            found.append(f"{name} differs")
-    return found
 
 
 def signals(count: int, folder: Path) -> Part:
