@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import run_cli
 
-from gan_lightning.config.renamed import RENAMED
+from gan_lightning.config.renamed import RENAMED, upgrade
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import RunOutcome, read_outcome
 
@@ -35,6 +35,13 @@ def test_config_is_read_under_the_new_keys(earlier: Path) -> None:
     assert (config.trainer.max_updates, config.evaluation.every_n_updates) == (8, 2)
     assert [claim.aggregate for claim in config.claims] == ["mean"]
     assert config.claims[0].statement
+
+
+def test_minibatch_discrimination_of_earlier_runs_is_their_layer() -> None:
+    network = {"name": "mlp", "minibatch_kernels": 5}
+    assert upgrade({"network": network})["network"] == {**network, "minibatch_layer": "mean"}
+    for other in ({**network, "minibatch_layer": "salimans"}, {"minibatch_kernels": 0}):
+        assert upgrade({"network": other})["network"] == other
 
 
 def test_resumes_to_the_values_of_version_0_1(earlier: Path) -> None:

@@ -56,13 +56,16 @@ def check_old_keys(source: dict[str, Any], overrides: Sequence[str] = ()) -> Non
 
 
 def upgrade(source: dict[str, Any]) -> dict[str, Any]:
-    """Return the config of an earlier version's run with the keys renamed."""
+    """Return the config of an earlier run with the keys renamed and the layers that it had."""
     upgraded = copy(source)
     for old, new in RENAMED.items():
         section, _, name = old.partition(".")
         if name in (values := _mapping(upgraded.get(section))):
             short = new.partition(".")[2]
             upgraded[section] = {short if key == name else key: v for key, v in values.items()}
+    network = _mapping(upgraded.get("network"))
+    if network.get("minibatch_kernels") and "minibatch_layer" not in network:
+        upgraded["network"] = {**network, "minibatch_layer": "mean"}
     if "claims" in source:
         upgraded["claims"] = [_upgraded_claim(claim) for claim in source["claims"] or []]
     return upgraded

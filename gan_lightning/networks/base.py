@@ -14,7 +14,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_lightning.networks.heads import ScoreHead
 from gan_lightning.networks.labels import ConditionalEncoder, LabelMaps, LabelVector
-from gan_lightning.networks.minibatch import MinibatchDiscrimination, Pack
+from gan_lightning.networks.minibatch import MINIBATCH_LAYERS, Pack
 from gan_lightning.utils.settings import check_settings, setting
 
 Shape = tuple[int, ...]
@@ -42,6 +42,12 @@ class NetworkConfig:
     )
     minibatch_dimensions: int = setting(
         5, "Dimensions in which each of these kernels compares two samples.", minimum=1
+    )
+    minibatch_layer: str = setting(
+        "salimans",
+        "Layer of minibatch discrimination: salimans is the authors', which sums over the other "
+        "samples and sets its scale by the first minibatch; mean is that of version 0.1.",
+        choices=MINIBATCH_LAYERS,
     )
     sync_minibatch_discrimination: bool = setting(
         False,
@@ -148,7 +154,7 @@ class NetworkFamily(ABC, Generic[ConfigT]):
             encoder = Encoder(nn.Sequential(Pack(config.packing), encoder), encoder.features)
         if config.minibatch_kernels:
             kernels, dimensions = config.minibatch_kernels, config.minibatch_dimensions
-            layer = MinibatchDiscrimination(
+            layer = MINIBATCH_LAYERS[config.minibatch_layer](
                 encoder.features, kernels, dimensions, config.sync_minibatch_discrimination
             )
             encoder = Encoder(nn.Sequential(encoder, layer), encoder.features + kernels)

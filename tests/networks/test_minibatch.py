@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import math
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_lightning.networks import NETWORKS, NetworkFamily, Shape
-from gan_lightning.networks.minibatch import MinibatchDiscrimination, Pack
+from gan_lightning.networks.minibatch import (
+    MeanMinibatchDiscrimination,
+    MinibatchDiscrimination,
+    Pack,
+)
 
 SHAPES: dict[str, Shape] = {"mlp": (2,), "dcgan": (3, 28, 28), "infogan": (1, 8, 8)}
 WITHOUT_FEATURES = ("dirac", "pix2pix")
@@ -35,59 +40,127 @@ def layer(features: int = 4, kernels: int = 3, dimensions: int = 2) -> Minibatch
     return MinibatchDiscrimination(features, kernels, dimensions)
 
 
+def mean_layer() -> MeanMinibatchDiscrimination:
+    torch.manual_seed(1)
+    return MeanMinibatchDiscrimination(4, 3, 2)
+
+
 DATA = torch.randn(5, 4, generator=torch.Generator().manual_seed(2))
 
 
-def test_closeness_by_hand() -> None:
-    discrimination = layer()
-    vectors = (discrimination.projection.weight.detach() @ DATA.T).T
-    closeness = torch.zeros(5, 3)
+def distances_by_hand(weight: Tensor) -> Tensor:
+    """Distances (i, j, b) of the samples of DATA by a weight (B C, A), C = 2."""
+    vectors = (weight @ DATA.T).T
+    values = torch.zeros(5, 5, 3)
     for i in range(5):
         for j in range(5):
             for b in range(3):
-                distance = sum(
+                values[i, j, b] = sum(
                     abs(float(vectors[i, 2 * b + c] - vectors[j, 2 * b + c])) for c in range(2)
                 )
-                if i != j:
-                    closeness[i, b] += math.exp(-distance) / 4
+    return values
+
+
+def closeness_by_hand(distances: Tensor) -> Tensor:
+    """Sum over the other samples, (i, b)."""
+    return torch.stack(
+        [
+            torch.stack([(-distances[i, j]).exp() for j in range(5) if j != i]).sum(0)
+            for i in range(5)
+        ]
+    )
+
+
+def test_first_minibatch_sets_scale_and_bias_as_the_authors_code_does() -> None:
+    discrimination = layer()
+    rows = discrimination.direction.detach()
+    distances = distances_by_hand(rows / rows.square().sum(1, keepdim=True).sqrt())
+    nearest = (distances + 1e6 * torch.eye(5)[:, :, None]).min(1).values.mean(0)
+    expected = closeness_by_hand(distances / (0.5 * nearest))
+    output = discrimination(DATA)
+    torch.testing.assert_close(output, torch.cat([DATA, expected - expected.mean(0)], 1))
+    scales = -(0.5 * nearest).log()
+    torch.testing.assert_close(discrimination.log_scale.detach(), scales[:, None].expand(3, 2))
+    torch.testing.assert_close(discrimination.bias.detach(), -expected.mean(0))
+    assert discrimination.others == 4
+
+
+def test_only_the_first_minibatch_in_training_sets_them() -> None:
+    discrimination = layer().eval()
+    before = copy.deepcopy(discrimination.state_dict())
+    discrimination(DATA)
+    discrimination.train()(DATA[:1])  # a single sample has no neighbour
+    assert all(torch.equal(before[k], v) for k, v in discrimination.state_dict().items())
+    discrimination(DATA)
+    first = copy.deepcopy(discrimination.state_dict())
+    assert not torch.equal(before["log_scale"], first["log_scale"])
+    discrimination(3 * DATA)
+    assert all(torch.equal(first[k], v) for k, v in discrimination.state_dict().items())
+    again = layer()
+    again.load_state_dict(first)
+    assert torch.equal(again(3 * DATA), discrimination(3 * DATA))
+    assert torch.equal(copy.deepcopy(again)(DATA), discrimination(DATA))
+
+
+def test_closeness_is_comparable_between_sizes_of_minibatches() -> None:
+    discrimination = layer()
+    discrimination(DATA)
+    torch.testing.assert_close(
+        discrimination(torch.cat([DATA[:2]] * 8))[:2, 4:] - discrimination.bias,
+        # 7 twins of closeness 1 and 8 copies of the other sample
+        4 / 15 * (7 + 8 * (discrimination(DATA[:2])[:, 4:] - discrimination.bias) / 4),
+    )
+
+
+def test_equal_samples_keep_the_scale_finite() -> None:
+    discrimination = layer()
+    assert discrimination(DATA[:1].expand(6, 4)).isfinite().all()
+
+
+def test_mean_closeness_by_hand() -> None:
+    discrimination = mean_layer()
+    closeness = closeness_by_hand(distances_by_hand(discrimination.projection.weight.detach())) / 4
     torch.testing.assert_close(discrimination(DATA), torch.cat([DATA, closeness], 1))
 
 
-def test_closeness_is_permutation_equivariant() -> None:
-    discrimination, order = layer(), torch.tensor([3, 0, 4, 1, 2])
-    torch.testing.assert_close(discrimination(DATA[order]), discrimination(DATA)[order])
-
-
-def test_closeness_is_1_in_a_collapsed_minibatch_and_0_in_a_wide_one() -> None:
-    discrimination = layer()
+def test_mean_closeness_is_1_in_a_collapsed_minibatch_and_0_in_a_wide_one() -> None:
+    discrimination = mean_layer()
     torch.testing.assert_close(discrimination(DATA[:1].expand(6, 4))[:, 4:], torch.ones(6, 3))
     assert discrimination(1e4 * DATA)[:, 4:].max() < 1e-3
     assert torch.equal(discrimination(DATA[:1])[:, 4:], torch.zeros(1, 3))
 
 
-def test_closeness_is_a_mean_over_the_minibatch() -> None:
-    discrimination = layer()
-    pair = DATA[:2]
-    twins = discrimination(torch.cat([pair, pair, pair]))[:2, 4:]
-    other = discrimination(pair)[:, 4:]
-    torch.testing.assert_close(twins, (2 * 1 + 3 * other) / 5)
+@pytest.mark.parametrize("make", [layer, mean_layer])
+def test_closeness_is_permutation_equivariant(make: Callable[[], nn.Module]) -> None:
+    discrimination, order = make(), torch.tensor([3, 0, 4, 1, 2])
+    torch.testing.assert_close(discrimination(DATA)[order], discrimination(DATA[order]))
 
 
-def test_gradients_reach_every_sample_and_the_kernels() -> None:
-    discrimination, data = layer(), DATA.clone().requires_grad_(True)
+@pytest.mark.parametrize("make", [layer, mean_layer])
+def test_gradients_reach_every_sample_and_all_weights(make: Callable[[], nn.Module]) -> None:
+    discrimination, data = make(), DATA.clone().requires_grad_(True)
     discrimination(data)[0, 4:].sum().backward()
     assert data.grad is not None
     assert (data.grad.abs().sum(1) > 0).all()
-    assert discrimination.projection.weight.grad is not None
-    assert discrimination.projection.weight.grad.abs().sum() > 0
+    for weight in discrimination.parameters():
+        assert weight.grad is not None
+        assert weight.grad.abs().sum() > 0
 
 
-def test_closeness_is_computed_in_float32() -> None:
-    discrimination = layer().bfloat16()
+@pytest.mark.parametrize("make", [layer, mean_layer])
+def test_closeness_is_computed_in_float32(make: Callable[[], nn.Module]) -> None:
+    discrimination = make().bfloat16()
     assert discrimination(DATA.bfloat16()).dtype == torch.bfloat16
     torch.testing.assert_close(
-        discrimination(DATA.bfloat16()).float(), layer()(DATA), rtol=0.05, atol=0.05
+        discrimination(DATA.bfloat16()).float(), make()(DATA), rtol=0.05, atol=0.05
     )
+
+
+def test_autocast_does_not_round_distances() -> None:
+    discrimination = layer()
+    expected = discrimination(DATA)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(discrimination(DATA), expected)
 
 
 # --- packs
