@@ -202,13 +202,13 @@ def _optimizer_configs(config: RunConfig) -> list[OptimizerConfig]:
 def _tutorial_optimizer(
     parameters: list[nn.Parameter], config: OptimizerConfig
 ) -> torch.optim.Optimizer:
-    """Build the optimizer with PyTorch's defaults, as a tutorial does."""
-    rate, decay = config.learning_rate, config.weight_decay
+    """Build the optimizer as a tutorial does, neither fused nor of several tensors at a time."""
+    rate, decay, eps = config.learning_rate, config.weight_decay, config.epsilon
     if config.name == "adam":
         betas = (config.betas[0], config.betas[1])
-        return torch.optim.Adam(parameters, lr=rate, betas=betas, weight_decay=decay)
+        return torch.optim.Adam(parameters, lr=rate, betas=betas, eps=eps, weight_decay=decay)
     if config.name == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
+        return torch.optim.RMSprop(parameters, lr=rate, eps=eps, weight_decay=decay)
     return torch.optim.SGD(parameters, lr=rate, weight_decay=decay)
 
 

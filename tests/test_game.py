@@ -18,6 +18,7 @@ from factories import (
 
 from gan_lightning.gans import GANS
 from gan_lightning.gans.base import GAN
+from gan_lightning.gans.directions import latent_std
 from gan_lightning.gans.parameters import frozen
 from gan_lightning.testing import check_gan
 from gan_lightning.training.build import build
@@ -57,6 +58,12 @@ def test_the_latent_prior_has_its_distribution() -> None:
     assert normal is not None
     assert -1 <= uniform.min() < -0.99 < 0.99 < uniform.max() <= 1
     assert normal.std().item() == pytest.approx(1, abs=0.03)
+    gan = make_gan("gan", "model.latent_prior=unit_uniform")
+    unit = gan.prior(4000).latent
+    assert unit is not None
+    assert 0 <= unit.min() < 0.01 < 0.99 < unit.max() <= 1
+    for prior, latent in (("unit_uniform", unit), ("uniform", uniform), ("normal", normal)):
+        assert latent.std().item() == pytest.approx(latent_std(prior), rel=0.03)
 
 
 def test_autocast_uses_the_weights_that_the_last_step_made(

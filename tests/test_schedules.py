@@ -231,6 +231,17 @@ def test_a_step_has_the_values_of_its_update() -> None:
         build_optimizer(weights(), config)
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop"])
+def test_epsilon_bounds_the_step_of_a_tiny_gradient(name: str) -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    config = OptimizerConfig(name=name, learning_rate=1.0, betas=[0.0, 0.0], epsilon=1e-4)
+    optimizer = build_optimizer([weight], config)
+    weight.grad = torch.full((1,), 1e-6)
+    optimizer.step()
+    root = 1e-6 * (0.1 if name == "rmsprop" else 1)  # RMSprop's average starts at 0
+    assert weight.item() == pytest.approx(-1e-6 / (root + 1e-4), rel=1e-4)
+
+
 def test_gradients_are_clipped_by_their_norm_together() -> None:
     ours, theirs = weights(), weights()
     step(build_optimizer(ours, OptimizerConfig("sgd", 1.0, clip_norm=0.5)), ours, 1)

@@ -11,7 +11,11 @@ from factories import make_config, make_gan, make_real_batch, train_model
 from gan_lightning.evaluation import evaluate
 from gan_lightning.gans import SemiSupervisedGAN
 from gan_lightning.losses import feature_matching
-from gan_lightning.networks.salimans import WeightNormLinear
+from gan_lightning.networks.salimans import (
+    SalimansNetworks,
+    SalimansNetworksConfig,
+    WeightNormLinear,
+)
 from gan_lightning.training.build import build
 
 
@@ -101,3 +105,16 @@ def test_rows_of_a_normed_layer_have_the_norm_of_their_scale() -> None:
         layer.direction *= torch.tensor([[1.0], [10.0], [0.1]])
     rows = layer(torch.eye(5)).T
     torch.testing.assert_close(rows.norm(dim=1), torch.full((3,), 2.0))
+
+
+def test_a_sigmoid_of_twice_the_input_is_the_tanh_of_it() -> None:
+    latents, outputs = torch.randn(8, 3), {}
+    for name in ("tanh", "sigmoid"):
+        torch.manual_seed(0)
+        networks = SalimansNetworks(SalimansNetworksConfig(generator_hidden=[4], output=name))
+        generator = networks.generator(3, (1, 2, 2))
+        output = generator[1]  # type: ignore[index]
+        assert isinstance(output, WeightNormLinear)
+        output.scale.data *= 2 if name == "sigmoid" else 1
+        outputs[name] = generator(latents)
+    torch.testing.assert_close(outputs["sigmoid"], outputs["tanh"])

@@ -75,7 +75,7 @@ class Game(ABC):
                     f"not {getattr(config, name)}"
                 )
         self.config, self.generator = config, model.generator
-        self.size, self.normal = config.latent_size, config.latent_prior == "normal"
+        self.size, self.latent_prior = config.latent_size, config.latent_prior
         self.ema_tensors = None if model.ema is None else averaged_tensors(model.ema.module)
         self.rounds = 0
 
@@ -116,10 +116,12 @@ class Game(ABC):
         """Run after each step of the discriminator."""
 
     def noise(self, count: int, real: Real, rng: torch.Generator | None) -> Tensor:
-        """Sample noise, uniform on [-1, 1] or standard normal, (count, latent size)."""
-        if not self.normal:
-            return uniform((count, self.size), real, rng)
-        return torch.randn(count, self.size, generator=rng, device=real.data.device)
+        """Sample noise of the config's prior, (count, latent size)."""
+        if self.latent_prior == "normal":
+            return torch.randn(count, self.size, generator=rng, device=real.data.device)
+        if self.latent_prior == "unit_uniform":
+            return torch.rand(count, self.size, generator=rng, device=real.data.device)
+        return uniform((count, self.size), real, rng)
 
 
 def uniform(shape: tuple[int, ...], real: Real, rng: torch.Generator | None) -> Tensor:

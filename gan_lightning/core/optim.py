@@ -31,6 +31,12 @@ class OptimizerConfig:
     betas: list[float] = setting(
         [0.5, 0.999], "Adam's decay of its two moments.", length=2, minimum=0, below=1
     )
+    epsilon: float = setting(
+        1e-8,
+        "Added to the root of the second moment by adam, adamw and rmsprop; gradients far below it "
+        "make small steps.",
+        above=0,
+    )
     weight_decay: float = setting(
         0.0,
         "L2 penalty on the weights, added to the gradient; adamw instead lowers each weight by "
@@ -69,6 +75,7 @@ def _adam(kind: type[torch.optim.Adam]) -> Callable[..., torch.optim.Optimizer]:
         parameters,
         lr=config.learning_rate,
         betas=(config.betas[0], config.betas[1]),
+        eps=config.epsilon,
         weight_decay=config.weight_decay,
         fused=True,
     )
@@ -78,7 +85,11 @@ OPTIMIZERS: dict[str, Callable[[Parameters, OptimizerConfig], torch.optim.Optimi
     "adam": _adam(torch.optim.Adam),
     "adamw": _adam(torch.optim.AdamW),
     "rmsprop": lambda parameters, config: torch.optim.RMSprop(
-        parameters, lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True
+        parameters,
+        lr=config.learning_rate,
+        eps=config.epsilon,
+        weight_decay=config.weight_decay,
+        foreach=True,
     ),
     "sgd": lambda parameters, config: torch.optim.SGD(
         parameters, lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True

@@ -172,6 +172,11 @@ def _input_specs(gan: GAN) -> dict[str, InputSpec]:
     )
     normal = InputSpec("float32, standard normal", "torch.randn{}", "rng.standard_normal({})")
     unit_interval = ("torch.rand{}", "rng.random({})")
+    priors = {
+        "uniform": uniform,
+        "unit_uniform": InputSpec("float32, uniform on [0, 1)", *unit_interval),
+        "normal": normal,
+    }
     classes = gan.data.classes or 0
     sizes = [
         len(control.options)
@@ -181,7 +186,7 @@ def _input_specs(gan: GAN) -> dict[str, InputSpec]:
     ranges = ", ".join(f"column {column} in [0, {size})" for column, size in enumerate(sizes))
     smallest = min(sizes, default=0)
     return {
-        "latent": uniform if gan.config.latent_prior == "uniform" else normal,
+        "latent": priors[gan.config.latent_prior],
         "labels": InputSpec(f"int64 in [0, {classes})", *_integer_code(classes)),
         "categorical": InputSpec(f"int64, {ranges}", *_integer_code(smallest)),
         "continuous": uniform,

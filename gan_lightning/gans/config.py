@@ -20,8 +20,8 @@ class GANConfig:
     latent_size: int = setting(100, "Length of the noise vector.", minimum=1)
     latent_prior: str = setting(
         "uniform",
-        "Distribution of the noise: uniform on [-1, 1], or standard normal.",
-        choices=("uniform", "normal"),
+        "Distribution of the noise: uniform on [-1, 1], unit_uniform on [0, 1], or normal.",
+        choices=("uniform", "unit_uniform", "normal"),
     )
     discriminator_steps: int = setting(
         1, "Minibatches of a round, with one discriminator step each.", minimum=1

@@ -184,9 +184,10 @@ class GANContract(BaseModule):
         """
         size = (count, self.config.latent_size)
         if self.config.latent_prior == "normal":
-            latent = torch.randn(size, generator=rng, device=self.device)
-        else:
-            latent = torch.rand(size, generator=rng, device=self.device).mul_(2).sub_(1)
+            return Condition(latent=torch.randn(size, generator=rng, device=self.device))
+        latent = torch.rand(size, generator=rng, device=self.device)
+        if self.config.latent_prior == "uniform":
+            latent.mul_(2).sub_(1)
         return Condition(latent=latent)
 
     def training_condition(self, real: Batch, rng: torch.Generator) -> Condition:

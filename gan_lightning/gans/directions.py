@@ -16,13 +16,15 @@ __all__ = ["DIRECTION_LIMIT", "latent_std", "principal_directions"]
 DIRECTION_LIMIT = 4.0
 """Directions run this many standard deviations of the prior either way."""
 
+LATENT_STDS = {"normal": 1.0, "uniform": 1 / math.sqrt(3), "unit_uniform": 1 / math.sqrt(12)}
+
 SAMPLES = 1000
 """Latents whose features are analysed."""
 
 
 def latent_std(prior: str) -> float:
-    """Return the standard deviation of each element of a latent, for `normal` or `uniform`."""
-    return 1.0 if prior == "normal" else 1 / math.sqrt(3)
+    """Return the standard deviation of each element of a latent, for a `latent_prior`."""
+    return LATENT_STDS[prior]
 
 
 @torch.no_grad()

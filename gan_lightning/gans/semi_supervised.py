@@ -61,7 +61,9 @@ class SemiSupervisedGAN(GAN):
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), sections 3.1 and 5, and the authors' code
         (github.com/openai/improved-gan), in which the adversarial term has the weight 1/2.
-    Deviations: both players use the same unlabelled minibatch in a round; the code draws two. All
+    Deviations: both players use the same unlabelled minibatch in a round; the code draws two. Its
+        Adam adds 1e-8 to the second moment inside the root, which `epsilon` of both optimizers at
+        1e-4 approximates; its noise is `latent_prior` unit_uniform. All
         samples of a step pass through the discriminator as one minibatch, which would change batch
         normalisation; the paper's networks have none.
     """

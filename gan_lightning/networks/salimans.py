@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -50,6 +51,12 @@ class SalimansNetworksConfig(NetworkConfig):
         "Standard deviation of the noise on the discriminator's hidden layers.",
         minimum=0,
     )
+    output: str = setting(
+        "tanh",
+        "Last layer of the generator of images: tanh, or the authors' sigmoid, whose pixels in "
+        "[0, 1] are then mapped to [-1, 1].",
+        choices=lambda: OUTPUTS,
+    )
     initialisation: str = setting(
         "xavier",
         "Initialisation of the generator; the discriminator's layers have their own.",
@@ -74,8 +81,9 @@ class SalimansNetworks(NetworkFamily[SalimansNetworksConfig]):
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 5.1 and their code
         (github.com/openai/improved-gan, mnist_svhn_cifar10/train_mnist_feature_matching.py).
     Deviations: the initial scale of a layer is computed so that its outputs have unit variance for
-        inputs of mean 0; the code measures it on 500 images. The generator's batch norms have a
-        scale.
+        inputs of mean 0; the code measures it on 500 images, and sets the bias so that the mean
+        output is 0. The generator's batch norms have a scale. The default output is a tanh. Images
+        are in [-1, 1] outside of the networks; the discriminator maps them to [0, 1].
     """
 
     Config: ClassVar[type[SalimansNetworksConfig]] = SalimansNetworksConfig
@@ -90,8 +98,8 @@ class SalimansNetworks(NetworkFamily[SalimansNetworksConfig]):
         hidden = self.initialise_weights(nn.Sequential(*layers))
         output = WeightNormLinear(widths[-1], math.prod(shape), scale=1.0, learnable_scale=True)
         is_image = len(shape) == 3
-        last = [nn.Tanh(), nn.Unflatten(1, shape)] if is_image else [nn.Unflatten(1, shape)]
-        return nn.Sequential(hidden, output, *last)
+        pixels = OUTPUTS[self.config.output]() if is_image else []
+        return nn.Sequential(hidden, output, *pixels, nn.Unflatten(1, shape))
 
     def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build weight-normalised layers, with noise before each."""
@@ -162,6 +170,21 @@ class GaussianNoise(nn.Module):
         if not self.training or not self.std:
             return values
         return values + self.std * torch.randn_like(values)
+
+
+class FromUnitRange(nn.Module):
+    """Maps values from [0, 1] to [-1, 1]."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Map values of any shape."""
+        return 2 * values - 1
+
+
+OUTPUTS: dict[str, Callable[[], list[nn.Module]]] = {
+    "tanh": lambda: [nn.Tanh()],
+    "sigmoid": lambda: [nn.Sigmoid(), FromUnitRange()],
+}
+"""Name -> function that builds the layers that bound the generator's pixels."""
 
 
 class ToUnitRange(nn.Module):

@@ -19,7 +19,7 @@ def interpolate(start: Tensor, end: Tensor, fractions: Tensor, prior: str) -> Te
         start: latent (D,).
         end: latent (D,).
         fractions: positions on the path, (N,), 0 at the start and 1 at the end.
-        prior: `normal` or `uniform`.
+        prior: `normal`, `uniform` or `unit_uniform`.
 
     Returns:
         Latents (N, D).

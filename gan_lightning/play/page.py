@@ -32,7 +32,10 @@ DIRECTIONS = (
 INTERPOLATIONS = {
     "normal": "Along a great circle (slerp, Shoemake 1985), because normal latents of many "
     "dimensions lie near a sphere.",
-    "uniform": "Along a straight line, which stays inside the cube of uniform latents.",
+    **dict.fromkeys(
+        ("uniform", "unit_uniform"),
+        "Along a straight line, which stays inside the cube of uniform latents.",
+    ),
 }
 
 

@@ -65,7 +65,7 @@ class Playground:
         domains: names of the classes that are shown together; empty for most GANs.
         has_codes: whether there are controls for a class or codes.
         has_directions: whether there are controls for directions of latent space.
-        prior: of the latent, `normal` or `uniform`.
+        prior: of the latent, `normal`, `uniform` or `unit_uniform`.
         is_image: whether images are generated rather than points.
     """
 
