@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gan_lightning.results.judging import count_claims, judge_claims
 from gan_lightning.results.records import Results, read_all_results, results_folder
 
 __all__ = ["HEADER", "measure", "row"]
@@ -26,14 +27,14 @@ def measure() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _row(results: Results, all_results: list[Results]) -> dict[str, Any]:
-    claims = results.claim_rows(all_results)
+    counts = count_claims(judge_claims(results, all_results))
     return {
         "experiment": results.name,
         "updates": results.updates,
         "minutes": [run.minutes for run in results.runs],
         "threads": sorted({run.machine.get("threads", 0) for run in results.runs}),
-        "holding": sum(claim.verdict.holds is True for claim in claims),
-        "claims": len(claims),
+        "holding": counts.hold,
+        "claims": counts.claims,
     }
 
 

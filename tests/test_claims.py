@@ -1,4 +1,4 @@
-"""Evaluation of claims on measured values and on those of another experiment."""
+"""Claims on one run, and which results a claim is judged on; test_verdicts.py judges them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from gan_lightning.errors import UserError
 from gan_lightning.results.aggregate import format_mean_sd
 from gan_lightning.results.claims import (
     Verdict,
-    check_claim,
-    claim_rows,
+    check_run,
     format_bound,
     no_verdict_reason,
     single_run_rows,
 )
+from gan_lightning.results.judging import judge_claims
 from gan_lightning.results.records import Results
 
 
@@ -31,46 +31,48 @@ def test_claims_of_every_experiment(experiment: str) -> None:
     for claim in load_config(read_yaml(experiment_path(experiment))).claims:
         assert claim.source, "a claim needs a source"
         assert {claim.above, claim.below} - {None} <= set(EXPERIMENTS)
+        assert "recalled" not in claim.paper, "a number that nobody has looked up is not printed"
+        for number in {claim.paper_value, claim.paper_sd} - {None}:
+            shown = {f"{number:g}", f"{100 * number:g} %", f"{100 * (1 - number):g} %"}
+            assert any(text in claim.paper for text in shown), (claim.paper, number)
 
 
 @pytest.mark.parametrize(
-    ("bound", "values", "holds"),
+    ("bound", "value", "meets"),
     [
-        ({"at_least": 2.0}, [1, 3], True),
-        ({"at_least": 2.0, "aggregate": "all"}, [1, 3], False),
-        ({"at_least": 3.0, "aggregate": "any"}, [1, 3], True),
-        ({"at_most": 1.0, "aggregate": "any"}, [1, 3], True),
-        ({"at_most": 1.0}, [1, 3], False),
-        ({"at_least": 0.0}, [1, float("nan")], False),
-        ({"at_least": 0.0, "aggregate": "any"}, [1, float("nan")], True),
-        ({"above": "x"}, [5, 6], True),
-        ({"above": "x"}, [5, 5], False),
-        ({"below": "x", "aggregate": "all"}, [4, 4.9], True),
+        ({"at_least": 2.0}, 2, True),
+        ({"at_most": 1.0, "aggregate": "any"}, 3, False),
+        ({"at_least": 0.0}, float("nan"), False),
+        ({"above": "x"}, 6, True),
+        ({"above": "x"}, 5, False),
+        ({"below": "x"}, 4.9, True),
     ],
 )
-def test_verdicts(bound: dict[str, Any], values: list[float], holds: bool) -> None:
-    assert check_claim(Claim("m", **bound), values, 5.0).holds is holds
+def test_one_run_is_compared_with_the_bound(
+    bound: dict[str, Any], value: float, meets: bool
+) -> None:
+    verdict = check_run(Claim("m", **bound), value, 5.0)
+    assert (verdict.holds, verdict.probability) == (meets, None)
+    assert verdict.text.startswith("meets the bound: " if meets else "misses the bound: ")
 
 
 def test_experiments_are_compared_at_the_same_budget() -> None:
     claim = Claim("m", above="plain")
-    ours = make_results("ours", [3, 4], claim)
+    ours = make_results("ours", [3, 4, 5], claim)
 
     def verdict(*known: Results) -> str:
-        (row,) = ours.claim_rows(known)
+        (row,) = judge_claims(ours, known)
         return row.verdict.text
 
     assert verdict() == "not compared yet: run `gan-lightning verify plain`"
-    assert verdict(make_results("plain", [2, 4])) == "holds: above 3 (mean of plain)"
+    assert verdict(make_results("plain", [2, 2, 2])) == "holds: above 2 (mean of plain)"
     assert verdict(make_results("plain", [2, 4], updates=9)).startswith(
         "not compared: plain was measured"
     )
-    assert verdict(make_results("plain", [2, None])) == "not compared: plain has no finite value"
     ours.overrides, ours.own_claims = ["k=1"], True
-    varied = make_results("other", [9], experiment="plain", overrides=["k=1"])
+    varied = make_results("other", [9, 9, 9], experiment="plain", overrides=["k=1"])
     assert (
-        verdict(make_results("plain", [2], updates=9), varied)
-        == "does not hold: above 9 (mean of plain)"
+        verdict(make_results("plain", [2], updates=9), varied) == "fails: above 9 (mean of plain)"
     )
     assert format_bound(claim) == "m > plain"
 
@@ -84,40 +86,28 @@ def test_rows_have_what_tables_show() -> None:
     first, second, third = single_run_rows(claims, {"m": 1.0, "n": 5.0})
     assert (first.measure, first.statement, first.bound) == ("m", "More.", "m >= 2 on every seed")
     assert (first.values, first.measured, first.paper, first.source) == ((1,), "1", "3", "table 1")
-    assert first.verdict.text == "does not hold: at least 2 on every seed"
+    assert first.verdict.text == "misses the bound: at least 2"
     assert second.statement == "n"
     assert second.verdict.text.startswith("not compared with plain: `gan-lightning verify`")
     assert (third.values, third.measured) == ((), "-")
     assert third.verdict.text == "not evaluated: other was not measured"
     assert [row.verdict.holds for row in (first, second, third)] == [False, None, None]
-    (young,) = claim_rows(claims[:1], {"m": [3.0, 4.0]}, lambda _: "", no_verdict="not yet")
-    assert (young.measured, young.verdict) == ("3.5 ± 0.71", Verdict(None, "not yet"))
+    (young,) = single_run_rows(claims[:1], {"m": 3.5}, "not yet")
+    assert (young.measured, young.verdict) == ("3.5", Verdict(None, "not yet"))
 
 
 FLOOR = Floor("q", at_least=0.5)
 
 
 @pytest.mark.parametrize(
-    ("aggregate", "values", "quality", "holds"),
-    [
-        ("mean", [0, 1], [0.9, 0.7], True),
-        ("mean", [0, 0], [0.0, 0.0], False),
-        ("mean", [0, 9], [0.9, 0.9], False),
-        ("mean", [0, 0], [0.9, float("nan")], False),
-        ("all", [0, 1], [0.9, 0.4], False),
-        ("any", [0, 9], [0.4, 0.9], False),
-        ("any", [0, 9], [0.6, 0.0], True),
-    ],
+    ("value", "quality", "meets"), [(0, 0.9, True), (0, 0.0, False), (9, 0.9, False)]
 )
-def test_a_claim_with_a_floor_needs_both(
-    aggregate: str, values: list[float], quality: list[float], holds: bool
-) -> None:
-    claim = Claim("m", at_most=2.0, floor=FLOOR, aggregate=aggregate)
-    verdict = check_claim(claim, values, floor_values=quality)
-    assert verdict.holds is holds
-    if not holds and max(values) < 2:
-        assert verdict.text.startswith("does not hold: at most 2, but not q at least 0.5")
-    assert format_bound(claim).startswith("m <= 2 with q >= 0.5")
+def test_a_run_needs_the_floor_too(value: float, quality: float, meets: bool) -> None:
+    claim = Claim("m", at_most=2.0, floor=FLOOR)
+    verdict = check_run(claim, value, floor_value=quality)
+    assert verdict.holds is meets
+    assert ("but not q at least 0.5" in verdict.text) == (value == 0 and not meets)
+    assert format_bound(claim) == "m <= 2 with q >= 0.5"
 
 
 def test_a_floor_is_measured() -> None:
@@ -125,7 +115,7 @@ def test_a_floor_is_measured() -> None:
     (row,) = single_run_rows([claim], {"m": 1.0})
     assert row.verdict == Verdict(None, "not evaluated: q was not measured")
     with pytest.raises(UserError, match="has a claim on 'q', which its runs do not measure"):
-        make_results("ours", [1], claim).claim_rows([])
+        judge_claims(make_results("ours", [1], claim), [])
 
 
 HIGHER_IS_BETTER = {
@@ -245,11 +235,14 @@ def test_a_model_that_python_has_replaced_is_another_experiment() -> None:
 
 
 def test_results_of_a_variation_have_no_verdict() -> None:
-    varied = make_results("long", [1], Claim("m", at_most=2.0), experiment="x", overrides=["k=1"])
-    (row,) = varied.claim_rows([])
-    assert row.verdict == Verdict(None, "no verdict, another experiment: k=1")
+    varied = make_results(
+        "long", [1, 1], Claim("m", at_most=2.0), experiment="x", overrides=["k=1"]
+    )
+    (row,) = judge_claims(varied, [])
+    changed = "no verdict, another experiment: k=1"
+    assert row.verdict == Verdict(None, changed, applies=False)
     varied.own_claims = True
-    assert varied.claim_rows([])[0].verdict.holds
+    assert judge_claims(varied, [])[0].verdict.holds
 
 
 def test_standard_deviations_have_two_digits_and_no_exponent() -> None:

@@ -37,8 +37,8 @@ COMPARED = "packed_ring"
 @pytest.mark.parametrize(
     ("reference", "overrides", "holds", "text"),
     [
-        (3.0, ["seed=5"], True, "holds: above 3 (mean of gan_ring)"),
-        (9.0, [], False, "does not hold: above 9 (mean of gan_ring)"),
+        (3.0, ["seed=5"], True, "meets the bound: above 3 (mean of gan_ring)"),
+        (9.0, [], False, "misses the bound: above 9 (mean of gan_ring)"),
         (3.0, ["trainer.max_updates=5"], None, "not compared: add a run of gan_ring with"),
         (3.0, ["network.dropout=0.5"], None, "not compared: add a run of gan_ring with"),
     ],

@@ -26,7 +26,10 @@ from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.folder_experiment import folder_experiment
 from gan_lightning.config.load import load_config
 from gan_lightning.errors import UserError
+from gan_lightning.results.claims import ClaimRow
+from gan_lightning.results.judging import judge_claims
 from gan_lightning.results.records import read_all_results, results_folder
+from gan_lightning.results.tables import format_interval
 from gan_lightning.results.topics import TOPICS, topic_of
 from gan_lightning.store import FolderImages
 
@@ -155,14 +158,19 @@ def test_no_page_of_the_lecture_is_without_a_topic() -> None:
     assert {path.stem for path in PAGES.glob("*.md")} == {"index", *(t.slug for t in TOPICS)}
 
 
+def shown_verdict(row: ClaimRow) -> str:
+    """Return a verdict as a page has it, without formatting."""
+    same_claim = f"the same claim as that of {row.same_as}"
+    return same_claim if row.same_as else row.verdict.text.replace("`", "")
+
+
 def test_pages_show_the_verdicts_of_the_results(pages: dict[Path, Html], site: Path) -> None:
     known = read_all_results(results_folder())
     for topic in TOPICS:
         text = pages[site / "lecture" / topic.slug / "index.html"].text
         for results in known:
             if results.experiment in topic.experiments:
-                rows = results.claim_rows(known)
-                assert all(row.verdict.text.replace("`", "") in text for row in rows)
+                assert all(shown_verdict(row) in text for row in judge_claims(results, known))
         measured = {results.name for results in known}
         assert ("Not measured yet" in text) == (not measured.issuperset(topic.experiments))
 
@@ -174,10 +182,10 @@ def test_all_results_are_on_the_page_of_their_topic(pages: dict[Path, Html], sit
         topic = topic_of(results.experiment)
         page = pages[site / "results" / (topic.slug if topic else "other") / "index.html"]
         assert results.name in page.ids
-        for row in results.claim_rows(known):
+        for row in judge_claims(results, known):
             for text in (page.text, index.text):
-                assert row.verdict.text.replace("`", "") in text
-                assert row.measured in text
+                assert shown_verdict(row) in text
+                assert row.same_as or format_interval(row.values) in text
 
 
 def test_the_reference_has_every_command(pages: dict[Path, Html], site: Path) -> None:

@@ -26,6 +26,8 @@ __all__ = [
 
 CLAIM_BOUNDS = ("at_least", "at_most", "above", "below")
 FLOOR_BOUNDS = ("at_least", "at_most")
+PAPER_KEYS = {"paper_sd": "paper_value", "better": "paper_value", "paper_runs": "paper_sd"}
+"""Keys of a claim that need another one."""
 
 CALLBACK_KEYS = ("class", "init")
 CALLBACK_FORM = '{class: "module:Class", init: {…}}'
@@ -76,9 +78,24 @@ class Claim:
     statement: str = setting("", "The claim as one sentence.")
     paper: str = setting("", "The paper's number as printed, for example `6.3 ± 0.5`.")
     source: str = setting("", "Section, table or figure of the paper.")
+    paper_value: float | None = setting(
+        None,
+        "The paper's number in the unit of the metric, which the measured mean is held against.",
+    )
+    paper_sd: float | None = setting(
+        None, "Standard deviation that the paper gives with `paper_value`.", minimum=0
+    )
+    paper_runs: int | None = setting(
+        None, "Runs of which `paper_value` is the mean, where `paper_sd` is over runs.", minimum=1
+    )
+    better: str | None = setting(
+        None,
+        "Side of `paper_value` on which a mean counts as better; null is that of the bound.",
+        choices=("higher", "lower"),
+    )
 
     def validate(self) -> None:
-        """Check that exactly one bound is set and that each text is a single line.
+        """Check that exactly one bound is set, that the other keys fit, and that texts are lines.
 
         Raises:
             ValueError: naming the metric and the fix.
@@ -87,6 +104,16 @@ class Claim:
             raise ValueError(
                 f"the claim on {self.metric!r} needs exactly one of {', '.join(CLAIM_BOUNDS)}"
             )
+        if (self.above or self.below) and self.aggregate != "mean":
+            raise ValueError(
+                f"the claim on {self.metric!r} compares experiments, by the ranks of all seeds; "
+                f"leave out aggregate"
+            )
+        for key, needed in PAPER_KEYS.items():
+            if getattr(self, key) is not None and getattr(self, needed) is None:
+                raise ValueError(
+                    f"{key} of the claim on {self.metric!r} needs {needed}, which is not set"
+                )
         for key in ("statement", "paper", "source"):
             if "\n" in getattr(self, key).strip():
                 raise ValueError(f"{key} of the claim on {self.metric!r} must be a single line")

@@ -259,7 +259,7 @@ class WandbRun(Logger):
         """Log the table `claims`, with a row for each claim whose metric was measured.
 
         Args:
-            rows: claims of the experiment, evaluated on this run alone.
+            rows: claims of the experiment, compared with this run alone.
             step: generator update.
         """
         columns = ("measure", "claim", "bound", "measured", "verdict", "paper", "source")

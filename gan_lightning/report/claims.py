@@ -1,4 +1,4 @@
-"""Evaluation of the claims of runs that are shown in one report."""
+"""The claims of the runs of one report, each run compared with their bounds by itself."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.report.run_data import RunSummary
 from gan_lightning.results.aggregate import mean
-from gan_lightning.results.claims import ClaimRow, claim_rows
+from gan_lightning.results.claims import ClaimRow, single_run_rows
 from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["run_claims"]
 
 
 def run_claims(runs: Sequence[RunSummary]) -> list[tuple[RunSummary, ClaimRow]]:
-    """Evaluate every claim of every run, each run by itself.
+    """Compare every run with the bounds of its claims, each run by itself.
 
     A claim that compares two experiments is compared with the mean over those finished runs of the
     other experiment that are in the same report and have the same number of updates. A run that
@@ -24,9 +24,8 @@ def run_claims(runs: Sequence[RunSummary]) -> list[tuple[RunSummary, ClaimRow]]:
     """
     rows = []
     for run in runs:
-        values = {name: [value] for name, value in run.measures.items()}
         reference = partial(_reference, run, runs)
-        evaluated = claim_rows(run.claims, values, reference, no_verdict=run.no_verdict)
+        evaluated = single_run_rows(run.claims, run.measures, run.no_verdict, reference)
         rows += [(run, row) for row in evaluated]
     return rows
 

@@ -1,21 +1,29 @@
-"""Evaluate claims: compare measured values with the bounds of papers and of other experiments."""
+"""Claims about one run: compare its metrics with the bounds of the paper and of other runs.
+
+A verdict needs several seeds, see `gan_lightning.results.verdicts`.
+"""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import nan
 from typing import Any
 
 from gan_lightning.config.overridden import describe_changes
 from gan_lightning.config.schema import CLAIM_BOUNDS, Claim
-from gan_lightning.results.aggregate import format_mean_sd, mean
+from gan_lightning.results.aggregate import format_mean_sd
 
 __all__ = [
+    "AGGREGATES",
+    "COMPARISONS",
     "ClaimRow",
     "Verdict",
-    "check_claim",
-    "claim_rows",
+    "bound_kind",
+    "bound_text",
+    "check_run",
+    "claim_row",
     "format_bound",
     "metrics_of",
     "no_verdict_reason",
@@ -23,27 +31,37 @@ __all__ = [
 ]
 
 SYMBOLS = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}
-COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "at_least": operator.ge,
     "at_most": operator.le,
     "above": operator.gt,
     "below": operator.lt,
 }
+"""Comparisons of numbers or of arrays; NaN satisfies none."""
 AGGREGATES = {"all": "on every seed", "any": "on at least one seed"}
 """Values of `Claim.aggregate` that compare each seed; `mean` compares the mean over seeds."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a claim holds.
+    """Whether a claim holds over seeds, or whether one run meets its bound.
 
     Attributes:
-        holds: None where the claim cannot be evaluated.
+        holds: True where the claim holds, or the run meets the bound; False where the claim fails,
+            or the run misses the bound; None where it is undecided or cannot be evaluated.
         text: the verdict with the bound, or the reason why there is none.
+        probability: that a rerun with as many seeds agrees with the claim; None where the claim was
+            not judged over seeds.
+        applies: False where the claim is not about the model that was trained, since overrides
+            have made another experiment of it.
+        needs_seeds: whether more seeds can decide an undecided claim.
     """
 
     holds: bool | None
     text: str
+    probability: float | None = None
+    applies: bool = True
+    needs_seeds: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,11 +71,14 @@ class ClaimRow:
     Attributes:
         measure: key of the metric.
         statement: the claim as a sentence, or the key of the metric where there is no sentence.
-        bound: the bound as a formula, for example `modes/covered > gan_ring on every seed`.
+        bound: the bound as a formula, for example `modes/covered > gan_ring`.
         values: measured values, one per seed; empty where the metric was not measured.
         verdict: whether the claim holds.
         paper: the paper's number as printed; empty where it gives none.
         source: section, table or figure of the paper; may be empty.
+        against_paper: the mean compared with the paper's number: near, better, worse, or the reason
+            why it is not compared; empty where the paper has no comparable number.
+        same_as: name of the results that show the same claim the other way round; empty for none.
     """
 
     measure: str
@@ -67,6 +88,8 @@ class ClaimRow:
     verdict: Verdict
     paper: str
     source: str
+    against_paper: str = ""
+    same_as: str = ""
 
     @property
     def measured(self) -> str:
@@ -74,46 +97,23 @@ class ClaimRow:
         return format_mean_sd(self.values) if self.values else "-"
 
 
-def claim_rows(
-    claims: Sequence[Claim],
-    values: Mapping[str, Sequence[float]],
-    reference: Callable[[Claim], float | str],
-    *,
-    no_verdict: str = "",
-) -> list[ClaimRow]:
-    """Evaluate claims, one row per claim, in their order.
+def claim_row(claim: Claim, values: Sequence[float], verdict: Verdict) -> ClaimRow:
+    """Return the row of a claim.
 
     Args:
-        claims: claims that `Claim.validate` has passed.
-        values: metric -> measured values, one per seed.
-        reference: returns the mean that a claim with `above` or `below` is compared with, or the
-            reason why there is none.
-        no_verdict: the reason why none of the claims has a verdict; empty where they have.
+        claim: the claim.
+        values: measured values of its metric, one per seed.
+        verdict: on the claim.
     """
-    rows = []
-    for claim in claims:
-        measured = tuple(values.get(claim.metric, ()))
-        missing = [name for name in metrics_of(claim) if not values.get(name)]
-        if no_verdict:
-            verdict = Verdict(None, no_verdict)
-        elif missing:
-            verdict = Verdict(None, f"not evaluated: {missing[0]} was not measured")
-        else:
-            compared = reference(claim) if claim.above or claim.below else ""
-            floor = values[claim.floor.metric] if claim.floor else ()
-            verdict = check_claim(claim, measured, compared, floor)
-        rows.append(
-            ClaimRow(
-                measure=claim.metric,
-                statement=claim.statement.strip() or claim.metric,
-                bound=format_bound(claim),
-                values=measured,
-                verdict=verdict,
-                paper=claim.paper.strip(),
-                source=claim.source.strip(),
-            )
-        )
-    return rows
+    return ClaimRow(
+        measure=claim.metric,
+        statement=claim.statement.strip() or claim.metric,
+        bound=format_bound(claim),
+        values=tuple(values),
+        verdict=verdict,
+        paper=claim.paper.strip(),
+        source=claim.source.strip(),
+    )
 
 
 def no_verdict_reason(
@@ -139,69 +139,72 @@ def metrics_of(claim: Claim) -> list[str]:
 
 
 def single_run_rows(
-    claims: Sequence[Claim], measures: Mapping[str, float], no_verdict: str = ""
+    claims: Sequence[Claim],
+    measures: Mapping[str, float],
+    no_verdict: str = "",
+    reference: Callable[[Claim], float | str] | None = None,
 ) -> list[ClaimRow]:
-    """Evaluate claims on one run, which has no other experiment to be compared with.
+    """Compare one run with the bounds of claims, one row per claim, in their order.
 
     Args:
         claims: claims that `Claim.validate` has passed.
         measures: metric -> final value.
         no_verdict: from `no_verdict_reason`.
+        reference: returns the mean that a claim with `above` or `below` is compared with, or the
+            reason why there is none; None where no other run is known.
     """
+    rows = []
+    for claim in claims:
+        missing = [name for name in metrics_of(claim) if name not in measures]
+        if no_verdict:
+            verdict = Verdict(None, no_verdict)
+        elif missing:
+            verdict = Verdict(None, f"not evaluated: {missing[0]} was not measured")
+        else:
+            compared = (reference or _no_reference)(claim) if claim.above or claim.below else ""
+            floor = measures[claim.floor.metric] if claim.floor else nan
+            verdict = check_run(claim, measures[claim.metric], compared, floor)
+        values = [measures[claim.metric]] if claim.metric in measures else []
+        rows.append(claim_row(claim, values, verdict))
+    return rows
 
-    def no_reference(claim: Claim) -> str:
-        other = claim.above or claim.below
-        return f"not compared with {other}: `gan-lightning verify` does so over several seeds"
 
-    values = {name: [value] for name, value in measures.items()}
-    return claim_rows(claims, values, no_reference, no_verdict=no_verdict)
+def _no_reference(claim: Claim) -> str:
+    other = claim.above or claim.below
+    return f"not compared with {other}: `gan-lightning verify` does so over several seeds"
 
 
-def check_claim(
-    claim: Claim,
-    values: Sequence[float],
-    reference: float | str = "",
-    floor_values: Sequence[float] = (),
+def check_run(
+    claim: Claim, value: float, reference: float | str = "", floor_value: float = nan
 ) -> Verdict:
-    """Compare measured values with the bounds of a claim; NaN never satisfies a bound.
+    """Compare the value of one run with the bounds of a claim; NaN never meets a bound.
 
     Args:
         claim: a claim that `Claim.validate` has passed.
-        values: values of the claim's metric, one per seed.
+        value: of the claim's metric.
         reference: the mean that a claim with `above` or `below` is compared with, or the reason
             why there is none; ignored for other claims.
-        floor_values: values of the metric of the claim's floor, one per seed.
+        floor_value: of the metric of the claim's floor.
     """
-    kind = _kind(asdict(claim))
+    kind = bound_kind(asdict(claim))
     bound = getattr(claim, kind)
-    text = _bound_text(kind, bound)
+    text = bound_text(kind, bound)
     if isinstance(bound, str):
         if isinstance(reference, str):
             return Verdict(None, reference)
         text = f"{kind} {reference:.4g} (mean of {bound})"
         bound = reference
-    bound_holds = _compare(claim, kind, values, bound)
-    combine = any if claim.aggregate == "any" else all
-    holds = combine(bound_holds)
-    if holds and claim.floor is not None:
-        low = _kind(asdict(claim.floor))
+    meets = bool(COMPARISONS[kind](value, bound))
+    if meets and claim.floor is not None:
+        low = bound_kind(asdict(claim.floor))
         least = getattr(claim.floor, low)
-        floor_holds = _compare(claim, low, floor_values, least)
-        holds = combine(map(operator.and_, bound_holds, floor_holds))
-        text += f", {'with' if holds else 'but not'} {claim.floor.metric} {_bound_text(low, least)}"
-    if claim.aggregate in AGGREGATES:
-        text += f" {AGGREGATES[claim.aggregate]}"
-    return Verdict(holds, f"{'holds' if holds else 'does not hold'}: {text}")
-
-
-def _compare(claim: Claim, kind: str, values: Sequence[float], bound: float) -> list[bool]:
-    """Compare the value of each seed, or the mean, with a bound."""
-    compared = values if claim.aggregate in AGGREGATES else [mean(values)]
-    return [COMPARISONS[kind](value, bound) for value in compared]
+        meets = bool(COMPARISONS[low](floor_value, least))
+        text += f", {'with' if meets else 'but not'} {claim.floor.metric} {bound_text(low, least)}"
+    return Verdict(meets, f"{'meets' if meets else 'misses'} the bound: {text}")
 
 
 def format_bound(claim: Claim | Mapping[str, Any]) -> str:
-    """Format a bound as a formula, for example `modes/covered > gan_ring on every seed`.
+    """Format a bound as a formula, for example `modes/covered >= 8 on every seed`.
 
     Args:
         claim: a claim, or its keys as an experiment file has them.
@@ -214,18 +217,19 @@ def format_bound(claim: Claim | Mapping[str, Any]) -> str:
     return f"{formula} {aggregate}" if aggregate else formula
 
 
-def _kind(keys: Mapping[str, Any]) -> str:
+def bound_kind(keys: Mapping[str, Any]) -> str:
     """Return the key of the bound that a claim or a floor has."""
     return next((name for name in CLAIM_BOUNDS if keys.get(name) is not None), "at_least")
 
 
-def _formula(keys: Mapping[str, Any]) -> str:
-    kind = _kind(keys)
-    return f"{keys.get('metric')} {SYMBOLS[kind]} {_format_value(keys.get(kind))}"
-
-
-def _bound_text(kind: str, bound: Any) -> str:
+def bound_text(kind: str, bound: Any) -> str:
+    """Format a bound in words, for example `at least 8`."""
     return f"{kind.replace('_', ' ')} {_format_value(bound)}"
+
+
+def _formula(keys: Mapping[str, Any]) -> str:
+    kind = bound_kind(keys)
+    return f"{keys.get('metric')} {SYMBOLS[kind]} {_format_value(keys.get(kind))}"
 
 
 def _format_value(bound: Any) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gan_lightning.errors import UserError
+from gan_lightning.results.judging import Counts, count_claims, judge_claims
 from gan_lightning.results.records import Results, read_all_results
 from gan_lightning.results.tables import claims_table, measures_table
 from gan_lightning.results.topics import TOPICS, topic_of
@@ -25,14 +25,26 @@ OTHER = "other"
 HOW_TO_READ = """\
 ## How to read the tables
 
-Each experiment was trained by `gan-lightning verify`, once per seed. *Measured* is the mean of the
-final metric over the seeds ± the standard deviation (n - 1). *Bound* is what the value must satisfy
-for the claim to hold, and *paper* is the number that the paper prints. A claim that names another
-experiment is compared with that experiment's mean over seeds after the same number of generator
-updates; without such results it is not compared. A bound *with* another one has a floor: a claim
-that a method fails holds only for a model that has learnt something. Where overrides have made
-another experiment of it, a claim has no verdict. A claim that does not hold stays in the table, and
-the notes of its experiment say what is known about the reason."""
+Each experiment was trained by `gan-lightning verify`, once per seed. *Mean* is that of the final
+metric over the seeds, with Student's 95 % interval. *Bound* is what the value must satisfy for the
+claim to hold. A claim is judged over seeds: *p* is the probability that a rerun with as many new
+seeds agrees with it. The claim **holds** at p >= .95, **fails** at p <= .05, and is **undecided**
+in between; one seed decides nothing. For a bound, p is the share of 20,000 reruns that satisfy it,
+drawn from the predictive distribution of a normal distribution with unknown mean and variance. For
+a comparison with another experiment, after the same number of generator updates, p is 1 - the p
+value of the one-sided exact rank test (Mann, Whitney 1947). A bound *with* another one has a floor:
+a claim that a method fails holds only for a model that has learnt something.
+
+*Against the paper* is a second verdict: **near** where the interval of the mean overlaps that of
+the paper's number (± 2 standard deviations where the paper gives one), else **better** where the
+mean is beyond it in the direction of the bound, or **worse**. A claim can hold far from the paper's
+number: it is then no reproduction. Near and better count as reproduced. A dash means that the paper
+has no number for this metric and these data.
+
+Two experiments that claim the same of each other count as one claim. Claims do not apply where
+overrides have made another experiment of it. Seeds that were measured on a changed tree, whose code
+differs from its commit, decide nothing; they are left out where two or more others exist. What
+fails stays in the tables, and the notes of an experiment say what is known about the reason."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ def write_pages(folder: Path) -> str:
         folder: folder of JSON files, pictures and notes.
 
     Returns:
-        A line that names the index and counts the claims.
+        A line that names the index and counts the claims and the papers' numbers.
 
     Raises:
         UserError: the folder has no results, a file is damaged, a claim is about a metric that was
@@ -82,7 +94,7 @@ def write_pages(folder: Path) -> str:
     for path in folder.glob("*.md"):
         if path not in texts and path.read_bytes().startswith(GENERATED.encode()):
             path.unlink()
-    return f"wrote {index} and {len(pages)} pages in {folder}; {_count_text(known, known)}"
+    return f"wrote {index} and {len(pages)} pages in {folder}; {_count_text(_counts(known, known))}"
 
 
 def section_address(results: Results, folder: str = "") -> str:
@@ -120,22 +132,23 @@ def _pages(known: Sequence[Results]) -> list[Page]:
 def _index(pages: Sequence[Page], folder: Path, known: Sequence[Results]) -> str:
     """Return the text of the index: how to read it, a summary per topic, and all claims."""
     rows: list[Sequence[str]] = [
-        ("topic", "experiments", "claims", "hold", "do not hold", "no verdict")
+        ("topic", "experiments", "claims", "hold", "fail", "undecided", "reproduced")
     ]
     for page in pages:
-        counts = _count(page.results, known)
+        counts = _counts(page.results, known)
         experiments = len({results.experiment for results in page.results})
         rows.append(
             (
                 f"[{page.title}]({folder.name}/{page.slug}.md)",
                 str(experiments),
-                *map(str, (counts.total(), counts[True], counts[False], counts[None])),
+                *map(str, (counts.claims, counts.hold, counts.fail, counts.undecided)),
+                f"{counts.reproduced} of {counts.numbers}",
             )
         )
     parts = [
         _generated_comment(folder),
         "# Results",
-        f"**{_count_text(known, known, capitalize=True)}.** The page of each topic has every "
+        f"{_bold_counts(_counts(known, known))} The page of each topic has every "
         f"measured value, the commands, pictures and notes of its experiments.",
         markdown_table(rows),
         HOW_TO_READ,
@@ -163,9 +176,13 @@ def _topic_page(page: Page, folder: Path, known: Sequence[Results]) -> str:
 
 
 def _claims(page: Page, known: Sequence[Results], folder: str = "") -> list[str]:
-    """Return how many claims of a page hold, in bold, and the table of its claims."""
+    """Return the counts of a page's claims, in bold, and the table of its claims."""
     table = claims_table(page.results, known, lambda results: section_address(results, folder))
-    return [f"**{_count_text(page.results, known, capitalize=True)}.**", table]
+    return [_bold_counts(_counts(page.results, known)), table]
+
+
+def _bold_counts(counts: Counts) -> str:
+    return f"**{_count_text(counts).capitalize()}.**"
 
 
 def _generated_comment(folder: Path) -> str:
@@ -184,6 +201,9 @@ def _section(results: Results, folder: Path) -> str:
         measures_table(results),
         f"{results.updates:,} generator updates per run. {'. '.join(provenance)}. {results.date}.",
     ]
+    if dirty := [str(run.seed) for run in results.runs if run.is_dirty]:
+        seeds = f"Seed{'s' if len(dirty) > 1 else ''} {', '.join(dirty)}"
+        parts.append(f"{seeds}: measured on a changed tree, decides no claim.")
     for picture in results.pictures:
         kind = picture.removeprefix(f"{results.name}-").removesuffix(".png")
         parts.append(f"![{results.label}, seed {results.runs[0].seed}: {kind}]({picture})")
@@ -196,22 +216,17 @@ def _section(results: Results, folder: Path) -> str:
     return "\n\n".join(parts)
 
 
-def _count(shown: Iterable[Results], known: Sequence[Results]) -> Counter[bool | None]:
-    """Count the claims that hold (True), do not hold (False) and have no verdict (None)."""
-    return Counter(row.verdict.holds for results in shown for row in results.claim_rows(known))
+def _counts(shown: Iterable[Results], known: Sequence[Results]) -> Counts:
+    """Count the claims of some results."""
+    return count_claims(row for results in shown for row in judge_claims(results, known))
 
 
-def _count_text(
-    shown: Iterable[Results], known: Sequence[Results], *, capitalize: bool = False
-) -> str:
-    counts = _count(shown, known)
-
-    def number(count: int, singular: str, plural: str) -> str:
-        return f"{count} {singular if count == 1 else plural}"
-
-    claims = number(counts.total(), "claim", "claims")
+def _count_text(counts: Counts) -> str:
+    """Say how many claims hold and how many numbers are reproduced, without a full stop."""
+    of_claims = "1 claim" if counts.claims == 1 else f"{counts.claims} claims"
+    of_numbers = "1 paper number" if counts.numbers == 1 else f"{counts.numbers} paper numbers"
     return (
-        f"{'Of' if capitalize else 'of'} {claims} {number(counts[True], 'holds', 'hold')}, "
-        f"{number(counts[False], 'does not hold', 'do not hold')}, "
-        f"and {number(counts[None], 'has no verdict', 'have no verdict')}"
+        f"of {of_claims} {counts.hold} hold{'s' if counts.hold == 1 else ''}, "
+        f"{counts.fail} fail{'s' if counts.fail == 1 else ''}, {counts.undecided} undecided; "
+        f"of {of_numbers} {counts.reproduced} reproduced (near or better)"
     )

@@ -12,11 +12,10 @@ from typing import Any
 
 from gan_lightning.config.experiments import PACKAGE
 from gan_lightning.config.merge import one_line
-from gan_lightning.config.overridden import list_changes
 from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.results.aggregate import mean, standard_deviation
-from gan_lightning.results.claims import ClaimRow, claim_rows, metrics_of
+from gan_lightning.results.claims import ClaimRow
 from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.hardware import format_machine
 from gan_lightning.utils.settings import REQUIRED, check_settings
@@ -49,6 +48,11 @@ class SeedRun:
     measures: dict[str, float | None] = REQUIRED
     machine: dict[str, Any] = REQUIRED
     versions: dict[str, str | None] = REQUIRED
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether the code differed from its commit, so that nobody can run it again."""
+        return (self.versions.get("revision") or "").endswith("-dirty")
 
     def provenance(self) -> str:
         """Describe the machine and the versions in one phrase."""
@@ -111,73 +115,37 @@ class Results:
 
     def values(self, measure: str) -> list[float]:
         """Return the value of a metric for each run; NaN where it is not finite."""
-        stored = (run.measures[measure] for run in self.runs)
-        return [nan if value is None else value for value in stored]
+        return [_number(run.measures[measure]) for run in self.runs]
 
-    def claim_rows(self, known: Sequence[Results]) -> list[ClaimRow]:
-        """Evaluate the claims; those of the experiment have no verdict on a variation of it.
+    @property
+    def judged_runs(self) -> list[SeedRun]:
+        """Runs that verdicts rest on: those of committed code, or all where these are too few."""
+        return self.runs if self.is_dirty else [run for run in self.runs if not run.is_dirty]
 
-        Args:
-            known: results that claims with `above` or `below` are compared with.
+    @property
+    def is_dirty(self) -> bool:
+        """Whether fewer than two runs are of committed code; no claim is decided then."""
+        dirty = sum(run.is_dirty for run in self.runs)
+        return dirty > 0 and len(self.runs) - dirty < 2
 
-        Raises:
-            UserError: a claim is about a metric that was not measured.
-        """
-        for metric in (name for claim in self.claims for name in metrics_of(claim)):
-            if metric not in self.measures:
-                available = ", ".join(self.measures) or "nothing"
-                raise UserError(
-                    f"{self.name} has a claim on {metric!r}, which its runs do not measure; "
-                    f"they measure {available}"
-                )
-        changed = "" if self.own_claims else list_changes(self.overrides)
-        return claim_rows(
-            self.claims,
-            {name: self.values(name) for name in self.measures},
-            lambda claim: self._reference(claim, known),
-            no_verdict=f"no verdict, another experiment: {changed}" if changed else "",
-        )
+    def judged_values(self, measure: str) -> list[float]:
+        """Return the value of a metric for each of `judged_runs`; NaN where it is not finite."""
+        return [_number(run.measures[measure]) for run in self.judged_runs]
 
-    def _reference(self, claim: Claim, known: Sequence[Results]) -> float | str:
-        """Find the mean that a claim is compared with, or the reason why there is none."""
-        name = claim.above or claim.below or ""
-        candidates = [other for other in known if other.name == name]
-        candidates += [
-            other
-            for other in known
-            if (other.experiment, other.overrides) == (name, self.overrides)
-        ]
-        if not candidates:
-            return f"not compared yet: run `gan-lightning verify {name}`"
-        same_budget = [other for other in candidates if other.updates == self.updates]
-        if not same_budget:
-            return (
-                f"not compared: {name} was measured after {candidates[0].updates:,} updates, not "
-                f"{self.updates:,}"
-            )
-        if claim.metric not in same_budget[0].measures:
-            return f"not compared: {name} does not measure {claim.metric}"
-        reference = mean(same_budget[0].values(claim.metric))
-        return reference if isfinite(reference) else f"not compared: {name} has no finite value"
-
-    def merge(self, others: Results) -> None:
-        """Add the runs of other seeds, and take the pictures of `others`."""
-        seeds = {run.seed for run in self.runs}
-        self.runs += [run for run in others.runs if run.seed not in seeds]
-        self.runs.sort(key=lambda run: run.seed)
-        self.pictures = others.pictures
-
-    def write(self, folder: Path, known: Sequence[Results]) -> Path:
+    def write(self, folder: Path, claims: Sequence[ClaimRow]) -> Path:
         """Write NAME.json atomically; its key `summary` is for readers and is never read back.
 
+        Args:
+            folder: an existing folder.
+            claims: the judged claims, from `gan_lightning.results.judging.judge_claims`.
+
         Raises:
-            UserError: a claim is about a metric that was not measured.
             OSError: the folder cannot be written or is full.
         """
         summary = {
             "mean": {name: _finite(mean(self.values(name))) for name in self.measures},
             "sd": {name: _finite(standard_deviation(self.values(name))) for name in self.measures},
-            "verdicts": [asdict(row.verdict) for row in self.claim_rows(known)],
+            "verdicts": [asdict(row.verdict) for row in claims],
         }
         content = {**asdict(self), "summary": summary}
         path = folder / f"{self.name}.json"
@@ -239,6 +207,10 @@ def results_folder() -> Path:
             "folder by --output DIR"
         )
     return checkout / "docs" / "results"
+
+
+def _number(stored: float | None) -> float:
+    return nan if stored is None else stored
 
 
 def _finite(value: float) -> float | None:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 
-from gan_lightning.results.aggregate import format_mean_sd, format_number
+from gan_lightning.results.aggregate import format_mean_sd, format_number, mean
+from gan_lightning.results.agreement import mean_interval
 from gan_lightning.results.claims import ClaimRow
+from gan_lightning.results.judging import judge_claims
 from gan_lightning.results.records import Results
 from gan_lightning.utils.tables import markdown_table
 
-__all__ = ["claims_table", "measures_table"]
+__all__ = [
+    "CLAIM_COLUMNS",
+    "claim_cells",
+    "claims_table",
+    "format_interval",
+    "format_probability",
+    "measures_table",
+]
+
+CLAIM_COLUMNS = ("mean [95 % interval]", "seeds", "p", "verdict", "paper", "against the paper")
 
 
 def claims_table(
@@ -17,7 +29,7 @@ def claims_table(
     known: Sequence[Results],
     link: Callable[[Results], str] | None = None,
 ) -> str:
-    """Format claims, the papers' numbers, the measured values and the verdicts as a table.
+    """Format claims, the measured values, the verdicts and the papers' numbers as a table.
 
     Args:
         shown: results whose claims are the rows.
@@ -27,22 +39,53 @@ def claims_table(
     Raises:
         UserError: a claim is about a metric that was not measured.
     """
-    rows = [("experiment", "claim", "bound", "paper", "measured", "verdict")]
+
+    def linked(results: Results) -> str:
+        return results.name if link is None else f"[{results.name}]({link(results)})"
+
+    names = {results.name: linked(results) for results in known}
+    rows = [("experiment", "claim", "bound", *CLAIM_COLUMNS)]
     for results in shown:
-        name = results.name if link is None else f"[{results.name}]({link(results)})"
-        seeds = "1 seed" if len(results.runs) == 1 else f"{len(results.runs)} seeds"
-        rows += [
-            (
-                name,
-                _statement(row),
-                f"`{row.bound}`",
-                row.paper or "-",
-                f"{row.measured} ({seeds})",
-                _verdict(row),
+        for row in judge_claims(results, known):
+            cells = (
+                ("-", "-", "-", f"the same claim as that of {names[row.same_as]}", "-", "-")
+                if row.same_as
+                else claim_cells(row)
             )
-            for row in results.claim_rows(known)
-        ]
+            rows.append((linked(results), _statement(row), f"`{row.bound}`", *cells))
     return markdown_table(rows)
+
+
+def claim_cells(row: ClaimRow) -> tuple[str, str, str, str, str, str]:
+    """Return the cells of `CLAIM_COLUMNS`; what fails or is worse than the paper is emphasized."""
+    verdict = row.verdict.text
+    if row.verdict.holds is False:
+        verdict = verdict.replace("fails", "**fails**", 1)
+    against = row.against_paper.replace("worse", "**worse**")
+    return (
+        format_interval(row.values),
+        str(len(row.values)),
+        format_probability(row.verdict.probability),
+        verdict,
+        row.paper or "-",
+        against or "-",
+    )
+
+
+def format_interval(values: Sequence[float]) -> str:
+    """Format the mean over seeds with its 95 % interval, or alone where it has none."""
+    low, high = mean_interval(values)
+    text = format_number(mean(values))
+    return f"{text} [{format_number(low)}, {format_number(high)}]" if isfinite(low) else text
+
+
+def format_probability(probability: float | None) -> str:
+    """Format a probability with two digits, not rounded to 0 or 1; a dash for none."""
+    if probability is None:
+        return "-"
+    if 0.005 < probability < 0.995:
+        return f"{probability:.2f}".removeprefix("0")
+    return "> .99" if probability > 0.5 else "< .01"
 
 
 def measures_table(results: Results) -> str:
@@ -62,10 +105,3 @@ def _statement(row: ClaimRow) -> str:
         return row.statement
     text = row.statement.removesuffix(".")
     return f"{text} ({row.source}){row.statement[len(text) :]}"
-
-
-def _verdict(row: ClaimRow) -> str:
-    """Emphasize that a claim does not hold."""
-    if row.verdict.holds is False:
-        return row.verdict.text.replace("does not hold", "**does not hold**", 1)
-    return row.verdict.text

@@ -11,7 +11,7 @@ from typing import Any
 
 from gan_lightning.utils.hardware import available_cores, machine_info
 
-__all__ = ["describe_environment"]
+__all__ = ["describe_environment", "git_revision"]
 
 PACKAGES = ("gan-lightning", "torch", "pytorch-lightning", "torchmetrics", "wandb", "omegaconf")
 
@@ -25,17 +25,31 @@ def describe_environment() -> dict[str, Any]:
         "processors": available_cores(),
         "machine": machine_info(),
         "packages": {name: version(name) for name in PACKAGES},
-        "git_revision": _git_revision(),
+        "git_revision": git_revision(),
     }
 
 
-def _git_revision() -> str | None:
-    """Return the commit of the checkout that contains the package; None outside a checkout."""
+def git_revision() -> str | None:
+    """Return the commit of the checkout that contains the package; None outside a checkout.
+
+    It ends with `-dirty` where a tracked file of the package differs from the commit. Other files,
+    such as results that `verify` has written, do not affect what is trained; experiments are
+    compared by their config.
+    """
     package = Path(__file__).parents[1]
     if not (package.parent / ".git").exists():
         return None
-    command = ["git", "-C", str(package), "describe", "--always", "--dirty", "--abbrev=40"]
+    git = ["git", "-C", str(package)]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        described = subprocess.run(
+            [*git, "describe", "--always", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        changed = subprocess.run(
+            [*git, "diff", "--quiet", "HEAD", "--", "."], capture_output=True, check=False
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
+    return described.stdout.strip() + ("-dirty" if changed.returncode else "")
