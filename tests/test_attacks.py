@@ -11,9 +11,10 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from gan_lightning.callbacks.adversarial_examples import draw_attack
-from gan_lightning.classifiers import AdversarialClassifier
+from gan_lightning.classifiers import AdversarialClassifier, attacks
 from gan_lightning.classifiers.adversarial import AdversarialClassifierConfig
 from gan_lightning.classifiers.attacks import AttackConfig, perturb
+from gan_lightning.networks.madry_net import MadryNet
 from gan_lightning.types import Batch, DataSpec
 
 FGSM = AttackConfig(name="fgsm", epsilon=0.1, step=0.1, steps=1, random_start=False)
@@ -104,6 +105,38 @@ def test_restarts_are_never_weaker_and_images_are_independent() -> None:
     whole = perturb(network, images, labels, FGSM)
     parts = [perturb(network, images[i : i + 3], labels[i : i + 3], FGSM) for i in (0, 3, 6, 9)]
     torch.testing.assert_close(whole, torch.cat(parts))
+
+
+class RightWithALargerLoss(nn.Module):
+    """Of a positive pixel the second of four classes is likeliest; else all are, the first most."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        doubtful, wrong = torch.tensor([[0.01, 0.0, 0.0, 0.0], [0.0, 0.01, -9.0, -9.0]])
+        return torch.where(images.flatten(1) > 0, wrong, doubtful)
+
+
+@pytest.mark.parametrize("clean", [0.1, -0.1])
+def test_an_evaluation_keeps_an_error_that_has_a_smaller_loss(
+    clean: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, label = torch.full((1, 1, 1, 1), clean), torch.tensor([0])
+    monkeypatch.setattr(attacks, "_ascend", lambda *_: -images)
+    network = RightWithALargerLoss()
+    right, error = -images.abs(), images.abs()
+    assert losses(network, right, label) > losses(network, error, label)
+    assert torch.equal(perturb(network, images, label, FGSM), right)
+    assert torch.equal(perturb(network, images, label, FGSM, prefer_errors=True), error)
+
+
+def test_the_initialisation_of_the_authors_code() -> None:
+    torch.manual_seed(0)
+    for layer in MadryNet("truncated_normal").modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            assert layer.weight.abs().max() <= 0.2
+            # the standard deviation of a normal variable within two of its deviations is 0.88
+            assert layer.weight.std().item() == pytest.approx(0.088, rel=0.1)
+            assert layer.bias is not None
+            assert layer.bias.unique().tolist() == pytest.approx([0.1])
 
 
 def test_the_network_is_unchanged() -> None:

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from gan_lightning.classifiers.attacks import AttackConfig, perturb
 from gan_lightning.classifiers.base import Classifier
 from gan_lightning.core.optim import OptimizerConfig
-from gan_lightning.networks.madry_net import MadryNet
+from gan_lightning.networks.madry_net import INITIALISATIONS, MadryNet
 from gan_lightning.types import DataSpec
 from gan_lightning.utils.settings import setting
 
@@ -25,6 +25,12 @@ class AdversarialClassifierConfig:
 
     optimizer: OptimizerConfig = setting(
         OptimizerConfig(learning_rate=1e-4, betas=[0.9, 0.999]), "Optimizer of the classifier."
+    )
+    initialisation: str = setting(
+        "default",
+        "Initialisation of the network: PyTorch's default, or the authors' truncated_normal of "
+        "standard deviation 0.1 with biases 0.1.",
+        choices=INITIALISATIONS,
     )
     training: AttackConfig = setting(AttackConfig(), "Attack on each training minibatch.")
     warmup_updates: int = setting(
@@ -63,6 +69,8 @@ class AdversarialClassifier(Classifier):
 
     Source: Goodfellow, Shlens, Szegedy 2015 (arXiv:1412.6572), section 6; Madry et al. 2018
         (arXiv:1706.06083), equation 2.1 and section 5.
+    Deviations: the training image is the clean one where that has the larger loss; the code of
+        Madry et al. takes the last step's. Their initialisation is an option.
     """
 
     Config: ClassVar[type[Any]] = AdversarialClassifierConfig
@@ -77,7 +85,7 @@ class AdversarialClassifier(Classifier):
                 f"adversarial_classifier needs images of shape (1, 28, 28), not {data.shape}; set "
                 f"data.size=28"
             )
-        self.network = MadryNet()
+        self.network = MadryNet(config.initialisation)
 
     def attacks(self) -> Sequence[AttackConfig]:
         """Return the attacks of the config."""

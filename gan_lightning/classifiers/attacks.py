@@ -34,7 +34,10 @@ class AttackConfig:
         True, "Start at a random point of the ball instead of the clean image."
     )
     restarts: int = setting(
-        1, "Attempts per image, of which the one with the largest loss is used.", minimum=1
+        1,
+        "Attempts per image; training uses the one with the largest loss, and an evaluation counts "
+        "an image as misclassified if it is after any of them.",
+        minimum=1,
     )
 
 
@@ -44,6 +47,7 @@ def perturb(
     labels: Tensor,
     attack: AttackConfig,
     rng: torch.Generator | None = None,
+    prefer_errors: bool = False,
 ) -> Tensor:
     """Compute adversarial examples: images within epsilon that increase a classifier's loss.
 
@@ -54,22 +58,27 @@ def perturb(
         labels: true classes, int64 (N,).
         attack: config of the attack.
         rng: generator of the random starts; None for the global one.
+        prefer_errors: keep an image that is misclassified rather than one that is not, even if its
+            loss is smaller; an image that is right has survived all restarts.
 
     Returns:
         Images in [-1, 1], each within `epsilon` of its clean image; the one with the largest loss
-        of all restarts and the clean image itself.
+        of all restarts and the clean image itself, or of the misclassified ones of them.
 
     Source: Goodfellow, Shlens, Szegedy 2015 (arXiv:1412.6572), section 4 (one step); Madry et al.
         2018 (arXiv:1706.06083), section 2.1 (projected gradient descent).
     """
-    best, best_loss = images, _losses(network, images, labels).detach()
+    best = images
+    best_loss, is_error = _losses_and_errors(network, images, labels)
     for _ in range(attack.restarts):
         candidate = _ascend(network, images, labels, attack, rng)
-        with torch.no_grad():
-            loss = _losses(network, candidate, labels)
+        loss, error = _losses_and_errors(network, candidate, labels)
         is_better = loss > best_loss
+        if prefer_errors:
+            is_better = (error & ~is_error) | ((error == is_error) & is_better)
         best = torch.where(is_better[:, None, None, None], candidate, best)
         best_loss = torch.where(is_better, loss, best_loss)
+        is_error = torch.where(is_better, error, is_error)
     return best
 
 
@@ -91,6 +100,13 @@ def _ascend(
         change = current.detach() + step * _steepest_direction(gradient, attack.norm) - images
         current = (images + _project(change, epsilon, attack.norm)).clamp(-1, 1)
     return current.detach()
+
+
+@torch.no_grad()
+def _losses_and_errors(network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the loss of each image, and whether it is misclassified."""
+    logits = network(images).float()
+    return cross_entropy(logits, labels, reduction="none"), logits.argmax(1) != labels
 
 
 def _losses(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:

@@ -128,7 +128,9 @@ def _robust_accuracies(
             seed = derived_seed(classifier.seed, "attack", attack.name, start)
             rng = torch.Generator(device).manual_seed(seed)
             with evaluation_mode(classifier.network), torch.enable_grad():
-                attacked = perturb(classifier.network, chunk.data, chunk.labels, attack, rng)
+                attacked = perturb(
+                    classifier.network, chunk.data, chunk.labels, attack, rng, prefer_errors=True
+                )
             metric.update(classifier.network(attacked), chunk.labels)
         accuracies[f"robust/{attack.name}"] = metric.compute().item()
     return accuracies
