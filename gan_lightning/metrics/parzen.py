@@ -21,8 +21,9 @@ class ParzenLikelihood(SampleBuffer):
     """Mean log-likelihood of test data under Gaussian kernels centred on generated samples.
 
     The kernel's standard deviation is the one of `BANDWIDTHS` that maximises the likelihood of
-    the validation data. In high dimensions the estimate says little about the quality of samples
-    (Theis et al. 2016, arXiv:1511.01844); it is provided because early papers report it.
+    the validation data. In high dimensions the estimate ranks models badly: Theis, van den Oord,
+    Bethge 2016 (arXiv:1511.01844), section 5.1, find that it can prefer a bad model to the true
+    distribution. It is provided because early papers report it.
 
     Args:
         validation: (V, D), in [0, 1].

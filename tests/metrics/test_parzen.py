@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
 from scipy.stats import gaussian_kde, multivariate_normal
+from torch import Tensor
 
+from gan_lightning.data import BaseDataModule
+from gan_lightning.evaluation.digits import PixelEvaluator
 from gan_lightning.metrics import ParzenLikelihood
 from gan_lightning.metrics.parzen import BANDWIDTHS, parzen_log_likelihood
+from gan_lightning.types import Batch
 
 RNG = torch.Generator().manual_seed(0)
 
@@ -58,3 +64,24 @@ def test_samples_beyond_the_capacity_are_ignored_and_each_process_has_its_own() 
     one.update(data[:3], 0)
     assert torch.equal(one.generated + other.generated, whole.generated)
     assert int((one.filled + other.filled).max()) == 1
+
+
+class Digits:
+    """Training digits that are all white, and different test digits."""
+
+    def training_data(self) -> tuple[Tensor, Tensor]:
+        return torch.full((10_000, 28, 28, 1), 255, dtype=torch.uint8), torch.zeros(10_000).long()
+
+    def test_data(self) -> Batch:
+        values = torch.linspace(-1, 0, 40).view(-1, 1, 1, 1)
+        return Batch(values.expand(-1, 1, 28, 28), torch.zeros(40).long())
+
+
+def test_no_digit_that_selects_the_bandwidth_is_scored_or_was_trained_on() -> None:
+    evaluator = PixelEvaluator(cast("BaseDataModule", Digits()), torch.device("cpu"))
+    selecting, scored = (
+        set(side[:, 0].tolist())
+        for side in (evaluator._likelihood.validation, evaluator._likelihood.test)
+    )
+    assert (len(selecting), len(scored), len(selecting | scored)) == (4, 36, 40)
+    assert max(selecting | scored) <= 0.5
