@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 import pytest
 from browser import browser as browser
 from filelock import FileLock
-from process_pool import TIMEOUT, ForkedProcess
+from process_pool import TIMEOUT, ForkedProcess, start_server
 
 from gan_lightning.cli.main import main
 
@@ -71,6 +71,7 @@ def pytest_collection_finish() -> None:
     """
     gc.freeze()
     gc.enable()
+    start_server()
 
 
 IN_FULL = ("gan_ring", "unrolled_ring", "infogan_mnist")

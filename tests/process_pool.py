@@ -2,7 +2,8 @@
 
 A new interpreter spends seconds of CPU time on imports before a test begins. Tests of start-up, of
 the end of a process, or of launchers start a new interpreter; others start a forked process, which
-runs no `atexit` functions.
+runs no `atexit` functions. The server is itself a fork of the test process, made before the first
+test, when there is one thread and nothing has been changed.
 """
 
 from __future__ import annotations
@@ -14,28 +15,30 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
+from multiprocessing import forkserver, get_context, resource_tracker, util
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Any, Self
+from unittest.mock import patch
 
 __all__ = [
     "TIMEOUT",
     "ForkedProcess",
     "forget_package",
     "free_port",
+    "start_server",
     "start_two_ranks",
     "wait_for_success",
 ]
 
 SERVER = get_context("forkserver")
-PRELOADED = [
-    *("gan_lightning.cli.train", "gan_lightning.training.train", "pytest", "wandb"),
-    "gan_lightning.testing.processes",  # which has the server, too
-]
-"""Modules of installed packages: the server does not find those of the tests, and says nothing."""
+PRELOADED = ["gan_lightning.cli.train", "gan_lightning.training.train", "wandb"]
+"""Modules that most forked processes need."""
 
 
 TIMEOUT = 300.0
@@ -67,7 +70,6 @@ class ForkedProcess:
             env: environment variables; None for those of this process.
             argv: `sys.argv` of the new process.
         """
-        SERVER.set_forkserver_preload(PRELOADED)  # without effect once the server runs
         output = TemporaryDirectory(prefix="forked-")
         context = (str(cwd or Path.cwd()), dict(env or os.environ), [*argv])
         process = SERVER.Process(
@@ -100,6 +102,35 @@ class ForkedProcess:
             self.process.kill()
             raise AssertionError(f"still running after {seconds} s: {self.err[-3000:]}")
         return self.process.exitcode
+
+
+def start_server() -> None:
+    """Start the server by forking this process; multiprocessing would start an interpreter."""
+    SERVER.set_forkserver_preload(PRELOADED)
+    resource_tracker.ensure_running()
+    with patch.object(util, "spawnv_passfds", partial(_fork, util.spawnv_passfds)):
+        forkserver.ensure_running()
+
+
+def _fork(
+    spawn: object, executable: str, arguments: Sequence[str], descriptors: Sequence[int]
+) -> int:
+    """Run the code of the command line `python -c CODE` in a forked process; return its number."""
+    del executable
+    number = os.fork()
+    if number == 0:
+        vars(util)["spawnv_passfds"] = spawn  # for the processes that the new one starts
+        kept = {0, 1, 2, *descriptors, resource_tracker.getfd()}
+        for opened in [int(path.name) for path in Path("/dev/fd").iterdir()]:
+            if opened not in kept:
+                with suppress(OSError):
+                    os.close(opened)
+        sys.modules["__main__"] = ModuleType("__main__")  # that of pytest must not run again
+        try:
+            exec(arguments[-1])
+        finally:
+            os._exit(0)
+    return number
 
 
 def free_port() -> int:
