@@ -25,27 +25,20 @@ def covering(*sections: str) -> list[str]:
     return chosen
 
 
-PAIRS = (STOPS[::2], STOPS[1::2])
-"""Stops of two runs that together have all of them."""
-
-
 @pytest.mark.parametrize(
-    ("experiment", "stops"), zip(covering("model", "network", "data"), cycle(PAIRS))
+    ("experiment", "stop"), zip(covering("model", "network", "data"), cycle(STOPS))
 )
-def test_run_stopped_twice_equals_uninterrupted_run(
-    experiment: str, stops: tuple[int, ...], tmp_path: Path
+def test_run_that_is_stopped_equals_uninterrupted_run(
+    experiment: str, stop: int, tmp_path: Path
 ) -> None:
-    """Each experiment is stopped at two of STOPS, in turn."""
-    compare(experiment, tmp_path, stops=stops)
+    """Each experiment is stopped at one of STOPS, in turn."""
+    compare(experiment, tmp_path, stops=[stop])
 
 
 IN_TWO_PROCESSES = {
-    "gan_ring": STOPS,
-    "infogan_mnist": STOPS[:1],
+    "gan_ring": STOPS[::2],
     "semi_supervised_mnist": STOPS[1:2],
-    "cogan_edges": STOPS[2:3],
     "pix2pix_edges_mnist": STOPS[3:],
-    "adversarial_fgsm_mnist": STOPS[:1],
 }
 """Experiments with random draws of different kinds, and their stops; `make soak` tests all."""
 

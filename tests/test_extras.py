@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from bad_inputs import assert_mistake
-from conftest import CHECKOUT, TINY_OVERRIDES, TinyRun, run_cli
+from conftest import CHECKOUT, TINY_OVERRIDES, TinyRun, run_cli, run_process
+from process_pool import forget_package
 
 import gan_lightning
 from gan_lightning.errors import UserError
@@ -69,17 +71,19 @@ def test_no_other_module_imports_them_when_it_is_imported() -> None:
 
 
 def test_training_needs_no_extra(tmp_path: Path) -> None:
-    code = (
-        "import sys, torchmetrics.image  # which looks for torch-fidelity in its own way\n"
-        f"sys.modules.update(dict.fromkeys({sorted(OPTIONAL)!r}))\n"
-        "from gan_lightning.cli.main import main\n"
-        f"main(['train', 'gan_ring', '--output', 'run', *{TINY_OVERRIDES!r}, 'log.wandb=disabled'])"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert process.returncode == 0, process.stderr
-    assert "wasserstein" in process.stdout
+    words = ["train", "gan_ring", "--output", "run", *TINY_OVERRIDES, "log.wandb=disabled"]
+    outcome = run_process(words, tmp_path, run=main_without_extras)
+    assert outcome.code == 0, outcome.err
+    assert "wasserstein" in outcome.out
+
+
+def main_without_extras(words: Sequence[str]) -> None:
+    """Run a command in a process of its own, in which no extra can be imported."""
+    forget_package()
+    for name in [name for name in sys.modules if name.partition(".")[0] in OPTIONAL]:
+        del sys.modules[name]
+    sys.modules.update(dict.fromkeys(OPTIONAL))  # type: ignore[arg-type]  # None: no such module
+    import_module("gan_lightning.cli.main").main(words)
 
 
 @pytest.mark.usefixtures("no_extras")

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,14 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import EXPERIMENTS, TinyRun, command, run_cli, tiny_overrides
+from conftest import EXPERIMENTS, TinyRun, run_cli, tiny_overrides
 from launchers import updates_of
 from PIL import Image
-from process_pool import TIMEOUT
+from process_pool import TIMEOUT, ForkedProcess
 from run_files import final_measures, load_last_checkpoint, read_metrics_csv
 from safetensors.numpy import load_file
 
 from gan_lightning.classifiers import CLASSIFIERS
+from gan_lightning.cli.main import main
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import as_plain
@@ -120,26 +120,25 @@ def test_interrupted_run_saves_an_intact_checkpoint(tmp_path: Path) -> None:
         "log.every_n_updates=100",
     ]
     overrides = [*tiny_overrides("gan_ring"), *settings, "log.wandb=disabled"]
-    words = command("train", "gan_ring", *overrides, "--output", str(folder))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        try:
-            deadline = time.monotonic() + TIMEOUT
-            while not list(folder.glob("checkpoints/update_*.ckpt")):
-                assert process.poll() is None, process.communicate()
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            process.send_signal(signal.SIGSTOP)
-            logged = updates_of(folder)
-            process.send_signal(signal.SIGINT)
-            process.send_signal(signal.SIGCONT)
-            out, err = process.communicate(timeout=TIMEOUT)
-        finally:
-            process.kill()
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
+    words = ["train", "gan_ring", *overrides, "--output", str(folder)]
+    forked = ForkedProcess.start(main, words)
+    number = forked.process.pid
+    assert number is not None
+    try:
+        deadline = time.monotonic() + TIMEOUT
+        while not list(folder.glob("checkpoints/update_*.ckpt")):
+            assert forked.process.is_alive(), forked.err
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(number, signal.SIGSTOP)
+        logged = updates_of(folder)
+        os.kill(number, signal.SIGINT)
+        os.kill(number, signal.SIGCONT)
+        assert forked.wait() == 130, forked.err
+    finally:
+        forked.process.kill()
+    out = forked.out
+    assert "Traceback" not in forked.err
     updates = load_last_checkpoint(folder)["progress"]["updates"]
     assert 100 <= logged <= updates <= logged + 100 + 20  # logging interval, rounds per batch
     assert f"stopped at update {updates:,}" in out

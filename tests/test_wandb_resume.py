@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,10 +14,12 @@ from typing import Any
 
 import pytest
 from conftest import run_process, tiny_overrides
+from process_pool import ForkedProcess
 from wandb_offline import read_offline_run
 from wandb_server import wandb_environment
 
 from gan_lightning.callbacks import list_checkpoints
+from gan_lightning.cli.main import main
 from gan_lightning.loggers.sent_rows import SentRows
 from gan_lightning.runs.metrics_csv import read_metrics
 
@@ -110,18 +110,12 @@ def test_a_run_killed_with_its_client_sends_every_figure_once(tmp_path: Path) ->
     environment = wandb_environment(tmp_path)
     words = ["train", "gan_ring", *tiny_overrides("gan_ring"), "log.every_n_updates=1"]
     words += ["trainer.max_updates=100000", "checkpoints.every_n_updates=10", "--output", "run"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gan_lightning", *words],
-        cwd=tmp_path,
-        env=environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    forked = ForkedProcess.start(main_in_new_group, words, cwd=tmp_path, env=environment)
     checkpoints, journal = tmp_path / "run" / "checkpoints", tmp_path / "run" / "wandb_sent.jsonl"
-    wait_until(lambda: len(list_checkpoints(checkpoints)) > 1 and has_rows(journal), process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    wait_until(lambda: len(list_checkpoints(checkpoints)) > 1 and has_rows(journal), forked)
+    assert forked.process.pid is not None
+    os.killpg(forked.process.pid, signal.SIGKILL)
+    assert forked.wait() == -signal.SIGKILL
     update = int(list_checkpoints(checkpoints)[-1].stem.removeprefix("update_")) + 20
     resume = ["train", "gan_ring", "--resume", "run", f"trainer.max_updates={update}"]
     rest = run_process(resume, tmp_path, environment)
@@ -143,10 +137,16 @@ def has_rows(journal: Path) -> bool:
     return journal.exists() and journal.read_text().count("updates") > 10
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+def main_in_new_group(words: list[str]) -> None:
+    """Run a command in a process group of its own, to which W&B's process belongs too."""
+    os.setsid()
+    main(words)
+
+
+def wait_until(condition: Callable[[], bool], forked: ForkedProcess) -> None:
     """Wait until a condition holds, while a process runs."""
     end = time.monotonic() + 120
     while not condition():
-        assert process.poll() is None
+        assert forked.process.is_alive(), forked.err
         assert time.monotonic() < end
         time.sleep(0.1)

@@ -76,14 +76,10 @@ def is_left_over(origin: str | None, folders: Iterable[Path]) -> bool:
 
 def _put_aside(other: Path, folder: Path) -> None:
     """Put the modules of one folder aside whose names exist in another."""
-    tops = {
-        name
-        for name, module in list(sys.modules.items())
-        if "." not in name
-        and name != "__main__"
-        and _home(module) == other
-        and ((folder / f"{name}.py").is_file() or (folder / name).is_dir())
-    }
+    names = {path.stem for path in folder.glob("*.py")}
+    names |= {path.name for path in folder.iterdir() if path.is_dir()}
+    loaded = names & sys.modules.keys() - {"__main__"}
+    tops = {name for name in loaded if _home(sys.modules[name]) == other}
     for name in list(sys.modules):
         if name.partition(".")[0] in tops:
             _PUT_ASIDE.setdefault(other, {})[name] = sys.modules.pop(name)
