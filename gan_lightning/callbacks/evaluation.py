@@ -21,6 +21,7 @@ from gan_lightning.evaluation import (
     inception_network,
     uses_inception,
 )
+from gan_lightning.evaluation.points import wasserstein_of_real_points
 from gan_lightning.evaluation.rank_correlation import CriticCorrelation
 
 __all__ = ["Evaluation"]
@@ -45,7 +46,9 @@ class Evaluation(Periodic):
         self._inception: Inception | None = None
         self.measures: dict[str, float] = {}
         self.evaluated_at: int | None = None
-        self._critic_correlation = CriticCorrelation()
+        self._critic_correlation = CriticCorrelation(
+            partial(wasserstein_of_real_points, data, config.samples)
+        )
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Load the Inception network; warn if a process has no weights, and use it on none."""

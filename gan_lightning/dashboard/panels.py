@@ -108,7 +108,14 @@ SECTIONS: tuple[Section, ...] = (
         "Discriminator and critic",
         (
             Panel("Estimated divergence", families=(r"divergence/.+",)),
-            Panel("Critic", keys=("critic/rank_correlation", "critic/weights_at_bound")),
+            Panel(
+                "Critic",
+                keys=(
+                    "critic/rank_correlation",
+                    "critic/descent_correlation",
+                    "critic/weights_at_bound",
+                ),
+            ),
             Panel("Distance from the equilibrium", families=(r"equilibrium/.+",)),
         ),
     ),

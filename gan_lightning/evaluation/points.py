@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from gan_lightning.evaluation.base import SampleEvaluator, compute_floats
 from gan_lightning.metrics import ClassConditionalAccuracy, ExactWasserstein, ModeCoverage
+from gan_lightning.metrics.wasserstein import exact_wasserstein
 from gan_lightning.types import Batch
 
-__all__ = ["ModeEvaluator", "WassersteinEvaluator"]
+__all__ = ["ModeEvaluator", "WassersteinEvaluator", "wasserstein_of_real_points"]
 
 WASSERSTEIN_POINTS = 2000
 """Points of each side; the exact transport takes half a second on a CPU core (measured)."""
@@ -42,6 +43,36 @@ class WassersteinEvaluator(SampleEvaluator):
         """Return the exact Wasserstein-1 distance, in units of the plane."""
         distance: Tensor = self._distance.compute()
         return {"wasserstein/exact": distance.item()}
+
+
+REAL_SETS = 8
+"""Sets of training points whose distance to the test points is computed."""
+
+
+def wasserstein_of_real_points(data: Any, count: int) -> float | None:
+    """Return the exact distance below which generated points are like real ones.
+
+    It is the mean plus two standard deviations of the distance of sets of training points, instead
+    of generated ones, to the test points.
+
+    Args:
+        data: dataset of points.
+        count: number of generated points of an evaluation; of more than 2,000 the first 2,000 are
+            compared.
+
+    Returns:
+        The distance in units of the plane; None with fewer than three sets of training points.
+    """
+    real = data.test_data().data[:WASSERSTEIN_POINTS]
+    count = min(count, len(real))
+    points = data.training_data()[0]
+    sets = [points[torch.arange(k * count, (k + 1) * count)] for k in range(len(points) // count)]
+    if len(sets) < 3:
+        return None
+    distances = torch.stack(
+        [exact_wasserstein(points, real[:count]) for points in sets[:REAL_SETS]]
+    )
+    return (distances.mean() + 2 * distances.std()).item()
 
 
 class MixtureData(PointData, Protocol):
