@@ -108,6 +108,8 @@ def test_with_inception(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     word = weights(Path("inception.pth"), monkeypatch)
+    # without seconds of eigenvalues
+    monkeypatch.setattr(frechet, "frechet_distance", lambda mean, *_: mean.square().sum())
     trained = run_cli(
         "train",
         "dcgan_celeba",
@@ -124,8 +126,6 @@ def test_with_inception(
     sampled = run_cli("sample", "run", "--count", "8", "--output", "faces.npz")
     assert sampled.code == 0, sampled.err
     words = ["--samples", "faces.npz", "--data", "celeba", f"data.root={prepared_root('celeba')}"]
-    # seconds of eigenvalues, of which the run has had its own
-    monkeypatch.setattr(frechet, "frechet_distance", lambda mean, *_: mean.square().sum())
     anybodys = run_cli("evaluate", *words, word)
     assert anybodys.code == 0, anybodys.err
     assert list(measured(anybodys)) == list(measured(trained))

@@ -63,12 +63,10 @@ class Logged:
     """Content of the pictures, by the path in the history."""
 
 
-def train(experiment: str, folder: Path, environment: dict[str, str]) -> Outcome:
-    """Run an experiment in another process.
-
-    Points that are sent to a server come from a new interpreter, whose exit must wait for the
-    upload; a forked process, which starts sooner, runs no functions of `atexit`.
-    """
+def train(
+    experiment: str, folder: Path, environment: dict[str, str], *, new: bool = False
+) -> Outcome:
+    """Run an experiment in another process: forked, or a new interpreter, which runs `atexit`."""
     words = [
         "train",
         experiment,
@@ -77,7 +75,7 @@ def train(experiment: str, folder: Path, environment: dict[str, str]) -> Outcome
         "--output",
         "run",
     ]
-    if experiment == "gan_ring" and "WANDB_BASE_URL" in environment:
+    if new:
         return run_new_process(words, folder, environment)
     return run_process(words, folder, environment, main_on_one_chunk)
 
@@ -141,7 +139,8 @@ def delivered(once: Once) -> Callable[[str], Logged]:
             with WandbServer() as server:
                 environment = wandb_environment(folder, server)
                 del environment["WANDB_MODE"]
-                outcome = train(experiment, folder, environment)
+                # its exit must wait for the upload
+                outcome = train(experiment, folder, environment, new=experiment == "gan_ring")
             assert outcome.code == 0, outcome.err
             assert not server.unknown
             return from_server(outcome, folder, server.run)
