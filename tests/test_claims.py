@@ -32,7 +32,9 @@ def test_claims_of_every_experiment(experiment: str) -> None:
         assert claim.source, "a claim needs a source"
         assert {claim.above, claim.below} - {None} <= set(EXPERIMENTS)
         assert "recalled" not in claim.paper, "a number that nobody has looked up is not printed"
-        for number in {claim.paper_value, claim.paper_sd} - {None}:
+        for number in (claim.paper_value, claim.paper_sd):
+            if number is None:
+                continue
             shown = {f"{number:g}", f"{100 * number:g} %", f"{100 * (1 - number):g} %"}
             assert any(text in claim.paper for text in shown), (claim.paper, number)
 

@@ -209,6 +209,28 @@ def test_a_claim_that_fails_is_exit_code_1(folder: Path) -> None:
     assert "modes/covered, modes/high_quality" in outcome.err
 
 
+def test_seeds_are_added_until_all_claims_are_decided(folder: Path) -> None:
+    source = YAML.replace("  - {metric: modes/covered, above", "#").replace("-999", "-9")
+    Path("experiments/tiny_ring.yaml").write_text(source)  # two seeds do not decide -9
+    outcome = verify("--seeds", "0", "--until-decided", "--most", "4")
+    assert outcome.code == 0, outcome.err
+    assert "seed 2: trains" in outcome.out
+    assert "seed 0" not in outcome.out.partition("claim")[0]
+    assert 2 < len(written()["runs"]) <= 4
+    assert written()["command"].startswith("gan-lightning verify tiny_ring --seeds 0,1,2")
+    committed_seeds = len(written()["runs"])
+    assert verify("--seeds", "0", "--until-decided", "--most", "2").out.startswith("claim")
+    assert len(written()["runs"]) == committed_seeds
+
+
+def test_until_decided_needs_committed_code(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    committed(monkeypatch, "abc-dirty")
+    outcome = verify("--until-decided")
+    assert (outcome.code, "decides nothing on a changed tree" in outcome.err) == (2, True)
+    committed(monkeypatch)
+    assert "--most is 1" in verify("--until-decided", "--most", "1").err
+
+
 # --- the pages
 
 

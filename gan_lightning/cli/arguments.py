@@ -13,10 +13,12 @@ from gan_lightning.config.overrides import check_override, is_override
 from gan_lightning.errors import UserError
 
 __all__ = [
+    "Duration",
     "Seeds",
     "checkpoint_option",
     "complete_runs",
     "experiment_argument",
+    "optional_experiment_argument",
     "overrides_argument",
     "run_argument",
 ]
@@ -63,6 +65,9 @@ def complete_overrides(
 
 experiment_argument = click.argument(
     "experiment", metavar="EXP", shell_complete=complete_experiments
+)
+optional_experiment_argument = click.argument(
+    "experiment", metavar="[EXP]", required=False, shell_complete=complete_experiments
 )
 run_argument = click.argument("run", metavar="RUN", shell_complete=complete_runs)
 checkpoint_option = click.option(
@@ -138,3 +143,20 @@ class Seeds(click.ParamType[tuple[int, ...]]):
                 self.fail(f"{part!r} is not a range of 1 to {MAX_SEEDS} seeds", param, ctx)
             seeds += range(first, last + 1)
         return tuple(seeds)
+
+
+class Duration(click.ParamType[float]):
+    """A duration in minutes or hours, in minutes: `90m`, `10h`, `1.5h`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Parse the text of the option."""
+        if not isinstance(value, str):
+            return float(value)
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([mh])", value.strip())
+        if match is None or float(match[1]) == 0:
+            self.fail(f"{value!r} is not a duration; write 90m or 10h", param, ctx)
+        return float(match[1]) * (60 if match[2] == "h" else 1)
