@@ -22,7 +22,7 @@ __all__ = ["lecture_report", "save_report", "topic_panels"]
 TITLE = "The lecture, reproduced"
 ABOUT = (
     "Every system of a lecture on generative adversarial networks, trained by gan-lightning and "
-    "compared with the claims of its paper. Claims that do not hold are shown too."
+    "compared with the claims of its paper. Claims that fail are shown too."
 )
 CLASSIFIER_LOSS = "loss/classifier/clean"
 GAN_LOSS = "loss/generator/adversarial"
