@@ -58,7 +58,7 @@ def overridden_values(before: RunConfig, after: RunConfig, keys: Sequence[str]) 
     original |= dict(flatten(before.overridden))
     kept = {
         name: value
-        for name, value in original.items()
+        for name, value in sorted(original.items())
         if not (name.startswith(NOT_IN_TRAINING) and value == new.get(name))
     }
     return _nested(kept)
