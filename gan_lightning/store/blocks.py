@@ -49,6 +49,7 @@ class DecodedBlock:
         converted: number of images by the kind that they were converted from.
         not_square: number of images that were cropped, padded or stretched.
         grey: number of images without a colour.
+        brightest: largest value of all pixels, 0 to 255.
     """
 
     number: int
@@ -57,6 +58,7 @@ class DecodedBlock:
     converted: dict[str, int]
     not_square: int = 0
     grey: int = 0
+    brightest: int = 255
 
 
 def iterate_blocks(catalog: Catalog, previous: dict[int, DecodedBlock]) -> Iterator[Block]:
@@ -121,7 +123,8 @@ def decode_block(
     if count != pixels.nbytes:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     crc = zlib.crc32(pixels.data)
-    return DecodedBlock(block.number, crc, skipped, dict(converted), not_square, grey)
+    brightest = int(pixels.max(initial=0))
+    return DecodedBlock(block.number, crc, skipped, dict(converted), not_square, grey, brightest)
 
 
 def read_journal(journal: Path) -> dict[int, DecodedBlock]:

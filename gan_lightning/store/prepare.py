@@ -10,7 +10,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from gan_lightning.errors import UserError, storage_error, storage_fix
+from gan_lightning.errors import UserError, storage_error, storage_fix, warn
 from gan_lightning.store.blocks import DecodedBlock, decode_block, iterate_blocks, read_journal
 from gan_lightning.store.catalog import Catalog
 from gan_lightning.store.completion import (
@@ -92,6 +92,11 @@ def prepare(
                 raise UserError(
                     f"{source} contains no usable image: the first one, {printable(name)}, "
                     f"{problem}"
+                )
+            if max(block.brightest for block in blocks) == 1:
+                warn(
+                    f"the pixels of {source} are 0 and 1 of 255, all of them black to the eye; if "
+                    f"1 means white, multiply the images by 255"
                 )
             manifest = build_manifest(catalog, transform, source, unfinished, blocks, workers)
             manifest.write(unfinished)

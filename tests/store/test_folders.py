@@ -331,3 +331,15 @@ def test_channels(colours: int) -> None:
     eight_bits = colour.movedim(1, -1).add(1).mul(127.5).round().byte().numpy()
     expected = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in eight_bits])
     assert np.array_equal(grey[:, 0].add(1).mul(127.5).round().byte().numpy(), expected)
+
+
+@pytest.mark.parametrize(("white", "warned"), [(1, True), (2, False), (255, False)])
+def test_masks_of_0_and_1_are_named(
+    white: int, warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ROOT.mkdir()
+    for number in range(20):
+        mask = (np.arange(400).reshape(20, 20) > 10 * number).astype(np.uint8) * white
+        Image.fromarray(mask).save(ROOT / f"{number}.png")
+    ImageFolder(ImageFolder.Config(root=str(ROOT), size=16)).test_data()
+    assert ("the pixels of photos are 0 and 1 of 255" in capsys.readouterr().err) == warned
