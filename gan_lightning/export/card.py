@@ -158,7 +158,7 @@ def _metrics(exported: Exported, measured: RunEvaluation) -> str:
 def _claims(exported: Exported, measured: RunEvaluation) -> str:
     if not exported.config.claims:
         return ""
-    rows = [("claim", "bound", "paper", "this run", "verdict")]
+    rows = [("claim", "bound", "paper", "this run", "outcome")]
     outcome = read_outcome(exported.run.path)
     no_verdict = no_verdict_reason(
         as_plain(exported.config),
@@ -178,7 +178,11 @@ def _claims(exported: Exported, measured: RunEvaluation) -> str:
                 row.verdict.text,
             )
         )
-    return f"## Comparison with the paper\n\n{markdown_table(rows)}"
+    introduction = (
+        "One run is compared with each bound, which is no verdict on a claim: `gan-lightning "
+        "verify` judges claims over several seeds."
+    )
+    return f"## Comparison with the paper\n\n{introduction}\n\n{markdown_table(rows)}"
 
 
 def _limitations(exported: Exported, measures: Mapping[str, float]) -> list[str]:

@@ -33,7 +33,7 @@ def compare(names: Sequence[str]) -> str:
     elif not all(run.finished for run in runs):
         parts[0] += "\n* latest value of a run that has not finished"
     if claims := run_claims(runs):
-        rows = [("claim of", "bound", "paper", "measured", "verdict")]
+        rows = [("claim of", "bound", "paper", "measured", "outcome")]
         rows += [
             (run.label, claim.bound, claim.paper or EMPTY, claim.measured, claim.verdict.text)
             for run, claim in claims

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from math import comb, isfinite, sqrt
+from math import isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ __all__ = ["REPRODUCED", "against_paper", "judge", "judged_rows", "paper_interva
 
 REPRODUCED = ("near", "better")
 """Results of `against_paper` that count as a reproduction."""
+
+ROUNDING = 1e-9
+"""Error of a probability such as 1 - 1 / 20, which decides a claim."""
 
 NOT_REPEATABLE = "changed tree"
 """Mark of a comparison with a paper's number whose code differed from its commit."""
@@ -98,18 +101,18 @@ def judge(claim: Claim, values: Values, reference: Reference = "") -> Verdict:
         probability = _agreement(claim, values)
     else:
         others = len(reference)
-        if comb(seeds + others, seeds) * (1 - DECIDED) < 1 - 1e-9:
-            needed = f"{needed_seeds(others)} seeds" if others > 1 else "3 seeds of each"
-            few = f"undecided, needs {needed}: {text}"
+        if seeds < (needed := needed_seeds(others)):
+            enough = f"{needed} seeds" if others > 1 else "3 seeds of each"
+            few = f"undecided, needs {enough}: {text}"
             return Verdict(None, few, needs_seeds=others > 1)
         ours = values[claim.metric]
         p_value = rank_test(ours, reference) if claim.above else _reversed_test(ours, reference)
         probability = 1 - p_value
         if claim.floor is not None:
             probability = min(probability, _floor_agreement(claim, values))
-    if probability >= DECIDED - 1e-9:
+    if probability >= DECIDED - ROUNDING:
         return Verdict(True, f"holds: {text}", probability)
-    if probability <= 1 - DECIDED + 1e-9:
+    if probability <= 1 - DECIDED + ROUNDING:
         return Verdict(False, f"fails: {text}", probability)
     return Verdict(None, f"undecided: {text}", probability, needs_seeds=True)
 
