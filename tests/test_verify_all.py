@@ -141,7 +141,8 @@ def test_runs_are_stored_as_they_end(started: Any, monkeypatch: pytest.MonkeyPat
         *(("b", seed) for seed in (0, 1, 2)),
     ]
     assert lines[0] == "left out, data or devices are missing: c"
-    assert lines[1] == "5 runs, about 0.0 hours of training"
+    assert lines[1] == "measured again, their config has changed: a"
+    assert lines[2] == "5 runs, about 0.0 hours of training"
     assert lines.count("b, seed 2: stored") == 1
 
 
@@ -203,6 +204,8 @@ def test_what_an_experiment_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert queue._candidate("gan_ring", config, results, True).counted == 3
     other = load_config(read_yaml(experiment_path("gan_ring")), ["data.points=500"])
     assert queue._candidate("gan_ring", other, results, False) == Candidate("gan_ring", 1.5)
+    results.config = {**values, "data": {**values["data"], "removed": 1}}
+    assert queue._candidate("gan_ring", config, results, False) == Candidate("gan_ring", 1.5)
     monkeypatch.chdir(tmp_path)
     celeba = load_config(read_yaml(experiment_path("dcgan_celeba")))
     assert queue._can_run(config)

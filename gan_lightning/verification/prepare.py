@@ -10,6 +10,7 @@ from pathlib import Path
 from gan_lightning.config.experiments import experiment_names, experiment_path, read_yaml
 from gan_lightning.config.fingerprint import changed_values, fingerprint
 from gan_lightning.config.load import load_config
+from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
 from gan_lightning.results.records import (
@@ -104,13 +105,22 @@ def prepare(options: VerifyOptions) -> Job:
 
 
 def is_same_config(stored: Results, config: RunConfig) -> bool:
-    """Tell whether results are of a config, up to the seed."""
-    return fingerprint(_stored_config(stored, config)) == fingerprint(config)
+    """Tell whether results are of a config, up to the seed; those with a removed key are not."""
+    return not _difference(stored, config)
 
 
-def _stored_config(stored: Results, config: RunConfig) -> RunConfig:
-    """Load the config of stored results; a key that is newer than the file gets its default."""
-    return load_config(stored.config, [f"seed={config.seed}"])
+def _difference(stored: Results, config: RunConfig) -> str:
+    """Say how the config of stored results differs; empty where it is the same up to the seed.
+
+    Renamed keys are upgraded, and a key that is newer than the file gets its default.
+    """
+    try:
+        stored_config = load_config(upgrade(stored.config), [f"seed={config.seed}"])
+    except UserError as error:
+        return str(error)
+    if fingerprint(stored_config) == fingerprint(config):
+        return ""
+    return ", ".join(changed_values(stored_config, config)) or "its budget or evaluation"
 
 
 def _check_seeds(options: VerifyOptions) -> None:
@@ -177,13 +187,10 @@ def _stored_results(
         return None
     path = folder / f"{name}.json"
     stored = read_results(path)
-    if not is_same_config(stored, config):
-        changed = (
-            ", ".join(changed_values(_stored_config(stored, config), config))
-            or "its budget or evaluation"
-        )
+    if changed := _difference(stored, config):
+        option = "--add" if options.add else "--until-decided"
         raise UserError(
-            f"{path} has results of another config ({changed}); leave out --add to replace it"
+            f"{path} has results of another config ({changed}); leave out {option} to replace it"
         )
     return stored
 

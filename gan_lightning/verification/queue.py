@@ -117,6 +117,8 @@ def verify_all(options: QueueOptions, echo: Callable[[str], None]) -> int:
     candidates, left_out = _candidates(options)
     if left_out:
         echo(f"left out, data or devices are missing: {', '.join(left_out)}")
+    if changed := [c.experiment for c in candidates if c.minutes is not None and not c.seeds]:
+        echo(f"measured again, their config has changed: {', '.join(changed)}")
     queue = Queue(options, echo, plan(candidates))
     known = sum(run.minutes or 0.0 for run in queue.waiting)
     echo(f"{len(queue.waiting)} runs, about {known / 60:.1f} hours of training")
