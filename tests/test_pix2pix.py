@@ -17,6 +17,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.evaluation import TranslationEvaluator
 from gan_lightning.gans import Pix2Pix
 from gan_lightning.networks import Pix2PixNetworks, Pix2PixNetworksConfig
+from gan_lightning.networks.pix2pix import UNet
 from gan_lightning.training.build import build
 from gan_lightning.types import Condition
 
@@ -75,6 +76,19 @@ def test_skip_connections_bypass_the_bottleneck() -> None:
     assert not torch.allclose(one, other)
     for deeper, layer in zip(translator.up[:-1], translator.up[1:], strict=True):
         assert layer[0].in_channels == 2 * deeper[0].out_channels
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+def test_rectified_skips_leave_the_decoder_no_negative_input(rectified: bool) -> None:
+    torch.manual_seed(0)
+    config = Pix2PixNetworksConfig(width=2, rectified_skips=rectified)
+    network = Pix2PixNetworks(config).translator((1, 32, 32), (1, 32, 32))
+    assert isinstance(network, UNet)
+    inputs: list[torch.Tensor] = []
+    for layer in network.up:
+        layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+    network(torch.randn(2, 1, 32, 32))
+    assert [bool((maps < 0).any()) for maps in inputs] == [not rectified] * 5
 
 
 def test_dropout_is_the_noise_of_sampling() -> None:

@@ -38,6 +38,9 @@ class AuxiliaryClassifierGAN(LabelledGAN):
     as an input.
 
     Source: Odena, Olah, Shlens 2017 (arXiv:1610.09585), equations 2 and 3.
+    Deviations: the paper's discriminators have dropout of 0.5 in their hidden layers and noise on
+        their activations. The dcgan networks have neither; `regularisation.instance_noise` adds
+        noise to the input.
     """
 
     Config: ClassVar[type[Any]] = AuxiliaryClassifierGANConfig

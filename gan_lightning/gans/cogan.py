@@ -51,7 +51,8 @@ class CoupledGAN(LabelledGAN):
 
     Source: Liu, Tuzel 2016 (arXiv:1606.07536), equations 4 and 5.
     Deviations: each generated sample has its own noise; the authors generate samples of both
-        domains from each noise vector of a step.
+        domains from each noise vector of a step. The authors' discriminator has 5x5 convolutions,
+        max pooling, PReLU, dropout of 0.5 and weight decay; here it is that of the network family.
     """
 
     Config: ClassVar[type[Any]] = CoupledGANConfig

@@ -63,6 +63,9 @@ class EBGAN(GAN):
     lowers it. The pulling-away term lowers the similarity of the codes of generated samples.
 
     Source: Zhao, Mathieu, LeCun 2017 (arXiv:1609.03126), equations 1 to 4.
+    Deviations: the decoder is a generator of the network family, with its projection, normalisation
+        and bounded output, whose input are the encoder's features; the paper's decoder mirrors its
+        encoder.
     """
 
     Config: ClassVar[type[Any]] = EBGANConfig

@@ -156,6 +156,9 @@ def r1(discriminate: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
         Scalar, at least 0, twice differentiable.
 
     Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), equation 9, without gamma.
+    Deviations: in training the samples are those that the discriminator is given: with augmentation
+        or instance noise the gradient is that at the changed sample, and with respect to it. Code
+        of later papers differentiates with respect to the image before its augmentation.
     """
     return 0.5 * gradient_norms(discriminate, real).square().mean()
 

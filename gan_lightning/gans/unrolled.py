@@ -58,7 +58,10 @@ class UnrolledGAN(GAN):
 
     Source: Metz et al. 2017 (arXiv:1611.02163), equations 7 to 12, and the authors' code
         (github.com/poolio/unrolled_gan).
-    Deviations: the discriminator steps before the generator; the code steps both at once.
+    Deviations: the discriminator steps before the generator; the code steps both at once. A
+        discriminator with batch norm updates its running statistics in every forward pass, 2 K + 3
+        times in a round (2 K + 4 with the minimax objective), so 13 times with 5 steps; without
+        unrolling it is 3 times.
     """
 
     Config: ClassVar[type[Any]] = UnrolledGANConfig

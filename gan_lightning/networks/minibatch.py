@@ -26,6 +26,8 @@ class Pack(nn.Module):
         size: m, samples per pack.
 
     Source: Lin et al. 2018 (PacGAN, arXiv:1712.04086), section 2.
+    Deviations: the players step in turn; the authors' code for points in the plane steps both at
+        once, from the same weights, and that for stacked MNIST steps the generator twice.
     """
 
     def __init__(self, size: int) -> None:

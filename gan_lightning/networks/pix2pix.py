@@ -58,6 +58,10 @@ class Pix2PixNetworksConfig(NetworkConfig):
         minimum=0,
         below=1,
     )
+    rectified_skips: bool = setting(
+        False,
+        "Rectify what the encoder passes to the decoder again by a ReLU, as the authors' code does.",
+    )
     initialisation: str = "normal_0.02"
 
     def validate(self) -> None:
@@ -79,7 +83,9 @@ class Pix2PixNetworks(NetworkFamily[Pix2PixNetworksConfig]):
 
     Source: Isola et al. 2017 (arXiv:1611.07004), section 3.2 and appendix 6.1.
     Deviations: with `norm` batch, the decoder is normalised by running statistics at test time;
-        the paper normalises by the statistics of the test image, as `norm` instance does.
+        the paper normalises by the statistics of the test image, as `norm` instance does. In the
+        authors' code each layer of the decoder begins with a ReLU, which rectifies the skips and
+        the single pixel in the middle again; here `rectified_skips` does.
     """
 
     Config: ClassVar[type[Pix2PixNetworksConfig]] = Pix2PixNetworksConfig
@@ -103,7 +109,14 @@ class Pix2PixNetworks(NetworkFamily[Pix2PixNetworksConfig]):
         """Build a U-Net from (N, *source) to (N, *shape) in [-1, 1]."""
         _check(source)
         _check(shape)
-        network = UNet(source, shape[0], self.config.width, self.config.dropout, self._norm)
+        network = UNet(
+            source,
+            shape[0],
+            self.config.width,
+            self.config.dropout,
+            self._norm,
+            self.config.rectified_skips,
+        )
         return self.initialise_weights(network)
 
     def discriminator_trunk(self, shape: Shape) -> Encoder:
@@ -146,6 +159,8 @@ class UNet(nn.Module):
         width: channels of the first hidden map.
         p: dropout probability.
         norm: builds the normalisation of maps, given their number of channels.
+        rectified_skips: apply a ReLU to the outputs of the encoder, which are those of a leaky
+            ReLU, before the decoder takes them.
     """
 
     def __init__(
@@ -155,8 +170,10 @@ class UNet(nn.Module):
         width: int,
         p: float,
         norm: Callable[[int], nn.Module],
+        rectified_skips: bool = False,
     ) -> None:
         super().__init__()
+        self.rectified_skips = rectified_skips
         levels = source[1].bit_length() - 1
         widths = [width * min(2**level, 8) for level in range(levels)]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
@@ -180,6 +197,8 @@ class UNet(nn.Module):
         skips = [source]
         for layer in self.down:
             skips.append(layer(skips[-1]))
+        if self.rectified_skips:
+            skips[1:] = [maps.relu() for maps in skips[1:]]
         maps = skips.pop()
         for layer in self.up:
             maps = layer(maps)

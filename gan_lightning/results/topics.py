@@ -210,7 +210,12 @@ TOPICS: tuple[Topic, ...] = (
         equations=r"G(z):\; 100 \to 4 \times 4 \to 8 \times 8 \to 16 \times 16 \to 32 \times 32"
         r" \to 64 \times 64, \qquad G\big((1 - t) z_0 + t z_1\big), \;\; t \in [0, 1]",
         gans=(),
-        experiments=("dcgan_mnist", "dcgan_celeba", "dcgan_lsun_bedroom"),
+        experiments=(
+            "dcgan_mnist",
+            "gan_mnist_dcgan_baseline",
+            "dcgan_celeba",
+            "dcgan_lsun_bedroom",
+        ),
     ),
     Topic(
         slug="pix2pix",
