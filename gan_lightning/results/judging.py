@@ -82,7 +82,7 @@ def judge_claims(results: Results, known: Sequence[Results]) -> list[ClaimRow]:
         _no_verdict(results),
     )
     return [
-        replace(row, same_as=_shown_by(results, claim, known))
+        replace(row, same_as=_shown_by(results, claim, known)) if row.verdict.applies else row
         for claim, row in zip(results.claims, rows, strict=True)
     ]
 
