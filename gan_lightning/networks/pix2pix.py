@@ -60,7 +60,7 @@ class Pix2PixNetworksConfig(NetworkConfig):
     )
     rectified_skips: bool = setting(
         False,
-        "Rectify what the encoder passes to the decoder again by a ReLU, as the authors' code does.",
+        "Rectify what the encoder passes to the decoder again by a ReLU, as in the authors' code.",
     )
     initialisation: str = "normal_0.02"
 

@@ -72,6 +72,13 @@ TOPICS: tuple[Topic, ...] = (
             "gan_ring_paper",
             "gan_grid_paper",
             "gan_stacked_mnist",
+            "sharp_ring_packed",
+            "sharp_ring_wgan_gp",
+            "sharp_ring_r1",
+            "sharp_grid_minibatch",
+            "sharp_grid_wgan_gp",
+            "sharp_grid_r1",
+            "sharp_grid_unrolled",
         ),
     ),
     Topic(
