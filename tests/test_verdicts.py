@@ -207,7 +207,9 @@ def test_a_claim_can_hold_far_from_the_papers_number() -> None:
     (row,) = judge_claims(ours, [])
     assert (row.verdict.holds, row.against_paper) == (True, "worse")
     assert count_claims([row]) == Counts(1, 1, 0, 1, 0)
-    assert "| 78.9 ± 6.5 | **worse** |" in claims_table([ours], [ours])
+    assert "3 seeds | 78.9 ± 6.5: **worse** | holds: at most 999 (p " in claims_table(
+        [ours], [ours]
+    )
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,11 @@ a comparison with another experiment, after the same number of generator updates
 value of the one-sided exact rank test (Mann, Whitney 1947). A bound *with* another one has a floor:
 a claim that a method fails holds only for a model that has learnt something.
 
-*Against the paper* is a second verdict: **near** where the interval of the mean overlaps that of
-the paper's number (± 2 standard deviations where the paper gives one), else **better** where the
-mean is beyond it in the direction of the bound, or **worse**. A claim can hold far from the paper's
-number: it is then no reproduction. Near and better count as reproduced. A dash means that the paper
-has no number for this metric and these data.
+Beside the number of the *paper* is a second verdict: **near** where the interval of the mean
+overlaps that of the paper's number (± 2 standard deviations where the paper gives one), else
+**better** where the mean is beyond it in the direction of the bound, or **worse**. A claim can hold
+far from the paper's number: it is then no reproduction. Near and better count as reproduced, except
+on a changed tree. Nothing is said where the paper has no number for this metric and these data.
 
 Two experiments that claim the same of each other count as one claim. Claims do not apply where
 overrides have made another experiment of it. Seeds that were measured on a changed tree, whose code

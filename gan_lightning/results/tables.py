@@ -13,15 +13,14 @@ from gan_lightning.results.records import Results
 from gan_lightning.utils.tables import markdown_table
 
 __all__ = [
-    "CLAIM_COLUMNS",
-    "claim_cells",
     "claims_table",
     "format_interval",
     "format_probability",
     "measures_table",
 ]
 
-CLAIM_COLUMNS = ("mean [95 % interval]", "seeds", "p", "verdict", "paper", "against the paper")
+# six columns: more do not fit into the window of a laptop
+CLAIM_COLUMNS = ("experiment", "claim", "bound", "mean [95 % interval]", "paper", "verdict")
 
 
 def claims_table(
@@ -44,32 +43,31 @@ def claims_table(
         return results.name if link is None else f"[{results.name}]({link(results)})"
 
     names = {results.name: linked(results) for results in known}
-    rows = [("experiment", "claim", "bound", *CLAIM_COLUMNS)]
+    rows = [CLAIM_COLUMNS]
     for results in shown:
         for row in judge_claims(results, known):
             cells = (
-                ("-", "-", "-", f"the same claim as that of {names[row.same_as]}", "-", "-")
+                ("-", "-", f"the same claim as that of {names[row.same_as]}")
                 if row.same_as
-                else claim_cells(row)
+                else _cells(row)
             )
             rows.append((linked(results), _statement(row), f"`{row.bound}`", *cells))
     return markdown_table(rows)
 
 
-def claim_cells(row: ClaimRow) -> tuple[str, str, str, str, str, str]:
-    """Return the cells of `CLAIM_COLUMNS`; what fails or is worse than the paper is emphasized."""
+def _cells(row: ClaimRow) -> tuple[str, str, str]:
+    """Return mean, paper and verdict; what fails or is worse than the paper is emphasized."""
+    seeds = "1 seed" if len(row.values) == 1 else f"{len(row.values)} seeds"
+    paper = row.paper or "-"
+    if row.against_paper:
+        paper += f": {row.against_paper.replace('worse', '**worse**')}"
     verdict = row.verdict.text
     if row.verdict.holds is False:
         verdict = verdict.replace("fails", "**fails**", 1)
-    against = row.against_paper.replace("worse", "**worse**")
-    return (
-        format_interval(row.values),
-        str(len(row.values)),
-        format_probability(row.verdict.probability),
-        verdict,
-        row.paper or "-",
-        against or "-",
-    )
+    if row.verdict.probability is not None:
+        probability = format_probability(row.verdict.probability)
+        verdict += f" (p {probability if probability[0] in '<>' else f'= {probability}'})"
+    return f"{format_interval(row.values)}, {seeds}", paper, verdict
 
 
 def format_interval(values: Sequence[float]) -> str:
