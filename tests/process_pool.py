@@ -37,10 +37,6 @@ __all__ = [
 ]
 
 SERVER = get_context("forkserver")
-PRELOADED = ["gan_lightning.cli.train", "gan_lightning.training.train", "wandb"]
-"""Modules that most forked processes need."""
-
-
 TIMEOUT = 300.0
 """Seconds after which a process counts as hanging, long enough for a busy machine."""
 
@@ -106,7 +102,7 @@ class ForkedProcess:
 
 def start_server() -> None:
     """Start the server by forking this process; multiprocessing would start an interpreter."""
-    SERVER.set_forkserver_preload(PRELOADED)
+    SERVER.set_forkserver_preload(["preloaded"])
     resource_tracker.ensure_running()
     with patch.object(util, "spawnv_passfds", partial(_fork, util.spawnv_passfds)):
         forkserver.ensure_running()
@@ -120,17 +116,22 @@ def _fork(
     number = os.fork()
     if number == 0:
         vars(util)["spawnv_passfds"] = spawn  # for the processes that the new one starts
-        kept = {0, 1, 2, *descriptors, resource_tracker.getfd()}
-        for opened in [int(path.name) for path in Path("/dev/fd").iterdir()]:
-            if opened not in kept:
-                with suppress(OSError):
-                    os.close(opened)
+        _close_writing_end(descriptors[-1])
         sys.modules["__main__"] = ModuleType("__main__")  # that of pytest must not run again
         try:
             exec(arguments[-1])
         finally:
             os._exit(0)
     return number
+
+
+def _close_writing_end(reading: int) -> None:
+    """Close the writing end of a pipe: its end tells the server that the test process has ended."""
+    pipe = os.fstat(reading).st_ino
+    for opened in [int(path.name) for path in Path("/dev/fd").iterdir()]:
+        with suppress(OSError):
+            if opened != reading and os.fstat(opened).st_ino == pipe:
+                os.close(opened)
 
 
 def free_port() -> int:
@@ -170,7 +171,7 @@ def wait_for_success(processes: Sequence[ForkedProcess], seconds: float = TIMEOU
     try:
         for forked in processes:
             code = forked.wait(deadline - time.monotonic())
-            assert code == 0, forked.err[-3000:]
+            assert code == 0, (code, forked.err[-3000:])
     finally:
         for forked in processes:
             forked.process.kill()
