@@ -188,7 +188,7 @@ def test_a_bad_name_writes_nothing(name: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "class_name"), [("demo", "DemoGAN"), ("my-gan", "MyGAN"), ("gan", "OwnGAN")]
+    ("name", "class_name"), [("demo", "DemoGAN"), ("our-gan", "OurGAN"), ("gan", "OwnGAN")]
 )
 @pytest.mark.usefixtures("empty_folder")
 def test_names_of_module_and_class(name: str, class_name: str) -> None:
