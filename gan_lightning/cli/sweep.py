@@ -12,6 +12,7 @@ from gan_lightning.cli.arguments import experiment_argument, overrides_argument
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.errors import UserError
 from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.openmp import processor_time, sleep_at_barriers_if_busy
 
 __all__ = ["sweep"]
 
@@ -75,10 +76,12 @@ def sweep(
       gan-lightning sweep minibatch_ring trainer.max_updates=2000 --local
       gan-lightning sweep infogan_mnist --agents 2 --entity my-team --project infogan
     """
+    start = processor_time()
     if agents < 1:
         raise UserError(f"--agents is {agents}; it must be at least 1")
     if seed < 0:
         raise UserError(f"--seed is {seed}; it must be at least 0")
+    sleep_at_barriers_if_busy(start)
     with gc_paused_imports():
         from gan_lightning.sweeps.sweep import SweepOptions
         from gan_lightning.sweeps.sweep import sweep as run

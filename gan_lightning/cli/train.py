@@ -18,6 +18,7 @@ from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError
 from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.openmp import processor_time, sleep_at_barriers_if_busy
 
 if TYPE_CHECKING:
     from gan_lightning.config.schema import RunConfig
@@ -96,6 +97,7 @@ def train(
     from gan_lightning.config.experiments import experiment_path, read_yaml
     from gan_lightning.runs.directory import RUNS, RunDirectory
 
+    start = processor_time()
     if resume is not None and is_override(resume):  # RUN may be left out after --resume
         overrides, resume = [resume, *overrides], ""
     options = ImageOptions(**image_options)
@@ -128,6 +130,8 @@ def train(
         folder = RunDirectory.find(resume or name_of_runs(source, overrides, name))
         source, overrides = folder.raw_config(), [*overrides, *options.overrides(folder)]
     prefetch_digits(source, overrides)
+    if is_first_process():  # it uses a core itself when the others start
+        sleep_at_barriers_if_busy(start)
     with gc_paused_imports():
         from gan_lightning.config.load import load_config
         from gan_lightning.config.titles import follow_data

@@ -19,6 +19,7 @@ from gan_lightning.cli.arguments import (
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.errors import UserError
 from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.openmp import processor_time, sleep_at_barriers_if_busy
 
 __all__ = ["results", "verify"]
 
@@ -141,7 +142,10 @@ def verify(
       gan-lightning verify gan_ring trainer.max_updates=400000 --name gan_ring_long
       gan-lightning verify --all --budget 10h --jobs 2
     """
+    start = processor_time()
     _check_options(experiment, every, overrides)
+    if not every:  # each run of the queue is a process that measures for itself
+        sleep_at_barriers_if_busy(start)
     with gc_paused_imports():
         if every:
             from gan_lightning.verification.queue import QueueOptions, verify_all
