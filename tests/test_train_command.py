@@ -80,7 +80,7 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
     assert f"  run    {folder}\n" in run.outcome.out
     assert "  W&B    disabled\n" in run.outcome.out
     if config.claims:  # the budget is another
-        assert "  claims no verdict, another experiment: data.batch_size" in run.outcome.out
+        assert "  claims no verdict, another experiment: trainer.max_updates" in run.outcome.out
     assert "   claim " not in run.outcome.out
 
 

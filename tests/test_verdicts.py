@@ -192,7 +192,8 @@ def test_a_comparison_with_a_floor_needs_both() -> None:
         ({"paper_sd": 0.6}, [3, 3.1, 3.2], "near"),  # 2 ± 1.2
         ({"paper_sd": 0.6, "paper_runs": 9}, [3, 3.1, 3.2], "better"),  # 2 ± 0.4
         ({}, [2], "too few seeds"),
-        ({}, [2, NAN], "worse"),
+        ({}, [2, 2], "too few seeds"),
+        ({}, [2, 2, NAN], "worse"),
     ],
 )
 def test_the_mean_is_held_against_the_papers_number(

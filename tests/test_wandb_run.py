@@ -261,7 +261,8 @@ def test_output_without_login_says_how_to_upload(offline: Callable[[str], Logged
         == "logged offline; upload the run by `wandb sync run/wandb/offline-run-*`"
     )
     assert list(run.folder.glob("wandb/offline-run-*"))
-    assert not [word for word in ("wandb.ai", "login", "Traceback") if word in run.outcome.err]
+    words = ("wandb.ai", "login", "Traceback")
+    assert not [word for word in words if word in run.outcome.err], run.outcome.err
 
 
 def test_output_with_login_has_the_address(delivered: Callable[[str], Logged]) -> None:

@@ -58,7 +58,7 @@ def overridden_values(before: RunConfig, after: RunConfig, keys: Sequence[str]) 
     original |= dict(flatten(before.overridden))
     kept = {
         name: value
-        for name, value in sorted(original.items())
+        for name, value in sorted(original.items(), key=_order)
         if not (name.startswith(NOT_IN_TRAINING) and value == new.get(name))
     }
     return _nested(kept)
@@ -91,6 +91,11 @@ def list_changes(changes: Sequence[str]) -> str:
     """Join descriptions of changes, not too many of them."""
     more = len(changes) - MAX_NAMED
     return "; ".join(changes[:MAX_NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _order(item: tuple[str, Any]) -> tuple[bool, str]:
+    """Order changed keys: the budget and other keys of `trainer` first, then by name."""
+    return not item[0].startswith("trainer."), item[0]
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:

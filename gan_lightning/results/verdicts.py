@@ -42,6 +42,9 @@ REPRODUCED = ("near", "better")
 ROUNDING = 1e-9
 """Error of a probability such as 1 - 1 / 20, which decides a claim."""
 
+MIN_SEEDS = 3
+"""Seeds below which the interval of a mean is too wide to be held against a paper's number."""
+
 NOT_REPEATABLE = "changed tree"
 """Mark of a comparison with a paper's number whose code differed from its commit."""
 
@@ -129,7 +132,7 @@ def against_paper(claim: Claim, values: Sequence[float]) -> str:
         `worse` where they do not, or `too few seeds`. A mean is better on the side of the paper's
         number on which the bound is, or as `Claim.better` says; a NaN is worse.
     """
-    if len(values) < 2:
+    if len(values) < MIN_SEEDS:
         return "too few seeds"
     low, high = mean_interval(values)
     if not isfinite(low):
