@@ -116,6 +116,7 @@ def _fork(
     number = os.fork()
     if number == 0:
         vars(util)["spawnv_passfds"] = spawn  # for the processes that the new one starts
+        vars(forkserver)["_forkserver"]._lock.release()  # which this call is inside of
         _close_writing_end(descriptors[-1])
         sys.modules["__main__"] = ModuleType("__main__")  # that of pytest must not run again
         try:

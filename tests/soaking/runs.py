@@ -73,7 +73,7 @@ def differences(whole: Path, run: Path) -> list[str]:
         found.append(f"the last checkpoints differ: {str(error)[:200]}")
     if repr(read_outcome(whole).measures) != repr(read_outcome(run).measures):
         found.append("the final measures differ")
-    for name in ("metrics.csv", "generator.safetensors"):
-        if (whole / name).read_bytes() != (run / name).read_bytes():
-            found.append(f"{name} differs")
+    for path in (whole / "metrics.csv", *whole.glob("*.safetensors")):
+        if path.read_bytes() != (run / path.name).read_bytes():
+            found.append(f"{path.name} differs")
     return found
