@@ -373,7 +373,8 @@ def test_own_data_and_only_they_are_measured(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_best_checkpoint_compares_one_measure_only(tmp_path: Path) -> None:
     saved = []
     trainer: Any = SimpleNamespace(save_checkpoint=saved.append)
-    evaluation: Any = SimpleNamespace(evaluated_at=0, measures={})
+    config = SimpleNamespace(samples=40)
+    evaluation: Any = SimpleNamespace(evaluated_at=0, measures={}, config=config)
     checkpoints = Checkpoints(tmp_path, 1, 1, evaluation)
     gan = ConditionalGAN(networks={"name": "mlp"}, data=data_of(*discs(40, 0)).spec)
 
@@ -393,4 +394,9 @@ def test_the_best_checkpoint_compares_one_measure_only(tmp_path: Path) -> None:
     assert is_best(fid__tf_bilinear=200.0, fd__random=60.0)
     restored = Checkpoints(tmp_path, 1, 1, evaluation)
     restored.load_state_dict(checkpoints.state_dict())
-    assert (restored.best, restored.best_measure) == (200.0, "fid/tf_bilinear")
+    best = (restored.best, restored.best_measure, restored.best_samples)
+    assert best == (200.0, "fid/tf_bilinear", 40)
+    # fewer samples give larger distances: the numbers are not compared
+    config.samples = 20
+    assert is_best(fid__tf_bilinear=300.0)
+    assert not is_best(fid__tf_bilinear=301.0)

@@ -93,6 +93,8 @@ class Checkpoints(Periodic, Checkpoint):
     Attributes:
         best: metric of the best checkpoint so far, or None.
         best_measure: name of that metric; numbers of different metrics are not compared.
+        best_samples: generated samples that it was measured on; neither are those of different
+            numbers of samples.
     """
 
     call_when_stopping: ClassVar[bool] = True
@@ -113,6 +115,7 @@ class Checkpoints(Periodic, Checkpoint):
         self.config = config
         self.best: float | None = None
         self.best_measure: str | None = None
+        self.best_samples: int | None = None
         self._evaluation = evaluation
 
     def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
@@ -181,31 +184,36 @@ class Checkpoints(Periodic, Checkpoint):
         name = min(names, key=lambda name: RANKS.index(_quality(name)), default=None)
         if name is None or not isfinite(measures[name]):
             return
-        if self._is_best(name, measures[name]):
-            self.best, self.best_measure = measures[name], name
+        samples = self._evaluation.config.samples
+        if self._is_best(name, measures[name], samples):
+            self.best, self.best_measure, self.best_samples = measures[name], name, samples
             trainer.save_checkpoint(self.folder / BEST)
 
-    def _is_best(self, name: str, value: float) -> bool:
+    def _is_best(self, name: str, value: float, samples: int) -> bool:
         """Tell whether a metric is better than the best one, if they can be compared.
 
-        A metric of the same or a higher rank replaces another one.
+        A metric of the same or a higher rank replaces another one, and so does one that is measured
+        on another number of samples.
         """
         if self.best is None:
             return True
-        # in checkpoints of earlier versions the metric has no name
-        if self.best_measure is None or self.best_measure == name:
+        # in checkpoints of earlier versions the metric has no name, and no number of samples
+        same_name = self.best_measure in (None, name)
+        if same_name and self.best_samples in (None, samples):
             return QUALITY[_quality(name)] * (value - self.best) > 0
-        return RANKS.index(_quality(name)) <= RANKS.index(_quality(self.best_measure))
+        return RANKS.index(_quality(name)) <= RANKS.index(_quality(self.best_measure or name))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state that checkpoints keep."""
-        return {**super().state_dict(), "best": self.best, "best_measure": self.best_measure}
+        best = {name: getattr(self, name) for name in ("best", "best_measure", "best_samples")}
+        return {**super().state_dict(), **best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state from a checkpoint."""
         super().load_state_dict(state_dict)
         self.best = state_dict.get("best")
         self.best_measure = state_dict.get("best_measure")
+        self.best_samples = state_dict.get("best_samples")
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
