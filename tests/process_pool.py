@@ -144,9 +144,12 @@ def free_port() -> int:
 
 
 def forget_package() -> None:
-    """Let the next import of `gan_lightning` run its modules again, in a forked process."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "gan_lightning"]:
-        del sys.modules[name]
+    """Let the package and the tests be imported anew, in a forked process."""
+    tests = str(Path(__file__).parent)
+    for name, module in list(sys.modules.items()):
+        is_test = (getattr(module, "__file__", None) or "").startswith(tests)
+        if is_test or name.partition(".")[0] == "gan_lightning":
+            del sys.modules[name]
 
 
 def start_two_ranks(

@@ -261,7 +261,7 @@ def test_output_without_login_says_how_to_upload(offline: Callable[[str], Logged
         == "logged offline; upload the run by `wandb sync run/wandb/offline-run-*`"
     )
     assert list(run.folder.glob("wandb/offline-run-*"))
-    words = ("wandb.ai", "login", "Traceback")
+    words = ("https://wandb.ai", "login", "Traceback")
     assert not [word for word in words if word in run.outcome.err], run.outcome.err
 
 
