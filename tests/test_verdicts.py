@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from run_files import make_results
 from scipy.stats import kstest, mannwhitneyu, norm
 from scipy.stats import t as student
 
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.fingerprint import fingerprint
+from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import Claim, Floor
 from gan_lightning.results.agreement import (
     mean_interval,
@@ -20,6 +24,7 @@ from gan_lightning.results.agreement import (
 )
 from gan_lightning.results.claims import Verdict
 from gan_lightning.results.judging import Counts, count_claims, judge_claims
+from gan_lightning.results.outdated import mark_outdated
 from gan_lightning.results.records import Results
 from gan_lightning.results.tables import claims_table, format_probability
 from gan_lightning.results.verdicts import against_paper, judge
@@ -246,7 +251,7 @@ def test_seeds_of_a_changed_tree_decide_nothing() -> None:
     assert row(1).values == (3, 3, 3.1)
     for count in (3, 4):
         assert row(count).verdict.text == "undecided, measured on a changed tree"
-        assert row(count).against_paper == "near (changed tree)"
+        assert row(count).against_paper == "near (not judged)"
         assert count_claims([row(count)]) == Counts(1, 0, 0, 1, 0)
     ours = make_results("ours", [3, 4, 5], Claim("m", above="x"))
     (compared,) = judge_claims(ours, [dirty(make_results("x", [1, 1, 1]), 3)])
@@ -279,3 +284,22 @@ def test_probabilities_are_not_rounded_to_certainty() -> None:
         "> .99",
         "> .99",
     ]
+
+
+def test_results_of_an_earlier_config_decide_nothing() -> None:
+    source = read_yaml(experiment_path("gan_ring"))
+    config = {k: v for k, v in fingerprint(load_config(source)).items() if k != "seed"}
+    claim = Claim("m", at_least=0.0, paper_value=3.0)
+    today = replace(make_results("gan_ring", [1, 3, 3, 3.1], claim), config=config)
+    model = {**config["model"], "latent_size": 3}
+    earlier = replace(today, config={**config, "model": model})
+    removed = replace(today, config={**config, "model": {**model, "no_such_key": 1}})
+    elsewhere = replace(earlier, experiment="not_of_this_project")
+    known = mark_outdated([today, earlier, removed, elsewhere])
+    assert [results.is_outdated for results in known] == [False, True, True, False]
+    (row,) = judge_claims(known[1], [])
+    assert row.verdict.text == "undecided, measured with an earlier config"
+    assert row.against_paper == "near (not judged)"
+    other = Claim("m", above="gan_ring")
+    (compared,) = judge_claims(make_results("x", [4, 5, 6], other), [known[1]])
+    assert compared.verdict.text == "not compared: gan_ring was measured with an earlier config"

@@ -210,7 +210,8 @@ def results(folder: Path | None) -> None:
     Example:
       gan-lightning results --folder docs/results
     """
-    from gan_lightning.results.page import write_pages
-    from gan_lightning.results.records import results_folder
+    with gc_paused_imports():
+        from gan_lightning.results.page import write_pages
+        from gan_lightning.results.records import results_folder
 
     click.echo(write_pages(folder or results_folder()))

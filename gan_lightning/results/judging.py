@@ -17,6 +17,9 @@ __all__ = ["Counts", "count_claims", "judge_claims"]
 DIRTY = "undecided, measured on a changed tree"
 """Verdict on results of code that differed from its commit."""
 
+OUTDATED = "undecided, measured with an earlier config"
+"""Verdict on results of an experiment whose config has changed since."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -92,6 +95,8 @@ def _no_verdict(results: Results) -> Verdict | None:
     changed = "" if results.own_claims else list_changes(results.overrides)
     if changed:
         return Verdict(None, f"no verdict, another experiment: {changed}", applies=False)
+    if results.is_outdated:
+        return Verdict(None, OUTDATED, needs_seeds=True)
     return Verdict(None, DIRTY, needs_seeds=True) if results.is_dirty else None
 
 
@@ -122,6 +127,8 @@ def _reference(results: Results, claim: Claim, known: Sequence[Results]) -> list
         return f"not compared: {name} does not measure {claim.metric}"
     if other.is_dirty:
         return f"not compared: {name} was measured on a changed tree"
+    if other.is_outdated:
+        return f"not compared: {name} was measured with an earlier config"
     return other.judged_values(claim.metric)
 
 

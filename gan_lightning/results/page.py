@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gan_lightning.errors import UserError
 from gan_lightning.results.judging import Counts, count_claims, judge_claims
+from gan_lightning.results.outdated import mark_outdated
 from gan_lightning.results.records import Results, read_all_results
 from gan_lightning.results.tables import claims_table, measures_table
 from gan_lightning.results.topics import TOPICS, topic_of
@@ -38,13 +39,15 @@ a claim that a method fails holds only for a model that has learnt something.
 Beside the number of the *paper* is a second verdict: **near** where the interval of the mean
 overlaps that of the paper's number (± 2 standard deviations where the paper gives one), else
 **better** where the mean is beyond it in the direction of the bound, or **worse**. A claim can hold
-far from the paper's number: it is then no reproduction. Near and better count as reproduced, except
-on a changed tree. Nothing is said where the paper has no number for this metric and these data.
+far from the paper's number: it is then no reproduction. The comparison takes three seeds. Near and
+better count as reproduced where the claim is judged. Nothing is said where the paper has no number
+for this metric and these data.
 
 Two experiments that claim the same of each other count as one claim. Claims do not apply where
 overrides have made another experiment of it. Seeds that were measured on a changed tree, whose code
-differs from its commit, decide nothing; they are left out where two or more others exist. What
-fails stays in the tables, and the notes of an experiment say what is known about the reason."""
+differs from its commit, decide nothing; they are left out where two or more others exist. Results
+of an experiment whose config has changed since decide nothing either, until it is measured again.
+What fails stays in the tables, and the notes of an experiment say what is known of the reason."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def write_pages(folder: Path) -> str:
             not measured, or a note cannot be read.
         OSError: a page cannot be written.
     """
-    known = read_all_results(folder)
+    known = mark_outdated(read_all_results(folder))
     if not known:
         raise UserError(
             f"{folder} has no results; make them by `gan-lightning verify EXP`, or name their "

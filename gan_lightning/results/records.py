@@ -77,6 +77,8 @@ class Results:
         own_claims: whether the claims were written for this variation, by an override `claims=…`.
         runs: one per seed.
         pictures: names of PNG files in the same folder, drawn by the run of the first seed.
+        is_outdated: whether the experiment has another config today, so that the runs decide
+            nothing about its claims; not stored, see `gan_lightning.results.outdated`.
     """
 
     name: str = REQUIRED
@@ -91,6 +93,7 @@ class Results:
     own_claims: bool = False
     runs: list[SeedRun] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
+    is_outdated: bool = False
 
     @property
     def label(self) -> str:
@@ -148,6 +151,7 @@ class Results:
             "verdicts": [asdict(row.verdict) for row in claims],
         }
         content = {**asdict(self), "summary": summary}
+        del content["is_outdated"]
         path = folder / f"{self.name}.json"
         atomic_write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return path

@@ -45,8 +45,8 @@ ROUNDING = 1e-9
 MIN_SEEDS = 3
 """Seeds below which the interval of a mean is too wide to be held against a paper's number."""
 
-NOT_REPEATABLE = "changed tree"
-"""Mark of a comparison with a paper's number whose code differed from its commit."""
+NOT_JUDGED = "not judged"
+"""Mark of a comparison with a paper's number where the claim has no verdict."""
 
 Values = Mapping[str, Sequence[float]]
 Reference = Sequence[float] | str
@@ -74,7 +74,7 @@ def judged_rows(
         row = claim_row(claim, values[claim.metric], verdict)
         if claim.paper_value is not None and verdict.applies:
             compared = against_paper(claim, values[claim.metric])
-            mark = f" ({NOT_REPEATABLE})" if no_verdict else ""
+            mark = f" ({NOT_JUDGED})" if no_verdict else ""
             row = replace(row, against_paper=compared + mark)
         rows.append(row)
     return rows

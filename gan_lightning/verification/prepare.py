@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_lightning.config.experiments import experiment_names, experiment_path, read_yaml
-from gan_lightning.config.fingerprint import changed_values, fingerprint
+from gan_lightning.config.fingerprint import fingerprint
 from gan_lightning.config.load import load_config
-from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
+from gan_lightning.results.outdated import config_difference
 from gan_lightning.results.records import (
     NAME,
     Results,
@@ -23,7 +23,7 @@ from gan_lightning.results.records import (
 from gan_lightning.runs.directory import RUNS
 from gan_lightning.runs.environment import git_revision
 
-__all__ = ["Job", "VerifyOptions", "is_same_config", "prepare"]
+__all__ = ["Job", "VerifyOptions", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -104,25 +104,6 @@ def prepare(options: VerifyOptions) -> Job:
     return Job(options, path, config, varied, name or path.stem, folder, known, stored)
 
 
-def is_same_config(stored: Results, config: RunConfig) -> bool:
-    """Tell whether results are of a config, up to the seed; those with a removed key are not."""
-    return not _difference(stored, config)
-
-
-def _difference(stored: Results, config: RunConfig) -> str:
-    """Say how the config of stored results differs; empty where it is the same up to the seed.
-
-    Renamed keys are upgraded, and a key that is newer than the file gets its default.
-    """
-    try:
-        stored_config = load_config(upgrade(stored.config), [f"seed={config.seed}"])
-    except UserError as error:
-        return str(error)
-    if fingerprint(stored_config) == fingerprint(config):
-        return ""
-    return ", ".join(changed_values(stored_config, config)) or "its budget or evaluation"
-
-
 def _check_seeds(options: VerifyOptions) -> None:
     """Check the seeds, and that no override names one."""
     if not options.seeds:
@@ -187,7 +168,7 @@ def _stored_results(
         return None
     path = folder / f"{name}.json"
     stored = read_results(path)
-    if changed := _difference(stored, config):
+    if changed := config_difference(stored, config):
         option = "--add" if options.add else "--until-decided"
         raise UserError(
             f"{path} has results of another config ({changed}); leave out {option} to replace it"

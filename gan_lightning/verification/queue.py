@@ -14,11 +14,11 @@ from gan_lightning.config.schema import RunConfig
 from gan_lightning.data.image_store import ImageStoreConfig
 from gan_lightning.errors import UserError
 from gan_lightning.results.aggregate import mean
+from gan_lightning.results.outdated import config_difference
 from gan_lightning.results.records import Results, read_all_results, results_folder
 from gan_lightning.runs.environment import git_revision
 from gan_lightning.verification.child import Child, QueueOptions, start_child
 from gan_lightning.verification.plan import Candidate, QueuedRun, next_run, plan
-from gan_lightning.verification.prepare import is_same_config
 from gan_lightning.verification.verify import VerifyOptions, verify
 
 __all__ = ["QueueOptions", "verify_all"]
@@ -150,7 +150,7 @@ def _candidate(
     if stored is None:
         return Candidate(name)
     minutes = mean([run.minutes for run in stored.runs])
-    if not is_same_config(stored, config):
+    if config_difference(stored, config):
         return Candidate(name, minutes)
     counted = [run for run in stored.runs if allow_dirty or not run.is_dirty]
     return Candidate(name, minutes, tuple(run.seed for run in stored.runs), len(counted))
@@ -175,7 +175,7 @@ def _store(run: QueuedRun, options: QueueOptions) -> None:
     path = experiment_names()[run.experiment]
     stored = [r for r in read_all_results(_folder(options)) if r.name == run.experiment]
     config = load_config(read_yaml(path), [f"seed={run.seed}"])
-    same = bool(stored) and is_same_config(stored[0], config)
+    same = bool(stored) and not config_difference(stored[0], config)
     options_of_run = VerifyOptions(
         run.experiment, [run.seed], runs=options.runs, output=options.output, add=same
     )

@@ -1,0 +1,52 @@
+"""Compare the config of stored results with that of their experiment today."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gan_lightning.config.experiments import experiment_names, read_yaml
+from gan_lightning.config.fingerprint import changed_values, fingerprint
+from gan_lightning.config.load import load_config
+from gan_lightning.config.renamed import upgrade
+from gan_lightning.config.schema import RunConfig
+from gan_lightning.errors import UserError
+from gan_lightning.results.records import Results
+
+__all__ = ["config_difference", "mark_outdated"]
+
+
+def config_difference(stored: Results, config: RunConfig) -> str:
+    """Say how the config of stored results differs; empty where it is the same up to the seed.
+
+    Renamed keys are upgraded, and a key that is newer than the file gets its default.
+    """
+    try:
+        stored_config = load_config(upgrade(stored.config), [f"seed={config.seed}"])
+    except UserError as error:
+        return str(error)
+    if fingerprint(stored_config) == fingerprint(config):
+        return ""
+    return ", ".join(changed_values(stored_config, config)) or "its budget or evaluation"
+
+
+def mark_outdated(known: Sequence[Results]) -> list[Results]:
+    """Mark the results of experiments, and of variations of them, that have changed since.
+
+    Results of an experiment that is not among those of the project are returned as they are.
+    """
+    paths = experiment_names()
+    return [
+        replace(results, is_outdated=_is_outdated(results, read_yaml(paths[results.experiment])))
+        if results.experiment in paths
+        else results
+        for results in known
+    ]
+
+
+def _is_outdated(results: Results, source: dict[str, object]) -> bool:
+    try:
+        config = load_config(source, [*results.overrides, "seed=0"])
+    except UserError:  # a key of the overrides has been removed
+        return True
+    return bool(config_difference(results, config))
