@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 __all__ = ["INITIALISATIONS", "MadryNet"]
 
-
-def _keep_default(module: nn.Module) -> None:
-    """Keep PyTorch's initialisation."""
+INITIALISATIONS = ("default", "truncated_normal")
+"""PyTorch's initialisation, and that of the authors' code."""
 
 
 def _truncated_normal(module: nn.Module) -> None:
@@ -22,18 +20,11 @@ def _truncated_normal(module: nn.Module) -> None:
         nn.init.constant_(module.bias, 0.1)
 
 
-INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
-    "default": _keep_default,
-    "truncated_normal": _truncated_normal,
-}
-"""Name -> function that initialises a layer; truncated_normal is that of the authors' code."""
-
-
 class MadryNet(nn.Module):
     """Two 5x5 convolutions of 32 and 64 channels with max pooling, and 1024 units; 28 pixels.
 
     Args:
-        initialisation: a key of `INITIALISATIONS`.
+        initialisation: one of `INITIALISATIONS`.
 
     Source: Madry et al. 2018 (arXiv:1706.06083), section 5, and its code
         (github.com/MadryLab/mnist_challenge).
@@ -50,7 +41,8 @@ class MadryNet(nn.Module):
             *(nn.Linear(64 * 7 * 7, 1024), nn.ReLU()),
             nn.Linear(1024, self.classes),
         )
-        self.apply(INITIALISATIONS[initialisation])
+        if initialisation == "truncated_normal":
+            self.apply(_truncated_normal)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 1, 28, 28) in [-1, 1] to class logits (N, 10)."""

@@ -1,9 +1,9 @@
 """How the threads of PyTorch's operations on CPUs wait for each other.
 
-OpenMP's threads spin at the end of each parallel loop, which is fastest where every thread has a
+OpenMP's threads spin at the end of each parallel loop, which costs nothing where every thread has a
 core of its own. Where other processes hold cores, a spinning thread takes the time that the thread
-it waits for needs, and training becomes several times slower than its share of the machine. Threads
-that sleep instead are slower on an idle machine. The choice must be made before torch is imported.
+it waits for needs, and training becomes slower than its share of the machine. Threads that sleep
+instead lose time when they wake up. The choice must be made before torch is imported.
 """
 
 from __future__ import annotations
