@@ -270,8 +270,11 @@ def test_repeated_sources_are_no_copies(pairs: int) -> None:
     assert collapsed.compute() == {"samples/duplicates": 1}
 
 
-def test_duplicates_of_a_single_test_datum_are_undefined() -> None:
+def test_duplicates_of_a_single_test_datum_are_undefined(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     data: Any = FewPairs(1)
     evaluator = DuplicateEvaluator(make_gan("gan"), data)
     evaluator.update(Sample(data.targets, Condition()), 0)
     assert evaluator.compute() == {}
+    assert capsys.readouterr().err.count("samples/duplicates is left out") == 1

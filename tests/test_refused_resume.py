@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import run_cli
 from test_resume import small, train_new
 
@@ -153,3 +154,14 @@ def test_checkpoints_are_sorted_by_number(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     names = [path.name for path in list_checkpoints(tmp_path)]
     assert names == ["update_9999500.ckpt", "update_10000000.ckpt"]
+
+
+@pytest.mark.parametrize("numbers", [("9999500", "10000000"), ("0000900", "0001000")])
+def test_a_lost_config_is_read_from_the_latest_checkpoint(
+    numbers: tuple[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_bytes(b"")
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("best", *(f"update_{number}" for number in numbers)):
+        torch.save({"config": f"title: {name}"}, tmp_path / "checkpoints" / f"{name}.ckpt")
+    assert RunDirectory(tmp_path).raw_config()["title"] == f"update_{numbers[1]}"

@@ -6,7 +6,9 @@ from copy import deepcopy
 from functools import lru_cache
 
 from gan_lightning.data import BaseDataModule
+from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
+from gan_lightning.errors import warn
 from gan_lightning.evaluation.base import CHUNK_SIZE, GANEvaluator
 from gan_lightning.gans import GAN
 from gan_lightning.metrics import DuplicateRate
@@ -47,4 +49,8 @@ class DuplicateEvaluator(GANEvaluator):
 def _duplicate_rate(data: BaseDataModule) -> DuplicateRate | None:
     """Build the metric for the first chunk, with as many real samples; once per dataset."""
     real = data.test_data().data[:CHUNK_SIZE]
-    return DuplicateRate(real) if len(real) > 1 else None
+    if len(real) > 1:
+        return DuplicateRate(real)
+    if is_first_process():
+        warn("samples/duplicates is left out: the test part of the data has one sample only")
+    return None

@@ -181,7 +181,7 @@ class RunDirectory:
         """Read the config from the latest checkpoint that has it; empty without one."""
         import torch
 
-        for path in sorted(self.checkpoints.glob("*.ckpt"), reverse=True):
+        for path in sorted(self.checkpoints.glob("*.ckpt"), key=_update, reverse=True):
             with suppress(Exception):  # damaged files raise errors of many classes
                 checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
                 return parse_yaml(checkpoint["config"], path)
@@ -274,3 +274,9 @@ class RunDirectory:
             return
         for path in self.path.iterdir():
             rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _update(checkpoint: Path) -> int:
+    """Return the update in the name of a checkpoint; -1 for the best one, which has none."""
+    number = re.search(r"\d+$", checkpoint.stem)
+    return int(number[0]) if number else -1

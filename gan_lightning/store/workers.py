@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -82,9 +83,14 @@ def _signals_deferred() -> Iterator[None]:
     """Defer SIGINT and SIGTERM to the end of the block; processes started in it never get them.
 
     A process inherits the mask of blocked signals. The mask alone does not defer signals of this
-    process, since another thread of it may receive them.
+    process, since another thread of it may receive them. Only the main thread can defer signals;
+    another one blocks them for the processes alone.
     """
     numbers = (signal.SIGINT, signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():
+        with _signals_blocked(numbers):
+            yield
+        return
     received: list[int] = []
     handlers = {
         number: signal.signal(number, lambda number, _: received.append(number))

@@ -343,3 +343,29 @@ def test_masks_of_0_and_1_are_named(
         Image.fromarray(mask).save(ROOT / f"{number}.png")
     ImageFolder(ImageFolder.Config(root=str(ROOT), size=16)).test_data()
     assert ("the pixels of photos are 0 and 1 of 255" in capsys.readouterr().err) == warned
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_preparation_works_in_a_thread(processes: int) -> None:
+    write(*numbered("a", 4))
+    found: list[object] = []
+
+    def prepare() -> None:
+        try:
+            found.append(FolderImages(ROOT, 16).prepare(processes=processes).images)
+        except Exception as error:
+            found.append(error)
+
+    thread = threading.Thread(target=prepare)
+    thread.start()
+    thread.join(120)
+    assert found == [4]
+
+
+def test_a_repaired_image_is_read_again() -> None:
+    write(*numbered("a", 4))
+    (ROOT / "a" / "x.png").write_bytes(b"broken")
+    assert [name for name, _ in FolderImages(ROOT, 16).prepare().skipped] == ["a/x.png"]
+    write("a/x.png")
+    manifest = FolderImages(ROOT, 16).prepare()
+    assert (manifest.images, manifest.skipped) == (5, [])
