@@ -19,7 +19,8 @@ from wandb_server import ENTITY, StubView, WandbServer, wandb_environment
 
 from gan_lightning.dashboard.panels import SECTIONS, all_panels, panel_of
 from gan_lightning.evaluation import InceptionEvaluator
-from gan_lightning.results.records import read_all_results, results_folder
+from gan_lightning.results.outdated import read_known_results
+from gan_lightning.results.records import results_folder
 from gan_lightning.results.topics import TOPICS
 from gan_lightning.runs.directory import RunDirectory
 
@@ -119,7 +120,7 @@ def test_report_has_the_lecture_in_its_order(saved: Saved) -> None:
     blocks = view.spec["blocks"]
     headings = [i for i, block in enumerate(blocks) if block["type"] == "heading"]
     parts = [blocks[a:b] for a, b in pairwise([*headings, len(blocks)])]
-    known = {results.experiment for results in read_all_results(results_folder())}
+    known = {results.experiment for results in read_known_results(results_folder())}
     for topic, (heading, idea, equation, claims, grid, *_) in zip(TOPICS, parts, strict=True):
         assert heading["children"] == [{"text": topic.title}]
         assert idea["children"] == [{"text": topic.idea}]
@@ -166,7 +167,9 @@ def logged(trained: Callable[[str], TinyRun]) -> set[str]:
 
 def test_panels_name_only_what_runs_log_and_all_of_it(logged: set[str]) -> None:
     """One test, so that one process makes the runs."""
-    measured = {name for results in read_all_results(results_folder()) for name in results.measures}
+    measured = {
+        name for results in read_known_results(results_folder()) for name in results.measures
+    }
     # runs of a few updates have none of these
     long = {"critic/rank_correlation", "modes/reverse_kl"}
     assert long <= measured

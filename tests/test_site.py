@@ -28,7 +28,8 @@ from gan_lightning.config.load import load_config
 from gan_lightning.errors import UserError
 from gan_lightning.results.claims import ClaimRow
 from gan_lightning.results.judging import judge_claims
-from gan_lightning.results.records import read_all_results, results_folder
+from gan_lightning.results.outdated import read_known_results
+from gan_lightning.results.records import results_folder
 from gan_lightning.results.tables import format_interval
 from gan_lightning.results.topics import TOPICS, topic_of
 from gan_lightning.store import FolderImages
@@ -165,7 +166,7 @@ def shown_verdict(row: ClaimRow) -> str:
 
 
 def test_pages_show_the_verdicts_of_the_results(pages: dict[Path, Html], site: Path) -> None:
-    known = read_all_results(results_folder())
+    known = read_known_results(results_folder())
     for topic in TOPICS:
         text = pages[site / "lecture" / topic.slug / "index.html"].text
         for results in known:
@@ -176,7 +177,7 @@ def test_pages_show_the_verdicts_of_the_results(pages: dict[Path, Html], site: P
 
 
 def test_all_results_are_on_the_page_of_their_topic(pages: dict[Path, Html], site: Path) -> None:
-    known = read_all_results(results_folder())
+    known = read_known_results(results_folder())
     index = pages[site / "results" / "index.html"]
     for results in known:
         topic = topic_of(results.experiment)

@@ -32,8 +32,9 @@ from gan_lightning.cli import COMMANDS
 from gan_lightning.cli.main import cli
 from gan_lightning.config.experiments import experiment_names, read_yaml
 from gan_lightning.config.reference import config_reference
+from gan_lightning.results.outdated import read_known_results
 from gan_lightning.results.page import section_address
-from gan_lightning.results.records import Results, read_all_results
+from gan_lightning.results.records import Results
 from gan_lightning.results.tables import claims_table
 from gan_lightning.results.topics import TOPICS, Topic
 from gan_lightning.utils.tables import markdown_table
@@ -167,7 +168,7 @@ def _claims(topic: Topic) -> str:
 
 @cache
 def _known() -> list[Results]:
-    return read_all_results(CHECKOUT / "docs" / "results")
+    return read_known_results(CHECKOUT / "docs" / "results")
 
 
 def _experiments(topic: Topic) -> str:

@@ -9,7 +9,8 @@ from gan_lightning.config.experiments import experiment_names, read_yaml
 from gan_lightning.dashboard.panels import Panel, all_panels, panel_of
 from gan_lightning.dashboard.wandb_panels import to_wandb_panel
 from gan_lightning.errors import UserError
-from gan_lightning.results.records import Results, read_all_results, results_folder
+from gan_lightning.results.outdated import read_known_results
+from gan_lightning.results.records import Results, results_folder
 from gan_lightning.results.tables import claims_table
 from gan_lightning.results.topics import TOPICS, Topic
 
@@ -97,7 +98,7 @@ def save_report(api: wandb.Api, entity: str, project: str, runs: Sequence[str] =
 def _known_results() -> list[Results]:
     """Read docs/results, which an installed package does not have."""
     try:
-        return read_all_results(results_folder())
+        return read_known_results(results_folder())
     except UserError:
         return []
 

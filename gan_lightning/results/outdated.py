@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from gan_lightning.config.experiments import experiment_names, read_yaml
 from gan_lightning.config.fingerprint import changed_values, fingerprint
@@ -11,9 +12,9 @@ from gan_lightning.config.load import load_config
 from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
-from gan_lightning.results.records import Results
+from gan_lightning.results.records import Results, read_all_results
 
-__all__ = ["config_difference", "mark_outdated"]
+__all__ = ["config_difference", "mark_outdated", "read_known_results"]
 
 
 def config_difference(stored: Results, config: RunConfig) -> str:
@@ -28,6 +29,19 @@ def config_difference(stored: Results, config: RunConfig) -> str:
     if fingerprint(stored_config) == fingerprint(config):
         return ""
     return ", ".join(changed_values(stored_config, config)) or "its budget or evaluation"
+
+
+def read_known_results(folder: Path, exclude: Iterable[str] = ()) -> list[Results]:
+    """Read all results of a folder, and mark those of an earlier config.
+
+    Args:
+        folder: of the files.
+        exclude: names of results that are left out.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    return mark_outdated(read_all_results(folder, exclude))
 
 
 def mark_outdated(known: Sequence[Results]) -> list[Results]:

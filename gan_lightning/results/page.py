@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gan_lightning.errors import UserError
 from gan_lightning.results.judging import Counts, count_claims, judge_claims
-from gan_lightning.results.outdated import mark_outdated
-from gan_lightning.results.records import Results, read_all_results
+from gan_lightning.results.outdated import read_known_results
+from gan_lightning.results.records import Results
 from gan_lightning.results.tables import claims_table, measures_table
 from gan_lightning.results.topics import TOPICS, topic_of
 from gan_lightning.utils.files import atomic_write
@@ -81,7 +81,7 @@ def write_pages(folder: Path) -> str:
             not measured, or a note cannot be read.
         OSError: a page cannot be written.
     """
-    known = mark_outdated(read_all_results(folder))
+    known = read_known_results(folder)
     if not known:
         raise UserError(
             f"{folder} has no results; make them by `gan-lightning verify EXP`, or name their "

@@ -12,14 +12,8 @@ from gan_lightning.config.fingerprint import fingerprint
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
-from gan_lightning.results.outdated import config_difference
-from gan_lightning.results.records import (
-    NAME,
-    Results,
-    read_all_results,
-    read_results,
-    results_folder,
-)
+from gan_lightning.results.outdated import config_difference, read_known_results
+from gan_lightning.results.records import NAME, Results, read_results, results_folder
 from gan_lightning.runs.directory import RUNS
 from gan_lightning.runs.environment import git_revision
 
@@ -99,7 +93,7 @@ def prepare(options: VerifyOptions) -> Job:
     folder = None if name is None else _create_folder(options.output)
     known: list[Results] = []
     if any(claim.above or claim.below for claim in config.claims):
-        known = read_all_results(options.output or results_folder(), exclude=[str(name)])
+        known = read_known_results(options.output or results_folder(), exclude=[str(name)])
     stored = _stored_results(options, folder, name, config)
     return Job(options, path, config, varied, name or path.stem, folder, known, stored)
 
