@@ -179,6 +179,10 @@ BAD: dict[str, tuple[list[str], str]] = {
         ["cgan", "--images", "photos", "--labels", "x.csv"],
         "the labels x.csv do not exist",
     ),
+    "a name that is not UTF-8": (
+        ["dcgan", "--images", "caf\udce9"],
+        r"data.root is 'caf\udce9'; it must be UTF-8, as the config is; rename the file or folder",
+    ),
     "another fit": (["dcgan", "--images", "photos", "--fit", "zoom"], "'zoom' is not one of"),
 }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -74,6 +76,12 @@ for command in COMMANDS:
     cli.add_command(command)
 
 
+def _print_any_name() -> None:
+    """Make the output escape what its encoding lacks, such as file names that are not UTF-8."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line and exit.
 
@@ -83,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: words after the program's name; None for those of `sys.argv`.
     """
+    _print_any_name()
     if COMPLETION_VARIABLE in os.environ:
         set_up_completion()
     cli.main(None if arguments is None else list(arguments), prog_name="gan-lightning")

@@ -20,7 +20,7 @@ from gan_lightning.store.layout import BLOCK, SHARD, shard_file
 from gan_lightning.store.sources import Source
 from gan_lightning.store.transform import ImageTransform, InvalidImageError
 
-__all__ = ["Block", "DecodedBlock", "decode_block", "iterate_blocks", "read_journal"]
+__all__ = ["Block", "DecodedBlock", "decode_block", "is_usable", "iterate_blocks", "read_journal"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def decode_block(
 ) -> DecodedBlock:
     """Write the pixels of a block to its shard, zeros for skipped images.
 
-    A block that an earlier run wrote is not decoded again if its bytes have their CRC-32.
+    A block that an earlier run wrote is not decoded again if its bytes have their CRC-32, and none
+    of its skipped images has been repaired.
 
     Args:
         sources: sources of the catalog.
@@ -99,7 +100,10 @@ def decode_block(
         with path.open("rb") as file:
             file.seek(offset)
             written = file.read(len(block.images) * transform.image_bytes)
-        if zlib.crc32(written) == block.previous.crc:
+        skipped_before = [block.images[number - first] for number, *_ in block.previous.skipped]
+        if zlib.crc32(written) == block.previous.crc and not any(
+            is_usable(sources[number], name, transform) for number, name in skipped_before
+        ):
             return block.previous
     pixels = np.zeros((len(block.images), *transform.shape), np.uint8)
     skipped: list[tuple[int, str, str]] = []
@@ -125,6 +129,17 @@ def decode_block(
     crc = zlib.crc32(pixels.data)
     brightest = int(pixels.max(initial=0))
     return DecodedBlock(block.number, crc, skipped, dict(converted), not_square, grey, brightest)
+
+
+def is_usable(source: Source, name: str, transform: ImageTransform) -> bool:
+    """Tell whether an image can be read and decoded."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            transform.decode(source.read(name))
+        except InvalidImageError:
+            return False
+    return True
 
 
 def read_journal(journal: Path) -> dict[int, DecodedBlock]:

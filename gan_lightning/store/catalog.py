@@ -13,7 +13,8 @@ import numpy as np
 
 from gan_lightning.errors import UserError
 from gan_lightning.store.layout import TEST, TRAINING
-from gan_lightning.store.sources import LMDB, Folder, Source
+from gan_lightning.store.lmdb_source import LMDB
+from gan_lightning.store.sources import Folder, Source
 
 __all__ = ["Catalog", "lsun"]
 

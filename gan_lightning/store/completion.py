@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from gan_lightning.errors import UserError
-from gan_lightning.store.blocks import DecodedBlock
+from gan_lightning.store.blocks import DecodedBlock, is_usable
 from gan_lightning.store.catalog import Catalog
 from gan_lightning.store.layout import (
     INDEX,
+    LOCK,
     MANIFEST,
+    STORE_FILES,
     TEST,
     default_store,
     shard_file,
@@ -26,10 +29,11 @@ from gan_lightning.store.layout import (
 )
 from gan_lightning.store.manifest import FileChecksum, Manifest, read_manifest
 from gan_lightning.store.transform import ImageTransform
+from gan_lightning.utils.names import printable
 
 __all__ = [
-    "LOCK",
     "build_manifest",
+    "check_replaceable",
     "delete_if_empty",
     "existing_store",
     "held_out_images",
@@ -37,8 +41,8 @@ __all__ = [
     "sync_to_disk",
 ]
 
-LOCK = "lock"
-"""Lock file of an unfinished store."""
+MAX_RETRIED = 100
+"""Skipped images of a store that are read again to see whether they have been repaired."""
 
 MAX_HELD_OUT = 1_000
 """Largest number of images that are held out of training where a folder has no test split."""
@@ -68,6 +72,8 @@ def existing_store(
         if not changes and on_change is not None and _is_own(output, manifest, source):
             return None
         changes.append("other images or labels")
+    elif on_change is None and (name := _repaired_image(catalog, transform, manifest)):
+        changes.append(f"{printable(name)}, which it lacks, can be read now")
     if changes:
         option = "--output" if on_change is None else "--store"
         raise UserError(
@@ -75,6 +81,19 @@ def existing_store(
             f"or choose another folder by {option} DIR"
         )
     return manifest
+
+
+def _repaired_image(catalog: Catalog, transform: ImageTransform, manifest: Manifest) -> str | None:
+    """Return a skipped image that is usable now, though the stamps of its source are the same.
+
+    The CRC-32 in an archive, for example, stays when a damaged archive is downloaded again.
+    """
+    skipped = {name for name, _ in manifest.skipped[:MAX_RETRIED]}
+    images = ((source, name) for source, names in catalog.sources for name in names)
+    return next(
+        (name for source, name in images if name in skipped and is_usable(source, name, transform)),
+        None,
+    )
 
 
 def _is_own(output: Path, manifest: Manifest, source: str) -> bool:
@@ -92,9 +111,41 @@ def delete_if_empty(unfinished: Path) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def put_in_place(unfinished: Path, output: Path) -> None:
-    """Put a complete store in its place; an older one of changed images is deleted."""
+def check_replaceable(folder: Path, option: str) -> None:
+    """Check that a folder, which a store will replace, has no files but those of a store.
+
+    Args:
+        folder: the folder, which need not exist.
+        option: option that names another folder.
+
+    Raises:
+        UserError: it cannot be read, or has another file, which would be deleted.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(
+            f"cannot read the folder {folder}: {error.strerror}; choose another one by {option} DIR"
+        ) from error
+    for path in paths:
+        if path.is_dir() or not any(fnmatchcase(path.name, pattern) for pattern in STORE_FILES):
+            raise UserError(
+                f"{folder} is no image store, since it contains {printable(path.name)}; choose "
+                f"another folder by {option} DIR"
+            )
+
+
+def put_in_place(unfinished: Path, output: Path, option: str) -> None:
+    """Put a complete store in its place; an older one of changed images is deleted.
+
+    Raises:
+        UserError: the folder has got other files in the meantime; see `check_replaceable`.
+    """
     replaced = output.with_name(f"{output.name}.replaced")
+    check_replaceable(output, option)
+    check_replaceable(replaced, option)
     shutil.rmtree(replaced, ignore_errors=True)  # of a process that was killed here
     if output.exists():
         output.rename(replaced)

@@ -6,10 +6,15 @@ from pathlib import Path
 
 __all__ = [
     "BLOCK",
+    "CHECKED",
     "FITS",
     "INDEX",
+    "INPUTS",
+    "JOURNAL",
+    "LOCK",
     "MANIFEST",
     "SHARD",
+    "STORE_FILES",
     "TEST",
     "TRAINING",
     "VALIDATION",
@@ -26,6 +31,18 @@ SHARD = 64 * BLOCK
 
 MANIFEST = "manifest.json"
 INDEX = "index.npz"
+
+CHECKED = "checked.json"
+"""Modification times of the files that `open_store` has verified."""
+
+JOURNAL, INPUTS, LOCK = "journal.jsonl", "begun.json", "lock"
+"""Files of an unfinished store: decoded blocks; the transform and the images; the lock."""
+
+STORE_FILES = (
+    *(MANIFEST, INDEX, CHECKED, JOURNAL, INPUTS, LOCK, "images-*.u8"),
+    *(f".{CHECKED}.*.partial", ".DS_Store", ".nfs*"),
+)
+"""Patterns of the names of all files in the folder of a store, complete or not."""
 
 TRAINING, VALIDATION, TEST = range(3)
 """Numbers of the splits in the index of a store."""

@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from gan_lightning.errors import UserError
-from gan_lightning.store.layout import MANIFEST
+from gan_lightning.store.layout import CHECKED, MANIFEST
 from gan_lightning.store.transform import ImageTransform
 from gan_lightning.utils.files import atomic_write
 
 __all__ = ["FileChecksum", "Manifest", "open_store"]
 
 VERSION = 1
-
-CHECKED = "checked.json"
-"""File of a store: modification times of the files that `open_store` has verified."""
 
 JSON_KEYS = {"transform": "recipe", "catalog_fingerprint": "listing"}
 """Fields of `Manifest` with another key in the file, so that existing stores stay valid."""

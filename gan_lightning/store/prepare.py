@@ -14,14 +14,14 @@ from gan_lightning.errors import UserError, storage_error, storage_fix, warn
 from gan_lightning.store.blocks import DecodedBlock, decode_block, iterate_blocks, read_journal
 from gan_lightning.store.catalog import Catalog
 from gan_lightning.store.completion import (
-    LOCK,
     build_manifest,
+    check_replaceable,
     delete_if_empty,
     existing_store,
     put_in_place,
     sync_to_disk,
 )
-from gan_lightning.store.layout import BLOCK, shard_file, shard_sizes
+from gan_lightning.store.layout import BLOCK, INPUTS, JOURNAL, LOCK, shard_file, shard_sizes
 from gan_lightning.store.manifest import Manifest
 from gan_lightning.store.transform import ImageTransform
 from gan_lightning.store.workers import parallel_map
@@ -29,9 +29,6 @@ from gan_lightning.utils.files import exclusive_lock
 from gan_lightning.utils.names import printable
 
 __all__ = ["prepare"]
-
-JOURNAL, INPUTS = "journal.jsonl", "begun.json"
-"""Files of an unfinished store: decoded blocks; the transform and the images."""
 
 RESERVE = 2**24
 """Bytes that stay free on the disk."""
@@ -66,14 +63,18 @@ def prepare(
         The manifest of the store, which may have existed before.
 
     Raises:
-        UserError: a store of other images or settings exists, another process is making it, the
-            disk is too small, or no image is usable.
+        UserError: a store of other images or settings exists, or a folder of other files;
+            another process is making the store; the disk is too small; or no image is usable.
     """
     if not len(catalog):
         raise UserError(f"{source} contains no images; set --root DIR to the folder of the dataset")
+    output = output.resolve() if output.name in ("", "..") else output
     if existing := existing_store(catalog, transform, source, output, on_change):
         return existing
+    option = "--output" if on_change is None else "--store"
+    check_replaceable(output, option)
     unfinished = output.with_name(f"{output.name}.partial")
+    check_replaceable(unfinished, option)
     _check_space(catalog, transform, unfinished)
     try:
         unfinished.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ def prepare(
             manifest = build_manifest(catalog, transform, source, unfinished, blocks, workers)
             manifest.write(unfinished)
             sync_to_disk(unfinished)
-            put_in_place(unfinished, output)
+            put_in_place(unfinished, output, option)
             for name in (JOURNAL, INPUTS, LOCK):
                 (output / name).unlink()
             return manifest
@@ -112,7 +113,6 @@ def prepare(
             return existing  # another process has renamed the folder right before the lock
         if (cause := storage_error(error)) is None:
             raise
-        option = "--output" if on_change is None else "--store"
         raise UserError(
             f"cannot write {unfinished}: {cause.strerror}; {storage_fix(cause)} and run the same "
             f"command again to resume, or choose another folder by {option} DIR"

@@ -1,4 +1,4 @@
-"""Sources of image files: a folder, a zip archive, an LMDB database.
+"""Sources of image files: a folder, a zip archive.
 
 A source can be pickled; each process that reads it opens it for itself.
 """
@@ -16,9 +16,8 @@ from zipfile import ZipFile, ZipInfo
 
 from gan_lightning.errors import UserError
 from gan_lightning.store.transform import InvalidImageError
-from gan_lightning.utils.optional import require
 
-__all__ = ["IGNORED_FOLDERS", "LMDB", "SUFFIXES", "Folder", "Source", "Zip"]
+__all__ = ["IGNORED_FOLDERS", "SUFFIXES", "Folder", "Source", "Zip"]
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".png", ".apng", ".webp", ".avif", ".avifs"),
@@ -28,6 +27,10 @@ SUFFIXES = (
 
 IGNORED_FOLDERS = ("__MACOSX", "__pycache__", "@eaDir")
 """Folders of systems and programs, beside those whose names start with a dot."""
+
+
+ENCRYPTED = 1
+"""Bit of the flags of a member of a zip archive."""
 
 
 class Source(Protocol):
@@ -162,8 +165,16 @@ class Zip:
 
     def read(self, name: str) -> bytes:
         """Return the content of a member after checking its CRC-32."""
+        member = self._members[name]
+        if member.flag_bits & ENCRYPTED:
+            raise InvalidImageError("is encrypted in the archive")
         try:
-            return self._archive.read(self._members[name])
+            return self._archive.read(member)
+        except NotImplementedError:
+            method = member.compress_type
+            raise InvalidImageError(
+                f"is compressed in the archive by a method that Python lacks (number {method})"
+            ) from None
         except Exception as error:  # zipfile and its decompressors raise errors of any class
             raise InvalidImageError(f"is damaged in the archive ({error})") from None
 
@@ -188,63 +199,4 @@ class Zip:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open archive out of a pickle."""
-        return {"path": self.path}
-
-
-class LMDB:
-    """The values of an LMDB database, by their keys, as LSUN is distributed. Nothing is unpickled.
-
-    Args:
-        path: folder with data.mdb.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def names(self) -> list[str]:
-        """List the keys."""
-        with self._environment.begin() as transaction:
-            keys = transaction.cursor().iternext(keys=True, values=False)
-            return [key.decode("latin-1") for key in keys]
-
-    def stamp(self, name: str) -> str:
-        """Return an empty text: the keys of LSUN are hashes of the images."""
-        return ""
-
-    def read(self, name: str) -> bytes:
-        """Return a value."""
-        with self._environment.begin() as transaction:
-            value = transaction.get(name.encode("latin-1"))
-        if value is None:
-            raise InvalidImageError("has no value in the LMDB database")
-        return bytes(value)
-
-    @cached_property
-    def _environment(self) -> Any:
-        require("lsun")
-        import lmdb
-
-        if not (self.path / "data.mdb").is_file():
-            raise UserError(
-                f"{self.path} has no data.mdb; unpack LSUN's zip archive again, which contains "
-                f"data.mdb and lock.mdb"
-            )
-        data = self.path / "data.mdb"
-        try:
-            environment = lmdb.open(
-                str(self.path), readonly=True, lock=False, readahead=False, max_readers=1
-            )
-            needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
-        except lmdb.Error as error:
-            raise UserError(
-                f"{data} is truncated or no LMDB database ({error}); unpack it again"
-            ) from error
-        if (size := data.stat().st_size) < needed:  # reading past its end would kill the process
-            raise UserError(
-                f"{data} is truncated: it has {size:,} bytes of {needed:,}; unpack it again"
-            )
-        return environment
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the open environment out of a pickle."""
         return {"path": self.path}

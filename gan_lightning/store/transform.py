@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -22,6 +24,9 @@ PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY  # else 1 MiB of 
 
 ORIENTATION = 0x0112
 """EXIF tag of the transformation that makes an image upright."""
+
+XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])""")
+"""The same in XMP, as an attribute or an element."""
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -207,16 +212,24 @@ class ImageTransform:
 def _upright(image: Image.Image) -> Image.Image:
     """Load the pixels of an image, and rotate it by its orientation in EXIF or XMP."""
     image.load()  # first, since the metadata may follow the pixels
-    try:
-        orientation = image.getexif().get(ORIENTATION)
-    except Exception:  # metadata that cannot be read; the pixels are intact
+    orientation = _orientation(image)
+    if orientation not in UPRIGHT:
         return image
-    method = UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    if method is None:
-        return image
-    turned = image.transpose(method)
+    turned = image.transpose(UPRIGHT[orientation])
     turned.info = image.info
     return turned
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the orientation of a loaded image in EXIF, or else in XMP; 1 where there is none."""
+    orientation = None
+    with suppress(Exception):  # metadata that cannot be read; the pixels are intact
+        orientation = image.getexif().get(ORIENTATION)
+    if isinstance(orientation, int):
+        return orientation
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    found = XMP_ORIENTATION.search(xmp.encode() if isinstance(xmp, str) else xmp)
+    return int(found[1]) if found else 1
 
 
 def _eight_bits(image: Image.Image) -> Pixels:

@@ -185,13 +185,13 @@ class _Merger:
     def text(self, value: Any, path: KeyPath) -> str:
         """Return a text, or the words of another value."""
         written = self.words.text(path, value)
-        if written is not None:
-            return written
-        if isinstance(value, str):
-            return value
-        if value is None or isinstance(value, list | tuple | Mapping | bytes):
-            raise WrongType
-        return str(value)
+        if written is None:
+            if value is None or isinstance(value, list | tuple | Mapping | bytes):
+                raise WrongType
+            written = str(value)
+        if any("\ud800" <= character <= "\udfff" for character in written):
+            raise WrongType("UTF-8, as the config is; rename the file or folder")
+        return written
 
     def key(self, path: KeyPath) -> str:
         """Return a path as a message names it."""

@@ -362,10 +362,33 @@ def test_preparation_works_in_a_thread(processes: int) -> None:
     assert found == [4]
 
 
-def test_a_repaired_image_is_read_again() -> None:
+def bitmap(number: int, side: int = 20) -> bytes:
+    return encode_image(smooth_image(number, side, side), "BMP")
+
+
+CHANGES = {
+    "the same size, a later time": (bitmap(0), bitmap(9), 10**9),
+    "the same size, an earlier time": (bitmap(0), bitmap(9), -(10**15)),
+    "another size, the same time": (bitmap(0), bitmap(9, 21), 0),
+    "repaired": (b"broken", bitmap(9), 10**9),
+    "repaired at the same time": (bitmap(9)[:-500], bitmap(9), 0),
+    "repaired with the same size": (bytes(len(bitmap(9))), bitmap(9), 10**9),
+}
+"""Content of an image before and after, and what is added to its time in nanoseconds."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_image_has_its_new_pixels(change: str) -> None:
+    before, after, added = CHANGES[change]
     write(*numbered("a", 4))
-    (ROOT / "a" / "x.png").write_bytes(b"broken")
-    assert [name for name, _ in FolderImages(ROOT, 16).prepare().skipped] == ["a/x.png"]
-    write("a/x.png")
+    path = ROOT / "a" / "x.bmp"
+    path.write_bytes(before)
+    time_before = path.stat().st_mtime_ns
+    first = FolderImages(ROOT, 16).prepare()
+    assert [name for name, _ in first.skipped] == ["a/x.bmp"] * change.startswith("repaired")
+    path.write_bytes(after)
+    os.utime(path, ns=(time_before + added, time_before + added))
     manifest = FolderImages(ROOT, 16).prepare()
     assert (manifest.images, manifest.skipped) == (5, [])
+    expected = ImageTransform("folder", 16).decode(after).pixels
+    assert pixels(manifest)[-expected.nbytes :] == expected.tobytes()
