@@ -42,6 +42,7 @@ TINY_OVERRIDES = (
 NARROW_NETWORKS = {
     "mlp": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16]"),
     "dcgan": ("network.width=4",),
+    "infogan": ("network.width=4",),
     "pix2pix": ("network.width=4",),
     "salimans": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16, 16]"),
 }
@@ -61,7 +62,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_sessionstart() -> None:
+    """Pause what costs time: garbage collection during imports, and waiting for the disk."""
     gc.disable()
+    os.fsync = os.fstat  # type: ignore[assignment]  # which also refuses a closed file
 
 
 def pytest_collection_finish() -> None:
@@ -69,6 +72,8 @@ def pytest_collection_finish() -> None:
 
     Otherwise every full collection would traverse a million objects.
     """
+    import preloaded  # noqa: F401  # once, for this process and those that are forked
+
     gc.freeze()
     gc.enable()
     start_server()

@@ -102,7 +102,6 @@ class ForkedProcess:
 
 def start_server() -> None:
     """Start the server by forking this process; multiprocessing would start an interpreter."""
-    SERVER.set_forkserver_preload(["preloaded"])
     resource_tracker.ensure_running()
     with patch.object(util, "spawnv_passfds", partial(_fork, util.spawnv_passfds)):
         forkserver.ensure_running()

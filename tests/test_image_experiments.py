@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from bad_inputs import SHORT, assert_mistake
 from conftest import Once, Outcome, TinyRun, run_cli, run_process, tiny_overrides
-from image_trees import prepared_root
-from inception_fakes import write_weights
+from image_trees import encode_image, make_store, prepared_root, smooth_image
+from inception_fakes import LinearNetwork
 from PIL import Image
 from run_files import final_measures
 from wandb_offline import read_offline_run
 
 from gan_lightning.evaluation import inception, pictures
-from gan_lightning.metrics import frechet
 
 EXPERIMENTS = ("dcgan_celeba", "cgan_celeba", "dcgan_lsun_bedroom", "pix2pix_facades")
 NAMES = ("fid", "kid", "inception_score", "precision", "recall", "density", "coverage")
@@ -52,6 +53,29 @@ def test_run_logs_images_to_wandb(experiment: str, runs: Callable[[str], TinyRun
         with Image.open(path) as picture:
             assert picture.mode == "RGB"
             assert min(picture.size) >= 64
+
+
+@pytest.mark.usefixtures("empty_folder")
+@pytest.mark.parametrize("kind", ["folder", "pairs"])
+def test_a_run_with_one_test_image_ends_and_says_what_is_left_out(kind: str) -> None:
+    for number in range(6):
+        path = Path("images", "train" if number else "test", f"{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_image(smooth_image(number, 64, 32), "PNG"))
+    words = ["train", "dcgan", "--images", "images", "--size", "16"]
+    if kind == "pairs":
+        make_store("pairs", Path("images"), size=32)
+        words = ["train", "pix2pix_facades", "data.root=images", "data.size=32"]
+    tiny = ["network.width=2", "trainer.max_updates=2", "pictures.samples=4", "data.batch_size=2"]
+    words += [*tiny, "evaluation.samples=20", "evaluation.every_n_updates=1", "log.wandb=disabled"]
+    outcome = run_cli(*words, "--output", "run")
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("samples/duplicates is left out: the test part of the data has o") == 1
+    measures = final_measures(Path("run"))
+    assert "samples/duplicates" not in measures
+    assert np.isfinite(list(measures.values())).all()
+    assert ("translation/l1" in measures) == (kind == "pairs")
+    assert {path.stem for path in Path("run/checkpoints").iterdir()} >= {"update_0000002"}
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -91,9 +115,18 @@ def test_facades_are_compared_with_their_targets(runs: Callable[[str], TinyRun])
     assert -1 <= metrics["translation/ssim"] <= 1
 
 
+class SmallNetwork(LinearNetwork, inception.InceptionNetwork):
+    """A network that is much faster than Inception."""
+
+    def __init__(self, weights: object, fingerprint: str) -> None:
+        LinearNetwork.__init__(self, fingerprint)
+
+
 def weights(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Write random Inception weights and accept them as the published ones."""
-    monkeypatch.setattr(inception, "SHA256", write_weights(path))
+    """Write a file and accept it as the published weights."""
+    torch.save({}, path)
+    monkeypatch.setattr(inception, "SHA256", sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(inception, "InceptionNetwork", SmallNetwork)
     monkeypatch.setattr(pictures, "LATEST_REFERENCE", {})
     return f"evaluation.inception={path}"
 
@@ -108,8 +141,6 @@ def test_with_inception(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     word = weights(Path("inception.pth"), monkeypatch)
-    # without seconds of eigenvalues
-    monkeypatch.setattr(frechet, "frechet_distance", lambda mean, *_: mean.square().sum())
     trained = run_cli(
         "train",
         "dcgan_celeba",

@@ -6,13 +6,11 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("gradio")
-
 from process_pool import TIMEOUT
 from test_play import untrained_run
 
@@ -22,6 +20,8 @@ from gan_lightning.play.serving import build_page, serve
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.restore import load_model
 from gan_lightning.types import Condition
+
+pytestmark = pytest.mark.skipif(find_spec("gradio") is None, reason="needs the extra `play`")
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 

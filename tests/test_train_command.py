@@ -118,6 +118,7 @@ def test_interrupted_run_saves_an_intact_checkpoint(tmp_path: Path) -> None:
         "trainer.max_updates=1000000",
         "checkpoints.every_n_updates=100",
         "log.every_n_updates=100",
+        "pictures.every_n_updates=0",
     ]
     overrides = [*tiny_overrides("gan_ring"), *settings, "log.wandb=disabled"]
     words = ["train", "gan_ring", *overrides, "--output", str(folder)]

@@ -39,5 +39,8 @@ def isolated_randomness(seed: int) -> Iterator[None]:
     """Seed the global random number generators inside the block, then restore their states."""
     devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices):
-        torch.manual_seed(seed)
+        if devices or torch.backends.mps.is_available():
+            torch.manual_seed(seed)
+        else:  # torch.manual_seed would format the stack, to seed CUDA when it is initialised
+            torch.default_generator.manual_seed(seed)
         yield
