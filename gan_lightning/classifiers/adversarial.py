@@ -31,6 +31,7 @@ class AdversarialClassifierConfig:
         "Initialisation of the network: PyTorch's default, or the authors' truncated_normal of "
         "standard deviation 0.1 with biases 0.1.",
         choices=INITIALISATIONS,
+        initial=True,
     )
     training: AttackConfig = setting(AttackConfig(), "Attack on each training minibatch.")
     warmup_updates: int = setting(

@@ -31,6 +31,7 @@ class NetworkConfig:
         "default",
         "Initialisation of the weights; default is PyTorch's.",
         choices=lambda: INITIALISATIONS,
+        initial=True,
     )
     packing: int = setting(
         1, "Samples that the discriminator scores jointly (PacGAN); 1 means separately.", minimum=1

@@ -24,8 +24,8 @@ __all__ = ["DiracGenerator", "DiracNetworks", "DiracNetworksConfig", "DiracScore
 class DiracNetworksConfig(NetworkConfig):
     """Starting point of the game, as in the authors' code."""
 
-    theta: float = setting(1.0, "Initial generated point.")
-    psi: float = setting(1.0, "Initial slope of the discriminator.")
+    theta: float = setting(1.0, "Initial generated point.", initial=True)
+    psi: float = setting(1.0, "Initial slope of the discriminator.", initial=True)
 
 
 class DiracGenerator(nn.Module):

@@ -61,6 +61,7 @@ class SalimansNetworksConfig(NetworkConfig):
         "xavier",
         "Initialisation of the generator; the discriminator's layers have their own.",
         choices=INITIALISATIONS,
+        initial=True,
     )
 
     def validate(self) -> None:

@@ -17,6 +17,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import read_outcome
 from gan_lightning.training.restore import LoadedCheckpoint, latest_checkpoint
+from gan_lightning.utils.settings import settings_of
 
 __all__ = ["TrainingStart", "check_unchanged", "resume_from_latest"]
 
@@ -81,8 +82,8 @@ def resume_from_latest(config: RunConfig, run: RunDirectory, model: BaseModule) 
         model: model of the config; it gets the weights of the checkpoint.
 
     Raises:
-        UserError: no checkpoint can be read, its state does not fit the model of the config, or the
-            run has already made all its updates.
+        UserError: no checkpoint can be read, its state does not fit the model of the config, a key
+            of the initial weights has another value, or the run has already made all its updates.
     """
     checkpoint = latest_checkpoint(run)
     if checkpoint is None:
@@ -94,6 +95,7 @@ def resume_from_latest(config: RunConfig, run: RunDirectory, model: BaseModule) 
             f"run {run.path} has made all its {checkpoint.updates:,} updates; "
             f"to continue it, give a larger trainer.max_updates"
         )
+    _check_initial(run.raw_config(), config, checkpoint.updates)
     _check_fits(model, checkpoint)
     return TrainingStart(
         run,
@@ -116,6 +118,34 @@ def check_unchanged(run: RunDirectory, config: RunConfig) -> None:
             f"run {run.path} was started with other values: {', '.join(changed)}; "
             f"add --allow-changes to resume it with the new ones, or train a new run"
         )
+
+
+def _check_initial(before: Mapping[str, Any], config: RunConfig, updates: int) -> None:
+    """Check that the values that act on the initial weights only are those of the run.
+
+    Args:
+        before: values that the run was started with.
+        config: config to continue with; a class of another name does not fit the checkpoint.
+        updates: updates made since the initial weights.
+
+    Raises:
+        UserError: a value differs, which would be in config.yaml and have no effect.
+    """
+    for section in ("model", "network"):
+        old, new = before.get(section) or {}, getattr(config, section)
+        for key, declared in settings_of(type(new)).items():
+            value = getattr(new, key)
+            if (
+                declared is not None
+                and declared.initial
+                and old.get("name") == new.name
+                and old.get(key, value) != value
+            ):
+                raise UserError(
+                    f"{section}.{key} is {value!r}, was {old[key]!r}, and acts on the initial "
+                    f"weights only, which have been trained for {updates:,} updates; leave it out, "
+                    f"or train a new run. Nothing has been changed"
+                )
 
 
 def _check_fits(model: BaseModule, checkpoint: LoadedCheckpoint) -> None:

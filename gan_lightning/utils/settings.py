@@ -41,6 +41,7 @@ class Setting:
     choices: Choices | None = None
     min_length: int | None = None
     max_length: int | None = None
+    initial: bool = False
 
     def valid_values(self) -> list[Any]:
         """List the choices."""
@@ -91,6 +92,7 @@ def setting(
     length: int | None = None,
     min_length: int | None = None,
     max_length: int | None = None,
+    initial: bool = False,
 ) -> Value:
     """Declare a config key: a dataclass field with its description and its range.
 
@@ -109,6 +111,8 @@ def setting(
         length: number of elements of a list.
         min_length: smallest number of elements of a list.
         max_length: largest number of elements of a list.
+        initial: whether the key acts on the initial weights only; a run that is resumed from a
+            checkpoint cannot change it.
     """
     declared = Setting(
         description=description,
@@ -119,6 +123,7 @@ def setting(
         choices=choices,
         min_length=length if min_length is None else min_length,
         max_length=length if max_length is None else max_length,
+        initial=initial,
     )
     metadata = {METADATA_KEY: declared}
     if isinstance(default, list | dict) or is_dataclass(default):
