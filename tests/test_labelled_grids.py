@@ -115,6 +115,25 @@ def test_pictures_of_a_gan_with_three_classes() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_pictures_of_a_gan_with_three_codes() -> None:
+    (setup,) = find_setups(
+        GANS["infogan"],
+        {"categorical_codes": [3], "continuous_codes": 2},
+        None,
+        DataSpec((1, 8, 8)),
+    )
+    gan = setup.build()
+    picture = draw_traversals(gan, 0, 2)
+    assert picture.shape[1] == 3 * 18 + 2 + 2 * (20 + 182)
+    left = 0
+    for title, condition, columns, names in traversal_panels(gan, 0, 2):
+        images = gan.sample(2 * columns, condition, seed=0).data
+        grid = labelled_grid(images, columns, title, names)
+        right = left + grid.shape[1]
+        np.testing.assert_array_equal(picture[-len(grid) :, left:right], grid)
+        left = right + 20
+
+
 @pytest.mark.parametrize(
     ("generated", "labels"),
     [

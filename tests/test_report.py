@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from math import nan
 from pathlib import Path
@@ -89,6 +90,26 @@ def test_a_run_that_kept_no_points_shows_its_pictures(ring_run: TinyRun, tmp_pat
     both = report_of(old, ring_run.folder)
     assert {"images-scatter", "points"} <= both.sections
     assert {part["alt"].split(" at ")[0] for part in both.all("img")} == {"Points of old"}
+
+
+def test_all_panels_of_a_wide_traversal_are_whole(infogan_run: TinyRun) -> None:
+    """Three codes make three panels, wider together than `MAX_WIDTH`."""
+    (slider,) = (
+        s
+        for s in image_sliders.image_sliders(read_runs([str(infogan_run.folder)]), {})
+        if s.kind == "traversal"
+    )
+    frame = slider.frames[0][-1]
+    with Image.open(RunDirectory(infogan_run.folder).pictures()["traversal"][4]) as file:
+        drawn = file.convert("RGB")
+    assert drawn.width > frame.width == image_sliders.MAX_WIDTH
+    expected = np.asarray(drawn.resize((frame.width, frame.height)), float)
+    with Image.open(io.BytesIO(frame.content)) as file:
+        difference = np.abs(np.asarray(file, float) - expected)
+    assert frame.height == round(drawn.height * frame.width / drawn.width)
+    for panel in np.array_split(np.arange(frame.width), 3):
+        assert expected[:, panel].std() > 20
+        assert difference[:, panel].mean() < 10
 
 
 def test_files_that_cannot_be_read_are_left_out(infogan_run: TinyRun, tmp_path: Path) -> None:

@@ -86,6 +86,22 @@ def test_a_page_is_whole_on_every_screen(opened: Opened, report: Path) -> None:
     assert page.locator("[data-figure] .main-svg").count() >= charts
     assert page.locator("img:not([alt]), img[alt='']").count() == 0
     assert page.locator("img").evaluate_all("all => all.every((one) => one.naturalWidth > 50)")
+    # a wide picture beside another one fits, or on a phone is scrolled to its end
+    wide = page.locator("#images-traversal img:not([hidden])")
+    edges = """(image) => {
+      const region = image.closest(".scroll"), other = image.closest("figure").cloneNode(true);
+      region.closest(".frames").append(other);
+      const hidden = region.scrollWidth - region.clientWidth;
+      region.scrollLeft = hidden;
+      const inside = region.getBoundingClientRect().right - image.getBoundingClientRect().right;
+      const share = image.width / region.closest(".frames").clientWidth;
+      other.remove();
+      return [hidden, inside, share];
+    }"""
+    hidden, inside, share = wide.evaluate(edges)
+    assert (hidden > 0) == (page.viewport_size == SCREENS["phone"]["viewport"])
+    assert inside >= -1
+    assert share >= 0.99
     assert page.locator("button, input, summary").evaluate_all(
         "all => all.filter((one) => !one.closest('.modebar'))"
         ".every((one) => one.getBoundingClientRect().height >= 24)"
@@ -103,6 +119,24 @@ def test_charts_follow_day_and_night(desk: Opened) -> None:
         )
         colours.append(desk.page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert colours == ["rgb(255, 255, 255)", "rgb(20, 22, 26)"]
+
+
+def test_the_toolbar_of_a_chart_covers_nothing_and_uploads_nothing(desk: Opened) -> None:
+    chart = desk.page.locator("[data-figure=chart-1]")
+    chart.hover()
+    until(
+        desk.page,
+        "getComputedStyle(document.querySelector('[data-figure=chart-1] .modebar')).opacity == 1",
+    )
+    toolbar = chart.locator(".modebar, .modebar-group")
+    grounds = toolbar.evaluate_all("all => all.map((one) => getComputedStyle(one).backgroundColor)")
+    assert len(grounds) > 2
+    assert set(grounds) == {"rgba(0, 0, 0, 0)"}
+    buttons = chart.locator(".modebar-btn").evaluate_all("all => all.map((x) => x.dataset.title)")
+    assert set(buttons) == {
+        *("Download plot as a PNG", "Zoom", "Pan"),
+        *("Zoom in", "Zoom out", "Reset axes"),
+    }
 
 
 def test_a_picture_follows_the_arrow_keys(desk: Opened) -> None:

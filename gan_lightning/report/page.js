@@ -42,6 +42,7 @@ async function draw(chart) {
   await Plotly.newPlot(chart, data, layout, {
     responsive: true, displaylogo: false, displayModeBar: touch.matches ? false : "hover",
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    showSendToCloud: false, // a button that uploads the chart
   });
 }
 
