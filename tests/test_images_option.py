@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from contextlib import chdir
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import image_trees
 import pytest
 import torch
 from bad_inputs import assert_mistake, mistake
 from conftest import CHECKOUT, Once, Outcome, run_cli
-from image_trees import encode_image, smooth_image
+from image_trees import encode_image, make_store, smooth_image
 from run_files import final_measures
 
 from gan_lightning.cli.image_options import ImageOptions
@@ -19,10 +21,13 @@ from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.folder_experiment import PRESETS, SIZES, folder_experiment
 from gan_lightning.config.load import load_config
 from gan_lightning.config.titles import follow_data
+from gan_lightning.gans import GAN
 from gan_lightning.networks import DCGAN, DCGANConfig
+from gan_lightning.play.playground import Playground
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.store import FolderImages
 from gan_lightning.training.build import build
+from gan_lightning.training.restore import load_model
 
 SHAPES = "my shapes"
 TINY = (
@@ -241,6 +246,35 @@ def test_title_claims_and_name_follow_swapped_data(
     experiment: str, overrides: tuple[str, ...], title: str, name: str
 ) -> None:
     assert swapped(experiment, *overrides) == (title, name, 0)
+
+
+@pytest.mark.usefixtures("empty_folder")
+def test_all_that_shows_a_run_on_own_classes_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the faces of the experiment, nor its paper, nor numbers in place of names."""
+    make_store("folder", image_trees.folder(Path("my flowers"), 12), size=16)
+    monkeypatch.setattr("gan_lightning.callbacks.evaluation.evaluate", lambda *_: {})
+    words = ["data.name=folder", "data.root=my flowers", "data.size=16", "data.batch_size=2"]
+    tiny = ["network.width=2", "trainer.max_updates=2", "pictures.samples=4", "log.wandb=disabled"]
+    outcome = run_cli("train", "cgan_celeba", *words, *tiny)
+    assert outcome.code == 0, outcome.err
+    (run,) = Path("runs", "cgan_celeba-my_flowers").iterdir()
+    config = RunDirectory(run).config()
+    assert (config.title, config.paper, config.claims) == ("Conditional GAN on my flowers", "", [])
+
+    assert run_cli("export", str(run), "--format", "safetensors", "--output", "card").code == 0
+    card = Path("card", "README.md").read_text()
+    assert "# Conditional GAN on my flowers\n" in card
+    assert "| int64 in [0, 2): 0 is daisies, 1 is tulips |" in card
+    assert run_cli("report", str(run), "--output", "report.html").code == 0
+    report = re.sub("<script.*?</script>", "", Path("report.html").read_text(), flags=re.S)
+    assert "<p>Conditional GAN on my flowers</p>" in report
+    assert not re.search(r"\bfaces\b|celebrit|two attributes|Mirza", card + report)
+
+    model, data, _ = load_model(RunDirectory(run))
+    assert isinstance(model, GAN)
+    ground = Playground(model, data, directions=0)
+    assert ground.choice is not None
+    assert ground.choice.options == ("daisies", "tulips")
 
 
 @pytest.mark.parametrize("override", ["data.root=/disk/celeba", "data.size=32", "seed=1"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,16 @@ from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import RunEvaluation, read_evaluation, read_outcome
 from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.hardware import format_machine
+from gan_lightning.utils.names import printable
 from gan_lightning.utils.tables import markdown_table
 
 __all__ = ["Exported", "model_card"]
 
 USAGE_SAMPLES = 16
 """Samples that the card's Python code generates."""
+
+MAX_NAMES = 40
+"""Names of classes in the card, which has none of the others."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Exported:
         licence: of the model, Hugging Face's identifier.
         shape: of a sample.
         picture: file name of the picture in the same directory; empty for none.
+        class_names: name of each class of the data; empty where there are none.
     """
 
     target: Path
@@ -57,6 +62,7 @@ class Exported:
     licence: str
     shape: tuple[int, ...]
     picture: str
+    class_names: Sequence[str] = ()
 
 
 def model_card(exported: Exported) -> str:
@@ -124,7 +130,10 @@ def _inputs(exported: Exported) -> str:
     function = exported.function
     rows = [("input", "shape", "content")]
     for name, shape in function.inputs.items():
-        rows.append((f"`{name}`", _shape(shape), function.describe_input(name)))
+        content = function.describe_input(name)
+        if name == "labels":
+            content += _names_of_classes(exported.class_names)
+        rows.append((f"`{name}`", _shape(shape), content))
     output = "images in [0, 1]" if function.is_image else "points"
     rows.append(("output `data`", _shape(exported.shape), f"float32, {output}"))
     differences = ", ".join(
@@ -135,6 +144,14 @@ def _inputs(exported: Exported) -> str:
         f"images. It was compared with the model in PyTorch in float32 when it was exported; the "
         f"largest absolute difference is {differences}."
     )
+
+
+def _names_of_classes(names: Sequence[str]) -> str:
+    """Return `: 0 is cats, 1 is dogs`; empty where the names are the numbers."""
+    if all(name == str(number) for number, name in enumerate(names)):
+        return ""
+    named = [f"{number} is {printable(name)}" for number, name in enumerate(names[:MAX_NAMES])]
+    return f": {', '.join(named)}" + (", …" if len(names) > MAX_NAMES else "")
 
 
 def _metrics(exported: Exported, measured: RunEvaluation) -> str:

@@ -105,6 +105,7 @@ def export_run(
                 licence=licence or dataset.licence,
                 shape=gan.data.shape,
                 picture=_write_picture(function, data, partial),
+                class_names=data.class_names,
             )
             (partial / CARD).write_text(model_card(exported), encoding="utf-8")
             _move(partial, target)
