@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from gan_lightning.results.judging import count_claims, judge_claims
-from gan_lightning.results.records import Results, read_all_results, results_folder
+from gan_lightning.results.outdated import read_known_results
+from gan_lightning.results.records import Results, results_folder
 
 __all__ = ["HEADER", "measure", "row"]
 
@@ -20,7 +21,7 @@ HEADER = ("experiment", "updates", "runs", "claims that hold", "minutes per run"
 
 def measure() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield a row for each experiment with results; variations of experiments are left out."""
-    all_results = read_all_results(results_folder())
+    all_results = read_known_results(results_folder())
     for results in all_results:
         if results.name == results.experiment:
             yield results.name, _row(results, all_results)

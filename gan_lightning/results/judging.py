@@ -17,8 +17,8 @@ __all__ = ["Counts", "count_claims", "judge_claims"]
 DIRTY = "undecided, measured on a changed tree"
 """Verdict on results of code that differed from its commit."""
 
-OUTDATED = "undecided, measured with an earlier config"
-"""Verdict on results of an experiment whose config has changed since."""
+OUTDATED = "undecided, measured with an earlier config or other code"
+"""Verdict on results of an experiment whose config, or the code that decides them, has changed."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _reference(results: Results, claim: Claim, known: Sequence[Results]) -> list
     if other.is_dirty:
         return f"not compared: {name} was measured on a changed tree"
     if other.is_outdated:
-        return f"not compared: {name} was measured with an earlier config"
+        return f"not compared: {name} was measured with an earlier config or other code"
     return other.judged_values(claim.metric)
 
 

@@ -12,6 +12,7 @@ from gan_lightning.config.load import load_config
 from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
+from gan_lightning.results.earlier import differs, read_trials
 from gan_lightning.results.records import Results, read_all_results
 
 __all__ = ["config_difference", "mark_outdated", "read_known_results"]
@@ -32,7 +33,11 @@ def config_difference(stored: Results, config: RunConfig) -> str:
 
 
 def read_known_results(folder: Path, exclude: Iterable[str] = ()) -> list[Results]:
-    """Read all results of a folder, and mark those of an earlier config.
+    """Read all results of a folder, and mark those of an earlier config or of other code.
+
+    The code that decides results is today's where a few updates with the code of their revision
+    and with today's gave equal weights, or where nobody has found other ones; see
+    `gan_lightning.results.earlier`.
 
     Args:
         folder: of the files.
@@ -41,7 +46,11 @@ def read_known_results(folder: Path, exclude: Iterable[str] = ()) -> list[Result
     Raises:
         UserError: a file is damaged.
     """
-    return mark_outdated(read_all_results(folder, exclude))
+    trials = read_trials(folder)
+    return [
+        replace(results, is_outdated=True) if differs(results, trials) else results
+        for results in mark_outdated(read_all_results(folder, exclude))
+    ]
 
 
 def mark_outdated(known: Sequence[Results]) -> list[Results]:

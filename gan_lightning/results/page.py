@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gan_lightning.errors import UserError
 from gan_lightning.results.comparisons import comparison_table
+from gan_lightning.results.earlier import Trials, describe_trials, read_trials
 from gan_lightning.results.judging import Counts, count_claims, judge_claims
 from gan_lightning.results.outdated import read_known_results
 from gan_lightning.results.records import Results
@@ -181,7 +182,8 @@ def _topic_page(page: Page, folder: Path, known: Sequence[Results]) -> str:
         names = ", ".join(f"`{name}`" for name in page.unmeasured)
         parts.append(f"Not measured yet: {names}.")
     parts += _comparisons(page, known)
-    parts += [_section(results, folder) for results in page.results]
+    trials = read_trials(folder)
+    parts += [_section(results, folder, trials) for results in page.results]
     return "\n\n".join(parts) + "\n"
 
 
@@ -208,7 +210,7 @@ def _generated_comment(folder: Path) -> str:
     return f"{GENERATED}{folder.name}/*.json and *.note.md; edit those files, not this page. -->"
 
 
-def _section(results: Results, folder: Path) -> str:
+def _section(results: Results, folder: Path, trials: Trials) -> str:
     sentences = [results.title, results.paper or "Our own experiment"]
     if results.overrides:
         sentences.append(f"Variation of {results.experiment}: {', '.join(results.overrides)}")
@@ -223,6 +225,7 @@ def _section(results: Results, folder: Path) -> str:
     if dirty := [str(run.seed) for run in results.runs if run.is_dirty]:
         seeds = f"Seed{'s' if len(dirty) > 1 else ''} {', '.join(dirty)}"
         parts.append(f"{seeds}: measured on a changed tree, decides no claim.")
+    parts += describe_trials(results, trials)
     for picture in results.pictures:
         kind = picture.removeprefix(f"{results.name}-").removesuffix(".png")
         parts.append(f"![{results.label}, seed {results.runs[0].seed}: {kind}]({picture})")

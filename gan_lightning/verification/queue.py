@@ -14,8 +14,8 @@ from gan_lightning.config.schema import RunConfig
 from gan_lightning.data.image_store import ImageStoreConfig
 from gan_lightning.errors import UserError
 from gan_lightning.results.aggregate import mean
-from gan_lightning.results.outdated import config_difference
-from gan_lightning.results.records import Results, read_all_results, results_folder
+from gan_lightning.results.outdated import read_known_results
+from gan_lightning.results.records import Results, results_folder
 from gan_lightning.runs.environment import git_revision
 from gan_lightning.verification.child import Child, QueueOptions, start_child
 from gan_lightning.verification.plan import Candidate, QueuedRun, next_run, plan
@@ -118,7 +118,7 @@ def verify_all(options: QueueOptions, echo: Callable[[str], None]) -> int:
     if left_out:
         echo(f"left out, data or devices are missing: {', '.join(left_out)}")
     if changed := [c.experiment for c in candidates if c.minutes is not None and not c.seeds]:
-        echo(f"measured again, their config has changed: {', '.join(changed)}")
+        echo(f"measured again, their config or code has changed: {', '.join(changed)}")
     queue = Queue(options, echo, plan(candidates))
     known = sum(run.minutes or 0.0 for run in queue.waiting)
     echo(f"{len(queue.waiting)} runs, about {known / 60:.1f} hours of training")
@@ -127,7 +127,7 @@ def verify_all(options: QueueOptions, echo: Callable[[str], None]) -> int:
 
 def _candidates(options: QueueOptions) -> tuple[list[Candidate], list[str]]:
     """Return the experiments with claims or compared by claims, and those that cannot run here."""
-    stored = {results.name: results for results in read_all_results(_folder(options))}
+    stored = {results.name: results for results in read_known_results(_folder(options))}
     configs = {
         name: load_config(read_yaml(path), ["seed=0"]) for name, path in experiment_names().items()
     }
@@ -136,21 +136,19 @@ def _candidates(options: QueueOptions) -> tuple[list[Candidate], list[str]]:
     wanted = {name: c for name, c in configs.items() if c.claims or name in compared}
     left_out = [name for name, config in wanted.items() if not _can_run(config)]
     candidates = [
-        _candidate(name, config, stored.get(name), options.allow_dirty)
-        for name, config in wanted.items()
+        _candidate(name, stored.get(name), options.allow_dirty)
+        for name in wanted
         if name not in left_out
     ]
     return candidates, left_out
 
 
-def _candidate(
-    name: str, config: RunConfig, stored: Results | None, allow_dirty: bool
-) -> Candidate:
-    """Describe what an experiment has; results of another config give its minutes only."""
+def _candidate(name: str, stored: Results | None, allow_dirty: bool) -> Candidate:
+    """Describe what an experiment has; outdated results give its minutes only."""
     if stored is None:
         return Candidate(name)
     minutes = mean([run.minutes for run in stored.runs])
-    if config_difference(stored, config):
+    if stored.is_outdated:
         return Candidate(name, minutes)
     counted = [run for run in stored.runs if allow_dirty or not run.is_dirty]
     return Candidate(name, minutes, tuple(run.seed for run in stored.runs), len(counted))
@@ -172,10 +170,8 @@ def _folder(options: QueueOptions) -> Path:
 
 def _store(run: QueuedRun, options: QueueOptions) -> None:
     """Write the results of a finished run, which `verify` finds in its run directory."""
-    path = experiment_names()[run.experiment]
-    stored = [r for r in read_all_results(_folder(options)) if r.name == run.experiment]
-    config = load_config(read_yaml(path), [f"seed={run.seed}"])
-    same = bool(stored) and not config_difference(stored[0], config)
+    stored = [r for r in read_known_results(_folder(options)) if r.name == run.experiment]
+    same = bool(stored) and not stored[0].is_outdated
     options_of_run = VerifyOptions(
         run.experiment, [run.seed], runs=options.runs, output=options.output, add=same
     )
