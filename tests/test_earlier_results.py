@@ -48,10 +48,7 @@ def test_only_other_weights_make_results_outdated(
 def test_a_trial_is_told_where_it_has_shown_something(folder: Path) -> None:
     results = known(folder, True)
     (text,) = describe_trials(results, read_trials(folder))
-    assert (
-        text
-        == "20 updates with the code of revision aaaaaaaa and with bbbbbbbb gave equal weights."
-    )
+    assert text.endswith("the code of revision aaaaaaaa and with bbbbbbbb gave equal weights.")
     assert not describe_trials(known(folder, None), read_trials(folder))
 
 
