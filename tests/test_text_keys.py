@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from gan_lightning.config.experiments import read_yaml
 from gan_lightning.config.load import load_config, to_yaml
@@ -30,6 +31,13 @@ def test_a_text_key_keeps_the_word(key: str, word: str) -> None:
     assert (config.title if key == "title" else config.data.root) == word
     again = load_config(yaml.load(to_yaml(config), yaml.SafeLoader))
     assert as_plain(again) == as_plain(config)
+
+
+@pytest.mark.parametrize("word", [*WORDS, "y", "N", "inf", "nan", "é", "line\nbreak", " x"])
+def test_omegaconf_reads_the_same_words(word: str) -> None:
+    config = load_config(BASE)
+    config.title = word
+    assert OmegaConf.create(to_yaml(config)).title == word
 
 
 def test_optional_keys_and_lists_of_texts_keep_the_words() -> None:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from gan_lightning.config.merge import merge_overrides
 from gan_lightning.config.overridden import changes_experiment, overridden_values
 from gan_lightning.config.renamed import check_old_keys
@@ -17,6 +15,7 @@ from gan_lightning.core.schedules import set_open_lengths
 from gan_lightning.errors import UserError
 from gan_lightning.utils.settings import check_settings
 from gan_lightning.utils.typed_values import merge
+from gan_lightning.utils.yaml_text import dump_yaml
 
 __all__ = ["load_config", "to_yaml", "with_overridden"]
 
@@ -113,5 +112,5 @@ def _check_claims(claims: Any) -> None:
 
 
 def to_yaml(config: RunConfig) -> str:
-    """Return a config as YAML that `load_config` reads back."""
-    return OmegaConf.to_yaml(OmegaConf.create(as_plain(config)))
+    """Return a config as YAML that `load_config` and OmegaConf read back."""
+    return dump_yaml(as_plain(config))
