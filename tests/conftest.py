@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -32,6 +32,7 @@ TINY_OVERRIDES = (
     "data.batch_size=8",
     "evaluation.every_n_updates=0",
     "evaluation.samples=40",
+    "evaluation.measures=[]",
     "pictures.every_n_updates=4",
     "pictures.samples=9",
     "checkpoints.every_n_updates=2",
@@ -73,7 +74,9 @@ def pytest_collection_finish() -> None:
     Otherwise every full collection would traverse a million objects.
     """
     import preloaded  # noqa: F401  # once, for this process and those that are forked
+    from factories import evaluate_on, few_chunks
 
+    evaluate_on(few_chunks)
     gc.freeze()
     gc.enable()
     start_server()
@@ -261,16 +264,31 @@ def once(shared: Path) -> Once:
     return load_or_make
 
 
+@pytest.fixture
+def all_test_data() -> Iterator[None]:
+    """Evaluate on all test data, not on a part of them."""
+    from factories import evaluate_on, few_chunks
+
+    from gan_lightning.evaluation.batching import iterate_test_data
+
+    evaluate_on(iterate_test_data)
+    yield
+    evaluate_on(few_chunks)
+
+
 @pytest.fixture(scope="session")
 def trained(once: Once) -> Callable[[str], TinyRun]:
     """Return a function that gives the tiny run of an experiment, trained at the first call."""
-    from factories import first_chunk_of_test_data
+    from factories import evaluate_on, few_chunks
+
+    from gan_lightning.evaluation.batching import iterate_test_data
 
     def tiny_run(experiment: str) -> TinyRun:
         def train(folder: Path) -> TinyRun:
             arguments = ["train", experiment, *tiny_overrides(experiment), "log.wandb=disabled"]
-            with nullcontext() if experiment in IN_FULL else first_chunk_of_test_data():
-                outcome = run_cli(*arguments, "--output", str(folder / "run"))
+            former = evaluate_on(iterate_test_data if experiment in IN_FULL else few_chunks)
+            outcome = run_cli(*arguments, "--output", str(folder / "run"))
+            evaluate_on(former)
             return TinyRun(experiment, folder / "run", outcome)
 
         return once(f"trained/{experiment}", train)

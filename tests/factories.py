@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from pytorch_lightning import Trainer
@@ -15,6 +13,8 @@ from pytorch_lightning import Trainer
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
+from gan_lightning.data import BaseDataModule
+from gan_lightning.distributed.sharding import Shard
 from gan_lightning.evaluation import batching, classification, codes, discriminator
 from gan_lightning.gans import GAN, GANS
 from gan_lightning.training.build import build
@@ -80,18 +80,21 @@ def train_model(config: RunConfig, **trainer: Any) -> BaseModule:
     return model
 
 
-@contextmanager
-def first_chunk_of_test_data() -> Iterator[None]:
-    """Patch evaluation to use the first chunk of the test data only, which is faster."""
-    chunks = batching.iterate_test_data
+Chunks = Callable[[BaseDataModule, torch.device, Shard], Iterator[Batch]]
 
-    def first(*args: Any) -> Iterator[Any]:
-        yield from islice(chunks(*args), 1)
 
-    with ExitStack() as patches:
-        for module in (classification, codes, discriminator):
-            patches.enter_context(patch.object(module, "iterate_test_data", first))
-        yield
+def evaluate_on(chunks: Chunks) -> Chunks:
+    """Let the evaluators that read all test data read these chunks; return the former ones."""
+    former: Chunks = vars(discriminator)["iterate_test_data"]
+    for module in (classification, codes, discriminator):
+        vars(module)["iterate_test_data"] = chunks
+    return former
+
+
+def few_chunks(data: BaseDataModule, device: torch.device, shard: Shard) -> Iterator[Batch]:
+    """Yield all chunks of points, and of images, which take long to evaluate, the first one."""
+    images = len(data.spec.shape) == 3
+    yield from islice(batching.iterate_test_data(data, device, shard), 1 if images else None)
 
 
 def quiet_trainer(**settings: Any) -> Trainer:

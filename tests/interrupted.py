@@ -13,7 +13,6 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from conftest import tiny_overrides
-from factories import first_chunk_of_test_data
 from process_pool import TIMEOUT, start_two_ranks, wait_for_success
 
 EPOCH = 5
@@ -43,7 +42,6 @@ def short_epochs() -> Iterator[None]:
 
     with (
         patch.object(RoundLoader, "__init__", init_with_fewer_rows),
-        first_chunk_of_test_data(),
         ExitStack() as patches,
     ):
         for module, name in (  # slow, and without effect on training

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from conftest import CHECKOUT, TINY_OVERRIDES, Once, run_cli
-from factories import first_chunk_of_test_data
 
 from gan_lightning.testing import check_datamodule, check_gan, check_network
 
@@ -59,10 +58,9 @@ def runs(once: Once) -> dict[str, Path]:
     """Train every example for four updates."""
 
     def train(folder: Path) -> dict[str, Path]:
-        with first_chunk_of_test_data():
-            for name in NARROW:
-                output = str(folder / name)
-                succeed("train", *words(name), "trainer.max_updates=4", "--output", output)
+        for name in NARROW:
+            output = str(folder / name)
+            succeed("train", *words(name), "trainer.max_updates=4", "--output", output)
         return {name: folder / name for name in NARROW}
 
     return once("examples", train)
@@ -120,9 +118,8 @@ def test_cyclegan_shares_no_image_between_its_domains() -> None:
 @pytest.mark.parametrize("name", ["began", "cyclegan"])
 @pytest.mark.usefixtures("empty_folder")
 def test_a_resumed_run_equals_an_uninterrupted_one(name: str, runs: dict[str, Path]) -> None:
-    with first_chunk_of_test_data():
-        succeed("train", *words(name), "trainer.max_updates=2", "--output", "half")
-        succeed("train", *words(name), "trainer.max_updates=4", "--resume", "half")
+    succeed("train", *words(name), "trainer.max_updates=2", "--output", "half")
+    succeed("train", *words(name), "trainer.max_updates=4", "--resume", "half")
     weights = Path("half", "generator.safetensors").read_bytes()
     assert weights == (runs[name] / "generator.safetensors").read_bytes()
 
@@ -131,8 +128,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(name: str, runs: dict[str, Pa
 @pytest.mark.usefixtures("empty_folder")
 def test_every_command_works_with_it(name: str, runs: dict[str, Path]) -> None:
     run = str(runs[name])
-    with first_chunk_of_test_data():
-        assert "samples/duplicates" in succeed("evaluate", run)
+    assert "samples/duplicates" in succeed("evaluate", run)
     succeed("sample", run, "--count", "4", "--output", "samples.npz")
     traversal = run_cli("traverse", run, "--output", "traversal.png")
     if name == "cyclegan":
@@ -146,8 +142,7 @@ def test_every_command_works_with_it(name: str, runs: dict[str, Path]) -> None:
 
 @pytest.mark.usefixtures("empty_folder")
 def test_a_game_of_two_generators_is_verified() -> None:
-    with first_chunk_of_test_data():
-        verified = run_cli("verify", *words("cyclegan"), "trainer.max_updates=2", "--seeds", "0")
+    verified = run_cli("verify", *words("cyclegan"), "trainer.max_updates=2", "--seeds", "0")
     assert verified.code in (0, 1), verified.err  # the claim needs longer training
     assert "seed 0" in verified.out
 

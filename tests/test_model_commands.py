@@ -21,6 +21,7 @@ from gan_lightning.runs.state import read_evaluation
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
+@pytest.mark.usefixtures("all_test_data")
 @pytest.mark.parametrize("kind", ["ring_run", "infogan_run"])
 def test_evaluate_measures_the_checkpoint(kind: str, request: pytest.FixtureRequest) -> None:
     run: TinyRun = request.getfixturevalue(kind)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import Outcome, run_cli
-from factories import first_chunk_of_test_data, weights_equal
+from factories import weights_equal
 from process_pool import TIMEOUT, ForkedProcess, start_two_ranks, wait_for_success
 from pytorch_lightning import Callback, LightningModule, Trainer
 from run_files import load_last_checkpoint
@@ -39,9 +39,8 @@ TINY = (
 
 
 def run(*arguments: str) -> Outcome:
-    """Run a command on few test data, and check that it succeeds."""
-    with first_chunk_of_test_data():
-        outcome = run_cli(*arguments)
+    """Run a command, and check that it succeeds."""
+    outcome = run_cli(*arguments)
     assert outcome.code == 0, (arguments, outcome.err)
     return outcome
 
@@ -108,10 +107,7 @@ def test_its_page_is_served(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_verify_and_sweep_train_it(project: Path) -> None:
     pytest.importorskip("optuna")
     words = [*TINY, "pictures.every_n_updates=0"]
-    with first_chunk_of_test_data():
-        verified = run_cli(
-            "verify", "demo_lines.yaml", *words, "--seeds", "3", "--output", "results"
-        )
+    verified = run_cli("verify", "demo_lines.yaml", *words, "--seeds", "3", "--output", "results")
     assert verified.code in (0, 1), verified.err  # a claim need not hold after 6 updates
     assert "seed 3: trains" in verified.out
     outcome = run("sweep", "demo_lines.yaml", *words, "--local", "--count", "1")
@@ -131,11 +127,6 @@ def train_and_die(update: int, *words: str) -> None:
 
     BaseModule.log_update = log_update_and_die  # type: ignore[method-assign]
     main(["train", "demo_lines.yaml", *words])
-
-
-def train_on_few_test_data(*words: str) -> None:
-    with first_chunk_of_test_data():
-        main(["train", "demo_lines.yaml", *words])
 
 
 def test_a_killed_run_resumes_bit_for_bit(project: Path) -> None:
@@ -158,7 +149,7 @@ class SaveWeights(Callback):
 def test_two_processes_train_it_to_equal_weights(project: Path) -> None:
     words = [*TINY, "callbacks=[{class: test_new_project:SaveWeights}]", "--output", "two"]
     words += ["--devices", "2", "--accelerator", "cpu"]
-    wait_for_success(start_two_ranks(train_on_few_test_data, *words), TIMEOUT)
+    wait_for_success(start_two_ranks(main, ["train", "demo_lines.yaml", *words]), TIMEOUT)
     first, second = (torch.load(f"rank_{rank}.pt") for rank in range(2))
     assert weights_equal(first, second)
     one = load_last_checkpoint(Path("whole"))["state_dict"]
