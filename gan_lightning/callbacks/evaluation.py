@@ -87,6 +87,7 @@ class Evaluation(Periodic):
             config.pixels,
             self._inception,
             config.features,
+            config.measures,
         )
         self.measures |= self._critic_correlation.update(self.measures)
         self.measures = trainer.strategy.broadcast(self.measures)

@@ -13,6 +13,7 @@ from gan_lightning.utils.settings import REQUIRED, setting
 __all__ = [
     "CLAIM_BOUNDS",
     "DEFAULT_PROJECT",
+    "OPTIONAL_MEASURES",
     "CheckpointsConfig",
     "Claim",
     "EvaluationConfig",
@@ -26,6 +27,9 @@ __all__ = [
 
 CLAIM_BOUNDS = ("at_least", "at_most", "above", "below")
 FLOOR_BOUNDS = ("at_least", "at_most")
+OPTIONAL_MEASURES = ("discriminator_features",)
+"""Evaluators of a GAN that take long, and are used where `evaluation.measures` names them."""
+
 PAPER_KEYS = {"paper_sd": "paper_value", "better": "paper_value", "paper_runs": "paper_sd"}
 """Keys of a claim that need another one."""
 
@@ -180,6 +184,12 @@ class EvaluationConfig:
         None,
         "Features of image measures that need no download: random, pixels, or module:Class of your "
         "own torch.nn.Module; null means random, and only for data without measures of their own.",
+    )
+    measures: list[str] = setting(
+        [],
+        "Further measures of a GAN, which take long: discriminator_features classifies real images "
+        "by the discriminator's features.",
+        choices=OPTIONAL_MEASURES,
     )
 
 

@@ -116,6 +116,7 @@ SECTIONS: tuple[Section, ...] = (
                     "critic/weights_at_bound",
                 ),
             ),
+            Panel("Classifier on the discriminator's features", families=(r"features/.+",)),
             Panel("Distance from the equilibrium", families=(r"equilibrium/.+",)),
         ),
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,7 @@ from gan_lightning.core.module import BaseModule, on_device_with_float64
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
-from gan_lightning.evaluation.base import CHUNK_SIZE
+from gan_lightning.evaluation.base import CHUNK_SIZE, GANEvaluator
 from gan_lightning.evaluation.batching import chunk_sizes
 from gan_lightning.evaluation.classification import classifier_accuracies
 from gan_lightning.evaluation.inception import Inception
@@ -32,6 +34,7 @@ def evaluate(
     pixels: bool = False,
     inception: Inception | None = None,
     features: str | None = None,
+    measures: Sequence[str] = (),
 ) -> dict[str, float]:
     """Compute all metrics of a model; its weights, modes and random states are unchanged.
 
@@ -46,39 +49,33 @@ def evaluate(
         inception: the Inception network for colour images; None to skip its metrics.
         features: name of the features of image measures, see `image_features`; None for the random
             ones, of data that name these measures.
+        measures: names of further evaluators of a GAN, see `evaluation.measures`.
 
     Returns:
         Metric values by name, the same on every process.
 
     Raises:
+        UserError: one of `measures` does not fit the GAN or the data.
         Exception: what the shard's `before_chunk` raises, on every process.
     """
     with on_device_with_float64(model):
         if isinstance(model, Classifier):
             return classifier_accuracies(model, data, samples, shard)
         assert isinstance(model, GAN)
-        return _evaluate_gan(model, data, samples, shard, pixels, inception, features)
+        conditional = "labels" in model.condition_fields()
+        context = EvaluationContext(
+            data, model.device, shard, conditional, inception, samples, pixels, features
+        )
+        return _evaluate_gan(model, context, gan_evaluators(model, data, shard, measures))
 
 
 def _evaluate_gan(
-    model: GAN,
-    data: BaseDataModule,
-    samples: int,
-    shard: Shard,
-    pixels: bool,
-    inception: Inception | None,
-    features: str | None,
+    model: GAN, context: EvaluationContext, of_gan: list[GANEvaluator]
 ) -> dict[str, float]:
-    conditional = "labels" in model.condition_fields()
-    evaluators = evaluators_for(
-        EvaluationContext(
-            data, model.device, shard, conditional, inception, samples, pixels, features
-        )
-    )
-    of_gan = gan_evaluators(model, data, shard)
-    for chunk, count in shard.iterate(chunk_sizes(samples)):
+    evaluators = evaluators_for(context)
+    for chunk, count in context.shard.iterate(chunk_sizes(context.samples)):
         first_index = chunk * CHUNK_SIZE
-        sample, requested_labels = _generate_chunk(model, data, chunk, count)
+        sample, requested_labels = _generate_chunk(model, context.data, chunk, count)
         for evaluator in evaluators:
             evaluator.update(sample.data, first_index, requested_labels)
         for gan_evaluator in of_gan:

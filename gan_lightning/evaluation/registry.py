@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from gan_lightning.evaluation.discriminator import (
     EquilibriumEvaluator,
     WeightBoundEvaluator,
 )
+from gan_lightning.evaluation.discriminator_features import FeatureEvaluator
 from gan_lightning.evaluation.duplicates import DuplicateEvaluator
 from gan_lightning.evaluation.image_classes import ImageClassEvaluator
 from gan_lightning.evaluation.images import ImageEvaluator
@@ -133,10 +134,12 @@ GAN_EVALUATORS: dict[str, Callable[[Any, BaseDataModule, Shard], GANEvaluator]] 
     "adaptation": AdaptationEvaluator,
     "equilibrium": EquilibriumEvaluator,
     "weights_at_bound": WeightBoundEvaluator,
+    "discriminator_features": FeatureEvaluator,
 }
 """Name -> evaluator of a GAN itself, in the order of the metrics.
 
-`GAN.evaluators` and `BaseDataModule.evaluators` name those of a GAN on a dataset.
+`GAN.evaluators` and `BaseDataModule.evaluators` name those of a GAN on a dataset, and
+`evaluation.measures` further ones.
 """
 
 
@@ -167,13 +170,21 @@ def evaluators_for(context: EvaluationContext) -> list[SampleEvaluator]:
     return [evaluator for evaluator in built if evaluator is not None]
 
 
-def gan_evaluators(gan: GAN, data: BaseDataModule, shard: Shard) -> list[GANEvaluator]:
+def gan_evaluators(
+    gan: GAN, data: BaseDataModule, shard: Shard, measures: Sequence[str] = ()
+) -> list[GANEvaluator]:
     """Build the evaluators of a GAN itself, those of the table in its order.
 
+    Args:
+        gan: the model.
+        data: its dataset.
+        shard: this process's part of the work.
+        measures: names of evaluators in addition to those that the GAN and the dataset name.
+
     Raises:
-        UserError: an import path leads to no evaluator.
+        UserError: an import path leads to no evaluator, or one of `measures` does not fit.
     """
-    named = {*gan.evaluators(), *data.evaluators("labels" in gan.condition_fields())}
+    named = {*gan.evaluators(), *data.evaluators("labels" in gan.condition_fields()), *measures}
     own = [name for name in gan.evaluators() if name not in GAN_EVALUATORS]
     factories = [factory for name, factory in GAN_EVALUATORS.items() if name in named]
     factories += [import_object(name) for name in own]

@@ -76,6 +76,7 @@ def evaluate_run(
         pixels=settings.pixels,
         inception=inception,
         features=settings.features,
+        measures=settings.measures,
     )
     record = RunEvaluation(model.updates, samples, measures, tuple(overrides))
     try:

@@ -41,7 +41,8 @@ class CodeCorrelation(Metric):
         ValueError: an argument is below 1.
 
     Source: Chen et al. 2016 (InfoGAN, arXiv:1606.03657), figure 2, which shows qualitatively that
-        one code changes the slant of digits and another their width. The correlation is ours.
+        one code changes the slant of digits and another their width. The correlation is ours, and
+        so are the degrees.
     """
 
     full_state_update = False
@@ -96,18 +97,22 @@ class CodeCorrelation(Metric):
             code/slant_correlation: largest absolute correlation of a code with the slant, in
                 [0, 1].
             code/width_correlation: the same for the stroke width.
+            code/slant_degrees: angle by which a code turns the strokes from its mean - 1 to its
+                mean + 1, its range in training, in [0, 180]: by the regression line of the slant on
+                the code in each group, averaged like the correlations; the largest of a code.
             code1/slant, code1/width, code2/slant, ...: correlation of each code, in [-1, 1].
         """
-        correlations = self._correlations()
+        correlations, turns = self._correlations()
         best = correlations.abs().nan_to_num(-1).amax(dim=0)
         best = torch.where(best < 0, torch.nan, best)
         values = {f"code/{name}_correlation": best[i] for i, name in enumerate(ATTRIBUTES)}
+        values["code/slant_degrees"] = turns.abs().max()
         for number, row in enumerate(correlations, start=1):
             values |= {f"code{number}/{name}": row[i] for i, name in enumerate(ATTRIBUTES)}
         return values
 
-    def _correlations(self) -> Tensor:
-        """Average the correlations over the groups, (K, 2)."""
+    def _correlations(self) -> tuple[Tensor, Tensor]:
+        """Average over the groups the correlations, (K, 2), and the degrees of the slant, (K,)."""
         counts = self.moments[:, 0, 0]
         means = self.moments / counts.clamp(min=1)[:, None, None]
         mean_squares = means.diagonal(dim1=1, dim2=2)[:, 1:]
@@ -124,7 +129,14 @@ class CodeCorrelation(Metric):
         valid = varies[:, of_code, None] & varies[:, None, of_attribute]
         correlations = (covariances[:, of_code, of_attribute] / scales).clamp(-1, 1)
         weights = valid * counts[:, None, None]
-        return (torch.where(valid, correlations, 0) * weights).sum(dim=0) / weights.sum(dim=0)
+        slopes = covariances[:, of_code, self.codes] / variances[:, of_code]
+        middle = centres[:, None, self.codes]
+        turns = ((middle + slopes).atan() - (middle - slopes).atan()).rad2deg()
+        means_of = [
+            (torch.where(valid, values, 0) * weights).sum(dim=0) / weights.sum(dim=0)
+            for values in (correlations, turns[..., None])
+        ]
+        return means_of[0], means_of[1][:, 0]
 
 
 def slant(images: Tensor) -> Tensor:

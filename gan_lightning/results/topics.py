@@ -220,6 +220,7 @@ TOPICS: tuple[Topic, ...] = (
         experiments=(
             "dcgan_mnist",
             "gan_mnist_dcgan_baseline",
+            "dcgan_mnist_features",
             "dcgan_celeba",
             "dcgan_lsun_bedroom",
         ),

@@ -12,9 +12,10 @@ from gan_lightning.config.schema import RunConfig
 from gan_lightning.data import BaseDataModule
 from gan_lightning.data.round_loader import check_batch_size
 from gan_lightning.distributed.environment import detect_launcher
+from gan_lightning.distributed.sharding import SINGLE_PROCESS
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation import image_features, inception_network
-from gan_lightning.gans import GANConfig
+from gan_lightning.evaluation import GAN_EVALUATORS, image_features, inception_network
+from gan_lightning.gans import GAN, GANConfig
 from gan_lightning.utils.hardware import fast_precision
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "check_data",
     "check_devices",
     "check_launcher",
+    "check_measures",
+    "check_minibatch",
     "resolve_accelerator",
     "resolve_precision",
     "resolve_threads",
@@ -168,7 +171,17 @@ def check_data(config: RunConfig, data: BaseDataModule) -> None:
         check_batch_size(config.data.batch_size, len(data.training_data()[0]), world_size)
     except ValueError as error:
         raise UserError(f"data.{error}") from error
-    _check_packs(config, world_size)
+    check_minibatch(config)
+
+
+def check_minibatch(config: RunConfig) -> None:
+    """Check that a minibatch can be divided, and that the losses are defined for its parts.
+
+    Raises:
+        UserError: `data.batch_size` is no multiple of processes, packs and parts, or is too small
+            for a loss.
+    """
+    _check_packs(config, config.trainer.devices * config.trainer.nodes)
     if isinstance(config.model, GANConfig):
         try:
             config.model.check_minibatch(
@@ -198,6 +211,21 @@ def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
             f"data.batch_size is {config.data.batch_size}, which gives batch norm one sample at a "
             f"time; it must be at least {minimum}"
         )
+
+
+def check_measures(config: RunConfig, model: nn.Module, data: BaseDataModule) -> None:
+    """Check that the model and the data have what `evaluation.measures` measures.
+
+    Raises:
+        UserError: the model is a classifier, or a measure does not fit the GAN or the data.
+    """
+    for name in config.evaluation.measures:
+        if not isinstance(model, GAN):
+            raise UserError(
+                f"evaluation.measures has {name}, a measure of GANs, and model.name is "
+                f"{config.model.name}; leave it out"
+            )
+        GAN_EVALUATORS[name](model, data, SINGLE_PROCESS)
 
 
 def _check_packs(config: RunConfig, world_size: int) -> None:

@@ -35,6 +35,7 @@ from gan_lightning.training.checks import (
     check_data,
     check_devices,
     check_launcher,
+    check_measures,
     resolve_threads,
 )
 from gan_lightning.training.defaults import default_callbacks, log_to_file
@@ -139,6 +140,7 @@ def train(
     model, data = build(config, data)
     check_data(config, data)
     check_batch_norm(config, model)
+    check_measures(config, model, data)
     torch.set_num_threads(resolve_threads(config, data.spec.is_image))
     run = Run(config, experiment, model, data, extensions)
     if not is_first_process():

@@ -172,7 +172,26 @@ def test_correlations_equal_numpys_averaged_over_groups(digits: Tensor) -> None:
             assert values[f"code{number}/{name}"] == pytest.approx(value, abs=1e-9)
         assert values[f"code/{name}_correlation"] == pytest.approx(np.abs(expected).max(), abs=1e-9)
     assert values["code2/slant"] < 0 < values["code/slant_correlation"]
-    assert len(values) == 2 + 3 * 2
+    assert len(values) == 2 + 3 * 2 + 1
+    expected = np.average(
+        [
+            turned_degrees(codes[groups == group], digits[groups == group])
+            for group in groups.unique()
+        ],
+        axis=0,
+        weights=groups.unique(return_counts=True)[1].numpy(),
+    )
+    assert values["code/slant_degrees"] == pytest.approx(np.abs(expected).max(), abs=1e-6)
+
+
+def turned_degrees(codes: Tensor, images: Tensor) -> list[float]:
+    """Return by how many degrees each code turns the strokes, from numpy's regression lines."""
+    turns = []
+    for column in codes.double().T:
+        line = np.polyfit(column.numpy(), slant(images).numpy(), 1)
+        ends = np.polyval(line, column.mean().item() + np.array([-1.0, 1.0]))
+        turns.append(float(np.diff(np.degrees(np.arctan(ends)))[0]))
+    return turns
 
 
 def test_codes_that_shear_and_widen_are_found(digits: Tensor) -> None:
@@ -190,6 +209,8 @@ def test_codes_that_shear_and_widen_are_found(digits: Tensor) -> None:
     assert abs(values["code2/slant"]) < 0.3
     assert values["code/slant_correlation"] == -values["code1/slant"]
     assert values["code/width_correlation"] == values["code2/width"]
+    # of a stroke that is upright on average: from arctan 0.5 to the left to as much to the right
+    assert values["code/slant_degrees"] == pytest.approx(2 * math.degrees(math.atan(0.5)), abs=4)
     # differences between groups are excluded: here they would hide the shear
     ungrouped = CodeCorrelation(2)
     ungrouped.update(codes, torch.zeros_like(groups), sheared(widened, -0.5 * codes[:, 0]))
