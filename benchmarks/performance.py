@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import against_peers
+import busy_machine
 import complexity
 import overhead
 import time_to_result
@@ -70,6 +71,11 @@ def complexity_rows(options: argparse.Namespace) -> Rows:
     yield "evaluation.samples", complexity.measure_evaluation(options.repeats)
 
 
+def busy_machine_rows(options: argparse.Namespace) -> Rows:
+    """Yield a row for each number of other processes."""
+    yield from busy_machine.measure(options.repeats)
+
+
 def time_to_result_rows(options: argparse.Namespace) -> Rows:
     """Yield a row for each experiment with results."""
     yield from time_to_result.measure()
@@ -104,6 +110,7 @@ PARTS = {
     "peers": Part("Against PyTorch-GAN", peers_rows, against_peers),
     "overhead": Part("Outside of training", overhead_rows, overhead),
     "complexity": Part("Growth with the amount of work", complexity_rows, complexity),
+    "busy_machine": Part("On a busy machine", busy_machine_rows, busy_machine),
     "time_to_result": Part("Time to result", time_to_result_rows, time_to_result),
 }
 """Sections of the page, by the name that `--only` and docs/performance.json use."""
