@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -62,6 +63,12 @@ class DCGANConfig(NetworkConfig):
     negative_slope: float = setting(
         0.2, "Negative slope of the discriminator's leaky ReLU.", minimum=0
     )
+    generator_hidden: list[int] = setting(
+        [],
+        "Units of each hidden layer of a generator of fully connected ReLU layers without "
+        "normalisation, in place of convolutions; empty means convolutions.",
+        minimum=1,
+    )
     initialisation: str = "normal_0.02"
 
 
@@ -72,6 +79,10 @@ class DCGAN(NetworkFamily[DCGANConfig]):
     column of zeros in the discriminator, which the generator drops. Every layer is normalised
     except the generator's output and the discriminator's input. The encoder ends with its last
     feature map, flattened, so a linear head equals the paper's last convolution.
+
+    With `generator_hidden` the generator is a perceptron, which the convolutional discriminator
+    judges, as in figure 7 of Arjovsky, Chintala, Bottou 2017 (arXiv:1701.07875); it has 4 hidden
+    layers of 512 units there. Its weights are initialised by PyTorch, as in their code.
 
     Raises:
         ValueError: a value of the config is out of range.
@@ -92,6 +103,8 @@ class DCGAN(NetworkFamily[DCGANConfig]):
     def generator(self, inputs: int, shape: Shape) -> nn.Module:
         """Build a projection to the smallest map and a 4x4 transposed convolution per doubling."""
         sides = _map_sides(shape)[::-1]
+        if self.config.generator_hidden:
+            return _perceptron([inputs, *self.config.generator_hidden], shape)
         start = sides[0]
         widths = _map_widths(self.config.width, len(sides) - 1)[::-1]
         bias = self.config.generator_norm == "none"
@@ -122,6 +135,15 @@ class DCGAN(NetworkFamily[DCGANConfig]):
         encoder = Encoder(nn.Sequential(*layers), widths[-1] * sides[-1] ** 2)
         self.initialise_weights(encoder)
         return encoder
+
+
+def _perceptron(widths: list[int], shape: Shape) -> nn.Module:
+    """Build a generator of fully connected layers of these widths, the first that of its input."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    layers += [nn.Linear(widths[-1], math.prod(shape)), nn.Tanh(), nn.Unflatten(1, shape)]
+    return nn.Sequential(*layers)
 
 
 def _map_sides(shape: Shape) -> list[int]:

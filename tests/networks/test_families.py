@@ -137,6 +137,17 @@ def test_dcgan_norms_follow_the_config() -> None:
     assert norms(bare.encoder(shape), nn.BatchNorm2d) == 0
 
 
+def test_dcgan_may_have_a_fully_connected_generator() -> None:
+    shape = (1, 28, 28)
+    family = build("dcgan", generator_hidden=[16, 8])
+    generator = family.generator(INPUTS, shape)
+    assert not any(isinstance(module, nn.ConvTranspose2d) for module in generator.modules())
+    assert parameters(generator) == 12 * 16 + 16 + 16 * 8 + 8 + 8 * 784 + 784
+    # the discriminator is not changed
+    assert parameters(family.encoder(shape)) == parameters(build("dcgan").encoder(shape))
+    check_network(NETWORKS["dcgan"], config={"width": 4, "generator_hidden": [16]}, shapes=[shape])
+
+
 def test_mlp_options_change_the_layers_they_name() -> None:
     family = build("mlp", generator_hidden=[16, 8], batch_norm=True, dropout=0.5)
     generator, encoder = family.generator(INPUTS, POINTS), family.encoder(POINTS)
