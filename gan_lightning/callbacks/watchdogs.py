@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,26 @@ MIN_HIGH_QUALITY = 0.5
 MAX_COVERED = 0.5
 
 
+LESS_TO_DISCRIMINATE = ("model.regularisation.r1=1", "network.spectral_norm=true")
+MORE_DIVERSITY = (
+    "network.packing=2",
+    "network.minibatch_kernels=50",
+    "model.regularisation.r1=1",
+    "model.name=unrolled",
+    "model.name=wgan_gp",
+)
+MORE_STABILITY = ("trainer.precision=32-true", "model.regularisation.r1=1")
+"""What the warnings recommend, of which a run is shown what it accepts."""
+
+Accepts = Callable[[str], bool]
+"""Whether a run would accept an override `key=value`, and it would change something."""
+
+
+def accept_all(override: str) -> bool:
+    """Accept any override."""
+    return True
+
+
 class StopOnNonFinite(Callback):
     """Stop a run, on all processes, when a loss or a weight is not finite.
 
@@ -43,10 +63,12 @@ class StopOnNonFinite(Callback):
 
     Args:
         folder: folder of the checkpoints.
+        accepts: whether the run accepts an override that the message would recommend.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, accepts: Accepts = accept_all) -> None:
         self._folder = folder
+        self._accepts = accepts
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -87,10 +109,8 @@ class StopOnNonFinite(Callback):
         last = (
             f"the last good checkpoint is {previous[-1]}" if previous else "there is no checkpoint"
         )
-        message = (
-            f"update {report.update:,}: {report.describe()}; {last}. Try a smaller learning rate, "
-            f"trainer.precision=32-true, or model.regularisation.r1"
-        )
+        advice = _advice("a smaller learning rate", MORE_STABILITY, self._accepts)
+        message = f"update {report.update:,}: {report.describe()}; {last}. {advice}"
         _send_alert(trainer, "training diverged", message, model.updates)
         raise Diverged(message)
 
@@ -107,11 +127,15 @@ class WarnOnCollapse(Callback):
     Args:
         evaluation: evaluation whose metrics are checked.
         num_modes: modes or classes of the data; None if they have none.
+        accepts: whether the run accepts an override that a warning would recommend.
     """
 
-    def __init__(self, evaluation: Evaluation, num_modes: int | None) -> None:
+    def __init__(
+        self, evaluation: Evaluation, num_modes: int | None, accepts: Accepts = accept_all
+    ) -> None:
         self._evaluation = evaluation
         self._num_modes = num_modes
+        self._accepts = accepts
         self._won_since: int | None = None
         self._checked: int | None = None
         self._was_diverse = False
@@ -141,10 +165,10 @@ class WarnOnCollapse(Callback):
             self._warn(
                 trainer,
                 "the discriminator has won",
-                f"its loss has been below {WON_BELOW} since update {self._won_since:,}, so the "
-                f"generator gets almost no gradient. Try a smaller "
-                f"model.discriminator_optimizer.learning_rate, model.regularisation.r1=1 or "
-                f"network.spectral_norm=true",
+                f"its loss has been below {WON_BELOW} since update {self._won_since:,}: it "
+                f"separates real and generated samples, and the generator learns little from it",
+                "a smaller model.discriminator_optimizer.learning_rate",
+                LESS_TO_DISCRIMINATE,
                 model.updates,
             )
 
@@ -162,18 +186,38 @@ class WarnOnCollapse(Callback):
             self._warn(
                 trainer,
                 "the generator has collapsed",
-                f"at update {evaluated_at:,} {collapse}. Try network.packing=2, "
-                f"network.minibatch_kernels=50, model.regularisation.r1=1, or another GAN "
-                f"(unrolled, wgan_gp)",
+                f"at update {evaluated_at:,} {collapse}",
+                "",
+                MORE_DIVERSITY,
                 model.updates,
             )
 
-    def _warn(self, trainer: Trainer, title: str, text: str, update: int) -> None:
-        if title not in self._warned:
-            self._warned.add(title)
-            if trainer.is_global_zero:
-                warn(f"{title}: {text}")
+    def _warn(
+        self,
+        trainer: Trainer,
+        title: str,
+        reason: str,
+        first: str,
+        overrides: Sequence[str],
+        update: int,
+    ) -> None:
+        if title in self._warned:
+            return
+        self._warned.add(title)
+        if trainer.is_global_zero:
+            text = f"{reason}. {_advice(first, overrides, self._accepts)}".removesuffix(" ")
+            warn(f"{title}: {text}")
             _send_alert(trainer, title, text, update)
+
+
+def _advice(first: str, overrides: Sequence[str], accepts: Accepts) -> str:
+    """Return `Try A, B or C` of a first piece of advice and the overrides that a run accepts."""
+    options = [first] if first else []
+    options += [override for override in overrides if accepts(override)]
+    if not options:
+        return ""
+    *others, last = options
+    return f"Try {', '.join(others)} or {last}" if others else f"Try {last}"
 
 
 def describe_collapse(measures: Mapping[str, float], num_modes: int | None) -> str:

@@ -17,7 +17,7 @@ from gan_lightning.gans import GAN
 from gan_lightning.gans.labelled import MissingClasses
 from gan_lightning.training.checks import rounds_per_batch
 
-__all__ = ["build"]
+__all__ = ["build", "build_model"]
 
 
 def build(
@@ -34,6 +34,26 @@ def build(
     """
     if data is None:
         data = _construct("data", selected_class("data", config.data), config.data)
+    model = build_model(config, data)
+    data.loader_config = LoaderConfig(
+        updates=config.trainer.max_updates,
+        discriminator_steps=getattr(config.model, "discriminator_steps", 1),
+        rounds_per_batch=rounds_per_batch(config, is_image=data.spec.is_image),
+        seed=config.seed,
+    )
+    return model, data
+
+
+def build_model(config: RunConfig, data: BaseDataModule) -> BaseModule:
+    """Build the model, with weights initialised from the config's seed.
+
+    Args:
+        config: config of the run.
+        data: its data module.
+
+    Raises:
+        UserError: model, networks and data do not fit together.
+    """
     with isolated_randomness(derived_seed(config.seed, "weights")):
         kind = selected_class("model", config.model)
         if issubclass(kind, Classifier):
@@ -57,13 +77,7 @@ def build(
     model.log_every = config.log.every_n_updates
     if config.trainer.channels_last and data.spec.is_image:
         model = model.to(memory_format=torch.channels_last)
-    data.loader_config = LoaderConfig(
-        updates=config.trainer.max_updates,
-        discriminator_steps=getattr(config.model, "discriminator_steps", 1),
-        rounds_per_batch=rounds_per_batch(config, is_image=data.spec.is_image),
-        seed=config.seed,
-    )
-    return model, data
+    return model
 
 
 CLASSES_ADVICE = (

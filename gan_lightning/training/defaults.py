@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from pytorch_lightning import Callback
@@ -31,6 +32,7 @@ from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN
 from gan_lightning.loggers import MetricsFile, WandbRun
 from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.training.advice import accepts_change
 
 __all__ = ["default_callbacks", "default_loggers", "log_to_file"]
 
@@ -59,11 +61,12 @@ def default_callbacks(
         data: data module of the run.
     """
     callbacks: list[Callback] = [StopOnSignal(), UpdateProgressBar(config.trainer.max_updates)]
-    callbacks += [StopOnNonFinite(run.checkpoints), RunTimer(run.path)]
+    accepts = partial(accepts_change, config, data)
+    callbacks += [StopOnNonFinite(run.checkpoints, accepts), RunTimer(run.path)]
     evaluation = Evaluation(data, config.evaluation)
     callbacks.append(evaluation)
     if isinstance(model, GAN):
-        callbacks.append(WarnOnCollapse(evaluation, data.num_modes))
+        callbacks.append(WarnOnCollapse(evaluation, data.num_modes, accepts))
         family = selected_class("network", config.network)
         names = (*data.pictures(), *family.pictures, *model.pictures())
     else:
