@@ -1,6 +1,7 @@
 """What most forked processes need: the modules of a training, W&B's client, and the digits."""
 
-import wandb  # noqa: F401
+import ot  # noqa: F401
+import wandb.sdk.launch  # noqa: F401
 
 import gan_lightning.cli.train
 import gan_lightning.training.train  # noqa: F401

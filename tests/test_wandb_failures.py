@@ -23,7 +23,7 @@ class FakeRun:
     """A W&B run that keeps its rows, and fails at some steps."""
 
     url = "https://example.org/run"
-    step = 0
+    starting_step = 0
 
     def __init__(self, client: FakeClient, mode: str, folder: Path) -> None:
         self.client, self.mode = client, mode

@@ -166,7 +166,9 @@ def test_a_run_says_what_it_waits_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(wandb_run, "SILENT_WAIT", 5.0 if answers else 0.05)
-    monkeypatch.setattr(WandbRun, "_end_service", lambda self: None)
+    monkeypatch.setattr(wandb_run, "OFFLINE_TIMEOUT", 0.05)
+    for name in ("kill_service", "end_service"):
+        monkeypatch.setattr(wandb_run, name, lambda: None)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     if not answers:
         client.answers.clear()

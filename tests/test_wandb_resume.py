@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import run_process, tiny_overrides
-from process_pool import ForkedProcess
 from wandb_offline import read_offline_run
 from wandb_server import wandb_environment
 
 from gan_lightning.callbacks import list_checkpoints
-from gan_lightning.cli.main import main
 from gan_lightning.loggers.sent_rows import SentRows
-from gan_lightning.runs.metrics_csv import read_metrics
 
 
 def logged_values(rows: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
@@ -83,6 +77,7 @@ def test_a_session_forgets_the_rows_that_were_lost(tmp_path: Path) -> None:
         assert not each.contains(100, ["loss"])
         assert each.next_step == 1
         assert each.log_file == tmp_path / "b.wandb"
+        assert each.first_step == 1  # before it are rows of earlier sessions, which W&B has
 
 
 def test_the_note_of_version_0_1_is_read(tmp_path: Path) -> None:
@@ -103,50 +98,3 @@ def test_damaged_lines_are_ignored(text: str, tmp_path: Path) -> None:
         file.write(text)
     again = SentRows(tmp_path)
     assert (again.contains(50, ["loss"]), again.next_step) == (True, 1)
-
-
-def test_a_run_killed_with_its_client_sends_every_figure_once(tmp_path: Path) -> None:
-    """The client writes its file in blocks, so that it loses the rows of a short run."""
-    environment = wandb_environment(tmp_path)
-    words = ["train", "gan_ring", *tiny_overrides("gan_ring"), "log.every_n_updates=1"]
-    words += ["trainer.max_updates=100000", "checkpoints.every_n_updates=10", "--output", "run"]
-    forked = ForkedProcess.start(main_in_new_group, words, cwd=tmp_path, env=environment)
-    checkpoints, journal = tmp_path / "run" / "checkpoints", tmp_path / "run" / "wandb_sent.jsonl"
-    wait_until(lambda: len(list_checkpoints(checkpoints)) > 1 and has_rows(journal), forked)
-    assert forked.process.pid is not None
-    os.killpg(forked.process.pid, signal.SIGKILL)
-    assert forked.wait() == -signal.SIGKILL
-    update = int(list_checkpoints(checkpoints)[-1].stem.removeprefix("update_")) + 20
-    resume = ["train", "gan_ring", "--resume", "run", f"trainer.max_updates={update}"]
-    rest = run_process(resume, tmp_path, environment)
-    assert rest.code == 0, rest.err
-    sessions = [read_offline_run(folder) for folder in (tmp_path / "run/wandb").glob("offline-*")]
-    sent = Counter(logged_values([row for session in sessions for row in session.history]))
-    assert {*sent.values()} == {1}
-    figures = {
-        (updates, name)
-        for updates, row in read_metrics(tmp_path / "run" / "metrics.csv").items()
-        for name in row
-    }
-    assert len(sessions) == 2
-    assert figures
-    assert figures <= {*sent}
-
-
-def has_rows(journal: Path) -> bool:
-    return journal.exists() and journal.read_text().count("updates") > 10
-
-
-def main_in_new_group(words: list[str]) -> None:
-    """Run a command in a process group of its own, to which W&B's process belongs too."""
-    os.setsid()
-    main(words)
-
-
-def wait_until(condition: Callable[[], bool], forked: ForkedProcess) -> None:
-    """Wait until a condition holds, while a process runs."""
-    end = time.monotonic() + 120
-    while not condition():
-        assert forked.process.is_alive(), forked.err
-        assert time.monotonic() < end
-        time.sleep(0.1)

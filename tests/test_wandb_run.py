@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Once, Outcome, run_cli, run_new_process, run_process, tiny_overrides
-from factories import first_chunk_of_test_data
 from PIL import Image
 from process_pool import ForkedProcess
 from wandb_offline import OfflineRun, read_offline_run
 from wandb_server import StubRun, WandbServer, wandb_environment
 
-from gan_lightning.cli.main import main
 from gan_lightning.config.experiments import read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import LogConfig, as_plain
@@ -77,12 +75,7 @@ def train(
     ]
     if new:
         return run_new_process(words, folder, environment)
-    return run_process(words, folder, environment, main_on_one_chunk)
-
-
-def main_on_one_chunk(words: Sequence[str]) -> None:
-    with first_chunk_of_test_data():
-        main(words)
+    return run_process(words, folder, environment)
 
 
 def from_file(outcome: Outcome, folder: Path, run: OfflineRun) -> Logged:
@@ -143,6 +136,7 @@ def delivered(once: Once) -> Callable[[str], Logged]:
                 outcome = train(experiment, folder, environment, new=experiment == "gan_ring")
             assert outcome.code == 0, outcome.err
             assert not server.unknown
+            assert not server.alerts  # of a healthy run in its first updates
             return from_server(outcome, folder, server.run)
 
         return once(f"delivered/{experiment}", make)

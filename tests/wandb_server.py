@@ -170,6 +170,8 @@ class WandbServer:
     def __init__(self, fail_with: int | None = None, delay: float = 0.0) -> None:
         self.fail_with = fail_with
         self.delay = delay
+        self.empty_after: str | None = None
+        """GraphQL operation after which every request is answered by `{}`."""
         self.requests: list[Request] = []
         self.unknown: list[str] = []
         """GraphQL operations that are not emulated, and were answered without data."""
@@ -231,6 +233,8 @@ class WandbServer:
         time.sleep(self.delay)
         if self.fail_with is not None:
             return self.fail_with, {"errors": [{"message": f"stub fails with {self.fail_with}"}]}
+        if self.empty_after in [asked for *_, asked in self.requests[:-1]]:
+            return 200, {}
         with self._lock:
             if path == "/graphql":
                 return 200, {"data": self._graphql(operation, message.get("variables") or {})}

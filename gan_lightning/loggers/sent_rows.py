@@ -39,6 +39,10 @@ class SentRows:
 
     Args:
         folder: the run directory.
+
+    Attributes:
+        log_file: W&B's transaction log of the latest session; None before the first.
+        first_step: step of the first row of that session.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,10 +51,11 @@ class SentRows:
         self._names: dict[int, set[str]] = {}
         self._sent_before = -1
         self.log_file: Path | None = None
+        self.first_step = 0
         self._read_note(folder / NOTE_OF_0_1)
         for entry in _read_lines(self._path):
             if "file" in entry:
-                self.log_file = folder / str(entry["file"])
+                self.log_file, self.first_step = folder / str(entry["file"]), self.next_step
             with suppress(KeyError, ValueError, TypeError):
                 self._add(Row(int(entry["step"]), int(entry["updates"]), tuple(entry["names"])))
 
@@ -84,7 +89,7 @@ class SentRows:
                 self._add(row)
             lines = [json.dumps(row._asdict()) + "\n" for row in kept]
             atomic_write(self._path, "".join(lines))
-        self.log_file = log_file
+        self.log_file, self.first_step = log_file, self.next_step
         with suppress(ValueError):
             log_file = log_file.relative_to(self._path.parent.resolve())
         self._append({"file": str(log_file)})

@@ -19,6 +19,12 @@ from gan_lightning.config.wandb_mode import server_url
 from gan_lightning.errors import warn
 from gan_lightning.loggers.sent_rows import SentRows
 from gan_lightning.loggers.wandb_files import last_step
+from gan_lightning.loggers.wandb_service import (
+    end_service,
+    keep_files_in,
+    kill_service,
+    service_has_ended,
+)
 from gan_lightning.results.claims import ClaimRow
 from gan_lightning.runs.directory import UPDATES_KEY
 from gan_lightning.runs.metrics_csv import read_metrics
@@ -36,8 +42,16 @@ MAX_ERRORS = 10
 SILENT_WAIT = 3.0
 """Seconds after which a finished run says what it waits for."""
 
+CLIENT_ERRORS = (Exception, SystemExit)
+"""W&B's errors have no common class, and its client exits where its process was killed."""
+
 FINISH_TIMEOUT = 60.0
 """Seconds that a finished run waits for the server to take its data."""
+
+OFFLINE_TIMEOUT = 15.0
+"""Seconds that a run waits until the data that the server has not taken are in a file."""
+
+NO_ANSWER = "the server does not answer"
 
 
 class WandbRun(Logger):
@@ -86,6 +100,7 @@ class WandbRun(Logger):
         self._thread = Thread(target=self._process_calls, name="wandb", daemon=True)
         self._rows: dict[int, dict[str, float]] = {}
         self._errors = 0
+        self._lost = ""
         self._row_failed = False
         self._timed_out = False
         self._alerts: list[tuple[int, str, str]] = []
@@ -121,14 +136,14 @@ class WandbRun(Logger):
                 continue
             try:
                 call(run)
-            except Exception as error:  # W&B's errors have no common class
+            except CLIENT_ERRORS as error:
                 run = self._recover(run, call, error)
 
     def _start_run(self) -> Any:
         """Start a session of the run, offline where W&B fails online; None if that fails, too."""
         try:
             return self._init_run()
-        except Exception as error:  # W&B's errors have no common class
+        except CLIENT_ERRORS as error:
             reason = _one_line(error)
         if self._settings["mode"] == "offline":
             self.failure = reason
@@ -136,30 +151,33 @@ class WandbRun(Logger):
             return None
         self.init_error = self.init_error or reason
         self._settings["mode"] = "offline"
-        self._end_service()
+        end_service()
         return self._start_run()
 
-    def _recover(self, run: Any, call: Callable[[Any], object], error: Exception) -> Any:
+    def _recover(self, run: Any, call: Callable[[Any], object], error: BaseException) -> Any:
         """Continue after a failed call: offline in a new session, or without this call."""
         self._errors += 1
-        if self._settings["mode"] != "offline":
-            self.init_error = self.init_error or _one_line(error)
-            warn(f"W&B failed ({_one_line(error)}); the run is logged offline from here on")
+        reason = NO_ANSWER if self._timed_out else _one_line(error)
+        if self._settings["mode"] != "offline" or service_has_ended():
+            if not self._lost:
+                self._lost = reason
+                warn(f"W&B failed ({reason}); the run is logged offline from here on")
             self._settings["mode"] = "offline"
-            self._end_service()
+            end_service()
             run = self._start_run()
             if run is not None:
-                with suppress(Exception):
+                with suppress(*CLIENT_ERRORS):
                     call(run)
         elif not self._row_failed:
             self._row_failed = True
-            warn(f"W&B cannot log a row ({_one_line(error)}); {METRICS_FILE} has all figures")
+            warn(f"W&B cannot log a row ({reason}); {METRICS_FILE} has all figures")
         if self._errors > MAX_ERRORS:
-            self.failure = _one_line(error)
+            self.failure = reason
             return None
         return run
 
     def _init_run(self) -> Any:
+        keep_files_in(self._folder / "wandb")
         import wandb
 
         run = wandb.init(**self._settings)
@@ -172,15 +190,19 @@ class WandbRun(Logger):
         return run
 
     def _last_step(self, run: Any) -> int | None:
-        """Return the step of the last row that W&B has: in the file of the last session, or online.
+        """Return the step of the last row that W&B has: at the server, or else in its latest file.
 
-        None if there was no session, or its file is gone: a user deletes it after a sync.
+        The rows that a file has and the server has not, since it failed or the run was killed, are
+        sent again online. None if there was no session, or offline if its file is gone: a user
+        deletes it after a sync.
         """
         log_file = self._sent.log_file
-        last = None if log_file is None else last_step(log_file)
-        if last is None:
+        if log_file is None:
             return None
-        return max(last, run.step - 1) if self._settings["mode"] != "offline" else last
+        if self._settings["mode"] != "offline":
+            return int(run.starting_step) - 1
+        last = last_step(log_file)
+        return None if last is None else max(last, self._sent.first_step - 1)
 
     def _send_missing(self, run: Any) -> None:
         """Send the values that metrics.csv, or this session, has and W&B has not."""
@@ -189,16 +211,6 @@ class WandbRun(Logger):
             names = [name for name in [*row] if not self._sent.contains(updates, [name])]
             if missing := {name: row[name] for name in names}:
                 self._log(run, missing, updates)
-
-    def _end_service(self) -> None:
-        """Kill W&B's process, which may be deaf, so that nothing waits for it."""
-        with suppress(Exception):  # W&B's internals
-            from wandb.sdk import wandb_setup
-
-            try:
-                wandb_setup.singleton()._connection._proc._process.kill()  # type: ignore[union-attr]
-            finally:
-                wandb_setup.teardown(1)
 
     def _call(self, call: Callable[[Any], object]) -> None:
         """Queue a call for the thread."""
@@ -298,12 +310,16 @@ class WandbRun(Logger):
         sync = command_line("wandb", "sync", files)
         if self.failure:
             return f"failed ({self.failure}); {METRICS_FILE} in the run directory has all figures"
-        if self._timed_out:
-            return f"the server does not answer; upload the run by `{sync}/run-*`"
+        sync_all = command_line("wandb", "sync", "--include-online", files)
+        if self._timed_out and not self._lost:
+            return f"{NO_ANSWER}; upload the run by `{sync_all}/*run-*`"
         if self._settings["mode"] != "offline":
             if not self.url:
                 return "the server did not answer"
             return f"logged at {self.url}; a copy is in {files}"
+        if self._lost:
+            lost = f"W&B failed ({self._lost}); logged offline from then on"
+            return f"{lost}; upload the run by `{sync_all}/*run-*`"
         reason = f"W&B refused the run ({self.init_error}); " if self.init_error else ""
         return f"{reason}logged offline; upload the run by `{sync}/offline-run-*`"
 
@@ -314,7 +330,7 @@ class WandbRun(Logger):
         Args:
             failed: whether the run failed.
             timeout: seconds to wait for the server to take all data. Data that it has not taken by
-                then are in the run directory only.
+                then are in the run directory only, in the file of an offline session.
         """
         self._calls.put(lambda run: run.finish(exit_code=int(failed)))
         self._calls.put(None)
@@ -327,9 +343,13 @@ class WandbRun(Logger):
                 )
             with suppress(KeyboardInterrupt):
                 self._thread.join(timeout - SILENT_WAIT)
-        self._timed_out = self._thread.is_alive()
-        if self._timed_out:
-            self._end_service()
+        if self._thread.is_alive():
+            self._timed_out = True
+            kill_service()  # the pending call fails, and the thread writes the rest offline
+            with suppress(KeyboardInterrupt):
+                self._thread.join(OFFLINE_TIMEOUT)
+        if self._thread.is_alive():
+            end_service()
 
 
 def _one_line(error: BaseException) -> str:
