@@ -19,10 +19,12 @@ from gan_lightning.callbacks.watchdogs import (
     WarnOnCollapse,
     describe_collapse,
 )
+from gan_lightning.config.schema import LogConfig
 from gan_lightning.core.module import BaseModule
 from gan_lightning.errors import Diverged
 from gan_lightning.gans.base import GAN
 from gan_lightning.gans.round import train_round
+from gan_lightning.loggers import WandbRun
 from gan_lightning.metrics import DuplicateRate
 from gan_lightning.training.train import train
 from gan_lightning.types import Batch, Condition
@@ -194,21 +196,45 @@ def test_a_won_game_is_warned_about_once_and_a_critic_never_wins(name: str, caps
     assert warnings(1050, 0.01) == 0
 
 
-def test_a_generator_collapses_after_it_was_diverse_or_after_the_warm_up(capsys: Any) -> None:
-    def warned(*evaluations: tuple[int, float]) -> bool:
-        evaluation: Any = FakeEvaluation()
-        trainer: Any = FakeTrainer()
-        callback, model = WarnOnCollapse(evaluation, None), make_gan("gan")
-        for update, duplicates in evaluations:
-            evaluation.evaluated_at = model.updates = update
-            evaluation.measures = {"samples/duplicates": duplicates}
-            callback.on_train_batch_end(trainer, model, None, None, 0)
-        return "the generator has collapsed" in capsys.readouterr().err
+class Alerts(WandbRun):
+    """A logger that keeps the titles of alerts."""
 
-    assert not warned((30, 1.0), (200, 0.9), (900, 0.6))
-    assert warned((30, 1.0), (200, 0.1), (300, 0.9))
-    assert warned((30, 1.0), (1000, 0.9))
-    assert not warned((30, 0.4), (1000, 0.1))
+    def __init__(self, folder: Path) -> None:
+        super().__init__(LogConfig(), "offline", "test", folder, "id")
+        self.titles: list[str] = []
+
+    def alert(self, title: str, text: str, step: int) -> None:
+        self.titles.append(title)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "alerts"),
+    [
+        ("samples/duplicates", {30: 1.0, 200: 0.9, 900: 0.6}, 0),
+        ("samples/duplicates", {30: 0.4, 1000: 0.1}, 0),
+        ("samples/duplicates", {30: 1.0, 200: 0.1, 300: 0.9, 400: 1.0, 1000: 1.0}, 1),
+        ("samples/duplicates", {30: 1.0, 1000: 0.9, 1100: 0.9}, 1),
+        ("modes/covered", {50: 0, 200: 3, 400: 5, 600: 8, 1000: 10}, 0),
+        ("modes/covered", {200: 3, 400: 8, 600: 3, 800: 2}, 1),
+        ("classes/covered", {200: 3, 999: 5}, 0),
+        ("classes/covered", {200: 3, 1000: 5, 1200: 5}, 1),
+    ],
+)
+def test_one_alert_of_a_collapse_after_diversity_or_the_warm_up(
+    name: str, values: dict[int, float], alerts: int, tmp_path: Path, capsys: Any
+) -> None:
+    evaluation: Any = FakeEvaluation()
+    trainer: Any = FakeTrainer()
+    logger = Alerts(tmp_path)
+    trainer.loggers = [logger]
+    callback, model = WarnOnCollapse(evaluation, 10), make_gan("gan")
+    for update, value in values.items():
+        evaluation.evaluated_at = model.updates = update
+        evaluation.measures = {name: value}
+        callback.on_train_batch_end(trainer, model, None, None, 0)
+        callback.on_train_end(trainer, model)
+    assert logger.titles == ["the generator has collapsed"] * alerts
+    assert capsys.readouterr().err.count("the generator has collapsed") == alerts
 
 
 def test_a_generator_that_is_not_trained_raises_no_warning(tmp_path: Path, capsys: Any) -> None:
