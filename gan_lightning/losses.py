@@ -23,6 +23,8 @@ __all__ = [
     "minimax_generator",
     "non_saturating_generator",
     "pulling_away",
+    "relativistic_discriminator",
+    "relativistic_generator",
     "shared_information",
     "wasserstein_critic",
     "wasserstein_generator",
@@ -192,21 +194,73 @@ def wasserstein_generator(fake_scores: Tensor) -> Tensor:
     return -fake_scores.float().mean()
 
 
+def relativistic_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+    """Return the discriminator's pairing loss -E[log sigmoid(D(x) - D(G(z)))].
+
+    Each real sample is compared with one generated sample, so that a mode without generated samples
+    still has a gradient.
+
+    Args:
+        real_scores: scores of real samples, shape (N,), unbounded.
+        fake_scores: scores of generated samples, shape (N,), unbounded; i is compared with real i.
+
+    Returns:
+        Scalar in nats, at least 0; log 2 where all scores are equal.
+
+    Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), RSGAN; Huang et al. 2024
+        (arXiv:2501.05441), section 2.
+    Deviations: with a class-conditional GAN the two samples of a pair can be of different classes.
+    """
+    return softplus(fake_scores.float() - real_scores.float()).mean()
+
+
+def relativistic_generator(fake_scores: Tensor, real_scores: Tensor) -> Tensor:
+    """Return the generator's pairing loss -E[log sigmoid(D(G(z)) - D(x))].
+
+    Args:
+        fake_scores: scores of generated samples, shape (N,), unbounded.
+        real_scores: scores of real samples, shape (N,), unbounded; i is compared with generated i.
+
+    Returns:
+        Scalar in nats, at least 0; log 2 where all scores are equal.
+
+    Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), RSGAN; Huang et al. 2024
+        (arXiv:2501.05441), section 2.
+    Deviations: in training the real samples are those of the discriminator's last step, for which
+        the authors' code draws a new minibatch.
+    """
+    return softplus(real_scores.float() - fake_scores.float()).mean()
+
+
 class Objective(NamedTuple):
     """The adversarial losses of both players, to be minimised.
 
     Attributes:
         discriminator: maps (real scores, fake scores) to the discriminator's loss.
-        generator: maps fake scores to the generator's loss.
+        generator: maps fake scores to the generator's loss; or (fake scores, real scores) where it
+            is relativistic.
         smooth: whether the discriminator's loss takes a `real_label`.
         zero_when_separated: whether the discriminator's loss is 0 where it separates real and
             generated samples; false for a critic, whose loss estimates a distance.
+        relativistic: whether the generator's loss compares generated with real samples.
     """
 
     discriminator: Callable[..., Tensor]
-    generator: Callable[[Tensor], Tensor]
+    generator: Callable[..., Tensor]
     smooth: bool = False
     zero_when_separated: bool = True
+    relativistic: bool = False
+
+    def generator_loss(self, fake_scores: Tensor, real_scores: Callable[[], Tensor]) -> Tensor:
+        """Return the generator's loss, and compute the scores of real samples only if it has them.
+
+        Args:
+            fake_scores: scores of generated samples, shape (N,), unbounded.
+            real_scores: computes the scores of real samples, shape (N,).
+        """
+        if self.relativistic:
+            return self.generator(fake_scores, real_scores())
+        return self.generator(fake_scores)
 
 
 OBJECTIVES: dict[str, Objective] = {
@@ -215,6 +269,9 @@ OBJECTIVES: dict[str, Objective] = {
     "least_squares": Objective(least_squares_discriminator, least_squares_generator, smooth=True),
     "hinge": Objective(hinge_discriminator, wasserstein_generator),
     "wasserstein": Objective(wasserstein_critic, wasserstein_generator, zero_when_separated=False),
+    "relativistic": Objective(
+        relativistic_discriminator, relativistic_generator, relativistic=True
+    ),
 }
 """Objectives by name; all take unbounded scores."""
 

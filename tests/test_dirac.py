@@ -69,6 +69,10 @@ PULLS: dict[str, Pulls] = {
         lambda theta, psi: psi * sigmoid(psi * theta),
         lambda theta, psi: -theta * sigmoid(psi * theta) - 0.3 * psi,
     ),
+    "relativistic": (  # D(x) is 0 at the data, so both of a pair's losses are softplus(+-D(G(z)))
+        lambda theta, psi: psi * sigmoid(-psi * theta),
+        lambda theta, psi: -theta * sigmoid(psi * theta),
+    ),
     "wgan": (lambda theta, psi: psi, lambda theta, psi: -theta),
     "wgan_gp": (
         lambda theta, psi: psi,
@@ -78,6 +82,7 @@ PULLS: dict[str, Pulls] = {
 GAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "minimax": ("gan", {}),
     "non_saturating": ("gan", {"objective": "non_saturating"}),
+    "relativistic": ("gan", {"objective": "relativistic"}),
     "r1": ("gan", {"regularisation": {"r1": 0.3}}),
     "wgan": ("wgan", {"clip": 100.0}),
     "wgan_gp": ("wgan_gp", {"regularisation": {"gradient_penalty": 0.35}}),

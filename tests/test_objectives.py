@@ -13,6 +13,7 @@ from factories import make_gan, make_real_batch
 from torch import Tensor
 from torch.autograd import grad
 
+from gan_lightning.errors import UserError
 from gan_lightning.gans import GANS
 from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.losses import (
@@ -22,6 +23,8 @@ from gan_lightning.losses import (
     least_squares_discriminator,
     least_squares_generator,
     margin_discriminator,
+    relativistic_discriminator,
+    relativistic_generator,
     wasserstein_critic,
     wasserstein_generator,
 )
@@ -50,6 +53,14 @@ BY_HAND: dict[str, tuple[Tensor, float]] = {
         discriminator_cross_entropy(REAL, FAKE, real_label=0.9),
         sum(0.9 * softplus(-x) + 0.1 * softplus(x) for x in REAL.tolist()) / 3
         + sum(softplus(x) for x in FAKE.tolist()) / 2,
+    ),
+    "relativistic, D": (
+        relativistic_discriminator(REAL[:2], FAKE),
+        (softplus(-2 + 1) + softplus(0 - 0.5)) / 2,
+    ),
+    "relativistic, G": (
+        relativistic_generator(FAKE, REAL[:2]),
+        (softplus(-1 + 2) + softplus(0.5 - 0)) / 2,
     ),
     "critic": (wasserstein_critic(REAL, FAKE), -1 - 2.5 / 3),
     "Wasserstein, G": (wasserstein_generator(FAKE), 1.0),
@@ -118,13 +129,36 @@ def test_gradients_have_the_sign_of_their_player(name: str) -> None:
     objective = OBJECTIVES[name]
     real, fake = slopes(objective.discriminator, [0.2, 0.1], [0.2, 0.1])
     assert max(real) < 0 < min(fake)
-    assert max(slopes(objective.generator, [-1.0, 0.0, 0.5])[0]) < 0
+    inputs = [[-1.0, 0.0, 0.5]] * (2 if objective.relativistic else 1)
+    assert max(slopes(objective.generator, *inputs)[0]) < 0
+
+
+def test_relativistic_scores_are_equal_up_to_a_constant_and_each_pair_counts_alone() -> None:
+    real, fake = torch.randn(2, 64, generator=torch.Generator().manual_seed(0)).double() * 3
+    for loss, pair in (
+        (relativistic_discriminator, (real, fake)),
+        (relativistic_generator, (fake, real)),
+    ):
+        expected = -(pair[0] - pair[1]).sigmoid().log().mean()  # an independent form, in float64
+        assert loss(*pair).item() == pytest.approx(expected.item(), abs=1e-6)
+        assert loss(*(x + 7 for x in pair)).item() == pytest.approx(expected.item(), abs=1e-6)
+        alone = slopes(loss, [0.5], [-1.0])[0]
+        assert slopes(loss, [0.5, 0.5], [-1.0, 99.0])[0][0] == pytest.approx(alone[0] / 2)
+
+
+def test_a_variant_without_a_choice_of_objective_refuses_one() -> None:
+    for model in sorted(set(GANS) - set(VARIANTS)):
+        with pytest.raises(UserError, match="key 'objective' in model is unknown") as raised:
+            make_gan(model, "model.objective=relativistic")
+        assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_losses_are_finite_means_in_float32(name: str) -> None:
     objective = OBJECTIVES[name]
-    for loss, scores in ((objective.discriminator, (REAL, FAKE)), (objective.generator, (FAKE,))):
+    pair = (REAL[:2], FAKE)
+    generators = pair[::-1] if objective.relativistic else (FAKE,)
+    for loss, scores in ((objective.discriminator, pair), (objective.generator, generators)):
         once = loss(*scores)
         twice = loss(*(torch.cat([part, part]) for part in scores))
         assert twice.item() == pytest.approx(once.item(), rel=1e-6)
@@ -160,7 +194,8 @@ def test_a_variant_uses_the_objective_of_its_config(
     torch.testing.assert_close(found, half * expected)
     if model != "unrolled":  # its generator's loss is tested in test_unrolled.py
         found = gan.generator_loss(batch, fake)["adversarial"]
-        torch.testing.assert_close(found, OBJECTIVES[name].generator(fake_scores))
+        others = (real_scores,) if name == "relativistic" else ()
+        torch.testing.assert_close(found, OBJECTIVES[name].generator(fake_scores, *others))
 
 
 @pytest.mark.parametrize(

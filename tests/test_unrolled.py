@@ -164,7 +164,7 @@ PLAYERS = ("discriminator", "generator")
 @pytest.mark.parametrize(
     "penalty", [(), ("r1=0.5",), ("gradient_penalty=2",), ("instance_noise=0.3",)], ids=str
 )
-@pytest.mark.parametrize("objective", ["minimax", "hinge"])
+@pytest.mark.parametrize("objective", ["minimax", "hinge", "relativistic"])
 def test_the_generator_loss_is_that_of_a_copied_and_trained_discriminator(
     penalty: tuple[str, ...], objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,7 +202,7 @@ def generator_loss_of_copy(gan: UnrolledGAN, real: Batch, fake: Sample) -> Tenso
         optimizer.step()
     if gan.config.objective == "minimax":
         return -gan.objective.discriminator(copied(real.data), copied(fake.data))
-    return gan.objective.generator(copied(fake.data))
+    return gan.objective.generator_loss(copied(fake.data), lambda: copied(real.data))
 
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])

@@ -43,7 +43,7 @@ CHECKOUT = Path(__file__).parents[2]
 TOPIC_RESULTS = {"By topic": "results/*.md"}
 """Entry of the navigation that stands for the results pages of all topics."""
 TAKEN = re.compile(r'^\[(?P<words>[^\]]+)\]\((?P<path>\S+) "(?P<kind>[\w ]+)"\)$', re.MULTILINE)
-# ```python gan_lightning/gans/relativistic.py
+# ```python gan_lightning/gans/relativistic_average.py
 FILE_OF_BLOCK = re.compile(r"^```(\w+) (\S+)$", re.MULTILINE)
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 

@@ -78,8 +78,11 @@ class AuxiliaryClassifierGAN(LabelledGAN):
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the objective's loss, and the cross-entropy of the classes of the condition."""
         features = self.encoder(fake.data)
+        source = self.objective.generator_loss(
+            self.score(features), lambda: self.discriminate(real.data)
+        )
         return {
-            "adversarial": self.objective.generator(self.score(features)),
+            "adversarial": source,
             "class": self._class_loss(features, fake.condition.labels),
         }
 

@@ -82,10 +82,13 @@ class GANContract(BaseModule):
             fake: as many generated samples, with the generator's graph.
 
         Returns:
-            Scalars by name; by default the objective's loss of the generated samples' scores.
+            Scalars by name; by default the objective's loss of the scores.
         """
         fake_scores = self.discriminate(fake.data, fake.condition)
-        return {"adversarial": self.objective.generator(fake_scores)}
+        loss = self.objective.generator_loss(
+            fake_scores, lambda: self.discriminate(real.data, real.condition)
+        )
+        return {"adversarial": loss}
 
     def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
         """Return the discriminator's scores, unbounded.

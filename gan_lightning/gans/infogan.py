@@ -219,7 +219,10 @@ class InfoGAN(GAN):
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the objective's loss, and the information term."""
         features = self.encoder(fake.data)
-        terms = {"adversarial": self.objective.generator(self.score(features))}
+        loss = self.objective.generator_loss(
+            self.score(features), lambda: self.discriminate(real.data)
+        )
+        terms = {"adversarial": loss}
         if self.config.reward:
             terms["information"] = self._information_loss(features, fake.condition)
         return terms

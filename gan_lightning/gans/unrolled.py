@@ -60,8 +60,8 @@ class UnrolledGAN(GAN):
         (github.com/poolio/unrolled_gan).
     Deviations: the discriminator steps before the generator; the code steps both at once. A
         discriminator with batch norm updates its running statistics in every forward pass, 2 K + 3
-        times in a round (2 K + 4 with the minimax objective), so 13 times with 5 steps; without
-        unrolling it is 3 times.
+        times in a round (2 K + 4 with the minimax or relativistic objective), so 13 times with 5
+        steps; without unrolling it is 3 times.
     """
 
     Config: ClassVar[type[Any]] = UnrolledGANConfig
@@ -85,5 +85,8 @@ class UnrolledGAN(GAN):
         weights = self.unrolled_weights(self.config.unrolled_steps, penalised_loss)
         if self.config.objective == "minimax":
             return {"adversarial": -adversarial_loss(weights)}
-        fake_scores = call_with_weights(self.discriminator, weights, fake.data)
-        return {"adversarial": self.objective.generator(fake_scores)}
+        loss = self.objective.generator_loss(
+            call_with_weights(self.discriminator, weights, fake.data),
+            lambda: call_with_weights(self.discriminator, weights, real.data),
+        )
+        return {"adversarial": loss}
