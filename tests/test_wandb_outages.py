@@ -31,6 +31,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes
 FINISH_TIMEOUT = 4.0
 """Instead of a minute, so that the tests need not wait."""
 
+PAUSE = 120.0
+"""Longest seconds of a pause."""
+
 BOUND = 90.0
 """Seconds after which a training counts as waiting for W&B, less than the server's delay."""
 
@@ -44,7 +47,8 @@ class PauseAt(Callback):
     def on_train_batch_end(self, trainer: Trainer, model: Any, *_: Any) -> None:
         if model.updates in self.updates:
             Path(f"reached_{model.updates}").touch()
-            while not Path(f"continue_{model.updates}").exists():
+            end = time.monotonic() + PAUSE  # after a failed test nothing may be left behind
+            while not Path(f"continue_{model.updates}").exists() and time.monotonic() < end:
                 time.sleep(0.02)
         if model.updates in self.alerts:
             (logger,) = (each for each in trainer.loggers if isinstance(each, WandbRun))
@@ -78,7 +82,7 @@ class Training:
         )
 
     def wait_until(self, condition: Callable[[], object]) -> None:
-        end = time.monotonic() + 120
+        end = time.monotonic() + PAUSE
         while not condition():
             assert self.process.process.is_alive(), self.process.err
             assert time.monotonic() < end, self.process.err
