@@ -6,12 +6,15 @@ There is no such machine here; the device is patched.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from bad_inputs import mistake
+from conftest import run_cli
 from factories import ALL_GANS, make_config, make_gan, make_real_batch, quiet_trainer
+from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -111,3 +114,14 @@ def test_without_affinity_all_cores_count(monkeypatch: pytest.MonkeyPatch) -> No
     assert available_cores() == len(os.sched_getaffinity(0))
     monkeypatch.delattr(os, "sched_getaffinity")
     assert available_cores() == os.cpu_count()
+
+
+@pytest.mark.usefixtures("empty_folder")
+def test_without_affinity_images_are_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    Path("photos").mkdir()
+    for number in range(4):
+        Image.new("RGB", (16, 16), (number, 0, 0)).save(f"photos/{number}.png")
+    prepared = run_cli("prepare", "folder", "--root", "photos", "--size", "16", "--output", "small")
+    assert prepared.code == 0, prepared.err
+    assert "4 images" in prepared.out

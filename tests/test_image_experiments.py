@@ -18,6 +18,7 @@ from PIL import Image
 from run_files import final_measures
 from wandb_offline import read_offline_run
 
+from gan_lightning.errors import warn_once
 from gan_lightning.evaluation import inception, pictures
 
 EXPERIMENTS = ("dcgan_celeba", "cgan_celeba", "dcgan_lsun_bedroom", "pix2pix_facades")
@@ -95,8 +96,10 @@ def test_evaluate_and_sample(
     experiment: str, runs: Callable[[str], TinyRun], tmp_path: Path
 ) -> None:
     folder = str(runs(experiment).folder)
+    warn_once.cache_clear()  # as in a process of its own
     outcome = run_cli("evaluate", folder)
     assert outcome.code == 0, outcome.err
+    assert outcome.err.count("FID, KID and other Inception metrics") == 1
     for name, value in final_measures(Path(folder)).items():
         assert f"{name:<26} {value:>9.4f}" in outcome.out
     for output in ("few.npz", "few.png"):

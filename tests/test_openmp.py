@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from conftest import run_cli
 
+from gan_lightning.errors import UserError
 from gan_lightning.utils import openmp
 from gan_lightning.utils.openmp import (
     CHOSEN_BY_USER,
@@ -55,6 +58,23 @@ def test_threads_sleep_where_others_need_the_cores(
 def test_a_variable_of_the_user_decides(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "ACTIVE")
     assert policy(monkeypatch, 0.0, 0.0) == ("ACTIVE" if name == "OMP_WAIT_POLICY" else None)
+
+
+@pytest.mark.parametrize("name", ["train", "verify", "sweep"])
+def test_a_command_chooses_before_its_heavy_imports(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def begin_imports() -> None:
+        raise UserError("imports begin")
+
+    module = import_module(f"gan_lightning.cli.{name}")
+    choose = "sleep_at_barriers_if_busy"
+    monkeypatch.setattr(module, choose, lambda start: calls.append(type(start).__name__))
+    monkeypatch.setattr(module, "gc_paused_imports", begin_imports)
+    assert "imports begin" in run_cli(name, "gan_ring").err
+    assert calls == ["ProcessorTime"]
 
 
 def test_nothing_changes_after_torch_has_been_imported(monkeypatch: pytest.MonkeyPatch) -> None:

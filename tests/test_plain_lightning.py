@@ -157,6 +157,16 @@ def test_max_steps_counts_generator_updates(steps: int) -> None:
     assert gan.images_seen == 4 * steps * 16
 
 
+def test_max_steps_alone_ends_a_training_that_lightning_saves(tmp_path: Path) -> None:
+    model, data = build(make_config("wgan"))
+    settings = {"enable_checkpointing": True, "default_root_dir": tmp_path, "max_epochs": None}
+    trainer = quiet_trainer(max_steps=3, **settings)
+    trainer.fit(model, datamodule=data)
+    assert trainer.global_step == model.updates == 3
+    (saved,) = tmp_path.rglob("*.ckpt")
+    assert saved.stem.endswith("step=3")
+
+
 @pytest.mark.parametrize("steps", [1, 2])
 def test_steps_are_counted_once_on_lightnings_path(steps: int) -> None:
     counted: list[int] = []

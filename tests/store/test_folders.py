@@ -56,6 +56,8 @@ def test_words_for_splits_in_any_case(training: str, test: str) -> None:
 def test_validation_images_stay_unused_beside_test_images() -> None:
     write(*numbered("train", 3), *numbered("val", 2), *numbered("test", 1))
     assert np.bincount(folders.folder(ROOT).splits).tolist() == [3, 2, 1]
+    (line, *_) = FolderImages(ROOT, size=16)._before(folders.folder(ROOT))
+    assert line.endswith("6 images: 3 for training, 2 for validation (not used), 1 for tests")
 
 
 def test_images_beside_the_splits_are_left_out_and_counted() -> None:
