@@ -94,9 +94,9 @@ def test_accuracies_are_those_of_three_kinds_of_features(monkeypatch: pytest.Mon
     assert found["features/accuracy"] == pytest.approx(0.1, abs=0.05)
     assert found["features/untrained_accuracy"] > 0.3
     assert found["features/pixel_accuracy"] > 0.3
-    assert (
-        found["features/gain"] == found["features/accuracy"] - found["features/untrained_accuracy"]
-    )
+    for other, name in (("untrained", "untrained"), ("pixel", "pixels")):
+        gain = found["features/accuracy"] - found[f"features/{other}_accuracy"]
+        assert found[f"features/gain_over_{name}"] == gain
 
 
 def few_test_images(data: BaseDataModule) -> Any:

@@ -74,15 +74,17 @@ class FeatureEvaluator(GANEvaluator):
             raise _unsupported("the discriminator has no feature maps")
 
     def compute(self) -> dict[str, float]:
-        """Return the accuracies, in [0, 1], and how much training has added."""
+        """Return the accuracies, in [0, 1], and how much the trained features exceed the others."""
         untrained = type(self._gan)(**self._gan.hparams).to(self._gan.device)
         accuracy = self._accuracy(lambda images: discriminator_features(self._gan, images))
         before = self._accuracy(lambda images: discriminator_features(untrained, images))
+        pixels = self._accuracy(lambda images: images.flatten(1))
         return {
             "features/accuracy": accuracy,
             "features/untrained_accuracy": before,
-            "features/pixel_accuracy": self._accuracy(lambda images: images.flatten(1)),
-            "features/gain": accuracy - before,
+            "features/pixel_accuracy": pixels,
+            "features/gain_over_untrained": accuracy - before,
+            "features/gain_over_pixels": accuracy - pixels,
         }
 
     def _accuracy(self, features_of: FeatureFunction) -> float:
