@@ -43,6 +43,7 @@ TINY_OVERRIDES = (
 NARROW_NETWORKS = {
     "mlp": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16]"),
     "dcgan": ("network.width=4",),
+    "cogan": ("network.width=4", "network.discriminator_units=16"),
     "infogan": ("network.width=4",),
     "pix2pix": ("network.width=4",),
     "salimans": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16, 16]"),

@@ -58,6 +58,33 @@ def test_generators_share_their_first_layers_and_own_the_last() -> None:
     assert generator.own[0][0].weight.shape[1] == 1
 
 
+@pytest.mark.parametrize("count", range(3))
+def test_generators_share_as_many_first_layers_as_the_config_says(count: int) -> None:
+    networks = DCGAN(DCGANConfig(width=4))
+    config = CoupledGAN.Config(latent_size=6, shared_generator_layers=count)
+    generator = CoupledGAN(config, networks, DataSpec((1, 28, 28), classes=2)).generator
+    assert isinstance(generator, SharedFirst)
+    stack = networks.generator(6, (1, 28, 28))
+    kinds = (nn.Linear, nn.ConvTranspose2d)
+    for part, expected in ((generator.shared, count), *((own, 3 - count) for own in generator.own)):
+        assert sum(isinstance(layer, kinds) for layer in part.modules()) == expected
+    # of equal own layers, all domains generate what one stack of the same weights does
+    weights = [*generator.shared.parameters(), *generator.own[1].parameters()]
+    with torch.no_grad():
+        for weight, value in zip(stack.parameters(), weights, strict=True):
+            weight.copy_(value)
+    latents = torch.randn(4, 6)
+    found = generator.eval()(latents, torch.ones(4, dtype=torch.int64))
+    assert torch.equal(found, stack.eval()(latents))
+
+
+def test_each_generator_has_a_layer_of_its_own() -> None:
+    sections = {"data": {"name": "mnist_domains"}, "network": {"name": "dcgan", "width": 4}}
+    config = make_config("cogan", "model.shared_generator_layers=3", **sections)
+    with pytest.raises(UserError, match=r"shared_generator_layers is 3.*valid are 0 to 2"):
+        build(config)
+
+
 def test_discriminators_own_their_first_layer_and_share_the_last() -> None:
     """Some public code shares the first layers instead."""
     gan = make_cogan()

@@ -36,14 +36,21 @@ class CoupledGANConfig(AdversarialConfig):
         "Weight of the cross-entropy of the labelled subset in the discriminator's loss.",
         minimum=0,
     )
+    shared_generator_layers: int | None = setting(
+        None,
+        "Linear and convolutional layers, the first ones, that the generators share; null means "
+        "all but the last.",
+        minimum=0,
+    )
 
 
 class CoupledGAN(LabelledGAN):
     """The coupled GAN: one GAN per domain, coupled by shared layers.
 
     The class of a sample is its domain. The generators share all layers but the last one, which
-    maps features to pixels; the discriminators share all layers but the first one. So one latent
-    gives corresponding samples of all domains, without a corresponding pair in the training data.
+    maps features to pixels, or as many as `shared_generator_layers` says; the discriminators share
+    all layers but the first one. So one latent gives corresponding samples of all domains, without
+    a corresponding pair in the training data.
 
     Where the data have a labelled subset, whose samples are all of one domain, a classifier on the
     discriminators' shared layers learns from it; samples of the other domains enter the classifier
@@ -51,8 +58,8 @@ class CoupledGAN(LabelledGAN):
 
     Source: Liu, Tuzel 2016 (arXiv:1606.07536), equations 4 and 5.
     Deviations: each generated sample has its own noise; the authors generate samples of both
-        domains from each noise vector of a step. The authors' discriminator has 5x5 convolutions,
-        max pooling, PReLU, dropout of 0.5 and weight decay; here it is that of the network family.
+        domains from each noise vector of a step. The networks are those of the family; the authors'
+        are `network.name=cogan`, with a weight decay of 5e-4 in both optimizers.
     """
 
     Config: ClassVar[type[Any]] = CoupledGANConfig
@@ -74,7 +81,9 @@ class CoupledGAN(LabelledGAN):
         self.classes = self.classes_of_data()
         size, shape = self.config.latent_size, self.data.shape
         domains = range(self.classes)
-        self.generator = SharedFirst([networks.generator(size, shape) for _ in domains])
+        self.generator = SharedFirst(
+            [networks.generator(size, shape) for _ in domains], self.config.shared_generator_layers
+        )
         encoders = [networks.encoder(shape) for _ in domains]
         self.encoder = SharedLast([encoder.layers for encoder in encoders])
         features, classes = encoders[0].features, self.data.labelled_classes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gan_lightning.networks.base import Encoder, NetworkFamily, Shape
+from gan_lightning.networks.cogan import CoGANNetworks, CoGANNetworksConfig
 from gan_lightning.networks.dcgan import DCGAN, DCGANConfig
 from gan_lightning.networks.dirac import DiracNetworks, DiracNetworksConfig
 from gan_lightning.networks.heads import ScoreHead
@@ -19,6 +20,7 @@ NETWORKS: dict[str, type[NetworkFamily[Any]]] = {
     "infogan": InfoGANNetworks,
     "salimans": SalimansNetworks,
     "pix2pix": Pix2PixNetworks,
+    "cogan": CoGANNetworks,
     "dirac": DiracNetworks,
 }
 
@@ -26,6 +28,8 @@ __all__ = [
     "DCGAN",
     "MLP",
     "NETWORKS",
+    "CoGANNetworks",
+    "CoGANNetworksConfig",
     "DCGANConfig",
     "DiracNetworks",
     "DiracNetworksConfig",

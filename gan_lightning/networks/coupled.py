@@ -13,18 +13,28 @@ __all__ = ["SharedFirst", "SharedLast"]
 
 
 class SharedFirst(nn.Module):
-    """One generator per domain; all layers but the last are shared.
+    """One generator per domain; the first layers are shared, by default all but the last.
 
     Args:
         generators: one per domain, with equal layers: plain stacks from (N, inputs) to (N, *shape).
+        shared_layers: number of shared linear and convolutional layers; None for all but the last.
+
+    Raises:
+        ValueError: the generators are no such stacks, or have no more layers than are shared.
     """
 
-    def __init__(self, generators: Sequence[nn.Module]) -> None:
+    def __init__(self, generators: Sequence[nn.Module], shared_layers: int | None = None) -> None:
         super().__init__()
         stacks = [_check_stack(generator, min_layers=2) for generator in generators]
-        last = _weight_layer_indices(stacks[0])[-1]
-        self.shared = stacks[0][:last]
-        self.own = nn.ModuleList(stack[last:] for stack in stacks)
+        layers = _weight_layer_indices(stacks[0])
+        if shared_layers is not None and shared_layers >= len(layers):
+            raise ValueError(
+                f"shared_generator_layers is {shared_layers}, and each generator has {len(layers)} "
+                f"layers, the last of its own; valid are 0 to {len(layers) - 1}"
+            )
+        first_own = layers[-1 if shared_layers is None else shared_layers]
+        self.shared = stacks[0][:first_own]
+        self.own = nn.ModuleList(stack[first_own:] for stack in stacks)
 
     def forward(self, inputs: Tensor, domains: Tensor) -> Tensor:
         """Map inputs (N, inputs) and their domains (N,) to samples (N, *shape)."""

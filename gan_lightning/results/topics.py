@@ -206,8 +206,10 @@ TOPICS: tuple[Topic, ...] = (
         gans=("cogan",),
         experiments=(
             "cogan_edges",
+            "cogan_edges_paper",
             "cgan_edges",
             "cogan_negative",
+            "cogan_negative_unshared",
             "cgan_negative",
             "cogan_adaptation",
             "cogan_adaptation_none",

@@ -17,10 +17,10 @@ from gan_lightning.testing import check_network
 INPUTS = 12
 BATCH = 4
 POINTS: Shape = (2,)
-IMAGE_FAMILIES = [name for name in NETWORKS if name not in ("dirac", "pix2pix")]
+IMAGE_FAMILIES = [name for name in NETWORKS if name not in ("dirac", "pix2pix", "cogan")]
 IMAGES: list[Shape] = [(1, 28, 28), (1, 32, 32), (3, 32, 32), (3, 64, 64), (3, 128, 128)]
 SUPPORTED = [(name, shape) for name in IMAGE_FAMILIES for shape in IMAGES]
-SUPPORTED += [("mlp", POINTS), ("dirac", (1,)), ("pix2pix", (3, 32, 32))]
+SUPPORTED += [("mlp", POINTS), ("dirac", (1,)), ("pix2pix", (3, 32, 32)), ("cogan", (1, 28, 28))]
 # skipped: infogan's dense layers have 512 MiB of weights at 128 pixels
 SUPPORTED.remove(("infogan", (3, 128, 128)))
 UNSUPPORTED: list[tuple[str, Shape]] = [
@@ -34,11 +34,14 @@ UNSUPPORTED: list[tuple[str, Shape]] = [
     ("dirac", POINTS),
     ("dirac", (1, 28, 28)),
     ("infogan", POINTS),
+    ("cogan", POINTS),
+    ("cogan", (1, 32, 32)),
     ("infogan", (1, 30, 28)),
 ]
 
 SMALL: dict[str, dict[str, Any]] = {
     "dcgan": {"width": 8},
+    "cogan": {"width": 4},
     "pix2pix": {"width": 4},
     "salimans": {"generator_hidden": [16], "discriminator_hidden": [16, 16]},
 }
@@ -120,6 +123,16 @@ def test_infogan_parameter_counts_are_those_of_table_1() -> None:
 )
 def test_dcgan_features_are_the_last_map(size: int, features: int) -> None:
     assert build("dcgan").encoder((3, size, size)).features == features
+
+
+def test_cogan_parameter_counts_are_those_of_the_authors() -> None:
+    torch.manual_seed(0)
+    family = NETWORKS["cogan"](NETWORKS["cogan"].Config())
+    trunk = 20 * 25 + 20 + 50 * 20 * 25 + 50 + 500 * 50 * 16 + 500 + 1
+    assert parameters(family.encoder((1, 28, 28))) == trunk
+    transposed = 100 * 1024 * 16 + (1024 * 512 + 512 * 256 + 256 * 128) * 9 + 128 * 36 + 1
+    norms = 2 * (1024 + 512 + 256 + 128) + 4
+    assert parameters(family.generator(100, (1, 28, 28))) == transposed + norms
 
 
 def test_dcgan_norms_follow_the_config() -> None:
