@@ -38,6 +38,13 @@ def test_unwritable_run_folder() -> None:
         mistake(words, f"cannot write to {output}", reason, "--output DIR")
 
 
+@pytest.mark.parametrize("option", ["--output", "--runs"])
+def test_a_run_folder_whose_name_is_not_utf8(option: str) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    words = ["train", "gan_ring", *SHORT, option, name]
+    mistake(words, r"caf\xe9 has a name that is not UTF-8", "--output DIR")
+
+
 def test_unwritable_default_folder() -> None:
     Path("runs").write_text("")
     mistake(["train", "gan_ring", *SHORT], "cannot write to runs/gan_ring", "--output DIR")
@@ -85,6 +92,6 @@ def test_sample_to_an_invalid_path(ring_run: TinyRun) -> None:
 
 def test_sample_to_a_full_disk(infogan_run: TinyRun, small_disk: Path) -> None:
     for name in ("digits.npz", "digits.png"):
-        words = ["sample", str(infogan_run.folder), "--count", "500", "--output"]
+        words = ["sample", str(infogan_run.folder), "--count", "5000", "--output"]
         mistake([*words, str(small_disk / name)], name, os.strerror(errno.ENOSPC), "--output")
     assert not list(small_disk.iterdir())

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
 import re
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -31,7 +26,7 @@ from gan_lightning.runs.own_classes import (
 )
 from gan_lightning.runs.state import LOCK
 from gan_lightning.utils.files import atomic_write, sync_folder
-from gan_lightning.utils.hardware import available_cores, machine_info
+from gan_lightning.utils.names import printable
 
 __all__ = ["RUNS", "UPDATES_KEY", "RunDirectory"]
 
@@ -67,8 +62,9 @@ class RunDirectory:
             runs: parent of all runs, for `output=None`.
 
         Raises:
-            UserError: `output` is not empty, or the directory cannot be written.
+            UserError: `output` is not empty, its name is not UTF-8, or it cannot be written.
         """
+        _check_utf8((output or runs).absolute())
         try:
             path = new_folder(output) if output is not None else new_timed_folder(runs / experiment)
             check_free_space(path)
@@ -280,3 +276,14 @@ def _update(checkpoint: Path) -> int:
     """Return the update in the name of a checkpoint; -1 for the best one, which has none."""
     number = re.search(r"\d+$", checkpoint.stem)
     return int(number[0]) if number else -1
+
+
+def _check_utf8(folder: Path) -> None:
+    """Check the name of a folder; PyTorch, W&B and JSON cannot write other names than UTF-8."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"the folder {printable(str(folder))} has a name that is not UTF-8; choose another one "
+            f"by --output DIR"
+        ) from error
