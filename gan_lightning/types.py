@@ -79,6 +79,8 @@ class Batch(NamedTuple):
         labelled: minibatch of the labelled subset, with its labels; None without one.
         mirror_mask: images that are to be mirrored, with their sources, bool with the leading
             dimensions of `data`; None after the transfer to the device, which mirrors them.
+        crop_offsets: row and column at which the crop of each enlarged image begins, and that of
+            its source, int64 with the leading dimensions of `data` and 2; None like `mirror_mask`.
     """
 
     data: Tensor
@@ -86,6 +88,7 @@ class Batch(NamedTuple):
     source: Tensor | None = None
     labelled: Batch | None = None
     mirror_mask: Tensor | None = None
+    crop_offsets: Tensor | None = None
 
     @property
     def condition(self) -> Condition:

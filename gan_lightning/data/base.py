@@ -11,6 +11,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
 from gan_lightning.core.seeding import derived_seed
+from gan_lightning.data.crop_and_mirror import crop_and_mirror
 from gan_lightning.data.round_loader import IndexableData, LoaderConfig, RoundLoader
 from gan_lightning.types import Batch, DataSpec
 from gan_lightning.utils.settings import check_settings, setting
@@ -113,6 +114,11 @@ class BaseDataModule(LightningDataModule, ABC):
         return False
 
     @property
+    def crop_margin(self) -> int:
+        """Pixels by which training images are enlarged before a random crop; 0 for no crop."""
+        return 0
+
+    @property
     def model_spec(self) -> DataSpec:
         """`spec` as a model may use it: `classes` is None where only a few data are labelled."""
         if not self.config.labelled:
@@ -174,6 +180,7 @@ class BaseDataModule(LightningDataModule, ABC):
             source=self.source_data(),
             labelled=labelled,
             random_mirror=self.random_mirror,
+            crop_margin=self.crop_margin,
             batch_size=self.config.batch_size,
             loader_config=self.loader_config,
             first_update=getattr(model, "updates", 0),
@@ -182,13 +189,13 @@ class BaseDataModule(LightningDataModule, ABC):
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Mirror the selected images of a batch and scale all images to [-1, 1], on the device."""
+        """Crop and mirror images as the batch says and scale them to [-1, 1], on the device."""
         source, labelled = batch.source, batch.labelled
         if source is not None:
-            source = to_float_nchw(mirror_images(source, batch.mirror_mask))
+            source = to_float_nchw(crop_and_mirror(source, batch, self.crop_margin))
         if labelled is not None:
             labelled = Batch(to_float_nchw(labelled.data), labelled.labels)
-        data = to_float_nchw(mirror_images(batch.data, batch.mirror_mask))
+        data = to_float_nchw(crop_and_mirror(batch.data, batch, self.crop_margin))
         return Batch(data, batch.labels, source, labelled)
 
 
@@ -206,24 +213,6 @@ def to_float_nchw(data: Tensor) -> Tensor:
     if data.dtype != torch.uint8:
         return data
     return data.float().div_(127.5).sub_(1).movedim(-1, -3)
-
-
-def mirror_images(images: Tensor, mask: Tensor | None) -> Tensor:
-    """Swap left and right of the images that a mask selects.
-
-    Args:
-        images: (..., H, W, C).
-        mask: bool, with the leading dimensions of `images`; None selects no image.
-
-    Returns:
-        All images, of the same shape and type.
-    """
-    if mask is None:
-        return images
-    flat = images.flatten(0, mask.ndim - 1)
-    rows = torch.arange(len(flat), device=flat.device) + len(flat) * mask.flatten()
-    # index_select copies complete images, which is faster than torch.where, pixel by pixel
-    return torch.cat([flat, flat.flip(2)]).index_select(0, rows).view_as(images)
 
 
 def stratified_subset(labels: Tensor, count: int, seed: int) -> Tensor:

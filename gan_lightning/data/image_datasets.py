@@ -26,6 +26,9 @@ MAX_ATTRIBUTES = 6
 
 SIDES = ("left", "right")
 
+JITTER = 286 / 256 - 1
+"""Share of a side by which `jitter` enlarges an image before it is cropped."""
+
 
 @dataclass
 class CelebAConfig(ImageStoreConfig):
@@ -144,6 +147,11 @@ class ImagePairsConfig(ImageStoreConfig):
         "Half of the file that is the source, for example right for facades.",
         choices=SIDES,
     )
+    jitter: bool = setting(
+        False,
+        "Enlarge each training pair by 286 / 256 and crop it to its size at random, as the authors "
+        "of pix2pix do.",
+    )
 
     @property
     def title(self) -> str:
@@ -160,6 +168,11 @@ class ImagePairs(ImageStoreDataModule):
     Config: ClassVar[type[Any]] = ImagePairsConfig
     config: ImagePairsConfig
     prepare_command: ClassVar[str] = "pairs"
+
+    @property
+    def crop_margin(self) -> int:
+        """Pixels by which pairs are enlarged before a random crop; 0 without jitter."""
+        return round(self.config.size * JITTER) if self.config.jitter else 0
 
     @property
     def _source_side(self) -> int:

@@ -98,6 +98,7 @@ class RoundLoader:
         source: image that each row is a translation of, M rows, or None.
         labelled: labelled data and their classes, where only a few data are labelled, or None.
         random_mirror: select half of the images, at random, to be mirrored.
+        crop_margin: largest offset of a random crop; 0 for no crop.
         batch_size: size of the global minibatch.
         loader_config: number of rounds, minibatches of a round, and seed.
         first_update: rounds that have been played already.
@@ -116,6 +117,7 @@ class RoundLoader:
         source: IndexableData | None = None,
         labelled: tuple[IndexableData, Tensor] | None = None,
         random_mirror: bool = False,
+        crop_margin: int = 0,
         batch_size: int,
         loader_config: LoaderConfig,
         first_update: int = 0,
@@ -124,7 +126,7 @@ class RoundLoader:
     ) -> None:
         check_batch_size(batch_size, len(data), world_size)
         self._data, self._labels, self._source, self._labelled = data, labels, source, labelled
-        self._random_mirror = random_mirror
+        self._random_mirror, self._crop_margin = random_mirror, crop_margin
         self._config = loader_config
         self._first_update = first_update
         self._batch_size = batch_size
@@ -187,9 +189,14 @@ class RoundLoader:
         if self._random_mirror:
             masks = map(self._mirror_mask, numbers)
             mirror_mask = torch.cat([torch.empty(0, dtype=torch.bool), *masks]).view_as(rows)
+        offsets = None
+        if self._crop_margin:
+            drawn = map(self._crop_offsets, numbers)
+            none = torch.empty(0, 2, dtype=torch.int64)
+            offsets = torch.cat([none, *drawn]).view(*rows.shape, 2)
         labels = None if self._labels is None else self._labels[rows]
         source = None if self._source is None else self._source[rows]
-        return Batch(self._data[rows], labels, source, labelled, mirror_mask)
+        return Batch(self._data[rows], labels, source, labelled, mirror_mask, offsets)
 
     def _minibatch_rows(self, number: int) -> Tensor:
         """Return the rows that this process reads of a minibatch, int64 (N,)."""
@@ -212,6 +219,12 @@ class RoundLoader:
         """Select the images of a minibatch that this process mirrors, bool (N,)."""
         rng = torch.Generator().manual_seed(derived_seed(self._config.seed, "mirror", number))
         return (torch.rand(self._batch_size, generator=rng) < 0.5)[self._local]
+
+    def _crop_offsets(self, number: int) -> Tensor:
+        """Draw where the crops of a minibatch begin, for this process, int64 (N, 2)."""
+        rng = torch.Generator().manual_seed(derived_seed(self._config.seed, "crop", number))
+        largest = self._crop_margin + 1
+        return torch.randint(largest, (self._batch_size, 2), generator=rng)[self._local]
 
     def _permutation(self, size: int, name: str, epoch: int) -> Tensor:
         seed = derived_seed(self._config.seed, name, epoch)

@@ -57,8 +57,8 @@ class Pix2Pix(GAN):
     Where no source is given, for example in a sample grid, the prior draws one of `examples`.
 
     Source: Isola et al. 2017 (arXiv:1611.07004), equations 1, 3 and 4.
-    Deviations: the authors' code enlarges each pair to 286 pixels, and crops it to 256 at random;
-        here pairs are not changed.
+    The authors' jitter, an enlargement from 256 to 286 pixels and a random crop, is `data.jitter`
+    of pairs of images.
     """
 
     Config: ClassVar[type[Any]] = Pix2PixConfig

@@ -19,6 +19,7 @@ from image_trees import (
     prepared_root,
     smooth_image,
 )
+from PIL import Image
 
 from gan_lightning.data import (
     DATASETS,
@@ -28,7 +29,8 @@ from gan_lightning.data import (
     RoundLoader,
 )
 from gan_lightning.data import image_store as stored_module
-from gan_lightning.data.base import mirror_images, to_float_nchw
+from gan_lightning.data.base import to_float_nchw, to_uint8_nhwc
+from gan_lightning.data.crop_and_mirror import crop_images, mirror_images
 from gan_lightning.gans.cgan import ConditionalGAN, ConditionalGANConfig
 from gan_lightning.networks import DCGAN, DCGANConfig
 from gan_lightning.store import ImageTransform
@@ -51,6 +53,7 @@ def train_batches(data: ImageStoreDataModule, updates: int, **parts: Any) -> lis
         labels,
         source=data.source_data(),
         random_mirror=data.random_mirror,
+        crop_margin=data.crop_margin,
         batch_size=data.config.batch_size,
         loader_config=data.loader_config,
         **parts,
@@ -189,6 +192,58 @@ def test_mirror_images() -> None:
             if mask[row, column]:
                 expected = expected.flip(1)
             assert torch.equal(mirrored[row, column], expected)
+
+
+def test_crop_images() -> None:
+    """Compare with Pillow, of each pixel of the enlarged image."""
+    images = torch.randint(0, 256, (2, 3, 8, 8, 3), dtype=torch.uint8)
+    offsets = torch.randint(0, 3, (2, 3, 2))
+    cropped = crop_images(images, offsets, 2)
+    assert cropped.dtype == torch.uint8
+    for row in range(2):
+        for column in range(3):
+            picture = Image.fromarray(images[row, column].numpy())
+            enlarged = np.asarray(picture.resize((10, 10), Image.Resampling.BILINEAR), np.int64)
+            top, left = offsets[row, column].tolist()
+            expected = enlarged[top : top + 8, left : left + 8]
+            assert np.abs(cropped[row, column].numpy() - expected).max() <= 1
+
+
+def test_jitter_crops_sources_like_targets_by_seed_and_update() -> None:
+    data = data_of("pairs", jitter=True, mirror=False)
+    assert data.crop_margin == 8
+    plain = train_batches(data_of("pairs", mirror=False), 3)
+    batches = train_batches(data, 3)
+    offsets = set()
+    for one, other in zip(batches, plain, strict=True):
+        assert one.crop_offsets is None
+        assert one.source is not None
+        assert other.source is not None
+        for row in range(4):
+            images = [
+                to_uint8_nhwc(part[0, 0, row : row + 1]) for part in (other.data, other.source)
+            ]
+            found = [to_uint8_nhwc(part[0, 0, row : row + 1]) for part in (one.data, one.source)]
+            places = [
+                (top, left)
+                for top in range(9)
+                for left in range(9)
+                if all(
+                    torch.equal(crop_images(image, torch.tensor([[top, left]]), 8), crop)
+                    for image, crop in zip(images, found, strict=True)
+                )
+            ]
+            assert len(places) == 1
+            offsets |= {*places}
+    assert len(offsets) > 6
+    resumed = train_batches(data, 3, first_update=2)
+    parts = [train_batches(data, 3, rank=rank, world_size=2) for rank in range(2)]
+    for index, batch in enumerate(batches):
+        halves = [torch.cat([p[index].data[0, 0], p[index].source[0, 0]]) for p in parts]  # type: ignore[index]  # there is a source
+        whole = [half.split(2) for half in halves]
+        assert torch.equal(batch.data[0, 0], torch.cat([data for data, _ in whole]))
+    assert torch.equal(resumed[0].data, batches[2].data)
+    assert torch.equal(data.test_data().data, data_of("pairs").test_data().data)
 
 
 def test_rows_over_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
