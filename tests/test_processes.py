@@ -64,7 +64,14 @@ EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
         "ebgan",
         ("model.pulling_away_weight=0.5", "model.accumulate_gradients=2"),
     ),
-    "packs": ("gan", ("network.packing=2", "model.regularisation.r1=0.5")),
+    "packs": (
+        "gan",
+        (
+            "network.packing=2",
+            "model.objective=relativistic",
+            "model.regularisation={r1: 0.5, r2: 0.5}",
+        ),
+    ),
     "minibatch": ("gan", (*SYNCHRONISED, "model.regularisation.r1=0.5")),
     "pulling away": ("ebgan", ("model.pulling_away_weight=0.5",)),
     "consistency": (

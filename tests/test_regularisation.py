@@ -27,6 +27,7 @@ from gan_lightning.gans.regularisation import (
     interpolate,
     penalties,
     r1,
+    r2,
 )
 from gan_lightning.training.build import build
 from gan_lightning.types import Batch, Sample
@@ -116,6 +117,54 @@ def test_r1_in_closed_form() -> None:
     torch.testing.assert_close(slope, critic.weight.detach() * REAL.square().mean(0))
 
 
+class Hilly(Linear):
+    """D(x) = exp(-(w.x)^2), whose gradient is -2 (w.x) exp(-(w.x)^2) w."""
+
+    def forward(self, data: Tensor) -> Tensor:
+        return (-(data @ self.weight).square()).exp()
+
+
+def half_of_squares(weight: Tensor, gamma: float, data: Tensor) -> Tensor:
+    """Return gamma / 2 times the mean squared gradient of `Hilly`, by hand."""
+    along = (data @ weight).square()
+    return gamma / 2 * (4 * along * (-2 * along).exp() * weight.square().sum()).mean()
+
+
+def test_r1_and_r2_equal_an_independent_form_in_value_and_gradient() -> None:
+    critic, weight = Hilly(0.3, -0.5, 0.4), torch.tensor([0.3, -0.5, 0.4], dtype=torch.float64)
+    config = RegularisationConfig(r1=0.7, r2=0.2)
+    found = penalties(config, 0, critic, REAL, FAKE)
+    for name, gamma, data in (("r1", 0.7, REAL), ("r2", 0.2, FAKE)):
+        slope, expected = torch.func.grad_and_value(half_of_squares)(weight, gamma, data.double())
+        torch.testing.assert_close(found[name].double(), expected, rtol=0, atol=1e-6)
+        (own,) = torch.autograd.grad(found[name], critic.weight)
+        torch.testing.assert_close(own.double(), slope, rtol=0, atol=1e-6)
+
+
+def test_lazy_penalties_are_used_in_every_kth_update_at_k_times_their_weight() -> None:
+    used: list[int] = []
+
+    def watched(data: Tensor) -> Tensor:
+        used.append(update)
+        return 3 * data.sum(1)
+
+    config = RegularisationConfig(r1=0.5, r2=0.25, r1_r2_every_n_updates=3)
+    totals = dict.fromkeys(("r1", "r2"), 0.0)
+    for update in range(6):
+        terms = penalties(config, update, watched, REAL, FAKE)
+        totals = {name: totals[name] + term.item() for name, term in terms.items()}
+    assert used == [0, 0, 3, 3]
+    assert totals == pytest.approx({"r1": 6 * 0.5 * 13.5, "r2": 6 * 0.25 * 13.5})
+
+
+def test_r2_is_at_generated_samples_of_their_own_classes() -> None:
+    gan = make_gan("cgan", "model.regularisation.r2=0.5")
+    real, fake = make_real_batch(gan, 12), gan.generate_from_prior(12).detach()
+    assert not torch.equal(gan.require_labels(real.condition), gan.require_labels(fake.condition))
+    expected = 0.5 * r2(lambda data: gan.discriminate(data, fake.condition), fake.data)
+    assert torch.equal(gan.discriminator_terms(real, fake)["r2"], expected)
+
+
 def test_r1_is_at_real_samples_and_the_penalty_between_real_and_generated_ones() -> None:
     seen: list[Tensor] = []
 
@@ -163,7 +212,7 @@ def test_the_penalty_has_a_gradient_in_the_generated_samples() -> None:
 
 def test_a_constant_critic_gives_no_nan() -> None:
     critic = Linear(0.0, 0.0, 0.0)
-    for penalty in (r1(critic, REAL), gradient_penalty(critic, REAL, FAKE)):
+    for penalty in (r1(critic, REAL), r2(critic, FAKE), gradient_penalty(critic, REAL, FAKE)):
         (slope,) = torch.autograd.grad(penalty, critic.weight)
         assert slope.isfinite().all()
 
@@ -180,7 +229,7 @@ def test_autocast_does_not_change_the_norms(mode: str) -> None:
     assert torch.equal(exact, plain)
 
 
-PENALISED = ("model.regularisation.r1=0.1", "model.regularisation.gradient_penalty=1")
+PENALISED = ("model.regularisation={r1: 0.1, r2: 0.1}", "model.regularisation.gradient_penalty=1")
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
@@ -189,7 +238,7 @@ def test_every_variant_trains_with_penalties_and_noise(model: str) -> None:
     noise = ("model.regularisation.instance_noise=0.1",) if model != "pix2pix" else ()
     gan, data = build(make_config(model, *PENALISED, *noise, "log.every_n_updates=1"))
     quiet_trainer().fit(gan, datamodule=data)
-    names = {"loss/discriminator/r1", "loss/discriminator/gradient_penalty"}
+    names = {f"loss/discriminator/{name}" for name in ("r1", "r2", "gradient_penalty")}
     assert names <= set(gan.losses)
     assert not {name for name in gan.losses if name.startswith("loss/generator/r1")}
     assert all(torch.tensor(value).isfinite() for value in gan.losses.values())
@@ -197,7 +246,7 @@ def test_every_variant_trains_with_penalties_and_noise(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ALL_GANS)
-@pytest.mark.parametrize("key", ["r1", "gradient_penalty"])
+@pytest.mark.parametrize("key", ["r1", "r2", "gradient_penalty"])
 def test_a_penalty_has_a_gradient_in_the_discriminator_only(model: str, key: str) -> None:
     gan = make_gan(model)
     settings = RegularisationConfig()
@@ -299,7 +348,7 @@ def test_the_seed_determines_the_noise() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["r1", "gradient_penalty", "instance_noise"])
+@pytest.mark.parametrize("name", ["r1", "r2", "gradient_penalty", "instance_noise"])
 def test_negative_weights_are_an_error(name: str) -> None:
     settings = RegularisationConfig()
     setattr(settings, name, -1.0)

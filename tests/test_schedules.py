@@ -84,11 +84,13 @@ def test_the_half_life_of_the_average_is_scheduled() -> None:
 def test_the_weights_of_regularisers_are_scheduled() -> None:
     schedule = ScheduleConfig("linear", 0, 10, final=0.0)
     config = RegularisationConfig(
-        r1=2, gradient_penalty=4, instance_noise=8, r1_schedule=schedule,
+        r1=2, r2=6, gradient_penalty=4, instance_noise=8, r1_schedule=schedule,
+        r2_schedule=schedule,
         gradient_penalty_schedule=schedule, instance_noise_schedule=schedule,
     )  # fmt: skip
     values = (config.r1_at(5), config.gradient_penalty_at(5), config.instance_noise_at(5))
     assert values == (1, 2, 4)
+    assert config.r2_at(5) == 3
     assert RegularisationConfig(r1=0.3).r1_at(5) == 0.3
 
 

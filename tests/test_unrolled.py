@@ -162,7 +162,7 @@ PLAYERS = ("discriminator", "generator")
 
 
 @pytest.mark.parametrize(
-    "penalty", [(), ("r1=0.5",), ("gradient_penalty=2",), ("instance_noise=0.3",)], ids=str
+    "penalty", [(), ("r1=0.5", "r2=0.3"), ("gradient_penalty=2",), ("instance_noise=0.3",)], ids=str
 )
 @pytest.mark.parametrize("objective", ["minimax", "hinge", "relativistic"])
 def test_the_generator_loss_is_that_of_a_copied_and_trained_discriminator(

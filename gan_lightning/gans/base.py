@@ -163,6 +163,7 @@ class GAN(PlainTraining):
             lambda data: self.discriminate(data, real.condition),
             real.data,
             fake.data,
+            lambda data: self.discriminate(data, fake.condition),
         )
         return {**self.discriminator_loss(real, fake), **regularisers}
 

@@ -23,6 +23,7 @@ __all__ = [
     "interpolate",
     "penalties",
     "r1",
+    "r2",
 ]
 
 
@@ -37,6 +38,19 @@ class RegularisationConfig:
         minimum=0,
     )
     r1_schedule: ScheduleConfig | None = setting(None, "Schedule of r1; null is constant.")
+    r2: float = setting(
+        0.0,
+        "gamma: weight of R2, half the squared norm of the discriminator's gradient at generated "
+        "samples.",
+        minimum=0,
+    )
+    r2_schedule: ScheduleConfig | None = setting(None, "Schedule of r2; null is constant.")
+    r1_r2_every_n_updates: int = setting(
+        1,
+        "Generator updates from one use of r1 and r2 to the next, by which their weights are "
+        "multiplied; 1 uses them in every update.",
+        minimum=1,
+    )
     gradient_penalty: float = setting(
         0.0,
         "lambda: weight of the penalty on gradient norms other than 1 between real and generated "
@@ -80,8 +94,12 @@ class RegularisationConfig:
             )
 
     def r1_at(self, update: int) -> float:
-        """Return the weight of R1 in a generator update."""
-        return self.r1 * _factor(self.r1_schedule, update)
+        """Return the weight of R1 in a generator update, 0 where it is left out."""
+        return self.r1 * _factor(self.r1_schedule, update) * self._lazy_factor(update)
+
+    def r2_at(self, update: int) -> float:
+        """Return the weight of R2 in a generator update, 0 where it is left out."""
+        return self.r2 * _factor(self.r2_schedule, update) * self._lazy_factor(update)
 
     def gradient_penalty_at(self, update: int) -> float:
         """Return the weight of the gradient penalty in a generator update."""
@@ -92,6 +110,11 @@ class RegularisationConfig:
         if not self.instance_noise_updates:
             return self.instance_noise * _factor(self.instance_noise_schedule, update)
         return self.instance_noise * max(0.0, 1 - update / self.instance_noise_updates)
+
+    def _lazy_factor(self, update: int) -> int:
+        """Return the factor of lazy regularisation (Karras et al. 2020, arXiv:1912.04958)."""
+        interval = self.r1_r2_every_n_updates
+        return 0 if update % interval else interval
 
 
 def _factor(schedule: ScheduleConfig | None, update: int) -> float:
@@ -126,6 +149,7 @@ def penalties(
     discriminate: Callable[[Tensor], Tensor],
     real: Tensor,
     fake: Tensor,
+    discriminate_fake: Callable[[Tensor], Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Return the weighted penalties that a config enables, by name; the same names in each update.
 
@@ -135,14 +159,30 @@ def penalties(
         discriminate: maps samples (N, *shape) to scores.
         real: real samples, (N, *shape).
         fake: generated samples, (N, *shape).
+        discriminate_fake: maps generated samples to scores, where their classes are others than
+            those of the real samples; by default `discriminate`.
     """
     terms = {}
     if config.r1:
-        terms["r1"] = config.r1_at(update) * r1(discriminate, real)
+        terms["r1"] = _weighted(config.r1_at(update), r1, discriminate, real)
+    if config.r2:
+        terms["r2"] = _weighted(config.r2_at(update), r2, discriminate_fake or discriminate, fake)
     if config.gradient_penalty:
         penalty = gradient_penalty(discriminate, real, fake, config.one_sided)
         terms["gradient_penalty"] = config.gradient_penalty_at(update) * penalty
     return terms
+
+
+def _weighted(
+    weight: float,
+    penalty: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor],
+    discriminate: Callable[[Tensor], Tensor],
+    data: Tensor,
+) -> Tensor:
+    """Return a weighted penalty, which is not computed where its weight is 0."""
+    if weight == 0:
+        return torch.zeros((), device=data.device)
+    return weight * penalty(discriminate, data)
 
 
 def r1(discriminate: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
@@ -161,6 +201,22 @@ def r1(discriminate: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
         of later papers differentiates with respect to the image before its augmentation.
     """
     return 0.5 * gradient_norms(discriminate, real).square().mean()
+
+
+def r2(discriminate: Callable[[Tensor], Tensor], fake: Tensor) -> Tensor:
+    """Return half the mean squared norm of the discriminator's gradient at generated samples.
+
+    Args:
+        discriminate: maps samples (N, *shape) to scores.
+        fake: generated samples, (N, *shape).
+
+    Returns:
+        Scalar, at least 0, twice differentiable.
+
+    Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), equation 10, without gamma.
+    Deviations: as those of `r1`.
+    """
+    return 0.5 * gradient_norms(discriminate, fake).square().mean()
 
 
 def gradient_penalty(
@@ -208,8 +264,8 @@ def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Te
         Norms with their graph, one per sample or pack.
     """
     data = data.float()
-    if not data.requires_grad:
-        data = data.detach().requires_grad_(True)
+    # unrolled weights depend on the samples, too: an own view leaves that path out
+    data = data.view_as(data) if data.requires_grad else data.detach().requires_grad_(True)
     with eager_mode(), torch.autocast(data.device.type, enabled=False), torch.enable_grad():
         scores = discriminate(data)
         (gradient,) = grad(scores.sum(), data, create_graph=True)
