@@ -103,6 +103,7 @@ VALUES: dict[str, Any] = {
     "callbacks": [{"class": "pytorch_lightning.callbacks:Timer"}],
     "claims": [{"metric": "modes/covered", "at_least": 8}],
     "evaluation.features": "pixels",
+    "evaluation.measures": ["reconstruction"],
     "model.ema_decay": 0.1,
     "model.margin": 0.01,
     "model.shared_generator_layers": 0,

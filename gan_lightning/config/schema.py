@@ -27,7 +27,7 @@ __all__ = [
 
 CLAIM_BOUNDS = ("at_least", "at_most", "above", "below")
 FLOOR_BOUNDS = ("at_least", "at_most")
-OPTIONAL_MEASURES = ("discriminator_features",)
+OPTIONAL_MEASURES = ("discriminator_features", "reconstruction")
 """Evaluators of a GAN that take long, and are used where `evaluation.measures` names them."""
 
 PAPER_KEYS = {"paper_sd": "paper_value", "better": "paper_value", "paper_runs": "paper_sd"}
@@ -188,7 +188,8 @@ class EvaluationConfig:
     measures: list[str] = setting(
         [],
         "Further measures of a GAN, which take long: discriminator_features classifies real images "
-        "by the discriminator's features.",
+        "by the discriminator's features; reconstruction is the distance of training data from the "
+        "nearest sample that gradient descent finds.",
         choices=OPTIONAL_MEASURES,
     )
 

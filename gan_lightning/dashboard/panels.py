@@ -88,6 +88,7 @@ SECTIONS: tuple[Section, ...] = (
             Panel("High-quality samples", keys=("modes/high_quality",)),
             Panel("Classes covered", keys=("classes/covered",)),
             Panel("Uneven coverage", keys=("modes/kl", "modes/reverse_kl", "classes/kl")),
+            Panel("Error of reconstructed data", keys=("reconstruction/error",), log_y=True),
             Panel("Near-duplicates", keys=("samples/duplicates",)),
             Panel("Similarity of samples (MS-SSIM)", families=(r"ms_ssim/.+",)),
         ),

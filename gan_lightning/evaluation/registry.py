@@ -26,6 +26,7 @@ from gan_lightning.evaluation.images import ImageEvaluator
 from gan_lightning.evaluation.inception import Inception
 from gan_lightning.evaluation.pictures import InceptionEvaluator
 from gan_lightning.evaluation.points import ModeEvaluator, WassersteinEvaluator
+from gan_lightning.evaluation.reconstruction import ReconstructionEvaluator
 from gan_lightning.evaluation.translation import (
     PairEvaluator,
     TargetEvaluator,
@@ -135,6 +136,7 @@ GAN_EVALUATORS: dict[str, Callable[[Any, BaseDataModule, Shard], GANEvaluator]] 
     "equilibrium": EquilibriumEvaluator,
     "weights_at_bound": WeightBoundEvaluator,
     "discriminator_features": FeatureEvaluator,
+    "reconstruction": ReconstructionEvaluator,
 }
 """Name -> evaluator of a GAN itself, in the order of the metrics.
 

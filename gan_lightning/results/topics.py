@@ -55,6 +55,7 @@ TOPICS: tuple[Topic, ...] = (
             "dirac_wgan_gp",
             "dirac_instance_noise",
             "dirac_r1",
+            "dirac_r1_r2",
         ),
     ),
     Topic(
@@ -124,6 +125,8 @@ TOPICS: tuple[Topic, ...] = (
         experiments=(
             "unrolled_ring",
             "gan_ring_unrolled_baseline",
+            "unrolled_ring_inference",
+            "gan_ring_inference_baseline",
             "unrolled_ring_paper",
             "gan_ring_unrolled_baseline_paper",
             "unrolled_stacked_mnist",
