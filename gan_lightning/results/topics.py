@@ -125,8 +125,8 @@ TOPICS: tuple[Topic, ...] = (
         experiments=(
             "unrolled_ring",
             "gan_ring_unrolled_baseline",
-            "unrolled_ring_inference",
-            "gan_ring_inference_baseline",
+            "unrolled_stacked_mnist_inference",
+            "gan_stacked_mnist_inference_baseline",
             "unrolled_ring_paper",
             "gan_ring_unrolled_baseline_paper",
             "unrolled_stacked_mnist",
