@@ -26,6 +26,7 @@ from gan_lightning.callbacks import Checkpoints
 from gan_lightning.config.fingerprint import affects_result, flatten
 from gan_lightning.config.load import load_config, to_yaml
 from gan_lightning.config.schema import RunConfig, as_plain
+from gan_lightning.data.mnist import domains, pairs
 from gan_lightning.errors import UserError
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.build import build
@@ -271,7 +272,7 @@ def continue_training(run: Run, start: TrainingStart, keep_folder: bool = False)
 
 
 @pytest.fixture
-def light(monkeypatch: pytest.MonkeyPatch) -> None:
+def light(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     trainer = partial(Trainer, enable_checkpointing=False, enable_progress_bar=False)
     monkeypatch.setattr("gan_lightning.training.train._train_in_directory", continue_training)
     monkeypatch.setattr("gan_lightning.training.trainer.Trainer", trainer)
@@ -281,6 +282,12 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gan_lightning.training.checks.os.cpu_count", lambda: 2)
     monkeypatch.setattr("gan_lightning.data.mnist.datamodule.read_idx", few_digits)
     monkeypatch.setattr("gan_lightning.data.mnist.datamodule._padded_images", few_padded)
+    caches = (pairs._training_edges, domains._translated_half)
+    for cached in caches:
+        cached.cache_clear()
+    yield
+    for cached in caches:  # what was made of the noise
+        cached.cache_clear()
 
 
 def few_digits(name: str) -> NDArray[np.uint8]:

@@ -146,7 +146,7 @@ def test_another_network_family_by_one_override() -> None:
     outcome = run_cli("show", "gan_mnist", "network.name=dcgan")
     assert outcome.code == 0, outcome.err
     assert "generator_norm: batch" in outcome.out
-    assert "generator_hidden" not in outcome.out
+    assert "discriminator_hidden" not in outcome.out
 
 
 def test_changing_a_config_does_not_change_another() -> None:
