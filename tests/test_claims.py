@@ -238,7 +238,7 @@ def test_a_model_that_python_has_replaced_is_another_experiment() -> None:
 
 def test_results_of_a_variation_have_no_verdict() -> None:
     varied = make_results(
-        "long", [1, 1], Claim("m", at_most=2.0), experiment="x", overrides=["k=1"]
+        "long", [1, 1, 1], Claim("m", at_most=2.0), experiment="x", overrides=["k=1"]
     )
     (row,) = judge_claims(varied, [])
     changed = "no verdict, another experiment: k=1"

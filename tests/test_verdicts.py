@@ -286,6 +286,12 @@ def test_probabilities_are_not_rounded_to_certainty() -> None:
     ]
 
 
+def test_two_equal_seeds_decide_nothing() -> None:
+    two, three = (judge(Claim("m", at_most=7.0), {"m": [8.0] * seeds}) for seeds in (2, 3))
+    assert (two.holds, two.text) == (None, "undecided, two equal seeds: at most 7")
+    assert three.holds is False
+
+
 def test_results_of_an_earlier_config_decide_nothing() -> None:
     source = read_yaml(experiment_path("gan_ring"))
     config = {k: v for k, v in fingerprint(load_config(source)).items() if k != "seed"}

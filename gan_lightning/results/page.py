@@ -37,7 +37,7 @@ Each experiment was trained by `gan-lightning verify`, once per seed. *Mean* is 
 metric over the seeds, with Student's 95 % interval. *Bound* is what the value must satisfy for the
 claim to hold. A claim is judged over seeds: *p* is the probability that a rerun with as many new
 seeds agrees with it. The claim **holds** at p >= .95, **fails** at p <= .05, and is **undecided**
-in between; one seed decides nothing. For a bound, p is the share of 20,000 reruns that satisfy it,
+in between; one seed, or two equal ones, decide nothing. For a bound, p is the share of 20,000 reruns that satisfy it,
 drawn from the predictive distribution of a normal distribution with unknown mean and variance. For
 a comparison with another experiment, after the same number of generator updates, p is 1 - the p
 value of the one-sided exact rank test (Mann, Whitney 1947). A bound *with* another one has a floor:

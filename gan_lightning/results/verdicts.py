@@ -1,7 +1,8 @@
 """Verdicts on claims over seeds, and on the papers' numbers.
 
 A claim holds where a rerun with as many seeds agrees with it with a probability of at least .95,
-fails where that is at most .05, and is undecided in between, or with a single seed.
+fails where that is at most .05, and is undecided in between, with a single seed, or with two that
+are equal.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ ROUNDING = 1e-9
 """Error of a probability such as 1 - 1 / 20, which decides a claim."""
 
 MIN_SEEDS = 3
-"""Seeds below which the interval of a mean is too wide to be held against a paper's number."""
+"""Seeds below which the interval of a mean is too wide to be held against a paper's number, and
+equal values, which have no interval, decide nothing."""
 
 NOT_JUDGED = "not judged"
 """Mark of a comparison with a paper's number where the claim has no verdict."""
@@ -100,6 +102,8 @@ def judge(claim: Claim, values: Values, reference: Reference = "") -> Verdict:
     seeds = len(values[claim.metric])
     if seeds < 2:
         return Verdict(None, f"undecided, one seed: {text}", needs_seeds=True)
+    if seeds < MIN_SEEDS and len(set(values[claim.metric])) == 1:
+        return Verdict(None, f"undecided, two equal seeds: {text}", needs_seeds=True)
     if isinstance(reference, str):
         probability = _agreement(claim, values)
     else:
