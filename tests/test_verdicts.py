@@ -151,7 +151,7 @@ def test_a_comparison_says_how_many_seeds_it_needs() -> None:
         return judge(claim, {"m": list(range(9, 9 + ours))}, list(range(others))).text
 
     assert text(2, 3) == "undecided, needs 3 seeds: above 1 (mean of x)"
-    assert text(3, 2) == "undecided, needs 5 seeds: above 0.5 (mean of x)"
+    assert text(3, 2) == "undecided, needs 3 seeds of each: above 0.5 (mean of x)"
     assert text(3, 1) == "undecided, needs 3 seeds of each: above 0 (mean of x)"
     assert text(2, 5) == "holds: above 2 (mean of x)"
 

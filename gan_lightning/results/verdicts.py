@@ -108,10 +108,12 @@ def judge(claim: Claim, values: Values, reference: Reference = "") -> Verdict:
         probability = _agreement(claim, values)
     else:
         others = len(reference)
+        if others < MIN_SEEDS:
+            few = f"undecided, needs {MIN_SEEDS} seeds of each: {text}"
+            return Verdict(None, few, needs_seeds=seeds < MIN_SEEDS)
         if seeds < (needed := needed_seeds(others)):
-            enough = f"{needed} seeds" if others > 1 else "3 seeds of each"
-            few = f"undecided, needs {enough}: {text}"
-            return Verdict(None, few, needs_seeds=others > 1)
+            few = f"undecided, needs {needed} seeds: {text}"
+            return Verdict(None, few, needs_seeds=True)
         ours = values[claim.metric]
         p_value = rank_test(ours, reference) if claim.above else _reversed_test(ours, reference)
         probability = 1 - p_value
