@@ -37,11 +37,12 @@ Each experiment was trained by `gan-lightning verify`, once per seed. *Mean* is 
 metric over the seeds, with Student's 95 % interval. *Bound* is what the value must satisfy for the
 claim to hold. A claim is judged over seeds: *p* is the probability that a rerun with as many new
 seeds agrees with it. The claim **holds** at p >= .95, **fails** at p <= .05, and is **undecided**
-in between; one seed, or two equal ones, decide nothing. For a bound, p is the share of 20,000 reruns that satisfy it,
-drawn from the predictive distribution of a normal distribution with unknown mean and variance. For
-a comparison with another experiment, after the same number of generator updates, p is 1 - the p
-value of the one-sided exact rank test (Mann, Whitney 1947). A bound *with* another one has a floor:
-a claim that a method fails holds only for a model that has learnt something.
+in between; one seed, or two equal ones, decide nothing. For a bound, p is the share of 20,000
+reruns that satisfy it, drawn from the predictive distribution of a normal distribution with unknown
+mean and variance. For a comparison with another experiment, after the same number of generator
+updates and with at least three seeds of it, p is 1 - the p value of the one-sided exact rank test
+(Mann, Whitney 1947). A bound *with* another one has a floor: a claim that a method fails holds only
+for a model that has learnt something.
 
 Beside the number of the *paper* is a second verdict: **near** where the interval of the mean
 overlaps that of the paper's number (± 2 standard deviations where the paper gives one), else
