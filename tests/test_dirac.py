@@ -13,6 +13,7 @@ import torch
 from factories import copy_weights, quiet_trainer, weights_equal
 from PIL import Image
 from torch import nn
+from torch.autograd import grad
 
 from gan_lightning.callbacks import Checkpoints, PhasePortrait
 from gan_lightning.callbacks.phase_portrait import draw_portrait
@@ -24,6 +25,7 @@ from gan_lightning.evaluation import EvaluationContext, evaluate, evaluators_for
 from gan_lightning.gans import GAN
 from gan_lightning.networks import NETWORKS, DiracNetworks, DiracNetworksConfig
 from gan_lightning.training.build import build
+from gan_lightning.types import Batch
 
 RATE = 0.2
 SGD = {"name": "sgd", "learning_rate": RATE}
@@ -152,6 +154,43 @@ def test_unregularised_training_circles_and_regularised_training_converges() -> 
     assert final_distance("wgan", 300, clip=100.0) > 1
     assert final_distance("wgan_gp", 300, regularisation={"gradient_penalty": 0.35}) > 0.5
     assert final_distance("gan", 300, regularisation={"r1": 1.0}) < 1e-3
+
+
+def jacobian(gan: GAN, psi: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the Jacobian of both players' gradient descent in (theta, psi), at (0, psi)."""
+    players = dirac_parameters(gan)
+    assert players is not None
+    with torch.no_grad():
+        players.theta.fill_(0)
+        players.psi.fill_(psi)
+    real, fake = Batch(torch.zeros(1, 1)), gan.generate_from_prior(1)
+    losses = (gan.generator_loss(real, fake), gan.discriminator_terms(real, fake))
+    rows = []
+    for terms, own in zip(losses, players, strict=True):
+        (slope,) = grad(torch.stack([*terms.values()]).sum(), own, create_graph=True)
+        rows.append([-part.item() for part in grad(slope, [*players])])
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("objective", ["minimax", "non_saturating", "relativistic"])
+@pytest.mark.parametrize(
+    ("gammas", "damping"),
+    [((0, 0), 0), ((0.3, 0), 0.15), ((0, 0.3), 0.15), ((0.3, 0.3), 0.3), ((1.5, 0.5), None)],
+)
+def test_eigenvalues_with_r1_and_r2_in_closed_form(
+    gammas: tuple[float, float], damping: float | None, objective: str
+) -> None:
+    weights = dict(zip(("r1", "r2"), gammas, strict=True))
+    gan, _ = dirac(objective=objective, regularisation=weights)
+    # f'(0) = 1/2 for f(t) = -log(1 + exp(-t)); at psi = 0 itself the norm in the penalties has a
+    # kink, so the Jacobian is taken beside it, which changes it by psi^2 / 4
+    found = np.linalg.eigvals(jacobian(gan, psi=1e-4))
+    total = complex(sum(gammas))
+    root = np.sqrt(total**2 / 4 - 0.5**2)
+    expected = np.sort_complex(np.array([-total / 2 - root, -total / 2 + root]))
+    np.testing.assert_allclose(np.sort_complex(found), expected, rtol=0, atol=1e-6)
+    if damping is not None:  # below the critical weight the rate is half the sum of both weights
+        np.testing.assert_allclose(-found.real, damping, rtol=0, atol=1e-6)
 
 
 def test_equilibrium_metrics_of_any_networks() -> None:
