@@ -22,6 +22,9 @@ __all__ = [
 # six columns: more do not fit into the window of a laptop
 CLAIM_COLUMNS = ("experiment", "claim", "bound", "mean [95 % interval]", "paper", "verdict")
 
+SEEDS_OF_A_TABLE = 5
+"""Columns of seeds that fit into the window of a laptop."""
+
 
 def claims_table(
     shown: Sequence[Results],
@@ -87,14 +90,17 @@ def format_probability(probability: float | None) -> str:
 
 
 def measures_table(results: Results) -> str:
-    """Format every metric and the minutes of all seeds as a table."""
-    rows = [["metric", "mean ± sd", *(f"seed {run.seed}" for run in results.runs)]]
-    for name in results.measures:
-        values = results.values(name)
-        rows.append([f"`{name}`", format_mean_sd(values), *map(format_number, values)])
-    minutes = [run.minutes for run in results.runs]
-    rows.append(["minutes", format_mean_sd(minutes), *map(format_number, minutes)])
-    return markdown_table(rows)
+    """Format every metric and the minutes of all seeds as a table, or several for many seeds."""
+    values = {f"`{name}`": results.values(name) for name in results.measures}
+    values["minutes"] = [run.minutes for run in results.runs]
+    tables = []
+    for start in range(0, len(results.runs), SEEDS_OF_A_TABLE):
+        part = slice(start, start + SEEDS_OF_A_TABLE)
+        rows = [["metric", "mean ± sd", *(f"seed {run.seed}" for run in results.runs[part])]]
+        for name, numbers in values.items():
+            rows.append([name, format_mean_sd(numbers), *map(format_number, numbers[part])])
+        tables.append(markdown_table(rows))
+    return "\n\n".join(tables)
 
 
 def _statement(row: ClaimRow) -> str:
