@@ -264,7 +264,8 @@ def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Te
         Norms with their graph, one per sample or pack.
     """
     data = data.float()
-    # unrolled weights depend on the samples, too: an own view leaves that path out
+    # the weights of an unrolled discriminator depend on generated samples, too; the gradient with
+    # respect to a view of the samples leaves that path out
     data = data.view_as(data) if data.requires_grad else data.detach().requires_grad_(True)
     with eager_mode(), torch.autocast(data.device.type, enabled=False), torch.enable_grad():
         scores = discriminate(data)

@@ -31,5 +31,5 @@ def accepts_change(config: RunConfig, data: BaseDataModule, override: str) -> bo
     key = override.partition("=")[0]
     before, after = (dict(flatten(as_plain(each))).get(key) for each in (config, changed))
     if isinstance(before, int | float) and isinstance(after, int | float):
-        return after > before
+        return after > before  # a warning recommends more of something, such as a penalty
     return before != after
