@@ -97,15 +97,7 @@ class Training:
 
     def services(self) -> list[int]:
         """Return the numbers of the processes `wandb-core` that belong to the training."""
-        parent, found = str(self.process.process.pid).encode(), []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                words = path.read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if words[0].endswith(b"wandb-core") and parent in words:
-                found.append(int(path.parent.name))
-        return found
+        return service_processes(self.process.process.pid)
 
     def kill_service(self) -> None:
         (service,) = self.services()

@@ -8,12 +8,14 @@ import shutil
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from test_wandb_resume import logged_values
 from wandb_offline import read_offline_run
 from wandb_server import wandb_environment
+from wandb_service_processes import service_processes
 
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.metrics_csv import read_metrics
@@ -50,6 +52,7 @@ class Tally:
     Attributes:
         killed: attempts that were killed.
         in_saves: of them, those that left a partly written checkpoint.
+        services: processes of W&B that were killed with them.
         idle: of them, those that had not made an update.
         lost: updates that each kill lost.
         failures: checks that failed.
@@ -57,6 +60,7 @@ class Tally:
 
     killed: int = 0
     in_saves: int = 0
+    services: int = 0
     idle: int = 0
     lost: list[int] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -67,8 +71,8 @@ def kills(count: int, folder: Path) -> Part:
     part = Part(
         "Kills",
         f"{len(SUBJECTS)} experiments with small networks, two of them on two processes, a "
-        f"checkpoint every {EVERY} updates and W&B offline; each process group is killed by "
-        f"SIGKILL at random moments, W&B's process included, and resumed.",
+        f"checkpoint every {EVERY} updates and W&B offline; all processes of the training are "
+        f"killed by SIGKILL at random moments, every second time W&B's process too, and resumed.",
     )
     rng = random.Random(0)
     tallies = []
@@ -85,6 +89,7 @@ def kills(count: int, folder: Path) -> Part:
     part.measurements = {
         "kills": str(sum(tally.killed for tally in tallies)),
         "of them while saving": str(sum(tally.in_saves for tally in tallies)),
+        "of them with W&B's process": str(sum(tally.services for tally in tallies)),
         "of them before the first update after resuming": str(sum(t.idle for t in tallies)),
         "updates lost by one kill, at most": f"{most} of {EVERY}",
         "last checkpoint and metrics.csv": "DIFFER" if part.failures else equal,
@@ -136,7 +141,13 @@ def kill(
         end = f"attempt {tally.killed + 1} ended with {process.returncode}: {output[-500:]}"
         tally.failures.append(end)
         return
+    services = service_processes(process.pid)
     os.killpg(process.pid, signal.SIGKILL)
+    if tally.killed % 2:
+        for service in services:
+            with suppress(ProcessLookupError):
+                os.kill(service, signal.SIGKILL)
+            tally.services += 1
     process.communicate()
     reached = rows(run)
     tally.killed += 1
