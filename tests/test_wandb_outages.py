@@ -19,6 +19,7 @@ from pytorch_lightning import Callback, Trainer
 from test_wandb_resume import logged_values
 from wandb_offline import read_offline_run
 from wandb_server import WandbServer, wandb_environment
+from wandb_service_processes import service_processes
 
 from gan_lightning.callbacks import list_checkpoints
 from gan_lightning.cli.main import main
