@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
 from collections import Counter
 from contextlib import suppress
@@ -41,8 +42,11 @@ SUBJECTS = {
 
 TWO_PROCESSES = ("trainer.devices=2", "trainer.accelerator=cpu")
 
-UPDATES_PER_KILL = 60
-"""Updates, at most, between two kills."""
+UPDATES_PER_KILL = 1000
+"""Updates, at most, between two kills; a run ends soon after the last one."""
+
+SERVICE_START = 20
+"""Seconds to wait for W&B's process, which starts while the training goes on."""
 
 
 @dataclass
@@ -135,6 +139,8 @@ def kill(
     # mostly during training, sometimes while the run starts
     if rng.random() > 0.1:
         wait_for_row(process, run, before, 120)
+        if tally.killed % 2:
+            wait_for_service(process)
     time.sleep(rng.uniform(0, 0.5))
     if process.poll() is not None:
         output = process.communicate()[0]
@@ -160,6 +166,15 @@ def kill(
             tally.failures.append(f"kill {tally.killed}: {error}")
         else:
             tally.lost.append(reached - (saved.updates if saved else 0))
+
+
+def wait_for_service(process: subprocess.Popen[str]) -> None:
+    """Wait until a training has started W&B's process, or has ended."""
+    end = time.monotonic() + SERVICE_START
+    while process.poll() is None and time.monotonic() < end:
+        if service_processes(process.pid):
+            return
+        time.sleep(0.05)
 
 
 def wrong_at_wandb(run: Path) -> list[str]:
