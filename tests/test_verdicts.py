@@ -22,7 +22,7 @@ from gan_lightning.results.agreement import (
     rank_test,
     resampled_reruns,
 )
-from gan_lightning.results.claims import Verdict
+from gan_lightning.results.claims import Verdict, metrics_of
 from gan_lightning.results.judging import Counts, count_claims, judge_claims
 from gan_lightning.results.outdated import mark_outdated
 from gan_lightning.results.records import Results
@@ -294,15 +294,19 @@ def test_two_equal_seeds_decide_nothing() -> None:
 
 def test_results_of_an_earlier_config_decide_nothing() -> None:
     source = read_yaml(experiment_path("gan_ring"))
-    config = {k: v for k, v in fingerprint(load_config(source)).items() if k != "seed"}
+    run_config = load_config(source)
+    config = {k: v for k, v in fingerprint(run_config).items() if k != "seed"}
     claim = Claim("m", at_least=0.0, paper_value=3.0)
-    today = replace(make_results("gan_ring", [1, 3, 3, 3.1], claim), config=config)
+    unmeasured = replace(make_results("gan_ring", [1, 3, 3, 3.1], claim), config=config)
+    claimed = {metric: 0.0 for claim in run_config.claims for metric in metrics_of(claim)}
+    runs = [replace(run, measures=run.measures | claimed) for run in unmeasured.runs]
+    today = replace(unmeasured, runs=runs)
     model = {**config["model"], "latent_size": 3}
     earlier = replace(today, config={**config, "model": model})
     removed = replace(today, config={**config, "model": {**model, "no_such_key": 1}})
     elsewhere = replace(earlier, experiment="not_of_this_project")
-    known = mark_outdated([today, earlier, removed, elsewhere])
-    assert [results.is_outdated for results in known] == [False, True, True, False]
+    known = mark_outdated([today, earlier, removed, elsewhere, unmeasured])
+    assert [results.is_outdated for results in known] == [False, True, True, False, True]
     (row,) = judge_claims(known[1], [])
     assert row.verdict.text == "undecided, measured with an earlier config or other code"
     assert row.against_paper == "near (not judged)"

@@ -262,7 +262,7 @@ def test_a_topic_has_its_page_and_a_failed_claim_is_shown(folder: Path) -> None:
     config = {key: value for key, value in config.items() if key != "seed"}
     baseline = make_results("gan_ring", [999.0, 999.5, 1000.0, 1000.5, 1001.0], config=config)
     for run in baseline.runs:
-        run.measures = {"modes/covered": run.measures["m"]}
+        run.measures = {"modes/covered": run.measures["m"], "modes/high_quality": 1.0}
     baseline.write(Path("results"), [])
     Path("results/gan_ring.note.md").write_text("Why it falls short.")
     Path("results/mine.md").write_text("# Written by hand")

@@ -12,6 +12,7 @@ from gan_lightning.config.load import load_config
 from gan_lightning.config.renamed import upgrade
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
+from gan_lightning.results.claims import metrics_of
 from gan_lightning.results.earlier import differs, read_trials
 from gan_lightning.results.records import Results, read_all_results
 
@@ -56,6 +57,8 @@ def read_known_results(folder: Path, exclude: Iterable[str] = ()) -> list[Result
 def mark_outdated(known: Sequence[Results]) -> list[Results]:
     """Mark the results of experiments, and of variations of them, that have changed since.
 
+    A claim on a metric that the runs did not measure is a change, too.
+
     Results of an experiment that is not among those of the project are returned as they are.
     """
     paths = experiment_names()
@@ -71,5 +74,8 @@ def _is_outdated(results: Results, source: dict[str, object]) -> bool:
     try:
         config = load_config(source, [*results.overrides, "seed=0"])
     except UserError:  # a key of the overrides has been removed
+        return True
+    claimed = {metric for claim in config.claims for metric in metrics_of(claim)}
+    if not results.own_claims and claimed - set(results.measures):
         return True
     return bool(config_difference(results, config))
