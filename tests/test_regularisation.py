@@ -19,16 +19,15 @@ from factories import (
 from pytorch_lightning import Callback
 from torch import Tensor, nn
 
-from gan_lightning.gans.parameters import parameters
-from gan_lightning.gans.regularisation import (
-    RegularisationConfig,
+from gan_lightning.gans.gradient_penalties import (
     gradient_norms,
     gradient_penalty,
     interpolate,
-    penalties,
     r1,
     r2,
 )
+from gan_lightning.gans.parameters import parameters
+from gan_lightning.gans.regularisation import RegularisationConfig, penalties
 from gan_lightning.training.build import build
 from gan_lightning.types import Batch, Sample
 from gan_lightning.utils.settings import check_settings

@@ -11,7 +11,7 @@ from pytorch_lightning import Callback
 from torch import Tensor
 
 from gan_lightning.gans import GAN, WGAN, WGANGP
-from gan_lightning.gans.regularisation import gradient_norms
+from gan_lightning.gans.gradient_penalties import gradient_norms
 from gan_lightning.training.build import build
 from gan_lightning.types import Batch, Sample
 from gan_lightning.utils.settings import check_settings

@@ -8,7 +8,7 @@ can use the same losses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -20,7 +20,13 @@ from torch.autograd import Function
 
 from gan_lightning.core.seeding import derived_seed, seed_generators
 
-__all__ = ["all_gather", "all_reduce_mean", "shared_uniform", "synchronized_rng"]
+__all__ = [
+    "all_gather",
+    "all_reduce_mean",
+    "shared_normal",
+    "shared_uniform",
+    "synchronized_rng",
+]
 
 
 class ProcessContext(NamedTuple):
@@ -48,8 +54,8 @@ def synchronized_rng(
 ) -> Iterator[None]:
     """Seed the random numbers of an update, a function of the arguments, inside the block.
 
-    `shared_uniform` draws from a generator that is equal in all processes. The global generators,
-    from which layers such as dropout draw, are different in each process.
+    `shared_uniform` and `shared_normal` draw from a generator that is equal in all processes. The
+    global generators, from which layers such as dropout draw, are different in each process.
 
     Args:
         seed: the run's seed.
@@ -87,9 +93,29 @@ def shared_uniform(count: int, device: torch.device) -> Tensor:
     Returns:
         Shape (count,).
     """
-    rank, world_size, rng = CONTEXT.get()
-    numbers = torch.rand(count * world_size, generator=rng, device=device)
-    return numbers if world_size == 1 else numbers[rank * count :][:count]
+    _, world_size, rng = CONTEXT.get()
+    return _own_part(torch.rand(count * world_size, generator=rng, device=device))
+
+
+def shared_normal(shape: Sequence[int], device: torch.device) -> Tensor:
+    """Draw normally distributed numbers for this process's part of the global minibatch.
+
+    Those of a sample of the global minibatch are the same for any number of processes.
+
+    Args:
+        shape: of this process's numbers, equal in all processes; samples first.
+        device: of the numbers.
+    """
+    _, world_size, rng = CONTEXT.get()
+    whole = (shape[0] * world_size, *shape[1:])
+    return _own_part(torch.randn(whole, generator=rng, device=device))
+
+
+def _own_part(rows: Tensor) -> Tensor:
+    """Return the rows of this process of those of the global minibatch."""
+    rank, world_size, _ = CONTEXT.get()
+    count = len(rows) // world_size
+    return rows if world_size == 1 else rows[rank * count :][:count]
 
 
 def all_reduce_mean(tensor: Tensor) -> Tensor:

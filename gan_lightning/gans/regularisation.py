@@ -7,24 +7,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd import grad
 
-from gan_lightning.core.compile import eager_mode
 from gan_lightning.core.schedules import ScheduleConfig
-from gan_lightning.distributed.collectives import shared_uniform
 from gan_lightning.gans.augmentation import AUGMENTATIONS, augment
+from gan_lightning.gans.gradient_penalties import gradient_penalty, r1, r2
 from gan_lightning.utils.settings import setting
 
-__all__ = [
-    "RegularisationConfig",
-    "augment_and_add_noise",
-    "gradient_norms",
-    "gradient_penalty",
-    "interpolate",
-    "penalties",
-    "r1",
-    "r2",
-]
+__all__ = ["RegularisationConfig", "augment_and_add_noise", "penalties"]
 
 
 @dataclass
@@ -50,6 +39,17 @@ class RegularisationConfig:
         "Generator updates from one use of r1 and r2 to the next, by which their weights are "
         "multiplied; 1 uses them in every update.",
         minimum=1,
+    )
+    r1_r2_gradients: str = setting(
+        "exact",
+        "How r1 and r2 compute squared gradient norms: exact, by a second derivative; or "
+        "finite_differences, an unbiased estimate from one random direction per sample.",
+        choices=("exact", "finite_differences"),
+    )
+    finite_difference_step: float = setting(
+        0.001,
+        "Standard deviation of each coordinate of the steps of these differences.",
+        above=0,
     )
     gradient_penalty: float = setting(
         0.0,
@@ -163,10 +163,13 @@ def penalties(
             those of the real samples; by default `discriminate`.
     """
     terms = {}
+    exact = config.r1_r2_gradients == "exact"
+    step = None if exact else config.finite_difference_step
     if config.r1:
-        terms["r1"] = _weighted(config.r1_at(update), r1, discriminate, real)
+        terms["r1"] = _weighted(config.r1_at(update), r1, discriminate, real, step)
     if config.r2:
-        terms["r2"] = _weighted(config.r2_at(update), r2, discriminate_fake or discriminate, fake)
+        given = discriminate_fake or discriminate
+        terms["r2"] = _weighted(config.r2_at(update), r2, given, fake, step)
     if config.gradient_penalty:
         penalty = gradient_penalty(discriminate, real, fake, config.one_sided)
         terms["gradient_penalty"] = config.gradient_penalty_at(update) * penalty
@@ -175,100 +178,12 @@ def penalties(
 
 def _weighted(
     weight: float,
-    penalty: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor],
+    penalty: Callable[[Callable[[Tensor], Tensor], Tensor, float | None], Tensor],
     discriminate: Callable[[Tensor], Tensor],
     data: Tensor,
+    step: float | None,
 ) -> Tensor:
     """Return a weighted penalty, which is not computed where its weight is 0."""
     if weight == 0:
         return torch.zeros((), device=data.device)
-    return weight * penalty(discriminate, data)
-
-
-def r1(discriminate: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """Return half the mean squared norm of the discriminator's gradient at real samples.
-
-    Args:
-        discriminate: maps samples (N, *shape) to scores.
-        real: real samples, (N, *shape).
-
-    Returns:
-        Scalar, at least 0, twice differentiable.
-
-    Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), equation 9, without gamma.
-    Deviations: in training the samples are those that the discriminator is given: with augmentation
-        or instance noise the gradient is that at the changed sample, and with respect to it. Code
-        of later papers differentiates with respect to the image before its augmentation.
-    """
-    return 0.5 * gradient_norms(discriminate, real).square().mean()
-
-
-def r2(discriminate: Callable[[Tensor], Tensor], fake: Tensor) -> Tensor:
-    """Return half the mean squared norm of the discriminator's gradient at generated samples.
-
-    Args:
-        discriminate: maps samples (N, *shape) to scores.
-        fake: generated samples, (N, *shape).
-
-    Returns:
-        Scalar, at least 0, twice differentiable.
-
-    Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), equation 10, without gamma.
-    Deviations: as those of `r1`.
-    """
-    return 0.5 * gradient_norms(discriminate, fake).square().mean()
-
-
-def gradient_penalty(
-    discriminate: Callable[[Tensor], Tensor],
-    real: Tensor,
-    fake: Tensor,
-    one_sided: bool = False,
-) -> Tensor:
-    """Return the mean of (|grad D| - 1)^2 at random points between real and generated samples.
-
-    Args:
-        discriminate: maps samples (N, *shape) to scores.
-        real: real samples, (N, *shape).
-        fake: generated samples, (N, *shape).
-        one_sided: whether norms below 1 are not penalised.
-
-    Returns:
-        Scalar, at least 0, twice differentiable.
-
-    Source: Gulrajani et al. 2017 (arXiv:1704.00028), equation 3, without lambda; one-sided:
-        Petzka, Fischer, Lukovnikov 2018 (arXiv:1709.08894).
-    """
-    excess = gradient_norms(discriminate, interpolate(real, fake)) - 1
-    if one_sided:
-        excess = excess.relu()
-    return excess.square().mean()
-
-
-def interpolate(real: Tensor, fake: Tensor) -> Tensor:
-    """Return a uniformly random point between each real sample and a generated one, (N, *shape)."""
-    position = shared_uniform(len(real), real.device).view(-1, *[1] * (real.ndim - 1))
-    return torch.lerp(real.float(), fake.float(), position)
-
-
-def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Tensor:
-    """Return the norm of each score's gradient with respect to its sample, in float32.
-
-    Args:
-        discriminate: maps samples (N, *shape) to scores: (N,); (N / m,) where it packs m samples,
-            whose norm is then that of the pack; or several per sample, of which the gradient of the
-            sum is taken.
-        data: samples, (N, *shape); their graph is kept.
-
-    Returns:
-        Norms with their graph, one per sample or pack.
-    """
-    data = data.float()
-    # the weights of an unrolled discriminator depend on generated samples, too; the gradient with
-    # respect to a view of the samples leaves that path out
-    data = data.view_as(data) if data.requires_grad else data.detach().requires_grad_(True)
-    with eager_mode(), torch.autocast(data.device.type, enabled=False), torch.enable_grad():
-        scores = discriminate(data)
-        (gradient,) = grad(scores.sum(), data, create_graph=True)
-    norms: Tensor = gradient.reshape(min(len(scores), len(data)), -1).norm(dim=1)
-    return norms
+    return weight * penalty(discriminate, data, step)
