@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-__all__ = ["ConditionalEncoder", "LabelMaps", "LabelVector"]
+__all__ = ["ConditionalEncoder", "LabelMaps", "LabelVector", "ProjectionEncoder"]
 
 
 class _LabelInput(nn.Module):
@@ -61,3 +61,31 @@ class ConditionalEncoder(nn.Module):
         """Map samples (N, *shape) and labels (N,) to features (N, features)."""
         features: Tensor = self.encoder(self.join(data, labels))
         return features
+
+
+class ProjectionEncoder(nn.Module):
+    """An encoder of samples, whose last feature is their inner product with a vector of the class.
+
+    A linear head on these features is a projection discriminator. The factor of the inner product
+    is a weight of the head.
+
+    Args:
+        encoder: module from samples to features.
+        features: size of its output.
+        classes: number of classes.
+
+    Source: Miyato, Koyama 2018 (arXiv:1802.05637), equation 4.
+    """
+
+    def __init__(self, encoder: nn.Module, features: int, classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.embedding = nn.Embedding(classes, features)
+        self.features = features + 1
+        nn.init.normal_(self.embedding.weight, 0.0, features**-0.5)
+
+    def forward(self, data: Tensor, labels: Tensor) -> Tensor:
+        """Map samples (N, *shape) and labels (N,) to features (N, features + 1)."""
+        features = self.encoder(data)
+        products = (features * self.embedding(labels)).sum(1, keepdim=True)
+        return torch.cat([features, products], 1)

@@ -108,8 +108,7 @@ def check_generators(owner: type[Any], family: NetworkFamily[Any], shape: Shape)
             owner,
             f"the {where} returns values of {samples.abs().max():.3g}; images must lie in [-1, 1]",
         )
-        (samples * _noise(*shape, seed=2)).sum().backward()
-        _require_gradients(owner, where, network)
+        _require_gradients(owner, where, network, inputs[name])
         if len(shape) == 3:
             check_memory_format(owner, network, inputs[name], where)
     require(found > 0, owner, f"it has neither a generator nor a translator for shape {shape}")
@@ -134,18 +133,17 @@ def check_encoder(owner: type[Any], family: NetworkFamily[Any], shape: Shape) ->
         f"the {where} returns {tuple(features.shape)}; it must begin with ({packs}, its features "
         f"{trunk.features})",
     )
-    loss = torch.zeros(())
-    for name, (head, size) in heads.items():
-        output = head(features)
+    outputs = {name: head(features) for name, (head, _) in heads.items()}
+    for name, (_, size) in heads.items():
+        output = outputs[name]
         where_head = f"{name} head for shape {shape}"
         require(
             output.numel() % (size * packs // BATCH) == 0 and (output.ndim == 1 or name != "score"),
             owner,
             f"the {where_head} returns shape {tuple(output.shape)}",
         )
-        loss = loss + (output * _noise(*output.shape[1:], seed=3, count=len(output))).sum()
-    loss.backward()
-    _require_gradients(owner, where, trunk, *(head for head, _ in heads.values()))
+    layers = [head for head, _ in heads.values()]
+    _require_gradients(owner, where, trunk, data, *layers)
     if len(shape) == 3:
         check_memory_format(owner, trunk, data, where)
     check_labels(owner, family, shape)
@@ -226,11 +224,28 @@ def _require_shape(owner: type[Any], where: str, output: Tensor, shape: tuple[in
     )
 
 
-def _require_gradients(owner: type[Any], where: str, *networks: nn.Module) -> None:
-    silent = [
-        name
-        for network in networks
-        for name, weight in network.named_parameters()
-        if weight.requires_grad and (weight.grad is None or not weight.grad.any())
+def _require_gradients(
+    owner: type[Any], where: str, network: nn.Module, data: Tensor, *heads: nn.Module
+) -> None:
+    """Check that a gradient reaches every parameter of a network and the heads on its output.
+
+    Parameters that are zero at first, which may cut off others, are moved before.
+    """
+    weights = [
+        (name, weight)
+        for module in (network, *heads)
+        for name, weight in module.named_parameters()
+        if weight.requires_grad
     ]
+    rng = torch.Generator().manual_seed(4)
+    for _, weight in weights:
+        if not weight.any():
+            nn.init.normal_(weight, std=0.01, generator=rng)
+    features = network(data)
+    outputs = [head(features) for head in heads] or [features]
+    for output in outputs:
+        (output * _noise(*output.shape[1:], seed=3, count=len(output))).sum().backward(
+            retain_graph=True
+        )
+    silent = [name for name, weight in weights if weight.grad is None or not weight.grad.any()]
     require(not silent, owner, f"no gradient reaches {', '.join(silent[:2])} of the {where}")
