@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -154,6 +155,61 @@ def test_lazy_penalties_are_used_in_every_kth_update_at_k_times_their_weight() -
         totals = {name: totals[name] + term.item() for name, term in terms.items()}
     assert used == [0, 0, 3, 3]
     assert totals == pytest.approx({"r1": 6 * 0.5 * 13.5, "r2": 6 * 0.25 * 13.5})
+
+
+IMAGES = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(2)) * 2 - 1
+REPEATS = 5_000
+
+
+def image_critic() -> nn.Module:
+    """Return a network of piecewise linear scores of images."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
+
+
+@pytest.mark.parametrize(
+    ("critic", "data"),
+    [(Hilly(0.3, -0.5, 0.4), REAL), (image_critic(), IMAGES)],
+    ids=["points", "images"],
+)
+def test_finite_differences_are_the_exact_penalties_in_mean(
+    critic: nn.Module, data: Tensor
+) -> None:
+    exact = RegularisationConfig(r1=0.7, r2=0.2)
+    estimate = replace(exact, r1_r2_gradients="finite_differences")
+    repeated = data.repeat(REPEATS, *[1] * (data.ndim - 1))  # each with directions of its own
+    torch.manual_seed(0)
+    expected, found = (
+        penalties(config, 0, critic, repeated, repeated) for config in (exact, estimate)
+    )
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=0.02, atol=0)
+        weight = next(critic.parameters())
+        slope, own = (torch.autograd.grad(terms[name], weight)[0] for terms in (expected, found))
+        share = (own * slope).sum() / slope.square().sum()  # other directions are noise
+        assert share == pytest.approx(1, abs=0.02)
+
+
+def test_finite_differences_need_no_second_derivative() -> None:
+    class Once(torch.autograd.Function):
+        """The sum of squares, whose derivative cannot be differentiated."""
+
+        @staticmethod
+        def forward(ctx: Any, data: Tensor) -> Tensor:
+            ctx.save_for_backward(data)
+            return data.square().sum(1)
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx: Any, slope: Tensor) -> Tensor:
+            return 2 * ctx.saved_tensors[0] * slope[:, None]
+
+    scale = torch.ones(1, requires_grad=True)
+    config = RegularisationConfig(r1=1.0, r1_r2_gradients="finite_differences")
+    term = penalties(config, 0, lambda data: Once.apply(scale * data), REAL, FAKE)["r1"]
+    term.backward()
+    assert scale.grad is not None
+    assert scale.grad > 0
 
 
 def test_r2_is_at_generated_samples_of_their_own_classes() -> None:
