@@ -45,6 +45,8 @@ NARROW_NETWORKS = {
     "dcgan": ("network.width=4",),
     "cogan": ("network.width=4", "network.discriminator_units=16"),
     "infogan": ("network.width=4",),
+    "resnet": ("network.width=2",),
+    "resnext": ("network.widths=[8]", "network.blocks=1", "network.group_width=4"),
     "pix2pix": ("network.width=4",),
     "salimans": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16, 16]"),
 }

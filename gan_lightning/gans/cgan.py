@@ -44,7 +44,7 @@ class ConditionalGAN(LabelledGAN):
         """
         super().build(networks)
         self.encoder = networks.conditional_encoder(self.data.shape, self.classes)
-        self.score = networks.score_head(self.encoder.features)
+        self.score = networks.conditional_score_head(self.encoder.features)
 
     def discriminator_players(self) -> dict[str, torch.nn.Module]:
         """Return the encoder and its head."""

@@ -37,8 +37,9 @@ class LabelledGAN(GAN):
             ValueError: the data have no classes.
         """
         self.classes = self.classes_of_data()
-        size = self.config.latent_size + self.classes
-        self.generator = networks.generator(size, self.data.shape)
+        self.generator = networks.conditional_generator(
+            self.config.latent_size, self.classes, self.data.shape
+        )
 
     @final
     def classes_of_data(self) -> int:

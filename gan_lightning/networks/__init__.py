@@ -12,6 +12,8 @@ from gan_lightning.networks.heads import ScoreHead
 from gan_lightning.networks.infogan import InfoGANNetworks, InfoGANNetworksConfig
 from gan_lightning.networks.mlp import MLP, MLPConfig
 from gan_lightning.networks.pix2pix import Pix2PixNetworks, Pix2PixNetworksConfig
+from gan_lightning.networks.resnet import ResNet, ResNetConfig
+from gan_lightning.networks.resnext import ResNeXt, ResNeXtConfig
 from gan_lightning.networks.salimans import SalimansNetworks, SalimansNetworksConfig
 
 NETWORKS: dict[str, type[NetworkFamily[Any]]] = {
@@ -20,6 +22,8 @@ NETWORKS: dict[str, type[NetworkFamily[Any]]] = {
     "infogan": InfoGANNetworks,
     "salimans": SalimansNetworks,
     "pix2pix": Pix2PixNetworks,
+    "resnet": ResNet,
+    "resnext": ResNeXt,
     "cogan": CoGANNetworks,
     "dirac": DiracNetworks,
 }
@@ -40,6 +44,10 @@ __all__ = [
     "NetworkFamily",
     "Pix2PixNetworks",
     "Pix2PixNetworksConfig",
+    "ResNeXt",
+    "ResNeXtConfig",
+    "ResNet",
+    "ResNetConfig",
     "SalimansNetworks",
     "SalimansNetworksConfig",
     "ScoreHead",

@@ -13,7 +13,12 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_lightning.networks.heads import ScoreHead
-from gan_lightning.networks.labels import ConditionalEncoder, LabelMaps, LabelVector
+from gan_lightning.networks.labels import (
+    ConditionalEncoder,
+    LabelMaps,
+    LabelVector,
+    ProjectionEncoder,
+)
 from gan_lightning.networks.minibatch import MINIBATCH_LAYERS, Pack
 from gan_lightning.utils.settings import check_settings, setting
 
@@ -21,6 +26,7 @@ Shape = tuple[int, ...]
 """Shape of one sample without the batch: (2,) for points, (C, H, W) for images."""
 
 LAYERS_WITH_WEIGHTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
 
 
 @dataclass
@@ -121,6 +127,23 @@ class NetworkFamily(ABC, Generic[ConfigT]):
             ValueError: the family does not support the shape.
         """
 
+    def conditional_generator(self, inputs: int, classes: int, shape: Shape) -> nn.Module:
+        """Build a generator of classes; by default `generator` of the concatenated input.
+
+        Args:
+            inputs: size of its latent vector.
+            classes: number of classes.
+            shape: shape of one sample.
+
+        Returns:
+            Module from (N, inputs + classes), latent vector and one-hot class, to (N, *shape), with
+            the range of `generator`.
+
+        Raises:
+            ValueError: the family does not support the shape.
+        """
+        return self.generator(inputs + classes, shape)
+
     def translator(self, source: Shape, shape: Shape) -> nn.Module:
         """Build a generator of images from images: (N, *source) to (N, *shape) in [-1, 1].
 
@@ -162,9 +185,13 @@ class NetworkFamily(ABC, Generic[ConfigT]):
         self._apply_spectral_norm(encoder)
         return encoder
 
-    @final
-    def conditional_encoder(self, shape: Shape, classes: int) -> ConditionalEncoder:
+    def conditional_encoder(
+        self, shape: Shape, classes: int
+    ) -> ConditionalEncoder | ProjectionEncoder:
         """Build an encoder whose second input is the class label, one of `classes`.
+
+        By default labels are joined with the samples. A family overrides it to return
+        `projection_encoder`.
 
         Raises:
             ValueError: the family does not support the shape.
@@ -172,6 +199,24 @@ class NetworkFamily(ABC, Generic[ConfigT]):
         join, joined_shape = self.label_input(shape, classes)
         encoder = self.encoder(joined_shape)
         return ConditionalEncoder(join, encoder, encoder.features)
+
+    @final
+    def projection_encoder(self, shape: Shape, classes: int) -> ProjectionEncoder:
+        """Build an encoder of samples that compares their features with a vector of the class.
+
+        Raises:
+            ValueError: the family does not support the shape, or samples are packed.
+        """
+        if self.config.packing > 1:
+            raise ValueError(
+                f"packing is {self.config.packing}, and a projection discriminator compares each "
+                f"sample with its own class; set it to 1"
+            )
+        encoder = self.encoder(shape)
+        projection = ProjectionEncoder(encoder, encoder.features, classes)
+        if self.config.spectral_norm:
+            spectral_norm(projection.embedding)
+        return projection
 
     def label_input(self, shape: Shape, classes: int) -> tuple[nn.Module, Shape]:
         """Build the module that joins samples and labels, and return it with the joined shape."""
@@ -191,6 +236,11 @@ class NetworkFamily(ABC, Generic[ConfigT]):
         return self._apply_spectral_norm(self.score_layers(features))
 
     @final
+    def conditional_score_head(self, features: int) -> nn.Module:
+        """Build the real/fake head on the features of a `conditional_encoder`."""
+        return self._apply_spectral_norm(self.conditional_score_layers(features))
+
+    @final
     def recognition_head(self, features: int, outputs: int) -> nn.Module:
         """Build a head for codes or classes: (N, features) to (N, outputs), unbounded."""
         return self._apply_spectral_norm(self.recognition_layers(features, outputs))
@@ -198,6 +248,10 @@ class NetworkFamily(ABC, Generic[ConfigT]):
     def score_layers(self, features: int) -> nn.Module:
         """Build the layers of the real/fake head; the default is one linear unit."""
         return self.initialise_weights(ScoreHead(features))
+
+    def conditional_score_layers(self, features: int) -> nn.Module:
+        """Build the layers of `conditional_score_head`; the default is `score_layers`."""
+        return self.score_layers(features)
 
     def recognition_layers(self, features: int, outputs: int) -> nn.Module:
         """Build the layers of a head for codes or classes; the default is one linear layer."""
@@ -254,7 +308,7 @@ def _initialiser(
         weight = _weight(module)
         if weight is not None:
             initialise_weight(weight)
-        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.GroupNorm):
+        elif isinstance(module, NORMS) and module.affine:
             nn.init.normal_(module.weight, 1.0, norm_std)
         else:
             return
