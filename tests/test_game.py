@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from factories import (
     quiet_trainer,
     train_model,
 )
+from torch.nn.functional import softplus
 
 from gan_lightning.gans import GANS
 from gan_lightning.gans.base import GAN
@@ -22,7 +24,7 @@ from gan_lightning.gans.directions import latent_std
 from gan_lightning.gans.parameters import frozen
 from gan_lightning.testing import check_gan
 from gan_lightning.training.build import build
-from gan_lightning.types import Batch
+from gan_lightning.types import Batch, Sample
 
 NETWORKS_OF = {"pix2pix": {"name": "pix2pix", "width": 2, "patch": 16}}
 """Networks of variants that are checked with other layers than small perceptrons."""
@@ -39,6 +41,71 @@ def test_each_discriminator_step_has_its_own_minibatch() -> None:
     gan = train_model(make_config("gan", "model.discriminator_steps=5", "data.batch_size=4"))
     assert gan.updates == 6
     assert gan.images_seen == 6 * 5 * 4
+
+
+def test_the_generator_steps_again_from_the_latents_of_its_first_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Compared with a loop by hand, as the authors of PacGAN write it."""
+    sizes = ("data.batch_size=8", "trainer.max_updates=1")
+    steps = [f"model.{player}_optimizer.name=sgd" for player in ("discriminator", "generator")]
+    gan, data = build(make_config("gan", "model.generator_steps=3", *sizes, *steps))
+    assert isinstance(gan, GAN)
+    by_hand = deepcopy(gan)
+    given: list[tuple[Batch, Sample]] = []
+    loss = gan.generator_loss
+
+    def recorded(real: Batch, fake: Sample) -> Any:
+        given.append((real, fake))
+        return loss(real, fake)
+
+    monkeypatch.setattr(gan, "generator_loss", recorded)
+    quiet_trainer().fit(gan, datamodule=data)
+    real, latents = given[0][0].data, given[0][1].condition.latent
+    assert latents is not None
+    assert len(given) == 3
+    assert all(again.data is real for again, _ in given)
+    assert all(fake.condition.latent is latents for _, fake in given)
+    assert gan.updates == 1
+    assert gan.images_seen == 8
+
+    def step(player: torch.nn.Module, lost: torch.Tensor) -> None:
+        weights = list(player.parameters())
+        gradients = torch.autograd.grad(lost, weights)
+        with torch.no_grad():
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight -= gan.config.generator_optimizer.learning_rate * gradient
+
+    generator, discriminator = by_hand.generator, by_hand.discriminator
+    scores = discriminator(real), discriminator(generator(latents).detach())
+    step(discriminator, softplus(-scores[0]).mean() + softplus(scores[1]).mean())
+    for _ in range(3):
+        step(generator, softplus(-discriminator(generator(latents))).mean())
+    expected = copy_weights(by_hand)
+    for name, value in copy_weights(gan).items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-5, atol=1e-7)
+
+
+def test_an_update_is_a_round_of_any_number_of_generator_steps() -> None:
+    """Average, losses and counters follow once a round."""
+    gan = train_model(make_config("gan", "model.generator_steps=2", "model.ema_decay=0.9"))
+    assert gan.updates == 6
+    assert isinstance(gan, GAN)
+    assert gan.ema is not None
+    assert int(gan.ema.n_averaged) == 6
+
+
+@pytest.mark.parametrize("model", ["gan", "unrolled", "infogan"])
+def test_further_generator_steps_in_parts_equal_those_of_the_whole_minibatch(model: str) -> None:
+    words = ["model.generator_steps=2", "trainer.max_updates=2"]
+    whole = copy_weights(train_model(make_config(model, *words)))
+    parts = copy_weights(train_model(make_config(model, *words, "model.accumulate_gradients=2")))
+    once = copy_weights(train_model(make_config(model, *words[1:])))
+    if model == "gan":  # the loss of the others compares the samples of a part
+        for name, value in whole.items():
+            torch.testing.assert_close(parts[name], value, rtol=1e-4, atol=1e-5)
+    assert not all(torch.equal(whole[name], once[name]) for name in whole)
+    assert not all(torch.equal(parts[name], once[name]) for name in whole)
 
 
 def test_fast_dev_run_steps_both_players() -> None:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from gan_lightning.distributed.collectives import (
     all_gather,
     all_reduce_mean,
+    shared_normal,
     shared_uniform,
     synchronized_rng,
 )
@@ -47,12 +48,16 @@ PLAIN_STEPS = tuple(
 EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
     **{model: (model, (*DETERMINISTIC.get(model, ()), *PLAIN_STEPS)) for model in ALL_GANS},
     "adam": ("gan", ()),
-    "average": ("gan", ("model.ema_decay=0.9", "model.discriminator_steps=3")),
+    "average": (
+        "gan",
+        ("model.ema_decay=0.9", "model.discriminator_steps=3", "model.generator_steps=2"),
+    ),
     "in parts": (
         "wgan_gp",
         (
             "model.accumulate_gradients=2",
             "model.discriminator_steps=2",
+            "model.generator_steps=2",
             *(
                 f"model.{player}_optimizer.{setting}"
                 for player in ("discriminator", "generator")
@@ -72,6 +77,10 @@ EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
             "model.regularisation={r1: 0.5, r2: 0.5}",
         ),
     ),
+    "finite differences": (
+        "gan",
+        ("model.regularisation={r1: 0.5, r2: 0.5, r1_r2_gradients: finite_differences}",),
+    ),
     "minibatch": ("gan", (*SYNCHRONISED, "model.regularisation.r1=0.5")),
     "pulling away": ("ebgan", ("model.pulling_away_weight=0.5",)),
     "consistency": (
@@ -85,6 +94,7 @@ EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
             "network.spectral_norm=true",
             "model.regularisation.gradient_penalty=1",
             "model.unrolled_steps=1",
+            "model.generator_steps=2",
         ),
     ),
 }
@@ -306,13 +316,14 @@ def test_collectives_do_nothing_outside_of_an_update() -> None:
 
 
 @pytest.mark.parametrize("world", [2, 4])
-def test_shared_uniform_equals_the_numbers_of_one_process(world: int) -> None:
+def test_shared_numbers_equal_those_of_one_process(world: int) -> None:
     device = torch.device("cpu")
 
     def numbers(rank: int, world: int) -> Tensor:
         with synchronized_rng(0, 7, rank, world, device):
-            first, second = (shared_uniform(8 // world, device) for _ in range(2))
-        return torch.stack([first, second])
+            uniform = [shared_uniform(8 // world, device) for _ in range(2)]
+            normal = shared_normal((8 // world, 3), device)
+        return torch.stack([*uniform, *normal.unbind(1)])
 
     together = torch.cat([numbers(rank, world) for rank in range(world)], 1)
     assert torch.equal(together, numbers(0, 1))

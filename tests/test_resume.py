@@ -62,6 +62,7 @@ ALL_OPTIONS = (
     "model.regularisation.gradient_penalty_schedule.kind=linear",
     "model.regularisation.gradient_penalty_schedule.updates=6",
     "model.ema_schedule.warmup=5",
+    "model.generator_steps=2",
     "model.accumulate_gradients=2",
     *(
         f"model.{player}_optimizer.{setting}"

@@ -31,7 +31,11 @@ from gan_lightning.gans.hyperparameters import (
 from gan_lightning.gans.parameters import parameters
 from gan_lightning.gans.plain import PlainTraining
 from gan_lightning.gans.plain_batches import MinibatchReader
-from gan_lightning.gans.regularisation import augment_and_add_noise, penalties
+from gan_lightning.gans.regularisation import (
+    augment_and_add_noise,
+    check_batch_norm,
+    penalties,
+)
 from gan_lightning.gans.round import train_round
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, DataSpec, Sample
@@ -44,8 +48,8 @@ class GAN(PlainTraining):
     """A generator and a discriminator, trained in turn by manual optimization.
 
     In a *round* the discriminator makes a step on each of `discriminator_steps` minibatches, then
-    the generator makes one step; a round is one *generator update*, the unit of all budgets and
-    axes. The batches of this project's DataModules hold rounds, tensors of shape (rounds,
+    the generator makes one step, or `generator_steps` from the same inputs; a round is one
+    *generator update*, the unit of all budgets and axes. The batches of this project's DataModules hold rounds, tensors of shape (rounds,
     minibatches, N, *shape); those of any other loader are minibatches, see `PlainTraining`.
 
     A variant overrides methods of `GANContract` and returns weighted, named loss terms. This class
@@ -97,6 +101,7 @@ class GAN(PlainTraining):
         self.objective = self.config.build_objective()
         with isolated_randomness(derived_seed(seed, "weights")):
             self.build(family)
+        check_batch_norm(self.config.regularisation, self.discriminator_players())
         self.ema = build_generator_ema(self)
         self.packing: int = family.config.packing
         self.reader = MinibatchReader(

@@ -26,6 +26,12 @@ class GANConfig:
     discriminator_steps: int = setting(
         1, "Minibatches of a round, with one discriminator step each.", minimum=1
     )
+    generator_steps: int = setting(
+        1,
+        "Steps of the generator at the end of a round, all from the same latents; a round remains "
+        "one update.",
+        minimum=1,
+    )
     accumulate_gradients: int = setting(
         1,
         "Parts of each minibatch whose gradients are accumulated for one step; more parts take "

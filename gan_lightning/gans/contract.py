@@ -115,7 +115,7 @@ class GANContract(BaseModule):
 
         Args:
             discriminator_terms: loss terms of the discriminator's last step.
-            generator_terms: loss terms of the generator's step.
+            generator_terms: loss terms of the generator's last step.
         """
 
     def estimate_divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Training of one round: the discriminator's steps, then one step of the generator."""
+"""Training of one round: the discriminator's steps, then those of the generator."""
 
 from __future__ import annotations
 
@@ -75,10 +75,13 @@ def _train_both_players(gan: GAN, real: Batch, rng: torch.Generator, images: int
 
     The samples that are generated for the minibatch serve both players: the discriminator's step
     takes them detached, the generator's step with their graph. The discriminator's parameters are
-    frozen while the generator steps. The running average and the log follow.
+    frozen while the generator steps. The running average and the log follow, once a round; logged
+    are the loss terms of the generator's last step.
 
-    Where gradients are accumulated, the generator's step generates each part again, from the same
-    inputs, since the graph of the whole minibatch would take the memory that the parts save.
+    A further step of the generator generates the samples again from the same inputs, with the
+    weights that the step before it has made. Where gradients are accumulated, the first step
+    generates each part again, too, since the graph of the whole minibatch would take the memory
+    that the parts save.
 
     Args:
         gan: in training.
@@ -94,12 +97,12 @@ def _train_both_players(gan: GAN, real: Batch, rng: torch.Generator, images: int
     discriminator_terms = _step_discriminator(gan, discriminator, seen, fake.detach())
     with frozen(optimizer_parameters(discriminator.optimizer)):
         if in_parts:
-            generator_terms = accumulate_and_step(
-                gan, generator, real, generated, partial(_generator_terms_again, gan)
-            )
+            generator_terms = _step_generator_again(gan, generator, real, generated)
         else:
             generator_terms = gan.generator_loss(seen, fake)
             _step(gan, generator, generator_terms)
+        for _ in range(gan.config.generator_steps - 1):
+            generator_terms = _step_generator_again(gan, generator, real, generated)
     if gan.ema is not None:
         gan.ema.update_parameters(gan.generator)
     with torch.no_grad():
@@ -133,8 +136,20 @@ def _step_discriminator(
     return terms
 
 
+def _step_generator_again(
+    gan: GAN, optimizer: LightningOptimizer, real: Batch, fake: Sample
+) -> LossTerms:
+    """Step the generator on samples that are generated again, from the inputs of `fake`."""
+    if gan.config.accumulate_gradients > 1:
+        again = partial(_generator_terms_again, gan)
+        return accumulate_and_step(gan, optimizer, real, fake, again)
+    terms = _generator_terms_again(gan, real, fake)
+    _step(gan, optimizer, terms)
+    return terms
+
+
 def _generator_terms_again(gan: GAN, real: Batch, fake: Sample) -> LossTerms:
-    """Generate the samples of a part again, with the generator's graph; return the loss terms."""
+    """Generate samples again, with the generator's graph; return the generator's loss terms."""
     again = Sample(gan.generate(fake.condition), fake.condition)
     return gan.generator_loss(*gan.preprocess_for_discriminator(real, again))
 

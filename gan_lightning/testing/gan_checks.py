@@ -80,9 +80,10 @@ def check_gan(
         check_steps(trained.recorded, trained.steps)
         check_gradients(trained)
         check_seed(trained)
-    with describing(cls, "training with bf16-mixed and three discriminator steps"):
+    with describing(cls, "training with bf16-mixed, three discriminator and two generator steps"):
         recorder = StepRecorder()
-        options: dict[str, Any] = {"discriminator_steps": 3, "precision": "bf16-mixed"}
+        steps = {"discriminator_steps": 3, "generator_steps": 2}
+        options: dict[str, Any] = {**steps, "precision": "bf16-mixed"}
         check_steps(train(setup, callbacks=[recorder], **options), recorder)
     with describing(cls, "loading its state_dict"):
         check_state_dict(trained)
@@ -160,11 +161,12 @@ def check_samples(setup: GANSetup) -> None:
 def check_steps(gan: GAN, recorder: StepRecorder) -> None:
     """Check that each step, and nothing else, moves the parameters of its player only."""
     owner, steps = type(gan), recorder.steps
-    order = ([0] * gan.config.discriminator_steps + [1]) * UPDATES
+    config = gan.config
+    order = ([0] * config.discriminator_steps + [1] * config.generator_steps) * UPDATES
     require(
         [step.player for step in steps] == order,
         owner,
-        "a round is not its discriminator steps and then one generator step",
+        "a round is not its discriminator steps and then its generator steps",
     )
     players = [
         set(_names(gan, gan.discriminator_players())),
