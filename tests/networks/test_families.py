@@ -8,8 +8,10 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from torch import nn
+from torch.nn.functional import conv2d, conv_transpose2d
+from torch.nn.functional import pad as pad_zeros
 
-from gan_lightning.networks import NETWORKS, NetworkFamily, Shape
+from gan_lightning.networks import NETWORKS, DCGANConfig, NetworkFamily, Shape
 from gan_lightning.networks.base import INITIALISATIONS
 from gan_lightning.networks.dropout import Dropout
 from gan_lightning.testing import check_network
@@ -37,12 +39,17 @@ UNSUPPORTED: list[tuple[str, Shape]] = [
     ("cogan", POINTS),
     ("cogan", (1, 32, 32)),
     ("infogan", (1, 30, 28)),
+    ("resnet", POINTS),
+    ("resnet", (1, 36, 36)),
+    ("resnet", (1, 32, 64)),
+    ("resnet", (3, 512, 512)),
 ]
 
 SMALL: dict[str, dict[str, Any]] = {
     "dcgan": {"width": 8},
     "cogan": {"width": 4},
     "pix2pix": {"width": 4},
+    "resnet": {"width": 2},
     "salimans": {"generator_hidden": [16], "discriminator_hidden": [16, 16]},
 }
 """Config values that make a family small."""
@@ -159,6 +166,87 @@ def test_dcgan_may_have_a_fully_connected_generator() -> None:
     # the discriminator is not changed
     assert parameters(family.encoder(shape)) == parameters(build("dcgan").encoder(shape))
     check_network(NETWORKS["dcgan"], config={"width": 4, "generator_hidden": [16]}, shapes=[shape])
+
+
+PACGAN = {"width": 64, "kernel": 5, "smallest_map": 2}
+"""Options of the networks of PacGAN's code for stacked MNIST."""
+
+
+def test_dcgan_parameter_counts_are_those_of_pacgan() -> None:
+    family = build("dcgan", **PACGAN)
+    shape = (3, 28, 28)
+    kernels = 25 * (64 * 128 + 128 * 256 + 256 * 512)
+    norms = 2 * (64 + 128 + 256 + 512)
+    # the code has biases before its batch norms, which have no effect
+    dense = 100 * 2 * 2 * 512
+    assert parameters(family.generator(100, shape)) == dense + kernels + norms + 25 * 3 * 64 + 3
+    trunk = 25 * 3 * 64 + 64 + kernels + norms - 2 * 64
+    assert parameters(family.encoder(shape)) == trunk
+    assert family.encoder(shape).features == 2 * 2 * 512
+
+
+@pytest.mark.parametrize("kernel", [4, 5])
+@pytest.mark.parametrize("smallest_map", [1, 2, 4, 7])
+@pytest.mark.parametrize("size", [16, 28, 36])
+def test_dcgan_has_the_properties_with_every_kernel(
+    kernel: int, smallest_map: int, size: int
+) -> None:
+    config = {"width": 4, "kernel": kernel, "smallest_map": smallest_map}
+    if size == 28 or smallest_map == 1:
+        check_network(NETWORKS["dcgan"], config=config, shapes=[(3, size, size)])
+    network = NETWORKS["dcgan"](DCGANConfig(**config))
+    sides, side = [], size
+    while side > smallest_map:
+        side = (side + 1) // 2
+        sides.append(side)
+    found: list[int] = []
+    encoder = network.encoder((3, size, size))
+    for layer in encoder.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(lambda _, __, maps: found.append(maps.shape[-1]))
+    encoder(torch.zeros(2, 3, size, size))
+    assert found == sides
+
+
+def test_kernels_of_5_pixels_lie_as_those_of_tensorflow() -> None:
+    """SAME: one zero before an even side and two behind it; the transpose is its gradient."""
+    trunk, generator = (
+        next(layer for layer in network.modules() if isinstance(layer, kind))
+        for network, kind in (
+            (build("dcgan", **PACGAN).encoder((3, 28, 28)), nn.Sequential),
+            (build("dcgan", **PACGAN).generator(9, (3, 28, 28)), nn.Sequential),
+        )
+    )
+    pad, convolution = trunk[0], trunk[1]
+    images = torch.randn(2, 3, 28, 28)
+    expected = conv2d(pad_zeros(images, (1, 2, 1, 2)), convolution.weight, convolution.bias, 2)
+    torch.testing.assert_close(convolution(pad(images)), expected)
+    transposed, crop = generator[-3], generator[-2]
+    maps = torch.randn(2, 64, 14, 14)
+    wide = conv_transpose2d(maps, transposed.weight, transposed.bias, 2)
+    torch.testing.assert_close(crop(transposed(maps)), wide[..., 1:29, 1:29])
+
+
+def test_pixels_from_0_are_those_from_minus_1_rescaled() -> None:
+    """Generated pixels are 2 tanh - 1, and what the discriminator sees is the tanh."""
+    shape = (3, 28, 28)
+    usual, unit = build("dcgan"), build("dcgan", pixels="unit")
+    torch.manual_seed(1)
+    noise = torch.randn(BATCH, INPUTS)
+    pair = [family.generator(INPUTS, shape) for family in (usual, unit)]
+    pair[1].load_state_dict(pair[0].state_dict())
+    plain, images = (generator(noise) for generator in pair)
+    torch.testing.assert_close(images, 2 * plain - 1)
+    trunks = [family.encoder(shape) for family in (usual, unit)]
+    weights = list(trunks[0].parameters())
+    with torch.no_grad():
+        for weight, value in zip(trunks[1].parameters(), weights, strict=True):
+            weight.copy_(value)
+    torch.testing.assert_close(trunks[1](images), trunks[0](plain), rtol=1e-4, atol=1e-5)
+    hidden = build("dcgan", pixels="unit", generator_hidden=[5]).generator(INPUTS, shape)
+    assert hidden(100 * noise).min() < -1
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert pair[1](noise).dtype == torch.float32
 
 
 def test_mlp_options_change_the_layers_they_name() -> None:
