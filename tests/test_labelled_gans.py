@@ -20,7 +20,7 @@ from gan_lightning.training.build import build
 from gan_lightning.types import Batch, Condition
 
 LABELLED = ["acgan", "cgan"]
-FAMILIES = {"mlp": (1, 8, 8), "dcgan": (1, 28, 28), "infogan": (1, 28, 28)}
+FAMILIES = {"mlp": (1, 8, 8), "dcgan": (1, 28, 28), "infogan": (1, 28, 28), "resnet": (1, 16, 16)}
 
 
 @pytest.fixture(autouse=True)

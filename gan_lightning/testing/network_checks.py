@@ -88,12 +88,20 @@ def check_unsupported(owner: type[Any], family: NetworkFamily[Any]) -> None:
 
 
 def check_generators(owner: type[Any], family: NetworkFamily[Any], shape: Shape) -> None:
-    """Check the generator of vectors, and that of images where the family has one."""
-    inputs = {"generator": _noise(INPUTS), "translator": _noise(*shape)}
+    """Check the generator of vectors, and those of classes and of images where it has them."""
+    inputs = {
+        "generator": _noise(INPUTS),
+        "translator": _noise(*shape),
+        "conditional generator": _noise(INPUTS),
+    }
     builders: dict[str, Build] = {
         "generator": lambda: family.generator(INPUTS, shape),
         "translator": lambda: family.translator(shape, shape),
     }
+    if type(family).conditional_generator is not NetworkFamily.conditional_generator:
+        builders["conditional generator"] = lambda: family.conditional_generator(
+            INPUTS - CLASSES, CLASSES, shape
+        )
     found = 0
     for name, build in builders.items():
         if not _builds(build):
