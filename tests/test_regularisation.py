@@ -20,6 +20,7 @@ from factories import (
 from pytorch_lightning import Callback
 from torch import Tensor, nn
 
+from gan_lightning.errors import UserError
 from gan_lightning.gans.gradient_penalties import (
     gradient_norms,
     gradient_penalty,
@@ -289,15 +290,26 @@ PENALISED = ("model.regularisation={r1: 0.1, r2: 0.1}", "model.regularisation.gr
 
 @pytest.mark.parametrize("model", ALL_GANS)
 def test_every_variant_trains_with_penalties_and_noise(model: str) -> None:
-    # pix2pix does not allow noise
-    noise = ("model.regularisation.instance_noise=0.1",) if model != "pix2pix" else ()
-    gan, data = build(make_config(model, *PENALISED, *noise, "log.every_n_updates=1"))
+    # pix2pix does not allow noise, and its networks have batch normalisation
+    noise = "model.regularisation.instance_noise=0.1"
+    more = "network.norm=instance" if model == "pix2pix" else noise
+    gan, data = build(make_config(model, *PENALISED, more, "log.every_n_updates=1"))
     quiet_trainer().fit(gan, datamodule=data)
     names = {f"loss/discriminator/{name}" for name in ("r1", "r2", "gradient_penalty")}
     assert names <= set(gan.losses)
     assert not {name for name in gan.losses if name.startswith("loss/generator/r1")}
     assert all(torch.tensor(value).isfinite() for value in gan.losses.values())
     assert all(value.isfinite().all() for value in copy_weights(gan).values())
+
+
+@pytest.mark.parametrize("key", ["r1", "r2", "gradient_penalty"])
+def test_a_penalty_refuses_batch_norm_in_the_discriminator(key: str) -> None:
+    batch_norm = {"network": {"name": "infogan", "width": 4}, "data": {"name": "mnist"}}
+    weight = f"model.regularisation.{key}=0.5"
+    with pytest.raises(UserError, match=f"{key} is 0.5, and .* batch normalisation") as error:
+        build(make_config("gan", weight, **batch_norm))
+    assert "\n" not in str(error.value)
+    build(make_config("gan", "model.regularisation.gradient_penalty=0", **batch_norm))
 
 
 @pytest.mark.parametrize("model", ALL_GANS)

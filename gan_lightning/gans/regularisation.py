@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_lightning.core.schedules import ScheduleConfig
 from gan_lightning.gans.augmentation import AUGMENTATIONS, augment
 from gan_lightning.gans.gradient_penalties import gradient_penalty, r1, r2
 from gan_lightning.utils.settings import setting
 
-__all__ = ["RegularisationConfig", "augment_and_add_noise", "penalties"]
+__all__ = ["RegularisationConfig", "augment_and_add_noise", "check_batch_norm", "penalties"]
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 @dataclass
@@ -119,6 +121,30 @@ class RegularisationConfig:
 
 def _factor(schedule: ScheduleConfig | None, update: int) -> float:
     return 1.0 if schedule is None else schedule.factor(update)
+
+
+def check_batch_norm(config: RegularisationConfig, players: Mapping[str, nn.Module]) -> None:
+    """Check that a discriminator whose gradients are penalised has no batch normalisation.
+
+    Args:
+        config: weights of the penalties.
+        players: modules of the discriminator by name.
+
+    Raises:
+        ValueError: a penalty has a weight, and a module normalises over the minibatch, so that the
+            gradient at a sample depends on the other samples.
+    """
+    weights = {name: getattr(config, name) for name in ("r1", "r2", "gradient_penalty")}
+    used = next((name for name, weight in weights.items() if weight), None)
+    if used is None:
+        return
+    for module in players.values():
+        if any(isinstance(layer, BATCH_NORMS) for layer in module.modules()):
+            raise ValueError(
+                f"regularisation.{used} is {weights[used]}, and the discriminator has batch "
+                f"normalisation, which makes the gradient at a sample depend on the others: set "
+                f"the normalisation of its networks to none, or {used} to 0"
+            )
 
 
 def augment_and_add_noise(
