@@ -43,10 +43,6 @@ UNSUPPORTED: list[tuple[str, Shape]] = [
     ("resnet", (1, 36, 36)),
     ("resnet", (1, 32, 64)),
     ("resnet", (3, 512, 512)),
-    ("resnet", POINTS),
-    ("resnet", (1, 36, 36)),
-    ("resnet", (1, 32, 64)),
-    ("resnet", (3, 512, 512)),
 ]
 
 SMALL: dict[str, dict[str, Any]] = {

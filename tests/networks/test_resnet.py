@@ -14,7 +14,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from gan_lightning.export import FORMATS, GeneratorFunction
 from gan_lightning.gans import GAN, GANS
-from gan_lightning.networks import ResNet, ResNetConfig, Shape
+from gan_lightning.networks import DCGAN, DCGANConfig, ResNet, ResNetConfig, Shape
 from gan_lightning.networks.residual import (
     ConditionalBatchNorm,
     DiscriminatorBlock,
@@ -248,3 +248,31 @@ def test_exported_conditional_generator_agrees_with_the_gan(kind: str, tmp_path:
         assert (generate(inputs) - function(**inputs)).abs().max() < 1e-4
     other = {**inputs, "labels": (inputs["labels"] + 1) % CLASSES}
     assert (generate(other) - generate(inputs)).abs().max() > 1e-3
+
+
+def test_samples_of_each_class_differ_for_one_latent() -> None:
+    gan = conditional_gan()
+    with torch.no_grad():
+        for weight in gan.generator.parameters():
+            weight.add_(0.3 * torch.randn_like(weight))
+    labels = torch.arange(CLASSES)
+    shown = gan.sample_across(3, seed=0)
+    assert shown.data.shape == (3 * CLASSES, *SMALL)
+    assert shown.condition.latent is not None
+    latent = shown.condition.latent[:1].expand(CLASSES, -1)
+    again = gan.sample(CLASSES, Condition(latent=latent, labels=labels), seed=0)
+    torch.testing.assert_close(again.data, shown.data[:CLASSES])
+    assert (again.data[0] != again.data[1:]).flatten(1).any(1).all()
+
+
+def test_the_default_generator_of_classes_is_that_of_the_concatenated_input() -> None:
+    """Weights and their names are those of versions without this hook."""
+    networks, states = DCGAN(DCGANConfig(width=4)), []
+    for build in (
+        lambda: networks.generator(9, SMALL),
+        lambda: networks.conditional_generator(5, CLASSES, SMALL),
+    ):
+        torch.manual_seed(0)
+        states.append(build().state_dict())
+    assert list(states[0]) == list(states[1])
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
