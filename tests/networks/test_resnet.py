@@ -13,8 +13,10 @@ from torch.nn.functional import avg_pool2d, conv2d, one_hot, relu
 from torch.nn.utils.parametrize import is_parametrized
 
 from gan_lightning.export import FORMATS, GeneratorFunction
-from gan_lightning.gans import GAN, GANS
+from gan_lightning.gans import GAN, GANS, ConditionalGAN
 from gan_lightning.networks import DCGAN, DCGANConfig, ResNet, ResNetConfig, Shape
+from gan_lightning.networks.heads import ProjectionScore
+from gan_lightning.networks.labels import ProjectionEncoder
 from gan_lightning.networks.residual import (
     ConditionalBatchNorm,
     DiscriminatorBlock,
@@ -83,16 +85,14 @@ def test_widths_are_those_of_the_authors(
     networks = family(width=1)
     shape = (3, size, size)
     built = networks.generator(3, shape)
-    widths = [block.shortcut.in_channels for block in built.modules() if is_block(block)]
+    widths = [
+        block.shortcut.in_channels for block in built.modules() if isinstance(block, GeneratorBlock)
+    ]
     assert widths == generator[:-1]
     trunk = networks.discriminator_trunk(shape)
     blocks = [block for block in trunk.modules() if isinstance(block, DiscriminatorBlock)]
     assert [last_width(block) for block in blocks] == discriminator
     assert trunk.features == discriminator[-1]
-
-
-def is_block(module: nn.Module) -> bool:
-    return isinstance(module, GeneratorBlock)
 
 
 def last_width(block: DiscriminatorBlock) -> int:
@@ -187,8 +187,11 @@ def test_the_class_enters_the_norms_only() -> None:
 
 def test_the_score_is_that_of_a_projection_discriminator() -> None:
     gan = conditional_gan().eval()
+    assert isinstance(gan, ConditionalGAN)
     data, labels = torch.rand(6, *SMALL), torch.tensor([0, 1, 2, 3, 1, 0])
     encoder, head = gan.encoder, gan.score
+    assert isinstance(encoder, ProjectionEncoder)
+    assert isinstance(head, ProjectionScore)
     features = encoder.encoder(data)
     unit = features @ head.linear.weight[0] + head.linear.bias
     expected = unit + (features * encoder.embedding.weight[labels]).sum(1)
@@ -267,12 +270,10 @@ def test_samples_of_each_class_differ_for_one_latent() -> None:
 
 def test_the_default_generator_of_classes_is_that_of_the_concatenated_input() -> None:
     """Weights and their names are those of versions without this hook."""
-    networks, states = DCGAN(DCGANConfig(width=4)), []
-    for build in (
-        lambda: networks.generator(9, SMALL),
-        lambda: networks.conditional_generator(5, CLASSES, SMALL),
-    ):
-        torch.manual_seed(0)
-        states.append(build().state_dict())
-    assert list(states[0]) == list(states[1])
-    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    networks = DCGAN(DCGANConfig(width=4))
+    torch.manual_seed(0)
+    expected = networks.generator(5 + CLASSES, SMALL).state_dict()
+    torch.manual_seed(0)
+    found = networks.conditional_generator(5, CLASSES, SMALL).state_dict()
+    assert list(found) == list(expected)
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
