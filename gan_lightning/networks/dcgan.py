@@ -19,6 +19,7 @@ from gan_lightning.networks.base import (
     unsupported_shape,
 )
 from gan_lightning.networks.layout import MapsToVector, VectorToMaps
+from gan_lightning.networks.small_maps import SmallMapConv2d, SmallMapConvTranspose2d
 from gan_lightning.utils.settings import setting
 
 SIZES = range(16, 257, 4)
@@ -177,13 +178,14 @@ class DCGAN(NetworkFamily[DCGANConfig]):
         """Return the layers that halve a map of this side, rounded up."""
         first, last = self._padding(side)
         border = [nn.ZeroPad2d((0, last - first, 0, last - first))] if last > first else []
-        return [*border, nn.Conv2d(before, after, self.config.kernel, 2, first, bias=bias)]
+        return [*border, SmallMapConv2d(before, after, self.config.kernel, 2, first, bias=bias)]
 
     def _double(self, before: int, after: int, side: int, bias: bool = True) -> list[nn.Module]:
         """Return the layers from half of a side, rounded up, to a map of this side."""
         first, last = self._padding(side)
         crop = [nn.ZeroPad2d((0, first - last, 0, first - last))] if last > first else []
-        return [nn.ConvTranspose2d(before, after, self.config.kernel, 2, first, bias=bias), *crop]
+        kernel = self.config.kernel
+        return [SmallMapConvTranspose2d(before, after, kernel, 2, first, bias=bias), *crop]
 
     def _padding(self, side: int) -> tuple[int, int]:
         """Return the zeros before and after a map of this side, so that its half is rounded up."""
