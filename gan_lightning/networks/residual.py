@@ -108,7 +108,7 @@ class GeneratorBlock(nn.Module):
 
     def forward(self, maps: Tensor, classes: Tensor | None) -> Tensor:
         """Map (N, inputs, H, W) of one-hot classes to (N, outputs, 2 H, 2 W)."""
-        changed = _doubled(relu(self.norms[0](maps, classes)))
+        changed: Tensor = _doubled(relu(self.norms[0](maps, classes)))
         changed = relu(self.norms[1](self.convolutions[0](changed), classes))
         changed = self.convolutions[1](changed)
         # the shortcut equals doubling before the convolution, at a quarter of the multiplications
