@@ -73,6 +73,7 @@ TOPICS: tuple[Topic, ...] = (
             "gan_ring_paper",
             "gan_grid_paper",
             "gan_stacked_mnist",
+            "gan_stacked_mnist_paper",
             "sharp_ring_packed",
             "sharp_ring_wgan_gp",
             "sharp_ring_r1",
@@ -100,6 +101,7 @@ TOPICS: tuple[Topic, ...] = (
             "packed_ring_paper",
             "packed_grid_paper",
             "packed_stacked_mnist",
+            "packed_stacked_mnist_paper",
         ),
     ),
     Topic(
@@ -249,6 +251,18 @@ TOPICS: tuple[Topic, ...] = (
             "pix2pix_edges_mnist_cgan",
             "pix2pix_facades",
         ),
+    ),
+    Topic(
+        slug="relativistic",
+        title="Pairs and penalties: R3GAN",
+        idea="A discriminator that compares each real sample with a generated one has a gradient "
+        "at modes that were dropped. Penalties on its slope at real and at generated samples make "
+        "the game converge, and networks without normalisation suffice.",
+        equations=r"\min_G \max_D \; \mathbb{E}_{x,z}\big[\log \sigma\big(D(x) - D(G(z))\big)\big]"
+        r" - \tfrac{\gamma}{2}\, \mathbb{E}_{x}\big[\lVert \nabla D(x) \rVert^2\big]"
+        r" - \tfrac{\gamma}{2}\, \mathbb{E}_{z}\big[\lVert \nabla D(G(z)) \rVert^2\big]",
+        gans=(),
+        experiments=("r3gan_ring", "r3gan_grid"),
     ),
     Topic(
         slug="adversarial-examples",
