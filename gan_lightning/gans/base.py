@@ -49,8 +49,9 @@ class GAN(PlainTraining):
 
     In a *round* the discriminator makes a step on each of `discriminator_steps` minibatches, then
     the generator makes one step, or `generator_steps` from the same inputs; a round is one
-    *generator update*, the unit of all budgets and axes. The batches of this project's DataModules hold rounds, tensors of shape (rounds,
-    minibatches, N, *shape); those of any other loader are minibatches, see `PlainTraining`.
+    *generator update*, the unit of all budgets and axes. The batches of this project's DataModules
+    hold rounds, tensors of shape (rounds, minibatches, N, *shape); those of any other loader are
+    minibatches, see `PlainTraining`.
 
     A variant overrides methods of `GANContract` and returns weighted, named loss terms. This class
     sums and logs them, steps the optimizers, adds the config's regularisers and updates the running
