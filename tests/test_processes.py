@@ -271,8 +271,8 @@ def test_a_step_sends_the_gradients_of_its_player_only(name: str, ranks: Ranks) 
     discriminator, generator = sizes(gan)
     # each unrolled step sends the discriminator's gradient forward and backward
     unrolled = [discriminator] * 2 * getattr(gan.config, "unrolled_steps", 0)
-    steps = gan.config.discriminator_steps
-    one_round = [discriminator] * steps + unrolled + [generator]
+    steps, generator_steps = gan.config.discriminator_steps, gan.config.generator_steps
+    one_round = [discriminator] * steps + [*unrolled, generator] * generator_steps
     assert ranks[0][name]["messages"] == [("all_reduce", size) for size in one_round * UPDATES]
 
 

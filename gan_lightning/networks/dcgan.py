@@ -139,7 +139,7 @@ class DCGAN(NetworkFamily[DCGANConfig]):
         Its images lie in [-1, 1], with `pixels: unit` in [-3, 1].
         """
         sides = self._map_sides(shape)[::-1]
-        output = [ScaleAndShift(2, -1)] if self.config.pixels == "unit" else []
+        output: list[nn.Module] = [ScaleAndShift(2, -1)] if self.config.pixels == "unit" else []
         if self.config.generator_hidden:
             return _perceptron([inputs, *self.config.generator_hidden], shape, output)
         start = sides[0]

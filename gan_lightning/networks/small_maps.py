@@ -16,7 +16,8 @@ class SmallMapConv2d(nn.Conv2d):
     """A convolution whose kernels are multiplied with all windows of the minibatch at once.
 
     It is `nn.Conv2d` but for rounding, and exactly `nn.Conv2d` on larger maps, on other devices and
-    in evaluation mode. Dilation, groups and padding by other values than 0 are not supported.
+    in evaluation mode. Dilation, groups and padding by other values than 0 are not supported, and
+    kernel, stride and padding are those of both sides.
 
     Gain: CPU kernels of convolutions are slow where a map has fewer pixels than a kernel. Forward
     and backward pass from 4x4x256 to 2x2x512 pixels, kernels of 5x5 and a minibatch of 64, take 75
@@ -25,15 +26,11 @@ class SmallMapConv2d(nn.Conv2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, D, H', W')."""
-        height, width = (
-            (side + 2 * int(padding) - kernel) // stride + 1
-            for side, padding, kernel, stride in zip(
-                maps.shape[2:], self.padding, self.kernel_size, self.stride, strict=True
-            )
-        )
+        kernel, stride, padding = _numbers(self)
+        height, width = ((side + 2 * padding - kernel) // stride + 1 for side in maps.shape[2:])
         if height * width > SMALL or maps.device.type != "cpu" or not self.training:
             return super().forward(maps)
-        windows = unfold(maps, self.kernel_size, padding=self.padding, stride=self.stride)
+        windows = unfold(maps, kernel, padding=padding, stride=stride)
         # one product of two matrices: as a batch of them the kernels would be read N times
         rows = windows.movedim(1, -1).flatten(0, 1)
         pixels = nn.functional.linear(rows, self.weight.flatten(1), self.bias)
@@ -53,17 +50,20 @@ class SmallMapConvTranspose2d(nn.ConvTranspose2d):
             return super().forward(maps, output_size)
         pixels = maps.movedim(1, -1).flatten(0, 2)
         windows = pixels @ self.weight.flatten(1)
-        size = [
-            (side - 1) * stride - 2 * int(padding) + kernel
-            for side, padding, kernel, stride in zip(
-                (height, width), self.padding, self.kernel_size, self.stride, strict=True
-            )
-        ]
+        kernel, stride, padding = _numbers(self)
+        crop = 2 * padding - kernel
+        size = ((height - 1) * stride - crop, (width - 1) * stride - crop)
         columns = windows.unflatten(0, (-1, height * width)).movedim(1, -1)
-        added = fold(columns, size, self.kernel_size, padding=self.padding, stride=self.stride)
+        added = fold(columns, size, kernel, padding=padding, stride=stride)
         if self.bias is not None:
             added = added + self.bias[:, None, None]
         return _like(maps, added)
+
+
+def _numbers(layer: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int, int]:
+    """Return the side of the kernel, the stride and the padding of a layer."""
+    assert not isinstance(layer.padding, str)
+    return layer.kernel_size[0], layer.stride[0], layer.padding[0]
 
 
 def _like(maps: Tensor, output: Tensor) -> Tensor:
