@@ -68,7 +68,7 @@ class ConditionalBatchNorm(nn.Module):
         channels: of the maps.
         classes: number of classes; 0 means none.
 
-    Source: Dumoulin, Shlens, Kudlur 2017 (arXiv:1610.07629), equation 5, as Miyato, Koyama 2018
+    Source: Dumoulin, Shlens, Kudlur 2017 (arXiv:1610.07629), as Miyato, Koyama 2018
         (arXiv:1802.05637) use it.
     """
 
