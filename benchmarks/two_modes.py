@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,13 +88,9 @@ def discriminator_loss(loss: Callable[[Scores], float], position: float, slope: 
         """Return how far the differences of the scores are from their bounds."""
         return np.concatenate([bounds - differences @ scores, bounds + differences @ scores])
 
-    found = minimize(
-        loss,
-        np.zeros(3),
-        method="SLSQP",
-        constraints={"type": "ineq", "fun": room},
-        options={"maxiter": 500, "ftol": 1e-10},
-    )
+    constraint: Any = {"type": "ineq", "fun": room}
+    options: Any = {"maxiter": 500, "ftol": 1e-10}
+    found = minimize(loss, np.zeros(3), method="SLSQP", constraints=constraint, options=options)
     return float(found.fun)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ def size(network: nn.Module) -> int:
 def expected_sizes(widths: list[int]) -> tuple[int, int]:
     """Count the parameters of generator and discriminator from the authors' layers."""
     blocks = sum(2 * (4 * w * w + 9 * 16 * 2 * w + 2 * 2 * w) for w in widths)
-    changes = sum(a * b for a, b in zip(widths, widths[1:], strict=False) if a != b)
+    changes = sum(a * b for a, b in pairwise(widths) if a != b)
     smallest, largest = widths[-1], widths[0]
     generator = 16 * smallest + 64 * smallest + 3 * largest
     discriminator = 3 * largest + 16 * smallest + smallest
@@ -68,7 +69,7 @@ def test_maps_are_halved_by_means_and_doubled_linearly() -> None:
 def test_widths_are_one_or_one_per_stage_and_groups_fit() -> None:
     networks = family([16, 32, 64])
     networks.discriminator((1, 28, 28))
-    with pytest.raises(ValueError, match="widths has 3 numbers, and images of 32 .* 4 stages"):
+    with pytest.raises(ValueError, match=r"widths has 3 numbers, and images of 32 .* 4 stages"):
         networks.generator(8, (1, 32, 32))
     with pytest.raises(ValueError, match="group_width is 16, which does not divide the 20"):
         family([10])
