@@ -264,7 +264,14 @@ TOPICS: tuple[Topic, ...] = (
         r" - \tfrac{\gamma}{2}\, \mathbb{E}_{x}\big[\lVert \nabla D(x) \rVert^2\big]"
         r" - \tfrac{\gamma}{2}\, \mathbb{E}_{z}\big[\lVert \nabla D(G(z)) \rVert^2\big]",
         gans=(),
-        experiments=("r3gan_ring", "r3gan_grid"),
+        experiments=(
+            "r3gan_ring",
+            "r3gan_grid",
+            "r3gan_stacked_mnist",
+            "gan_r1_r2_stacked_mnist",
+            "rpgan_r1_stacked_mnist",
+            "gan_r1_stacked_mnist",
+        ),
     ),
     Topic(
         slug="adversarial-examples",
