@@ -70,8 +70,13 @@ def check_choice(key: str, name: str, valid: Iterable[str]) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether the system refused an allocation to Python or to PyTorch's CPU allocator."""
-    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
+    """Tell whether Python or PyTorch's CPU allocator cannot get as much memory as it asks for.
+
+    PyTorch counts the bytes of a tensor first, and says so where 64 bits do not hold their number.
+    """
+    message = str(error)
+    too_much = ("can't allocate memory", "Storage size calculation overflowed")
+    return isinstance(error, MemoryError) or any(text in message for text in too_much)
 
 
 def storage_error(error: BaseException | None) -> OSError | None:

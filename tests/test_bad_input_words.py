@@ -46,6 +46,12 @@ def test_unknown_name(override: str, parts: tuple[str, ...]) -> None:
     mistake(["train", "gan_ring", override], *parts)
 
 
+@pytest.mark.parametrize("images", [10**12, 10**18])  # too many for the memory, and for its count
+def test_more_data_than_memory(images: int) -> None:
+    words = ["train", "gan_stacked_mnist", f"data.images={images}", "log.wandb=disabled"]
+    assert_mistake(run_cli(*words), "memory", "use fewer data")
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [

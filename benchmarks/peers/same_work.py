@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.gans import InfoGAN, regularisation
+from gan_lightning.gans import InfoGAN, gradient_penalties
 from gan_lightning.gans.base import GAN
 from gan_lightning.training.build import build
 from gan_lightning.types import Batch, Condition, Sample
@@ -132,7 +132,7 @@ def losses(model: GAN, peer: Peer, script: dict[str, Any], recorder: Recorder) -
     fractions = torch.zeros(0)
     if recorder.interpolation:  # the script's fraction is that of real data, ours of generated data
         fractions = 1 - torch.from_numpy(recorder.interpolation[0]).float().flatten()
-    with patch.object(regularisation, "shared_uniform", lambda count, device: fractions):
+    with patch.object(gradient_penalties, "shared_uniform", lambda count, device: fractions):
         terms = [
             model.discriminator_terms(real, fake.detach()),
             model.generator_loss(real, fake),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.registry import ENTRY_POINTS
@@ -30,21 +31,22 @@ def override_keys(experiment: str) -> list[str]:
     for name, annotation in _field_types("RunConfig").items():
         if name in TABLE_NAMES:
             section = source.get(name)
-            given = section.get("name") if isinstance(section, dict) else None
+            given = section if isinstance(section, dict) else {}
             keys += dict.fromkeys([f"{name}.name", *_section_keys(name, given)])
         elif annotation in _classes():
-            keys += _dotted_keys(name, annotation)
+            keys += _dotted_keys(name, annotation, source.get(name))
         elif name != "overridden":  # `train` writes it
             keys.append(name)
     return keys
 
 
-def _section_keys(section: str, name: str | None) -> Iterator[str]:
-    """Yield the keys of the class that `name` selects, of this package or of the user."""
+def _section_keys(section: str, given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys of the class that its name selects, of this package or of the user."""
+    name = given.get("name")
     if is_import_path(path := _installed(section).get(name or "", name)):
         yield from _own_keys(section, find_source_class(str(path)).config())
     else:
-        yield from _dotted_keys(section, _selected_config(section, name))
+        yield from _dotted_keys(section, _selected_config(section, name), given)
 
 
 def _own_keys(prefix: str, config: SourceClass | str | None) -> Iterator[str]:
@@ -81,11 +83,22 @@ def _selected_config(section: str, name: str | None) -> str | None:
     return None
 
 
-def _dotted_keys(prefix: str, config: str | None) -> Iterator[str]:
-    """Yield the keys of a config class, those of nested config classes included."""
+def _dotted_keys(prefix: str, config: str | None, given: object = None) -> Iterator[str]:
+    """Yield the keys of a config class, those of nested config classes included.
+
+    Args:
+        prefix: of the keys.
+        config: name of the class.
+        given: values of the experiment; a nested config that may be null has its keys where it has
+            values, else one key.
+    """
+    values = given if isinstance(given, dict) else {}
     for name, annotation in _field_types(config).items():
-        if annotation in _classes():
-            yield from _dotted_keys(f"{prefix}.{name}", annotation)
+        nested = annotation
+        if isinstance(values.get(name), dict):
+            nested = annotation.removesuffix(" | None")
+        if nested in _classes():
+            yield from _dotted_keys(f"{prefix}.{name}", nested, values.get(name))
         else:
             yield f"{prefix}.{name}"
 
@@ -146,6 +159,7 @@ def _classes() -> dict[str, ast.ClassDef]:
 @cache
 def _modules() -> list[ast.Module]:
     packages = ("gans", "classifiers", "networks", "data")
-    paths = [PACKAGE / "config" / "schema.py", PACKAGE / "core" / "optim.py"]
+    paths = [PACKAGE / "config" / "schema.py"]
+    paths += [PACKAGE / "core" / name for name in ("optim.py", "schedules.py")]
     paths += [path for package in packages for path in (PACKAGE / package).rglob("*.py")]
     return [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
