@@ -21,6 +21,7 @@ from pytorch_lightning import Callback
 from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
+from gan_lightning.gans.base import GAN
 from gan_lightning.gans.gradient_penalties import (
     gradient_norms,
     gradient_penalty,
@@ -31,6 +32,7 @@ from gan_lightning.gans.gradient_penalties import (
 from gan_lightning.gans.parameters import parameters
 from gan_lightning.gans.regularisation import RegularisationConfig, penalties
 from gan_lightning.training.build import build
+from gan_lightning.training.checks import check_batch_norm
 from gan_lightning.types import Batch, Sample
 from gan_lightning.utils.settings import check_settings
 
@@ -306,10 +308,17 @@ def test_every_variant_trains_with_penalties_and_noise(model: str) -> None:
 def test_a_penalty_refuses_batch_norm_in_the_discriminator(key: str) -> None:
     batch_norm = {"network": {"name": "infogan", "width": 4}, "data": {"name": "mnist"}}
     weight = f"model.regularisation.{key}=0.5"
-    with pytest.raises(UserError, match=f"{key} is 0.5, and .* batch normalisation") as error:
-        build(make_config("gan", weight, **batch_norm))
+    config = make_config("gan", weight, **batch_norm)
+    gan, _ = build(config)  # a run of an earlier version loads, and generates samples
+    assert isinstance(gan, GAN)
+    message = f"regularisation.{key} is 0.5, and .* batch normalisation"
+    with pytest.raises(UserError, match=message) as error:
+        check_batch_norm(config, gan)
     assert "\n" not in str(error.value)
-    build(make_config("gan", "model.regularisation.gradient_penalty=0", **batch_norm))
+    with pytest.raises(ValueError, match=message):  # in a plain training, too
+        gan.configure_optimizers()
+    other = make_config("gan", **batch_norm)
+    check_batch_norm(other, build(other)[0])
 
 
 @pytest.mark.parametrize("model", ALL_GANS)

@@ -33,8 +33,8 @@ from gan_lightning.gans.plain import PlainTraining
 from gan_lightning.gans.plain_batches import MinibatchReader
 from gan_lightning.gans.regularisation import (
     augment_and_add_noise,
-    check_batch_norm,
     penalties,
+    refuse_batch_norm_under_penalties,
 )
 from gan_lightning.gans.round import train_round
 from gan_lightning.networks import NetworkFamily
@@ -102,7 +102,6 @@ class GAN(PlainTraining):
         self.objective = self.config.build_objective()
         with isolated_randomness(derived_seed(seed, "weights")):
             self.build(family)
-        check_batch_norm(self.config.regularisation, self.discriminator_players())
         self.ema = build_generator_ema(self)
         self.packing: int = family.config.packing
         self.reader = MinibatchReader(
@@ -210,8 +209,13 @@ class GAN(PlainTraining):
 
     @final
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Build the discriminator's and the generator's optimizer, in this order."""
+        """Build the discriminator's and the generator's optimizer, in this order.
+
+        Raises:
+            ValueError: a gradient penalty has a weight, and the discriminator has batch norm.
+        """
         config = self.config
+        refuse_batch_norm_under_penalties(config.regularisation, self.discriminator_players())
         discriminator = parameters(self.discriminator_players())
         generator = parameters(self.generator_players())
         return [

@@ -13,7 +13,12 @@ from gan_lightning.gans.augmentation import AUGMENTATIONS, augment
 from gan_lightning.gans.gradient_penalties import gradient_penalty, r1, r2
 from gan_lightning.utils.settings import setting
 
-__all__ = ["RegularisationConfig", "augment_and_add_noise", "check_batch_norm", "penalties"]
+__all__ = [
+    "RegularisationConfig",
+    "augment_and_add_noise",
+    "penalties",
+    "refuse_batch_norm_under_penalties",
+]
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -45,7 +50,7 @@ class RegularisationConfig:
     r1_r2_gradients: str = setting(
         "exact",
         "How r1 and r2 compute squared gradient norms: exact, by a second derivative; or "
-        "finite_differences, an unbiased estimate from one random direction per sample.",
+        "finite_differences, an estimate from one random direction per sample.",
         choices=("exact", "finite_differences"),
     )
     finite_difference_step: float = setting(
@@ -123,7 +128,9 @@ def _factor(schedule: ScheduleConfig | None, update: int) -> float:
     return 1.0 if schedule is None else schedule.factor(update)
 
 
-def check_batch_norm(config: RegularisationConfig, players: Mapping[str, nn.Module]) -> None:
+def refuse_batch_norm_under_penalties(
+    config: RegularisationConfig, players: Mapping[str, nn.Module]
+) -> None:
     """Check that a discriminator whose gradients are penalised has no batch normalisation.
 
     Args:

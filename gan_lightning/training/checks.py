@@ -16,6 +16,7 @@ from gan_lightning.distributed.sharding import SINGLE_PROCESS
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import GAN_EVALUATORS, image_features, inception_network
 from gan_lightning.gans import GAN, GANConfig
+from gan_lightning.gans.regularisation import refuse_batch_norm_under_penalties
 from gan_lightning.utils.hardware import fast_precision
 
 __all__ = [
@@ -193,15 +194,23 @@ def check_minibatch(config: RunConfig) -> None:
 
 
 def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
-    """Check that no batch norm layer gets a batch of one.
+    """Check that batch norm has other samples to average, and that no gradient penalty excludes it.
 
     Args:
         config: config of the run.
-        model: its networks are searched for `BatchNorm1d`, which has no other samples to average.
+        model: its networks are searched for layers of batch norm.
 
     Raises:
-        UserError: a process passes one sample, or one pack of samples, through batch norm.
+        UserError: a process passes one sample, or one pack of samples, through batch norm; or the
+            gradients of a discriminator with batch norm are penalised.
     """
+    if isinstance(model, GAN):
+        try:
+            refuse_batch_norm_under_penalties(
+                model.config.regularisation, model.discriminator_players()
+            )
+        except ValueError as error:
+            raise UserError(f"model.{error}") from error
     processes = config.trainer.devices * config.trainer.nodes
     parts = getattr(config.model, "accumulate_gradients", 1)
     local_batch = config.data.batch_size // processes // config.network.packing // parts
