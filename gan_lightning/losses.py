@@ -226,8 +226,6 @@ def relativistic_generator(fake_scores: Tensor, real_scores: Tensor) -> Tensor:
 
     Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), RSGAN; Huang et al. 2024
         (arXiv:2501.05441), section 2.
-    Deviations: in training the real samples are those of the discriminator's last step, for which
-        the authors' code draws a new minibatch.
     """
     return softplus(real_scores.float() - fake_scores.float()).mean()
 
@@ -242,7 +240,8 @@ class Objective(NamedTuple):
         smooth: whether the discriminator's loss takes a `real_label`.
         zero_when_separated: whether the discriminator's loss is 0 where it separates real and
             generated samples; false for a critic, whose loss estimates a distance.
-        relativistic: whether the generator's loss compares generated with real samples.
+        relativistic: whether the generator's loss compares generated with real samples; these are
+            a minibatch of their own.
     """
 
     discriminator: Callable[..., Tensor]

@@ -34,7 +34,7 @@ def short_epochs() -> Iterator[None]:
     original_init = RoundLoader.__init__
 
     def init_with_fewer_rows(self: RoundLoader, data: Any, labels: Any, **kwargs: Any) -> None:
-        count = EPOCH * kwargs["batch_size"] * kwargs["loader_config"].discriminator_steps
+        count = EPOCH * kwargs["batch_size"] * kwargs["loader_config"].minibatches_per_round
         rows = torch.arange(min(count, len(data)))
         if kwargs.get("source") is not None:
             kwargs["source"] = kwargs["source"][rows]

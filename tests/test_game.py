@@ -43,6 +43,33 @@ def test_each_discriminator_step_has_its_own_minibatch() -> None:
     assert gan.images_seen == 6 * 5 * 4
 
 
+def test_pairs_of_the_generator_have_a_minibatch_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gan, data = build(
+        make_config(
+            "gan", "model.objective=relativistic", "data.batch_size=8", "trainer.max_updates=4"
+        )
+    )
+    assert isinstance(gan, GAN)
+    seen: list[torch.Tensor] = []
+
+    def recording(loss: Any) -> Any:
+        def recorded(real: Batch, fake: Sample) -> Any:
+            seen.append(torch.cat([real.data, fake.data.detach()]))
+            return loss(real, fake)
+
+        return recorded
+
+    for name in ("discriminator_loss", "generator_loss"):
+        monkeypatch.setattr(gan, name, recording(getattr(gan, name)))
+    quiet_trainer().fit(gan, datamodule=data)
+    assert gan.updates == 4
+    assert gan.images_seen == 4 * 2 * 8
+    assert len(seen) == 8
+    assert len(torch.cat(seen).unique(dim=0)) == 8 * 16
+
+
 def test_the_generator_steps_again_from_the_latents_of_its_first_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -307,13 +307,24 @@ def assert_same_training(first: GAN, second: GAN) -> None:
     assert weights_equal(copy_weights(first), copy_weights(second))
 
 
+PAIRS = {**NOISY, "objective": "relativistic"}
+
+
 @pytest.mark.parametrize("batch", [1, 2, 4, 5])
-def test_resume_is_exact_in_the_middle_of_a_round(batch: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "config", "steps"),
+    [(WGANGP, NOISY, 3), (StandardGAN, PAIRS, 2)],
+    ids=["wgan", "pairs"],
+)
+def test_resume_is_exact_in_the_middle_of_a_round(
+    kind: type[GAN], config: dict[str, Any], steps: int, batch: int, tmp_path: Path
+) -> None:
     path = tmp_path / "middle.ckpt"
-    whole = make_gan(3, config=NOISY)
+    whole, resumed = (make_gan(steps, kind, config=config) for _ in range(2))
     fit(whole, Resumable(), max_epochs=3, callbacks=[SaveAfter(batch, path)])
-    resumed = fit(make_gan(3, config=NOISY), Resumable(), max_epochs=3, ckpt_path=path)
+    fit(resumed, Resumable(), max_epochs=3, ckpt_path=path)
     assert whole.updates == 3
+    assert whole.losses == resumed.losses
     assert_same_training(whole, resumed)
 
 

@@ -55,7 +55,7 @@ def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyR
         assert name in run.outcome.out
     assert any(name.startswith("loss/") for name in last)
     assert not [name for name in last if name != "updates" and panel_of(name) is None]
-    assert int(last["images_seen"]) == 4 * 8 * getattr(config.model, "discriminator_steps", 1)
+    assert int(last["images_seen"]) == 4 * 8 * getattr(config.model, "minibatches_per_round", 1)
 
     kept = sorted(path.name for path in (folder / "checkpoints").iterdir())
     assert [name for name in kept if name != "best.ckpt"] == [

@@ -43,14 +43,14 @@ class LoaderConfig:
 
     Args:
         updates: generator updates of the run, hence its number of rounds.
-        discriminator_steps: minibatches of a round.
+        minibatches_per_round: minibatches of each round, at least 1.
         rounds_per_batch: rounds in one Lightning batch; more of them spread the cost of a batch
             over several updates.
         seed: seed of the order of the data.
     """
 
     updates: int
-    discriminator_steps: int = 1
+    minibatches_per_round: int = 1
     rounds_per_batch: int = 1
     seed: int = 0
 
@@ -163,14 +163,14 @@ class RoundLoader:
             update = end
 
     def _minibatch_numbers(self, updates: range) -> range:
-        steps = self._config.discriminator_steps
+        steps = self._config.minibatches_per_round
         return range(updates.start * steps, updates.stop * steps)
 
     def _rows(self, updates: range) -> Tensor:
         """Return the rows that this process reads, int64 (rounds, minibatches, N)."""
         minibatches = map(self._minibatch_rows, self._minibatch_numbers(updates))
         rows = torch.cat([self._order[:0], *minibatches])
-        return rows.view(len(updates), self._config.discriminator_steps, self._local_batch_size)
+        return rows.view(len(updates), self._config.minibatches_per_round, self._local_batch_size)
 
     def _prefetch(self, rows: Tensor) -> None:
         for data in (self._data, self._source):

@@ -24,7 +24,9 @@ class GANConfig:
         choices=("uniform", "unit_uniform", "normal"),
     )
     discriminator_steps: int = setting(
-        1, "Minibatches of a round, with one discriminator step each.", minimum=1
+        1,
+        "Steps of the discriminator in a round, each on a minibatch of its own.",
+        minimum=1,
     )
     generator_steps: int = setting(
         1,
@@ -68,6 +70,15 @@ class GANConfig:
             raise ValueError(
                 "ema_schedule is set, and ema_decay is null: set ema_decay, for example to 0.999"
             )
+
+    @property
+    def minibatches_per_round(self) -> int:
+        """Number of real minibatches of a round: one for each step of the discriminator.
+
+        One more where the generator's loss has real samples, which the discriminator has not just
+        been trained on.
+        """
+        return self.discriminator_steps + self.build_objective().relativistic
 
     def build_objective(self) -> Objective:
         """Return the adversarial losses of both players, for `GAN.objective`."""

@@ -17,7 +17,7 @@ from gan_lightning.core.seeding import derived_seed, seed_generators
 from gan_lightning.distributed.collectives import synchronized_rng
 from gan_lightning.distributed.strategy import AlternatingDDP
 from gan_lightning.errors import UserError
-from gan_lightning.gans.contract import GANContract
+from gan_lightning.gans.contract import GANContract, LossTerms
 from gan_lightning.gans.monitoring import Monitor, show_samples
 from gan_lightning.gans.plain_batches import MinibatchReader
 from gan_lightning.gans.round import train_minibatch
@@ -39,7 +39,8 @@ class PlainTraining(GANContract):
     """What a GAN does in a Lightning script of a user, whose loader yields minibatches.
 
     A minibatch is one of the game: the discriminator steps on it, and on the last one of
-    `discriminator_steps` the generator steps, too. `trainer.global_step` counts its steps.
+    `discriminator_steps` the generator steps, too; with the relativistic objective it steps on the
+    next one. `trainer.global_step` counts its steps.
 
     At the end of an epoch measures of generated samples are logged, see `Monitor`: against the
     validation data, or against the first training data of the epoch where there are none. A grid
@@ -56,6 +57,7 @@ class PlainTraining(GANContract):
     reader: MinibatchReader
     _is_plain: bool
     _has_order: bool
+    _terms: LossTerms | None
 
     def __init__(self, data: DataSpec, seed: int) -> None:
         super().__init__(data, seed)
@@ -63,6 +65,7 @@ class PlainTraining(GANContract):
         self.minibatches = 0
         self._is_plain = False
         self._has_order = False
+        self._terms = None
 
     def forward(self, inputs: Tensor | Condition, labels: Tensor | None = None) -> Tensor:
         """Generate samples by the generator, not by its running average, with gradients.
@@ -101,7 +104,7 @@ class PlainTraining(GANContract):
         self.minibatches = 0 if is_last else number + 1
         rank, world_size = self.global_rank, trainer.world_size
         with synchronized_rng(self.seed, self.updates, rank, world_size, self.device, number):
-            train_minibatch(cast("GAN", self), real, number, is_last)
+            self._terms = train_minibatch(cast("GAN", self), real, number, is_last, self._terms)
         if self.examples is None and real.source is not None:
             self.examples = real.source
         if not trainer.enable_validation:
@@ -114,9 +117,9 @@ class PlainTraining(GANContract):
 
     def _round_length(self) -> int:
         """Return the minibatches of a round; `fast_dev_run` ends it with its last batch."""
-        steps: int = self.config.discriminator_steps
+        minibatches: int = self.config.minibatches_per_round
         batches = int(getattr(self.trainer, "fast_dev_run", False))
-        return min(steps, batches) if batches else steps
+        return min(minibatches, batches) if batches else minibatches
 
     def configure_callbacks(self) -> Sequence[Callback] | Callback:
         """Add no callback; silence warnings that do not apply, before Lightning's checks."""
@@ -212,9 +215,12 @@ class PlainTraining(GANContract):
         """Add the counters to a checkpoint, and the position in a round that is not at its end."""
         super().on_save_checkpoint(checkpoint)
         if self.minibatches:
-            checkpoint["progress"]["minibatches"] = self.minibatches
+            terms = {name: term.item() for name, term in (self._terms or {}).items()}
+            checkpoint["progress"].update(minibatches=self.minibatches, terms=terms)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the counters from a checkpoint."""
         super().on_load_checkpoint(checkpoint)
         self.minibatches = checkpoint["progress"].get("minibatches", 0)
+        terms = checkpoint["progress"].get("terms", {})
+        self._terms = {name: torch.tensor(term, device=self.device) for name, term in terms.items()}

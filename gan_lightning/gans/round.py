@@ -24,18 +24,24 @@ __all__ = ["train_minibatch", "train_round"]
 def train_round(gan: GAN, minibatches: list[Batch]) -> None:
     """Step the discriminator on each minibatch, then step the generator on the last one.
 
+    Where there is one minibatch more than steps of the discriminator, the last one is for the
+    generator alone.
+
     Args:
         gan: in training.
         minibatches: real samples of this process, each (N, *shape).
     """
     rng = _prior_rng(gan)
-    for real in minibatches[:-1]:
-        _train_discriminator(gan, real, rng)
-    real = minibatches[-1]
-    _train_both_players(gan, real, rng, images=len(minibatches) * len(real.data))
+    *earlier, last = minibatches
+    terms = [_train_discriminator(gan, real, rng) for real in earlier]
+    is_fresh = len(minibatches) > gan.config.discriminator_steps
+    images = len(minibatches) * len(last.data)
+    _end_round(gan, last, rng, terms[-1] if is_fresh else None, images)
 
 
-def train_minibatch(gan: GAN, real: Batch, number: int, is_last: bool) -> None:
+def train_minibatch(
+    gan: GAN, real: Batch, number: int, is_last: bool, terms: LossTerms | None
+) -> LossTerms | None:
     """Train one minibatch of a round that arrives minibatch by minibatch.
 
     A round of one minibatch is that of `train_round`. In a longer round each minibatch has random
@@ -46,13 +52,18 @@ def train_minibatch(gan: GAN, real: Batch, number: int, is_last: bool) -> None:
         real: real samples of this process, (N, *shape).
         number: of the minibatch in its round, counted from 0.
         is_last: whether the generator steps, too, which ends the round.
+        terms: loss terms of the discriminator's step before this one; None where there is none.
+
+    Returns:
+        Loss terms of the discriminator's step on this minibatch; None at the end of a round.
     """
     rng = _prior_rng(gan, *((number,) if number else ()))
     if is_last:
-        _train_both_players(gan, real, rng, images=len(real.data))
-    else:
-        _train_discriminator(gan, real, rng)
-        gan.images_seen += len(real.data) * gan.trainer.world_size
+        is_fresh = number >= gan.config.discriminator_steps
+        _end_round(gan, real, rng, terms if is_fresh else None, images=len(real.data))
+        return None
+    gan.images_seen += len(real.data) * gan.trainer.world_size
+    return _train_discriminator(gan, real, rng)
 
 
 def _prior_rng(gan: GAN, *minibatch: int) -> torch.Generator:
@@ -62,21 +73,28 @@ def _prior_rng(gan: GAN, *minibatch: int) -> torch.Generator:
     return rng
 
 
-def _train_discriminator(gan: GAN, real: Batch, rng: torch.Generator) -> None:
-    """Step the discriminator on a minibatch."""
+def _train_discriminator(gan: GAN, real: Batch, rng: torch.Generator) -> LossTerms:
+    """Step the discriminator on a minibatch; return its loss terms."""
     discriminator, _ = gan.player_optimizers()
     with torch.no_grad():
         fake = _generate(gan, real, rng)
-    _step_discriminator(gan, discriminator, *gan.preprocess_for_discriminator(real, fake))
+    return _step_discriminator(gan, discriminator, *gan.preprocess_for_discriminator(real, fake))
 
 
-def _train_both_players(gan: GAN, real: Batch, rng: torch.Generator, images: int) -> None:
+def _end_round(
+    gan: GAN,
+    real: Batch,
+    rng: torch.Generator,
+    discriminator_terms: LossTerms | None,
+    images: int,
+) -> None:
     """Step the discriminator, then the generator, on the last minibatch of a round.
 
     The samples that are generated for the minibatch serve both players: the discriminator's step
-    takes them detached, the generator's step with their graph. The discriminator's parameters are
-    frozen while the generator steps. The running average and the log follow, once a round; logged
-    are the loss terms of the generator's last step.
+    takes them detached, the generator's step with their graph. The discriminator makes no step
+    here where `discriminator_terms` are given. Its parameters are frozen while the generator steps.
+    The running average and the log follow, once a round; logged are the loss terms of the last step
+    of each player.
 
     A further step of the generator generates the samples again from the same inputs, with the
     weights that the step before it has made. Where gradients are accumulated, the first step
@@ -87,6 +105,8 @@ def _train_both_players(gan: GAN, real: Batch, rng: torch.Generator, images: int
         gan: in training.
         real: real samples of this process, (N, *shape).
         rng: random number generator of the prior.
+        discriminator_terms: loss terms of the discriminator's last step, if it has made all its
+            steps; None if one is left, on this minibatch.
         images: number of real samples that are counted.
     """
     discriminator, generator = gan.player_optimizers()
@@ -94,7 +114,8 @@ def _train_both_players(gan: GAN, real: Batch, rng: torch.Generator, images: int
     with torch.set_grad_enabled(not in_parts):
         generated = _generate(gan, real, rng)
     seen, fake = gan.preprocess_for_discriminator(real, generated)
-    discriminator_terms = _step_discriminator(gan, discriminator, seen, fake.detach())
+    if discriminator_terms is None:
+        discriminator_terms = _step_discriminator(gan, discriminator, seen, fake.detach())
     with frozen(optimizer_parameters(discriminator.optimizer)):
         if in_parts:
             generator_terms = _step_generator_again(gan, generator, real, generated)
@@ -133,7 +154,7 @@ def _step_discriminator(
         terms = gan.discriminator_terms(real, fake)
         _step(gan, optimizer, terms)
     gan.after_discriminator_step()
-    return terms
+    return {name: term.detach() for name, term in terms.items()}
 
 
 def _step_generator_again(

@@ -55,7 +55,7 @@ def train(
     """
     gan, data = setup.build(seed, **changes), setup.data()
     gan.log_every = 1
-    data.loader_config = LoaderConfig(updates, gan.config.discriminator_steps, rounds, seed)
+    data.loader_config = LoaderConfig(updates, gan.config.minibatches_per_round, rounds, seed)
     with quiet():
         settings = {"precision": precision, "callbacks": [*callbacks], **(trainer or {})}
         fit: Any = quiet_trainer(**settings).fit  # `weights_only` is newer than its stubs

@@ -37,7 +37,7 @@ def build(
     model = build_model(config, data)
     data.loader_config = LoaderConfig(
         updates=config.trainer.max_updates,
-        discriminator_steps=getattr(config.model, "discriminator_steps", 1),
+        minibatches_per_round=getattr(config.model, "minibatches_per_round", 1),
         rounds_per_batch=rounds_per_batch(config, is_image=data.spec.is_image),
         seed=config.seed,
     )
