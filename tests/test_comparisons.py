@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from run_files import make_results
 
 from gan_lightning.config.schema import Claim
 from gan_lightning.results.comparisons import comparison_table
-from gan_lightning.results.records import Results
+from gan_lightning.results.curves import draw_curves, has_curve
+from gan_lightning.results.page import write_pages
+from gan_lightning.results.records import Results, read_results
 
 BASELINE = make_results("plain", [1.0, 2.0, 1.5, 1.2, 1.8])
 
@@ -50,3 +55,38 @@ def test_a_method_without_the_metric_of_another_has_a_dash() -> None:
     assert {len(row) for row in found} == {7}
     assert found[-1][3:5] == ["-", "-"]
     assert found[-1][5] == "1 [1, 1]"
+
+
+def with_curves(results: Results, updates: int, factor: float = 1.0) -> Results:
+    """Give every run a curve that ends at its value."""
+    for run in results.runs:
+        end = run.measures["m"]
+        assert end is not None
+        run.curves = {"m": {str(n): factor * end * n / updates for n in range(1, updates + 1)}}
+    return results
+
+
+def test_curves_of_the_compared_methods_are_one_picture_on_the_page(tmp_path: Path) -> None:
+    baseline = with_curves(make_results("plain", [1.0, 2.0, 1.5]), 5)
+    methods = [with_curves(method(f"m{n}", [3.0, 4.0, 5.0]), 5) for n in range(2)]
+    for results in [baseline, *methods, method("without", [3.0, 4.0, 5.0])]:
+        results.write(tmp_path, [])
+    write_pages(tmp_path)
+    text = (tmp_path / "other.md").read_text()
+    assert "![m over the updates of plain, m0, m1; mean and range of the seeds]" in text
+    picture = (tmp_path / "plain-m-curves.png").read_bytes()
+    assert "](plain-m-curves.png)" in text
+    assert min(Image.open(BytesIO(picture)).size) > 300
+    assert picture == draw_curves([baseline, *methods], "m")
+    assert picture != draw_curves([baseline, methods[0], with_curves(methods[1], 5, 0.5)], "m")
+    again = read_results(tmp_path / "plain.json")
+    assert again.runs == baseline.runs
+
+
+def test_a_curve_has_three_updates_that_all_seeds_measured() -> None:
+    results = with_curves(make_results("plain", [1.0, 2.0]), 3)
+    assert has_curve(results, "m")
+    results.runs[1].curves["m"]["2"] = None
+    assert not has_curve(results, "m")
+    assert not has_curve(results, "n")
+    assert not has_curve(make_results("plain", [1.0, 2.0]), "m")

@@ -107,6 +107,11 @@ def test_every_seed_is_trained_and_written(once: tuple[Path, Outcome], folder: P
         assert run["minutes"] == round(read_outcome(there).seconds / 60, 2)
         assert run["machine"]["threads"] >= 1
         assert run["versions"]["torch"]
+        assert run["curves"].keys() == {claim["metric"] for claim in content["claims"]}
+        assert all(
+            max(curve, key=int) == "4" and curve["4"] == run["measures"][metric]
+            for metric, curve in run["curves"].items()
+        )
     for name in MEASURES:
         values = [run["measures"][name] for run in content["runs"]]
         assert content["summary"]["mean"][name] == pytest.approx(np.mean(values))

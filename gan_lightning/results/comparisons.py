@@ -12,7 +12,7 @@ from gan_lightning.results.records import Results
 from gan_lightning.results.tables import format_interval
 from gan_lightning.utils.tables import markdown_table
 
-__all__ = ["comparison_table"]
+__all__ = ["compared_methods", "compared_metrics", "comparison_table"]
 
 MIN_METHODS = 3
 """Methods below which the table of claims shows the comparison well enough."""
@@ -21,13 +21,25 @@ SIGNIFICANT = 0.01
 """p value at which a method counts as better than its baseline."""
 
 
+def compared_methods(baseline: Results, known: Sequence[Results]) -> list[Results]:
+    """Return the results whose claims compare them with a baseline; none for fewer than three."""
+    methods = [results for results in known if _comparisons(results, baseline)]
+    return methods if len(methods) >= MIN_METHODS else []
+
+
+def compared_metrics(baseline: Results, methods: Sequence[Results]) -> dict[str, str]:
+    """Return metric -> `higher` or `lower`, as the methods' claims say of themselves."""
+    found = [claim for results in methods for claim in _comparisons(results, baseline)]
+    return {claim.metric: "higher" if claim.above else "lower" for claim in found}
+
+
 def comparison_table(
     baseline: Results, known: Sequence[Results], link: Callable[[Results], str]
 ) -> str:
-    """Compare the methods that claim to be better than a baseline after the same updates.
+    """Compare methods with a baseline after the same updates, where their claims do so.
 
     Args:
-        baseline: results of the weaker method.
+        baseline: results of the method that the others are compared with.
         known: all results.
         link: returns the address of the section about some results.
 
@@ -36,14 +48,12 @@ def comparison_table(
         seeds with its interval, and the p value of the one-sided exact rank test. It is empty where
         fewer than three methods are compared with the baseline.
     """
-    methods = [results for results in known if _comparisons(results, baseline)]
-    if len(methods) < MIN_METHODS:
+    if not (methods := compared_methods(baseline, known)):
         return ""
-    found = [claim for results in methods for claim in _comparisons(results, baseline)]
-    metrics = {claim.metric: "higher" if claim.above else "lower" for claim in found}
+    metrics = compared_metrics(baseline, methods)
     header = ["method", "seeds", "minutes"]
     for metric, side in metrics.items():
-        header += [f"`{metric}` ({side} is better)", "p"]
+        header += [f"`{metric}` (claimed: {side})", "p"]
     rows = [header]
     for results in [baseline, *methods]:
         judged = {

@@ -39,6 +39,7 @@ class SeedRun:
         measures: metric -> final value; None where it is not finite.
         machine: as returned by `gan_lightning.utils.hardware.machine`.
         versions: package -> version, and the git revision of gan_lightning.
+        curves: metric of a claim -> generator updates -> value; None where it is not finite.
     """
 
     seed: int = REQUIRED
@@ -48,6 +49,7 @@ class SeedRun:
     measures: dict[str, float | None] = REQUIRED
     machine: dict[str, Any] = REQUIRED
     versions: dict[str, str | None] = REQUIRED
+    curves: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
     @property
     def is_dirty(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from gan_lightning.config.fingerprint import fingerprint
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.errors import UserError
+from gan_lightning.report.curves import read_curves
 from gan_lightning.results.records import SeedRun
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import is_locked, read_outcome
@@ -48,7 +49,7 @@ def reuse_or_train(
     finished, interrupted = _find_runs(config, runs / experiment)
     if finished is not None:
         echo(f"seed {config.seed}: reuses {finished.path}")
-        return _seed_run(finished, config.seed)
+        return _seed_run(finished, config)
     if config.trainer.devices * config.trainer.nodes > 1:
         raise UserError(
             f"verify trains on one device; train this run by `gan-lightning train {experiment} "
@@ -62,7 +63,7 @@ def reuse_or_train(
     outcome = train(config, experiment, resume=interrupted, runs=runs)
     if outcome.stop_signal is not None:
         raise RunInterrupted(outcome.stop_signal)
-    return _seed_run(outcome.run_directory, config.seed)
+    return _seed_run(outcome.run_directory, config)
 
 
 def _find_runs(config: RunConfig, parent: Path) -> tuple[RunDirectory | None, RunDirectory | None]:
@@ -93,19 +94,32 @@ def _find_runs(config: RunConfig, parent: Path) -> tuple[RunDirectory | None, Ru
     return None, interrupted
 
 
-def _seed_run(folder: RunDirectory, seed: int) -> SeedRun:
+def _seed_run(folder: RunDirectory, config: RunConfig) -> SeedRun:
     """Read the record of a finished run from its run directory."""
     state, environment = read_outcome(folder.path), folder.environment()
     packages = environment.get("packages", {})
+    logged = read_curves(folder.metrics)
     return SeedRun(
-        seed=seed,
+        seed=config.seed,
         run=str(folder.path),
         updates=state.updates,
         minutes=round(state.seconds / 60, 2),
-        measures={k: v if isfinite(v) else None for k, v in (state.measures or {}).items()},
+        measures={name: _finite(value) for name, value in (state.measures or {}).items()},
         machine=environment.get("machine", {}),
         versions={
             **{name: packages.get(name) for name in VERSIONED_PACKAGES},
             "revision": environment.get("git_revision"),
         },
+        curves={
+            claim.metric: {
+                str(update): _finite(value)
+                for update, value in zip(curve.updates, curve.values, strict=True)
+            }
+            for claim in config.claims
+            if (curve := logged.get(claim.metric)) is not None
+        },
     )
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None
