@@ -34,6 +34,8 @@ EXPERIMENTS = {
     "celeba": "dcgan_celeba",
     "lsun": "dcgan_lsun_bedroom",
     "pairs": "pix2pix_facades",
+    "fashion_mnist": "dcgan_mnist",
+    "cifar10": "dcgan_mnist",
 }
 """Dataset -> experiment that trains on it, all with the default size and category."""
 
@@ -50,7 +52,8 @@ def prepare() -> None:
     The centre square of each image (--crop pixels) is cropped, resized by Pillow's bicubic filter,
     which antialiases, and written as uint8. If the command is killed, the same command resumes.
     Images that are damaged or too small are skipped, counted and listed. A folder of images needs
-    no preparation: `gan-lightning train dcgan --images DIR` prepares it.
+    no preparation: `gan-lightning train dcgan --images DIR` prepares it. Fashion-MNIST and CIFAR-10
+    are downloaded if asked, verified, and read as they are published.
 
     \b
     Examples:
@@ -58,6 +61,7 @@ def prepare() -> None:
       gan-lightning prepare lsun --root data/lsun --category bedroom --size 128
       gan-lightning prepare folder --root data/flowers
       gan-lightning prepare pairs --root data/facades --size 256
+      gan-lightning prepare fashion_mnist --download
     """
 
 
@@ -174,6 +178,67 @@ def pairs(root: Path, **settings: Any) -> None:
     from gan_lightning.store import folders
 
     _make_store("pairs", root, lambda: folders.pairs(root), "", **settings)
+
+
+def files_options(default: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds the options of datasets that are read as they are published."""
+
+    def add(command: Command) -> Command:
+        root = click.option(
+            "--root",
+            default=default,
+            show_default=True,
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="Folder of the dataset.",
+        )
+        download = click.option(
+            "--download", is_flag=True, help="Download what is missing, by torchvision."
+        )
+        return root(download(command))
+
+    return add
+
+
+@prepare.command("fashion_mnist")
+@files_options("data/fashion_mnist")
+@handle_errors
+def fashion_mnist(root: Path, download: bool) -> None:
+    """Verify Fashion-MNIST, which is read as published; with --download, download it first.
+
+    \b
+    Example:
+      gan-lightning prepare fashion_mnist --download
+    """
+    _verify_files("fashion_mnist", root, download)
+
+
+@prepare.command("cifar10")
+@files_options("data/cifar10")
+@handle_errors
+def cifar10(root: Path, download: bool) -> None:
+    """Verify CIFAR-10, which is read as published; with --download, download it first.
+
+    \b
+    Example:
+      gan-lightning prepare cifar10 --download
+    """
+    _verify_files("cifar10", root, download)
+
+
+def _verify_files(dataset: str, root: Path, download: bool) -> None:
+    """Download the files of a dataset if asked to, verify all of them, and print what they are."""
+    from gan_lightning.store.published_files import PUBLISHED_FILES
+
+    files = PUBLISHED_FILES[dataset]
+    if download:
+        files.download(root)
+    folder = files.find(root)
+    for name in files.md5:
+        files.read(folder, name)
+    click.echo(f"{files.title}: {len(files.md5)} files in {folder} with the published MD5 sums")
+    words = ["train", EXPERIMENTS[dataset], f"data.name={dataset}", f"data.root={root}"]
+    click.echo(f"train on it: {command_line('gan-lightning', *words)}")
 
 
 def _make_store(

@@ -12,6 +12,7 @@ from gan_lightning.data.image_store import ImageStoreDataModule, MemoryMappedIma
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitPairs, StackedMNIST
 from gan_lightning.data.round_loader import IndexableData, LoaderConfig, RoundLoader
 from gan_lightning.data.torch_dataset import TorchDataset
+from gan_lightning.data.torchvision_datasets import CIFAR10, FashionMNIST
 from gan_lightning.data.toy2d import Grid, Ring, SwissRoll
 
 DATASETS: dict[str, type[BaseDataModule]] = {
@@ -19,6 +20,8 @@ DATASETS: dict[str, type[BaseDataModule]] = {
     "stacked_mnist": StackedMNIST,
     "mnist_domains": DigitDomains,
     "mnist_pairs": DigitPairs,
+    "fashion_mnist": FashionMNIST,
+    "cifar10": CIFAR10,
     "celeba": CelebA,
     "lsun": LSUN,
     "folder": ImageFolder,
@@ -32,6 +35,7 @@ DATASETS: dict[str, type[BaseDataModule]] = {
 }
 
 __all__ = [
+    "CIFAR10",
     "DATASETS",
     "LSUN",
     "MNIST",
@@ -41,6 +45,7 @@ __all__ = [
     "DigitDomains",
     "DigitPairs",
     "Dirac",
+    "FashionMNIST",
     "Grid",
     "HuggingFace",
     "ImageFolder",

@@ -39,6 +39,20 @@ CARDS: dict[str, DataCard] = {
     ),
     "mnist_domains": DataCard("MNIST in two domains", DIGITS, "cc-by-sa-3.0"),
     "mnist_pairs": DataCard("MNIST paired with images derived from it", DIGITS, "cc-by-sa-3.0"),
+    "fashion_mnist": DataCard(
+        "Fashion-MNIST (Xiao, Rasul, Vollgraf 2017)",
+        "Zalando SE shares it under the MIT licence "
+        "(https://github.com/zalandoresearch/fashion-mnist)",
+        "mit",
+        "zalando-datasets/fashion_mnist",
+    ),
+    "cifar10": DataCard(
+        "CIFAR-10 (Krizhevsky 2009)",
+        "published without a licence; the photographs belong to their owners "
+        "(https://www.cs.toronto.edu/~kriz/cifar.html)",
+        "other",
+        "uoft-cs/cifar10",
+    ),
     "celeba": DataCard(
         "CelebA (Liu, Luo, Wang, Tang 2015)",
         "for non-commercial research only, according to its agreement "

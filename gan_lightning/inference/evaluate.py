@@ -110,8 +110,8 @@ def evaluate_file(path: Path, name: str | None, overrides: Sequence[str] = ()) -
     if not has_evaluator(data, inception):
         raise UserError(
             f"--data is {name!r}, for which there is no metric of samples alone; "
-            f"valid are grid, mnist, ring, stacked_mnist, swissroll, celeba, lsun, and data of "
-            f"your own: folder, torch, huggingface"
+            f"valid are grid, mnist, ring, stacked_mnist, swissroll, fashion_mnist, cifar10, "
+            f"celeba, lsun, and data of your own: folder, torch, huggingface"
         )
     samples = _read_samples(path, data)
     evaluators = evaluators_for(
