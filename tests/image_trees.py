@@ -113,7 +113,10 @@ TREES: dict[str, Callable[[Path], Path]] = {
     "lsun": lsun,
     "folder": folder,
     "pairs": pairs,
+    "cifar10": folder,
+    "ffhq64": folder,
 }
+"""Dataset, or name of a folder -> function that writes a small copy or stand-in below a root."""
 
 
 def make_store(kind: str, root: Path, size: int = 64) -> Path:
@@ -142,6 +145,6 @@ def prepared_root(kind: str) -> Path:
     complete = shared / f"{kind}.complete"
     with FileLock(shared / f"{kind}.lock"):
         if not complete.exists():
-            make_store(kind, TREES[kind](root))
+            make_store(TREES[kind].__name__, TREES[kind](root))
             complete.touch()
     return root

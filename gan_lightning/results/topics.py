@@ -271,6 +271,8 @@ TOPICS: tuple[Topic, ...] = (
             "gan_r1_r2_stacked_mnist",
             "rpgan_r1_stacked_mnist",
             "gan_r1_stacked_mnist",
+            "r3gan_cifar10",
+            "r3gan_ffhq64",
         ),
     ),
     Topic(
