@@ -92,6 +92,8 @@ CHECKED_IN = {
     "model.ema_decay": "schedules",
     "model.ema_schedule": "schedules",
     "model.regularisation.augmentation": "digits",
+    "model.regularisation.gradient_penalty_norm": "penalties",
+    "model.regularisation.gradient_penalty_points": "penalties",
     "model.regularisation.gradient_penalty_schedule": "penalties",
     "model.regularisation.instance_noise_schedule": "schedules",
     "model.regularisation.r1_schedule": "penalties",

@@ -45,6 +45,8 @@ PLAIN_STEPS = tuple(
 )
 """With Adam, rounding errors would move a weight whose gradient is 0."""
 
+AROUND_REAL = "model.regularisation.gradient_penalty_points=around_real"
+
 EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
     **{model: (model, (*DETERMINISTIC.get(model, ()), *PLAIN_STEPS)) for model in ALL_GANS},
     "adam": ("gan", ()),
@@ -77,6 +79,7 @@ EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
             "model.regularisation={r1: 0.5, r2: 0.5}",
         ),
     ),
+    "around real": ("cgan", ("model.regularisation={gradient_penalty: 1}", AROUND_REAL)),
     "finite differences": (
         "gan",
         ("model.regularisation={r1: 0.5, r2: 0.5, r1_r2_gradients: finite_differences}",),

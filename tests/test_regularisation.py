@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from factories import (
@@ -23,9 +24,11 @@ from torch import Tensor, nn
 from gan_lightning.errors import UserError
 from gan_lightning.gans.base import GAN
 from gan_lightning.gans.gradient_penalties import (
+    dragan_penalty,
     gradient_norms,
     gradient_penalty,
     interpolate,
+    perturb,
     r1,
     r2,
 )
@@ -243,6 +246,53 @@ def test_interpolation_points_are_uniform_and_independent() -> None:
     assert torch.equal(own, own[:, :1].expand_as(own))
     quartiles = own[:, 0].quantile(torch.tensor([0.25, 0.5, 0.75]))
     torch.testing.assert_close(quartiles, torch.tensor([0.25, 0.5, 0.75]), rtol=0, atol=0.03)
+
+
+def test_dragan_in_numpy() -> None:
+    critic, norm = Quadratic(1.0, 2.0, -1.0), 0.7
+    torch.manual_seed(5)
+    u, a = torch.rand(6 * 3).view(6, 3).double().numpy(), torch.rand(6).double().numpy()
+    real = REAL.double().numpy()
+    points = real + a[:, None] * (0.5 * real.std() * u)
+    norms = np.sqrt(((points * np.array([1.0, 2.0, -1.0])) ** 2).sum(1))
+    for one_sided in (False, True):
+        excess = np.maximum(norms - norm, 0) if one_sided else norms - norm
+        torch.manual_seed(5)
+        found = dragan_penalty(critic, REAL, one_sided, norm)
+        assert found.item() == pytest.approx((excess**2).mean(), rel=1e-5)
+        settings = RegularisationConfig(
+            gradient_penalty=3.0,
+            gradient_penalty_points="around_real",
+            gradient_penalty_norm=norm,
+            one_sided=one_sided,
+        )
+        torch.manual_seed(5)
+        term = penalties(settings, 0, critic, REAL, FAKE)["gradient_penalty"]
+        torch.testing.assert_close(term, 3 * found)
+
+
+def test_dragan_points_are_up_to_half_a_deviation_above_real_samples() -> None:
+    real = 5 + 2 * torch.randn(4000, 3, generator=torch.Generator().manual_seed(0))
+    moves = (perturb(real) - real) / real.std()
+    assert moves.min() >= -1e-5
+    assert moves.max() <= 0.5 + 1e-3
+    # the mean of a / 2 u is 1 / 8, and the coordinates of a sample share a
+    assert moves.mean().item() == pytest.approx(1 / 8, abs=0.005)
+    assert torch.corrcoef(moves.T)[0, 1].item() == pytest.approx(3 / 7, abs=0.06)
+    assert torch.equal(perturb(torch.ones(3, 2)), torch.ones(3, 2))
+
+
+def test_dragan_is_the_standard_gan_with_its_penalty() -> None:
+    words = (
+        "model.regularisation={gradient_penalty: 10, gradient_penalty_points: around_real}",
+        "model.discriminator_optimizer={learning_rate: 1e-4, betas: [0.5, 0.9]}",
+        "model.generator_optimizer={learning_rate: 1e-4, betas: [0.5, 0.9]}",
+    )
+    named, plain = (
+        copy_weights(train_model(make_config(model, *more)))
+        for model, more in (("dragan", ()), ("gan", words))
+    )
+    assert weights_equal(named, plain)
 
 
 def test_config_weights_and_names_of_the_terms() -> None:

@@ -383,6 +383,7 @@ EQUAL_IN_PARTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("gan", "wgan", "ebgan", "infogan", "cgan", "acgan", "cogan"), ()),
     "pix2pix": ("network.norm=none", "network.dropout=0"),
     "unrolled": ("model.unrolled_steps=0",),
+    "dragan": ("model.regularisation.gradient_penalty=0",),  # the deviation is that of a part
 }
 """Variants whose losses are means over samples, with the options without which they are not."""
 

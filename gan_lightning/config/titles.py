@@ -18,6 +18,7 @@ METHODS = {
     "unrolled": "Unrolled GAN",
     "wgan": "Wasserstein GAN",
     "wgan_gp": "WGAN-GP",
+    "dragan": "DRAGAN",
     "ebgan": "Energy-based GAN",
     "infogan": "InfoGAN",
     "cgan": "Conditional GAN",

@@ -7,6 +7,7 @@ from gan_lightning.gans.base import GAN
 from gan_lightning.gans.cgan import ConditionalGAN
 from gan_lightning.gans.cogan import CoupledGAN
 from gan_lightning.gans.config import GANConfig
+from gan_lightning.gans.dragan import DRAGAN
 from gan_lightning.gans.ebgan import EBGAN
 from gan_lightning.gans.infogan import InfoGAN
 from gan_lightning.gans.labelled import LabelledGAN
@@ -22,6 +23,7 @@ GANS: dict[str, type[GAN]] = {
     "unrolled": UnrolledGAN,
     "wgan": WGAN,
     "wgan_gp": WGANGP,
+    "dragan": DRAGAN,
     "ebgan": EBGAN,
     "infogan": InfoGAN,
     "cgan": ConditionalGAN,
@@ -32,6 +34,7 @@ GANS: dict[str, type[GAN]] = {
 }
 
 __all__ = [
+    "DRAGAN",
     "EBGAN",
     "GAN",
     "GANS",

@@ -9,12 +9,14 @@ from torch import Tensor
 from torch.autograd import grad
 
 from gan_lightning.core.compile import eager_mode
-from gan_lightning.distributed.collectives import shared_normal, shared_uniform
+from gan_lightning.distributed.collectives import all_reduce_mean, shared_normal, shared_uniform
 
 __all__ = [
+    "dragan_penalty",
     "gradient_norms",
     "gradient_penalty",
     "interpolate",
+    "perturb",
     "r1",
     "r2",
     "squared_gradient_norms",
@@ -62,14 +64,16 @@ def gradient_penalty(
     real: Tensor,
     fake: Tensor,
     one_sided: bool = False,
+    norm: float = 1.0,
 ) -> Tensor:
-    """Return the mean of (|grad D| - 1)^2 at random points between real and generated samples.
+    """Return the mean of (|grad D| - k)^2 at random points between real and generated samples.
 
     Args:
         discriminate: maps samples (N, *shape) to scores.
         real: real samples, (N, *shape).
         fake: generated samples, (N, *shape).
-        one_sided: whether norms below 1 are not penalised.
+        one_sided: whether norms below k are not penalised.
+        norm: k, the norm without penalty.
 
     Returns:
         Scalar, at least 0, twice differentiable.
@@ -77,7 +81,36 @@ def gradient_penalty(
     Source: Gulrajani et al. 2017 (arXiv:1704.00028), equation 3, without lambda; one-sided:
         Petzka, Fischer, Lukovnikov 2018 (arXiv:1709.08894).
     """
-    excess = gradient_norms(discriminate, interpolate(real, fake)) - 1
+    return _norm_penalty(discriminate, interpolate(real, fake), one_sided, norm)
+
+
+def dragan_penalty(
+    discriminate: Callable[[Tensor], Tensor],
+    real: Tensor,
+    one_sided: bool = False,
+    norm: float = 1.0,
+) -> Tensor:
+    """Return the mean of (|grad D| - k)^2 at random points near real samples.
+
+    Args:
+        discriminate: maps samples (N, *shape) to scores.
+        real: real samples, (N, *shape).
+        one_sided: whether norms below k are not penalised.
+        norm: k, the norm without penalty.
+
+    Returns:
+        Scalar, at least 0, twice differentiable.
+
+    Source: Kodali et al. 2017 (arXiv:1705.07215), without lambda, at the points of `perturb`.
+    """
+    return _norm_penalty(discriminate, perturb(real), one_sided, norm)
+
+
+def _norm_penalty(
+    discriminate: Callable[[Tensor], Tensor], points: Tensor, one_sided: bool, norm: float
+) -> Tensor:
+    """Return the mean squared difference of the gradient norms at some points from k."""
+    excess = gradient_norms(discriminate, points) - norm
     if one_sided:
         excess = excess.relu()
     return excess.square().mean()
@@ -87,6 +120,26 @@ def interpolate(real: Tensor, fake: Tensor) -> Tensor:
     """Return a uniformly random point between each real sample and a generated one, (N, *shape)."""
     position = shared_uniform(len(real), real.device).view(-1, *[1] * (real.ndim - 1))
     return torch.lerp(real.float(), fake.float(), position)
+
+
+def perturb(real: Tensor) -> Tensor:
+    """Return a random point near each real sample, (N, *shape), for DRAGAN's penalty.
+
+    The point is x + a s / 2 u: s is the standard deviation of all values of the global minibatch; u
+    is uniform on [0, 1), a number for each coordinate, and a, too, a number for each sample.
+
+    Source: Kodali et al. 2017 (arXiv:1705.07215); the distribution is that of the authors' code
+        (github.com/kodalinaveen3/DRAGAN).
+    Deviations: the paper writes Gaussian noise of a fixed variance, and no a; the noise of the
+        code, and so of this function, is never negative. With accumulated gradients s is that of a
+        part of the minibatch.
+    """
+    real = real.float()
+    moments = all_reduce_mean(torch.stack([real.mean(), real.square().mean()]))
+    deviation = (moments[1] - moments[0].square()).clamp_min(0).sqrt()
+    noise = shared_uniform(real.numel(), real.device).view(real.shape)
+    share = shared_uniform(len(real), real.device).view(-1, *[1] * (real.ndim - 1))
+    return real + share * (0.5 * deviation * noise)
 
 
 def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gan_lightning.core.schedules import ScheduleConfig
 from gan_lightning.gans.augmentation import AUGMENTATIONS, augment
-from gan_lightning.gans.gradient_penalties import gradient_penalty, r1, r2
+from gan_lightning.gans.gradient_penalties import dragan_penalty, gradient_penalty, r1, r2
 from gan_lightning.utils.settings import setting
 
 __all__ = [
@@ -60,14 +60,26 @@ class RegularisationConfig:
     )
     gradient_penalty: float = setting(
         0.0,
-        "lambda: weight of the penalty on gradient norms other than 1 between real and generated "
-        "samples.",
+        "lambda: weight of the penalty on norms of the discriminator's gradient other than "
+        "gradient_penalty_norm.",
         minimum=0,
     )
     gradient_penalty_schedule: ScheduleConfig | None = setting(
         None, "Schedule of gradient_penalty; null is constant."
     )
-    one_sided: bool = setting(False, "Whether gradient_penalty is on norms above 1 only.")
+    gradient_penalty_points: str = setting(
+        "between",
+        "Where gradient_penalty is: between real and generated samples, as WGAN-GP's; or "
+        "around_real, at real samples with noise of up to half the standard deviation of the "
+        "minibatch, as DRAGAN's.",
+        choices=("between", "around_real"),
+    )
+    gradient_penalty_norm: float = setting(
+        1.0, "k: norm of the gradient without gradient_penalty.", minimum=0
+    )
+    one_sided: bool = setting(
+        False, "Whether gradient_penalty is on norms above gradient_penalty_norm only."
+    )
     instance_noise: float = setting(
         0.0,
         "Standard deviation of Gaussian noise that is added to all inputs of the discriminator.",
@@ -87,6 +99,11 @@ class RegularisationConfig:
         "Differentiable augmentations of all inputs of the discriminator, in this order.",
         choices=lambda: AUGMENTATIONS,
     )
+
+    def used_penalty(self) -> str | None:
+        """Return the name of the first penalty of gradients that has a weight; None without one."""
+        names = ("r1", "r2", "gradient_penalty")
+        return next((name for name in names if getattr(self, name)), None)
 
     def validate(self) -> None:
         """Check that the instance noise has one schedule.
@@ -141,15 +158,14 @@ def refuse_batch_norm_under_penalties(
         ValueError: a penalty has a weight, and a module normalises over the minibatch, so that the
             gradient at a sample depends on the other samples.
     """
-    weights = {name: getattr(config, name) for name in ("r1", "r2", "gradient_penalty")}
-    used = next((name for name, weight in weights.items() if weight), None)
+    used = config.used_penalty()
     if used is None:
         return
     for module in players.values():
         if any(isinstance(layer, BATCH_NORMS) for layer in module.modules()):
             raise ValueError(
-                f"regularisation.{used} is {weights[used]}, and the discriminator has batch "
-                f"normalisation, which makes the gradient at a sample depend on the others: set "
+                f"regularisation.{used} is {getattr(config, used)}, and the discriminator has "
+                f"batch normalisation, which makes the gradient at a sample depend on the others: set "
                 f"the normalisation of its networks to none, or {used} to 0"
             )
 
@@ -204,7 +220,11 @@ def penalties(
         given = discriminate_fake or discriminate
         terms["r2"] = _weighted(config.r2_at(update), r2, given, fake, step)
     if config.gradient_penalty:
-        penalty = gradient_penalty(discriminate, real, fake, config.one_sided)
+        target = (config.one_sided, config.gradient_penalty_norm)
+        if config.gradient_penalty_points == "around_real":
+            penalty = dragan_penalty(discriminate, real, *target)
+        else:
+            penalty = gradient_penalty(discriminate, real, fake, *target)
         terms["gradient_penalty"] = config.gradient_penalty_at(update) * penalty
     return terms
 

@@ -47,7 +47,7 @@ TOPICS: tuple[Topic, ...] = (
         "discriminator's gradient, makes them converge.",
         equations=r"\min_x \max_y \; xy: \qquad \dot x = -y, \quad \dot y = x"
         r" \quad\Rightarrow\quad \tfrac{d}{dt}(x^2 + y^2) = 0",
-        gans=(),
+        gans=("dragan",),
         experiments=(
             "dirac_vanilla",
             "dirac_nonsaturating",
