@@ -242,6 +242,8 @@ class Objective(NamedTuple):
             generated samples; false for a critic, whose loss estimates a distance.
         relativistic: whether the generator's loss compares generated with real samples; these are
             a minibatch of their own.
+        boundary: score of a sample that is as likely real as generated; None where a score by
+            itself does not say which it is.
     """
 
     discriminator: Callable[..., Tensor]
@@ -249,6 +251,7 @@ class Objective(NamedTuple):
     smooth: bool = False
     zero_when_separated: bool = True
     relativistic: bool = False
+    boundary: float | None = 0.0
 
     def generator_loss(self, fake_scores: Tensor, real_scores: Callable[[], Tensor]) -> Tensor:
         """Return the generator's loss, and compute the scores of real samples only if it has them.
@@ -265,11 +268,15 @@ class Objective(NamedTuple):
 OBJECTIVES: dict[str, Objective] = {
     "minimax": Objective(discriminator_cross_entropy, minimax_generator, smooth=True),
     "non_saturating": Objective(discriminator_cross_entropy, non_saturating_generator, smooth=True),
-    "least_squares": Objective(least_squares_discriminator, least_squares_generator, smooth=True),
+    "least_squares": Objective(
+        least_squares_discriminator, least_squares_generator, smooth=True, boundary=0.5
+    ),
     "hinge": Objective(hinge_discriminator, wasserstein_generator),
-    "wasserstein": Objective(wasserstein_critic, wasserstein_generator, zero_when_separated=False),
+    "wasserstein": Objective(
+        wasserstein_critic, wasserstein_generator, zero_when_separated=False, boundary=None
+    ),
     "relativistic": Objective(
-        relativistic_discriminator, relativistic_generator, relativistic=True
+        relativistic_discriminator, relativistic_generator, relativistic=True, boundary=None
     ),
 }
 """Objectives by name; all take unbounded scores."""

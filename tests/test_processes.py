@@ -34,6 +34,7 @@ EVERY = 4
 
 DETERMINISTIC: dict[str, tuple[str, ...]] = {
     "pix2pix": ("network.norm=none", "network.dropout=0"),
+    "cyclegan": ("network.norm=none", "model.cycle_weight=1"),
 }
 """Options without which weights depend on the number of processes: dropout, batch norm."""
 
@@ -80,6 +81,27 @@ EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "around real": ("cgan", ("model.regularisation={gradient_penalty: 1}", AROUND_REAL)),
+    "lecam": ("gan", ("model.regularisation.lecam={weight: 0.3, decay: 0.5}",)),
+    "lecam in parts": (
+        "cgan",
+        ("model.regularisation.lecam={weight: 0.3, decay: 0.5}", "model.accumulate_gradients=2"),
+    ),
+    "balanced": (
+        "gan",
+        (
+            "data.name=mnist",
+            "model.regularisation.consistency={real: 10, generated: 10}",
+            *PLAIN_STEPS,
+        ),
+    ),
+    "adaptive": (
+        "gan",
+        (
+            "data.name=mnist",
+            "model.regularisation.ada={enabled: true, target: -0.5, images: 200, interval: 16}",
+            *PLAIN_STEPS,
+        ),
+    ),
     "finite differences": (
         "gan",
         ("model.regularisation={r1: 0.5, r2: 0.5, r1_r2_gradients: finite_differences}",),

@@ -75,24 +75,31 @@ def vector_field(gan: GAN, limit: float) -> tuple[Floats, Floats]:
         raise ValueError("a vector field needs the players of network.name=dirac")
     line = torch.linspace(-limit, limit, GRID_SIZE).tolist()
     points = [(theta, psi) for theta in line for psi in line]
-    with _restored_weights(gan), isolated_randomness(derived_seed(gan.seed, "portrait")):
+    with isolated_randomness(derived_seed(gan.seed, "portrait")):
         vectors = [_vector(gan, parameters, *point) for point in points]
     return np.array(points), np.array(vectors)
 
 
 @torch.enable_grad()
 def _vector(gan: GAN, parameters: DiracParameters, theta: float, psi: float) -> tuple[float, float]:
-    with torch.no_grad():
-        parameters.theta.fill_(theta)
-        parameters.psi.fill_(psi)
-        gan.after_discriminator_step()
-        if abs(parameters.psi.item() - psi) > 1e-6:  # clipped
-            return np.nan, np.nan
-    real, fake = gan.preprocess_for_discriminator(
-        Batch(torch.zeros(SAMPLES, 1, device=gan.device)), gan.generate_from_prior(SAMPLES)
-    )
-    psi_component = _negative_gradient(gan.discriminator_terms(real, fake.detach()), parameters.psi)
-    return _negative_gradient(gan.generator_loss(real, fake), parameters.theta), psi_component
+    with _restored_weights(gan):
+        with torch.no_grad():
+            parameters.theta.fill_(theta)
+            parameters.psi.fill_(psi)
+            gan.after_discriminator_step()
+            if abs(parameters.psi.item() - psi) > 1e-6:  # clipped
+                return np.nan, np.nan
+        real, fake = gan.preprocess_for_discriminator(
+            Batch(torch.zeros(SAMPLES, 1, device=gan.device)), gan.generate_from_prior(SAMPLES)
+        )
+        psi_component, theta_component = (
+            _negative_gradient(terms, parameter)
+            for terms, parameter in (
+                (gan.discriminator_terms(real, fake.detach()), parameters.psi),
+                (gan.generator_loss(real, fake), parameters.theta),
+            )
+        )
+    return theta_component, psi_component
 
 
 def _negative_gradient(terms: LossTerms, parameter: nn.Parameter) -> float:

@@ -23,6 +23,9 @@ from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.core.schedules import BetasScheduleConfig, ScheduleConfig
 from gan_lightning.data import DATASETS, DataConfig
 from gan_lightning.gans import GANS, GANConfig
+from gan_lightning.gans.adaptive_augmentation import AdaptiveAugmentationConfig
+from gan_lightning.gans.consistency import ConsistencyConfig
+from gan_lightning.gans.lecam import LeCamConfig
 from gan_lightning.gans.regularisation import RegularisationConfig
 from gan_lightning.networks import NETWORKS
 from gan_lightning.networks.base import NetworkConfig
@@ -80,6 +83,9 @@ def config_sections() -> list[Section]:
         "schedule": ScheduleConfig,
         "betas schedule": BetasScheduleConfig,
         "regularisation": RegularisationConfig,
+        "ada": AdaptiveAugmentationConfig,
+        "consistency": ConsistencyConfig,
+        "lecam": LeCamConfig,
         "attack": AttackConfig,
     }
     sections = [Section(title, _summary(config), config) for title, config in plain.items()]

@@ -63,6 +63,7 @@ SECTIONS: tuple[Section, ...] = (
             Panel("Losses of both players", families=(r"loss/(discriminator|generator)/.+",)),
             Panel("Losses of a classifier", families=(r"loss/classifier/.+",)),
             Panel("Real samples seen", keys=("images_seen",)),
+            Panel("Probability of augmentation", keys=("augmentation/probability",)),
         ),
     ),
     Section(

@@ -23,6 +23,7 @@ from gan_lightning.core.seeding import derived_seed, seed_generators
 __all__ = [
     "all_gather",
     "all_reduce_mean",
+    "process_count",
     "shared_normal",
     "shared_uniform",
     "synchronized_rng",
@@ -116,6 +117,11 @@ def _own_part(rows: Tensor) -> Tensor:
     rank, world_size, _ = CONTEXT.get()
     count = len(rows) // world_size
     return rows if world_size == 1 else rows[rank * count :][:count]
+
+
+def process_count() -> int:
+    """Return the number of processes that share the present update."""
+    return CONTEXT.get().world_size
 
 
 def all_reduce_mean(tensor: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ Lightning script needs in `plain.py`, the running average of the generator in `e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, final
 
@@ -18,6 +19,7 @@ from gan_lightning.core.module import evaluation_mode
 from gan_lightning.core.optim import apply_schedules, build_optimizer
 from gan_lightning.core.seeding import derived_seed, isolated_randomness
 from gan_lightning.distributed.collectives import synchronized_rng
+from gan_lightning.gans.adaptive_augmentation import AdaptiveAugmentation
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.differentiable_optim import Weights, unroll
@@ -28,6 +30,7 @@ from gan_lightning.gans.hyperparameters import (
     to_data_spec,
     to_networks,
 )
+from gan_lightning.gans.lecam import LeCam
 from gan_lightning.gans.parameters import parameters
 from gan_lightning.gans.plain import PlainTraining
 from gan_lightning.gans.plain_batches import MinibatchReader
@@ -37,6 +40,8 @@ from gan_lightning.gans.regularisation import (
     refuse_batch_norm_under_penalties,
 )
 from gan_lightning.gans.round import train_round
+from gan_lightning.gans.scores import scores_computed_once
+from gan_lightning.gans.transform_checks import check_transforms
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, DataSpec, Sample
 from gan_lightning.utils.settings import check_settings
@@ -73,6 +78,8 @@ class GAN(PlainTraining):
     Attributes:
         generator: module that `generate` calls.
         ema: running average of the generator, which `sample` uses; None without `ema_decay`.
+        ada: adaptive augmentation of the discriminator's inputs; None where it is not enabled.
+        lecam: LeCam regularisation; None without a weight.
         updates: number of rounds, that is generator updates, made so far.
 
     Raises:
@@ -95,14 +102,16 @@ class GAN(PlainTraining):
             raise ValueError(
                 "this GAN cannot use a labelled subset of the data; set data.labelled to 0"
             )
-        if self.config.regularisation.augmentation and not data.is_image:
-            raise ValueError(
-                "regularisation.augmentation needs images, and these data are points; leave it out"
-            )
         self.objective = self.config.build_objective()
+        regularisation = self.config.regularisation
+        check_transforms(regularisation, data, self.objective)
         with isolated_randomness(derived_seed(seed, "weights")):
             self.build(family)
         self.ema = build_generator_ema(self)
+        boundary = self.objective.boundary or 0.0
+        ada, lecam = regularisation.ada, regularisation.lecam
+        self.ada = AdaptiveAugmentation(ada, boundary) if ada.enabled else None
+        self.lecam = LeCam(lecam) if lecam.weight else None
         self.packing: int = family.config.packing
         self.reader = MinibatchReader(
             data,
@@ -154,23 +163,47 @@ class GAN(PlainTraining):
     @final
     def preprocess_for_discriminator(self, real: Batch, fake: Sample) -> tuple[Batch, Sample]:
         """Augment what the discriminator is given, and add the instance noise of this update."""
-        data = augment_and_add_noise(self.config.regularisation, self.updates, real.data, fake.data)
+        data = (real.data, fake.data)
+        if self.ada is not None:
+            data = self.ada(real.data), self.ada(fake.data)
+        data = augment_and_add_noise(self.config.regularisation, self.updates, *data)
         if data[0] is real.data and data[1] is fake.data:
             return real, fake
         return real._replace(data=data[0]), replace(fake, data=data[1])
 
     @final
     def discriminator_terms(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the discriminator's loss terms together with the config's penalties."""
-        regularisers = penalties(
-            self.config.regularisation,
-            self.updates,
-            lambda data: self.discriminate(data, real.condition),
-            real.data,
-            fake.data,
-            lambda data: self.discriminate(data, fake.condition),
-        )
-        return {**self.discriminator_loss(real, fake), **regularisers}
+        """Return the discriminator's loss terms together with the config's penalties.
+
+        The scores enter LeCam's averages and the measure of adaptive augmentation.
+        """
+        config = self.config.regularisation
+        with scores_computed_once(self) if config.uses_scores() else nullcontext():
+            regularisers = penalties(
+                config,
+                self.updates,
+                lambda data: self.discriminate(data, real.condition),
+                real.data,
+                fake.data,
+                lambda data: self.discriminate(data, fake.condition),
+            )
+            terms = {**self.discriminator_loss(real, fake), **regularisers}
+            if self.lecam is not None:
+                fake_scores = self.discriminate(fake.data, fake.condition)
+                real_scores = self.discriminate(real.data, real.condition)
+                terms["lecam"] = self.lecam(self.updates, real_scores, fake_scores)
+            if self.ada is not None:
+                real_scores = self.discriminate(real.data, real.condition)
+                self.ada.adjust(real_scores, len(real.data))
+        return terms
+
+    def log_update(self, images: int, terms: LossTerms) -> None:
+        """Count an update, and log its loss terms, `logged_values` and the probability of ADA."""
+        values = dict(self.logged_values())
+        if self.ada is not None:
+            values["augmentation/probability"] = self.ada.probability
+        copies = {name: value.detach().clone() for name, value in values.items()}
+        super().log_update(images, {**terms, **copies})
 
     def unrolled_weights(self, steps: int, loss_of: Callable[[Weights], Tensor]) -> Weights:
         """Return the weights of `self.discriminator` after further steps of its optimizer.

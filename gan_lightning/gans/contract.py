@@ -118,6 +118,14 @@ class GANContract(BaseModule):
             generator_terms: loss terms of the generator's last step.
         """
 
+    def logged_values(self) -> Mapping[str, Tensor]:
+        """Return scalars that are logged with the loss terms of a round, such as a changing weight.
+
+        Returns:
+            Scalars by metric, the same names after each round and equal in all processes.
+        """
+        return {}
+
     def estimate_divergence(self, real_scores: Tensor, fake_scores: Tensor) -> dict[str, Tensor]:
         """Return the discriminator's estimates of the distance of two distributions, by metric.
 

@@ -14,7 +14,7 @@ from gan_lightning.gans.base import GAN
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.parameters import refuse_packs
-from gan_lightning.losses import margin_discriminator, pulling_away
+from gan_lightning.losses import Objective, margin_discriminator, pulling_away
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
 from gan_lightning.utils.settings import setting
@@ -40,6 +40,10 @@ class EBGANConfig(GANConfig):
     pulling_away_weight: float = setting(
         0.0, "Weight of the pulling-away term in the generator's loss.", minimum=0
     )
+
+    def build_objective(self) -> Objective:
+        """Return an objective without a boundary: an energy by itself does not separate."""
+        return super().build_objective()._replace(boundary=None)
 
     def check_minibatch(self, count: int) -> None:
         """Check that the pulling-away term has two samples to compare.

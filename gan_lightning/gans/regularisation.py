@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.core.schedules import ScheduleConfig
+from gan_lightning.gans.adaptive_augmentation import AdaptiveAugmentationConfig
 from gan_lightning.gans.augmentation import AUGMENTATIONS, augment
+from gan_lightning.gans.consistency import ConsistencyConfig, consistency_penalty
 from gan_lightning.gans.gradient_penalties import dragan_penalty, gradient_penalty, r1, r2
+from gan_lightning.gans.lecam import LeCamConfig
 from gan_lightning.utils.settings import setting
 
 __all__ = [
@@ -99,6 +102,16 @@ class RegularisationConfig:
         "Differentiable augmentations of all inputs of the discriminator, in this order.",
         choices=lambda: AUGMENTATIONS,
     )
+    ada: AdaptiveAugmentationConfig = setting(
+        AdaptiveAugmentationConfig(),
+        "Adaptive augmentation of all inputs of the discriminator, before augmentation.",
+    )
+    consistency: ConsistencyConfig = setting(
+        ConsistencyConfig(), "Consistency of the scores of an image before and after a change."
+    )
+    lecam: LeCamConfig = setting(
+        LeCamConfig(), "Penalty on scores that are far from averages of the other side's scores."
+    )
 
     def used_penalty(self) -> str | None:
         """Return the name of the first penalty of gradients that has a weight; None without one."""
@@ -116,6 +129,20 @@ class RegularisationConfig:
                 f"instance_noise_updates is {self.instance_noise_updates}, and "
                 f"instance_noise_schedule is set, too; leave one of them out"
             )
+
+    def used_on_images(self) -> tuple[str, ...]:
+        """Return the names of the regularisers in use that transform images."""
+        used = {
+            "augmentation": self.augmentation,
+            "ada": self.ada.enabled,
+            "consistency": self.consistency.real or self.consistency.generated,
+        }
+        return tuple(name for name, value in used.items() if value)
+
+    def uses_scores(self) -> bool:
+        """Tell whether a regulariser needs scores that the loss computes, too."""
+        consistency = self.consistency.real or self.consistency.generated
+        return bool(self.ada.enabled or self.lecam.weight or consistency)
 
     def r1_at(self, update: int) -> float:
         """Return the weight of R1 in a generator update, 0 where it is left out."""
@@ -165,8 +192,8 @@ def refuse_batch_norm_under_penalties(
         if any(isinstance(layer, BATCH_NORMS) for layer in module.modules()):
             raise ValueError(
                 f"regularisation.{used} is {getattr(config, used)}, and the discriminator has "
-                f"batch normalisation, which makes the gradient at a sample depend on the others: set "
-                f"the normalisation of its networks to none, or {used} to 0"
+                f"batch normalisation, which makes the gradient at a sample depend on the others: "
+                f"set the normalisation of its networks to none, or {used} to 0"
             )
 
 
@@ -226,6 +253,13 @@ def penalties(
         else:
             penalty = gradient_penalty(discriminate, real, fake, *target)
         terms["gradient_penalty"] = config.gradient_penalty_at(update) * penalty
+    consistency, transforms = config.consistency, config.consistency.transforms
+    if consistency.real:
+        penalty = consistency_penalty(discriminate, real, transforms)
+        terms["consistency_real"] = consistency.real * penalty
+    if consistency.generated:
+        penalty = consistency_penalty(discriminate_fake or discriminate, fake, transforms)
+        terms["consistency_generated"] = consistency.generated * penalty
     return terms
 
 
