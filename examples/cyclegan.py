@@ -193,13 +193,13 @@ class ResidualNetworks(Pix2PixNetworks):
         super().translator(source, shape)  # its U-Net is not used, its checks of the shapes are
         width = self.config.width
         layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(source[0], width, 7)]
-        layers += [self._norm(width), nn.ReLU()]
+        layers += [self.norm(width), nn.ReLU()]
         for before, after in ((width, 2 * width), (2 * width, 4 * width)):
-            layers += [nn.Conv2d(before, after, 3, 2, 1), self._norm(after), nn.ReLU()]
-        layers += [ResidualBlock(4 * width, self._norm) for _ in range(self.config.blocks)]
+            layers += [nn.Conv2d(before, after, 3, 2, 1), self.norm(after), nn.ReLU()]
+        layers += [ResidualBlock(4 * width, self.norm) for _ in range(self.config.blocks)]
         for before, after in ((4 * width, 2 * width), (2 * width, width)):
             layers.append(nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1))
-            layers += [self._norm(after), nn.ReLU()]
+            layers += [self.norm(after), nn.ReLU()]
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, shape[0], 7), nn.Tanh()]
         return self.initialise_weights(nn.Sequential(*layers))
 

@@ -34,6 +34,10 @@ SMALL_SECTIONS: dict[str, dict[str, Any]] = {
         "network": {"name": "pix2pix", "width": 2, "patch": 16},
         "data": {"name": "mnist_pairs", "batch_size": 8},
     },
+    "cyclegan": {
+        "network": {"name": "cyclegan", "width": 2, "patch": 16, "blocks": 1},
+        "data": {"name": "mnist_pairs", "batch_size": 8},
+    },
 }
 """Config sections of GANs that cannot train on the ring or with its networks."""
 

@@ -87,6 +87,8 @@ CASES: dict[str, tuple[str, list[str], dict[str, Any]]] = {
         DIGITS,
     ),
     **{name: (name, [], {}) for name in ("acgan", "cogan", "ebgan", "pix2pix", "semi_supervised")},
+    "cyclegan": ("cyclegan", ["model.identity_weight=1"], {}),
+    "began": ("began", ["model.diversity_ratio=1", "model.proportional_gain=0.1"], {}),
     "unrolled": ("unrolled", ["data.name=grid"], {}),
     "wgan": ("wgan", ["data.name=swissroll"], {}),
     "dirac": ("gan", [], {"network": {"name": "dirac"}, "data": {"name": "dirac"}}),

@@ -26,6 +26,7 @@ METHODS = {
     "semi_supervised": "Semi-supervised GAN",
     "cogan": "Coupled GAN",
 }
+    "cyclegan": "CycleGAN",
 """Names of models in titles; other models have the names of their classes."""
 
 

@@ -23,6 +23,7 @@ from gan_lightning.core.seeding import derived_seed, seed_generators
 __all__ = [
     "all_gather",
     "all_reduce_mean",
+    "own_part",
     "process_count",
     "shared_normal",
     "shared_uniform",
@@ -95,7 +96,7 @@ def shared_uniform(count: int, device: torch.device) -> Tensor:
         Shape (count,).
     """
     _, world_size, rng = CONTEXT.get()
-    return _own_part(torch.rand(count * world_size, generator=rng, device=device))
+    return own_part(torch.rand(count * world_size, generator=rng, device=device))
 
 
 def shared_normal(shape: Sequence[int], device: torch.device) -> Tensor:
@@ -109,11 +110,11 @@ def shared_normal(shape: Sequence[int], device: torch.device) -> Tensor:
     """
     _, world_size, rng = CONTEXT.get()
     whole = (shape[0] * world_size, *shape[1:])
-    return _own_part(torch.randn(whole, generator=rng, device=device))
+    return own_part(torch.randn(whole, generator=rng, device=device))
 
 
-def _own_part(rows: Tensor) -> Tensor:
-    """Return the rows of this process of those of the global minibatch."""
+def own_part(rows: Tensor) -> Tensor:
+    """Return the rows of this process from those of all processes, as `all_gather` orders them."""
     rank, world_size, _ = CONTEXT.get()
     count = len(rows) // world_size
     return rows if world_size == 1 else rows[rank * count :][:count]

@@ -8,6 +8,7 @@ from gan_lightning.gans.cgan import ConditionalGAN
 from gan_lightning.gans.cogan import CoupledGAN
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.dragan import DRAGAN
+from gan_lightning.gans.cyclegan import CycleGAN
 from gan_lightning.gans.ebgan import EBGAN
 from gan_lightning.gans.infogan import InfoGAN
 from gan_lightning.gans.labelled import LabelledGAN
@@ -33,6 +34,7 @@ GANS: dict[str, type[GAN]] = {
     "pix2pix": Pix2Pix,
 }
 
+    "cyclegan": CycleGAN,
 __all__ = [
     "DRAGAN",
     "EBGAN",
@@ -46,6 +48,7 @@ __all__ = [
     "GANConfig",
     "InfoGAN",
     "LabelledGAN",
+    "CycleGAN",
     "Pix2Pix",
     "SemiSupervisedGAN",
     "StandardGAN",

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
-from gan_lightning.gans.base import GAN
 from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.objectives import AdversarialConfig
+from gan_lightning.gans.translation import TranslatingGAN
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
 from gan_lightning.utils.settings import setting
@@ -49,12 +49,11 @@ class Pix2PixConfig(AdversarialConfig):
             raise ValueError("adversarial_weight and l1_weight are 0; one must be positive")
 
 
-class Pix2Pix(GAN):
+class Pix2Pix(TranslatingGAN):
     """pix2pix: a generator of images from images, and a discriminator of pairs.
 
     The discriminator scores source and output together. The generator minimises L_cGAN + lambda L1.
     The discriminator's loss is halved, which slows it relative to the generator (section 3.3).
-    Where no source is given, for example in a sample grid, the prior draws one of `examples`.
 
     Source: Isola et al. 2017 (arXiv:1611.07004), equations 1, 3 and 4.
     The authors' jitter, an enlargement from 256 to 286 pixels and a random crop, is `data.jitter`
@@ -64,10 +63,6 @@ class Pix2Pix(GAN):
     Config: ClassVar[type[Any]] = Pix2PixConfig
     config: Pix2PixConfig
 
-    def condition_fields(self) -> tuple[str, ...]:
-        """Return the source; the noise is dropout."""
-        return ("source",)
-
     def build(self, networks: NetworkFamily[Any]) -> None:
         """Create a translator, and a discriminator of source and sample as one image.
 
@@ -75,34 +70,10 @@ class Pix2Pix(GAN):
             ValueError: the data have no sources, the networks have no translator, or the config
                 changes the discriminator's inputs.
         """
-        source = self.data.source_shape
-        if source is None:
-            raise ValueError(
-                "pix2pix translates images, and these data have no sources; choose "
-                "data.name=mnist_pairs or pairs"
-            )
-        regularisation = self.config.regularisation
-        if regularisation.augmentation or regularisation.instance_noise:
-            raise ValueError(
-                "pix2pix compares output and target pixel by pixel, and augmentation and "
-                "instance_noise would change them differently; leave both out"
-            )
+        source = self.source_shape()
         self.generator = networks.translator(source, self.data.shape)
         joint = (source[0] + self.data.shape[0], *self.data.shape[1:])
         self.discriminator = networks.discriminator(joint)
-
-    def training_condition(self, real: Batch, rng: torch.Generator) -> Condition:
-        """Return the sources of the minibatch."""
-        return Condition(source=real.source)
-
-    def prior(self, count: int, rng: torch.Generator | None = None) -> Condition:
-        """Draw sources from `examples`."""
-        return Condition(source=self.example_sources(count, rng))
-
-    def generate(self, condition: Condition) -> Tensor:
-        """Translate the sources of a condition to images (N, C, H, W) in [-1, 1]."""
-        data: Tensor = self.generator(condition.source)
-        return data
 
     def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
         """Return the scores of samples with the sources `given.source`, shape (N patches,).

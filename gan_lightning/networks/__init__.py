@@ -6,6 +6,7 @@ from typing import Any
 
 from gan_lightning.networks.base import Encoder, NetworkFamily, Shape
 from gan_lightning.networks.cogan import CoGANNetworks, CoGANNetworksConfig
+from gan_lightning.networks.cyclegan import CycleGANNetworks, CycleGANNetworksConfig
 from gan_lightning.networks.dcgan import DCGAN, DCGANConfig
 from gan_lightning.networks.dirac import DiracNetworks, DiracNetworksConfig
 from gan_lightning.networks.heads import ScoreHead
@@ -22,6 +23,7 @@ NETWORKS: dict[str, type[NetworkFamily[Any]]] = {
     "infogan": InfoGANNetworks,
     "salimans": SalimansNetworks,
     "pix2pix": Pix2PixNetworks,
+    "cyclegan": CycleGANNetworks,
     "resnet": ResNet,
     "resnext": ResNeXt,
     "cogan": CoGANNetworks,
@@ -34,6 +36,8 @@ __all__ = [
     "NETWORKS",
     "CoGANNetworks",
     "CoGANNetworksConfig",
+    "CycleGANNetworks",
+    "CycleGANNetworksConfig",
     "DCGANConfig",
     "DiracNetworks",
     "DiracNetworksConfig",

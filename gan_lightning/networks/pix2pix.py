@@ -10,48 +10,21 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.networks.base import (
-    Encoder,
-    NetworkConfig,
-    NetworkFamily,
-    Shape,
-    unsupported_shape,
-)
+from gan_lightning.networks.base import Shape
 from gan_lightning.networks.dropout import dropout
+from gan_lightning.networks.patches import PatchConfig, PatchNetworks, check_square
 from gan_lightning.utils.settings import setting
 
 __all__ = ["DropoutNoise", "Pix2PixNetworks", "Pix2PixNetworksConfig", "UNet"]
-
-HALVINGS = {16: 1, 34: 2, 70: 3}
-"""Side of a patch in pixels -> number of convolutions of stride 2 before the two of stride 1."""
-
-NORMS: dict[str, Callable[[int], nn.Module]] = {
-    "batch": nn.BatchNorm2d,
-    "instance": nn.InstanceNorm2d,
-    "none": lambda channels: nn.Identity(),
-}
 
 DROPOUT_LAYERS = 3
 """The first layers of the decoder have dropout."""
 
 
 @dataclass
-class Pix2PixNetworksConfig(NetworkConfig):
+class Pix2PixNetworksConfig(PatchConfig):
     """Options of the paper's networks."""
 
-    width: int = setting(
-        64,
-        "Channels of the largest hidden map, doubled at each halving up to 8 times as many.",
-        minimum=1,
-    )
-    patch: int = setting(
-        70, "Side in pixels of the patch that one score depends on.", choices=HALVINGS
-    )
-    norm: str = setting(
-        "batch",
-        "Normalisation; instance equals the paper's batch norm, whose minibatches have one image.",
-        choices=NORMS,
-    )
     dropout: float = setting(
         0.5,
         "Dropout probability in the first three decoder layers, also in evaluation mode.",
@@ -62,18 +35,9 @@ class Pix2PixNetworksConfig(NetworkConfig):
         False,
         "Rectify what the encoder passes to the decoder again by a ReLU, as in the authors' code.",
     )
-    initialisation: str = "normal_0.02"
-
-    def validate(self) -> None:
-        """Raise a ValueError if minibatch discrimination is requested."""
-        if self.minibatch_kernels:
-            raise ValueError(
-                f"minibatch_kernels is {self.minibatch_kernels} and the pix2pix discriminator has "
-                "no features of a complete image; set it to 0"
-            )
 
 
-class Pix2PixNetworks(NetworkFamily[Pix2PixNetworksConfig]):
+class Pix2PixNetworks(PatchNetworks[Pix2PixNetworksConfig]):
     """A U-Net generator with dropout as noise and a PatchGAN; sides of 32, 64, 128 or 256 pixels.
 
     Each score depends on a square of `patch` pixels of the zero-padded image.
@@ -90,64 +54,21 @@ class Pix2PixNetworks(NetworkFamily[Pix2PixNetworksConfig]):
 
     Config: ClassVar[type[Pix2PixNetworksConfig]] = Pix2PixNetworksConfig
 
-    def __init__(self, config: Pix2PixNetworksConfig) -> None:
-        super().__init__(config)
-        self._norm = NORMS[config.norm]
-
-    def generator(self, inputs: int, shape: Shape) -> nn.Module:
-        """Raise an error, because these networks generate images from images only.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(
-            "pix2pix networks generate images from images, not from noise; set network.name=dcgan "
-            "or model.name=pix2pix"
-        )
+    name = "pix2pix"
 
     def translator(self, source: Shape, shape: Shape) -> nn.Module:
         """Build a U-Net from (N, *source) to (N, *shape) in [-1, 1]."""
-        _check(source)
-        _check(shape)
+        check_square(self.name, source)
+        check_square(self.name, shape)
         network = UNet(
             source,
             shape[0],
             self.config.width,
             self.config.dropout,
-            self._norm,
+            self.norm,
             self.config.rectified_skips,
         )
         return self.initialise_weights(network)
-
-    def discriminator_trunk(self, shape: Shape) -> Encoder:
-        """Build all convolutions but the last; the features are maps instead of a vector."""
-        _check(shape)
-        width, halvings = self.config.width, HALVINGS[self.config.patch]
-        widths = [shape[0], *(width * 2**level for level in range(halvings + 1))]
-        layers: list[nn.Module] = []
-        for level, (before, after) in enumerate(pairwise(widths)):
-            layers.append(nn.Conv2d(before, after, 4, 2 if level < halvings else 1, 1))
-            layers += [self._norm(after)] if level else []
-            layers.append(nn.LeakyReLU(0.2))
-        encoder = Encoder(nn.Sequential(*layers), widths[-1])
-        self.initialise_weights(encoder)
-        return encoder
-
-    def score_layers(self, features: int) -> nn.Module:
-        """Build the last convolution: maps (N, features, H, W) to one score per patch, (N P,)."""
-        return self.initialise_weights(
-            nn.Sequential(nn.Conv2d(features, 1, 4, 1, 1), nn.Flatten(0))
-        )
-
-    def recognition_layers(self, features: int, outputs: int) -> nn.Module:
-        """Raise an error, because a patch has no class.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(
-            "pix2pix networks score patches, which have no code or class; set network.name=dcgan"
-        )
 
 
 class UNet(nn.Module):
@@ -221,14 +142,3 @@ class DropoutNoise(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Set units of maps (N, C, H, W) to 0 and scale the others by 1 / (1 - p)."""
         return dropout(maps, self.p)
-
-
-def _check(shape: Shape) -> None:
-    sides = (32, 64, 128, 256)
-    if len(shape) != 3 or shape[1] != shape[2] or shape[1] not in sides:
-        raise unsupported_shape(
-            "pix2pix",
-            shape,
-            valid=f"(C, S, S) with S of {', '.join(map(str, sides))}",
-            fix="Resize the images.",
-        )

@@ -246,7 +246,7 @@ TOPICS: tuple[Topic, ...] = (
         equations=r"\min_G \max_D \; \mathbb{E}_{x,y}[\log D(x, y)]"
         r" + \mathbb{E}_{x}[\log(1 - D(x, G(x)))]"
         r" + \lambda\, \mathbb{E}_{x,y}\big[\lVert y - G(x) \rVert_1\big]",
-        gans=("pix2pix",),
+        gans=("pix2pix", "cyclegan"),
         experiments=(
             "pix2pix_edges_mnist",
             "pix2pix_edges_mnist_l1",

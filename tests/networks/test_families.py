@@ -19,10 +19,11 @@ from gan_lightning.testing import check_network
 INPUTS = 12
 BATCH = 4
 POINTS: Shape = (2,)
-IMAGE_FAMILIES = [name for name in NETWORKS if name not in ("dirac", "pix2pix", "cogan")]
+IMAGE_FAMILIES = [name for name in NETWORKS if name not in ("dirac", "pix2pix", "cyclegan", "cogan")]
 IMAGES: list[Shape] = [(1, 28, 28), (1, 32, 32), (3, 32, 32), (3, 64, 64), (3, 128, 128)]
 SUPPORTED = [(name, shape) for name in IMAGE_FAMILIES for shape in IMAGES]
-SUPPORTED += [("mlp", POINTS), ("dirac", (1,)), ("pix2pix", (3, 32, 32)), ("cogan", (1, 28, 28))]
+SUPPORTED += [("mlp", POINTS), ("dirac", (1,)), ("cogan", (1, 28, 28))]
+SUPPORTED += [(name, (3, 32, 32)) for name in ("pix2pix", "cyclegan")]
 # skipped: infogan's dense layers have 512 MiB of weights at 128 pixels
 SUPPORTED.remove(("infogan", (3, 128, 128)))
 UNSUPPORTED: list[tuple[str, Shape]] = [
@@ -49,6 +50,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "dcgan": {"width": 8},
     "cogan": {"width": 4},
     "pix2pix": {"width": 4},
+    "cyclegan": {"width": 4, "blocks": 1},
     "resnet": {"width": 2},
     "salimans": {"generator_hidden": [16], "discriminator_hidden": [16, 16]},
 }
@@ -107,7 +109,7 @@ def test_config_survives_omegaconf(name: str) -> None:
     merged = OmegaConf.merge(OmegaConf.structured(config), {"initialisation": "orthogonal"})
     restored = OmegaConf.to_object(merged)
     assert restored == config(initialisation="orthogonal")
-    shape = {"dirac": (1,), "pix2pix": (1, 32, 32)}.get(name, (1, 28, 28))
+    shape = {"dirac": (1,), "pix2pix": (1, 32, 32), "cyclegan": (1, 32, 32)}.get(name, (1, 28, 28))
     assert NETWORKS[name](restored).encoder(shape).features > 0
 
 
