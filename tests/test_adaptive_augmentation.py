@@ -110,6 +110,18 @@ def test_brightness_and_contrast() -> None:
     assert np.log2(factor).std() == pytest.approx(0.5, rel=0.1)
 
 
+def test_contrast_follows_brightness() -> None:
+    given = images(500)
+    changed = transformed(given, "contrast", "brightness")  # the order of the names has no effect
+    assert torch.equal(changed, transformed(given, "brightness", "contrast"))
+    factor = (changed.amax((1, 2, 3)) - changed.amin((1, 2, 3))) / (
+        given.amax((1, 2, 3)) - given.amin((1, 2, 3))
+    )
+    constant = changed.mean((1, 2, 3)) - factor * given.mean((1, 2, 3))
+    assert (constant / factor).std().item() == pytest.approx(0.2, rel=0.1)
+    assert constant.std() > 1.05 * (constant / factor).std()
+
+
 def test_luma_flip_hue_and_saturation_act_along_and_about_the_grey_axis() -> None:
     linear, _ = colour_matrices("luma_flip")
     flipped = np.eye(3) - 2 * GREY

@@ -380,7 +380,7 @@ def test_a_run_is_resumed_with_the_new_learning_rate(tmp_path: Path) -> None:
 # --- accumulation
 
 EQUAL_IN_PARTS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("gan", "wgan", "ebgan", "infogan", "cgan", "acgan", "cogan"), ()),
+    **dict.fromkeys(("gan", "wgan", "began", "ebgan", "infogan", "cgan", "acgan", "cogan"), ()),
     "pix2pix": ("network.norm=none", "network.dropout=0"),
     "unrolled": ("model.unrolled_steps=0",),
     "dragan": ("model.regularisation.gradient_penalty=0",),  # the deviation is that of a part

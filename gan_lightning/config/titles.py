@@ -20,13 +20,14 @@ METHODS = {
     "wgan_gp": "WGAN-GP",
     "dragan": "DRAGAN",
     "ebgan": "Energy-based GAN",
+    "began": "BEGAN",
     "infogan": "InfoGAN",
     "cgan": "Conditional GAN",
     "acgan": "Auxiliary classifier GAN",
     "semi_supervised": "Semi-supervised GAN",
     "cogan": "Coupled GAN",
-}
     "cyclegan": "CycleGAN",
+}
 """Names of models in titles; other models have the names of their classes."""
 
 

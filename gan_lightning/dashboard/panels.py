@@ -64,6 +64,7 @@ SECTIONS: tuple[Section, ...] = (
             Panel("Losses of a classifier", families=(r"loss/classifier/.+",)),
             Panel("Real samples seen", keys=("images_seen",)),
             Panel("Probability of augmentation", keys=("augmentation/probability",)),
+            Panel("Balance of BEGAN", families=(r"balance/.+",)),
         ),
     ),
     Section(

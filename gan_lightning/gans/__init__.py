@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from gan_lightning.gans.acgan import AuxiliaryClassifierGAN
 from gan_lightning.gans.base import GAN
+from gan_lightning.gans.began import BEGAN
 from gan_lightning.gans.cgan import ConditionalGAN
 from gan_lightning.gans.cogan import CoupledGAN
 from gan_lightning.gans.config import GANConfig
-from gan_lightning.gans.dragan import DRAGAN
 from gan_lightning.gans.cyclegan import CycleGAN
+from gan_lightning.gans.dragan import DRAGAN
 from gan_lightning.gans.ebgan import EBGAN
 from gan_lightning.gans.infogan import InfoGAN
 from gan_lightning.gans.labelled import LabelledGAN
@@ -26,16 +27,18 @@ GANS: dict[str, type[GAN]] = {
     "wgan_gp": WGANGP,
     "dragan": DRAGAN,
     "ebgan": EBGAN,
+    "began": BEGAN,
     "infogan": InfoGAN,
     "cgan": ConditionalGAN,
     "acgan": AuxiliaryClassifierGAN,
     "semi_supervised": SemiSupervisedGAN,
     "cogan": CoupledGAN,
     "pix2pix": Pix2Pix,
+    "cyclegan": CycleGAN,
 }
 
-    "cyclegan": CycleGAN,
 __all__ = [
+    "BEGAN",
     "DRAGAN",
     "EBGAN",
     "GAN",
@@ -45,10 +48,10 @@ __all__ = [
     "AuxiliaryClassifierGAN",
     "ConditionalGAN",
     "CoupledGAN",
+    "CycleGAN",
     "GANConfig",
     "InfoGAN",
     "LabelledGAN",
-    "CycleGAN",
     "Pix2Pix",
     "SemiSupervisedGAN",
     "StandardGAN",

@@ -62,7 +62,7 @@ class NetworkConfig:
     )
     spectral_norm: bool = setting(
         False,
-        "Spectral normalisation of the discriminator's trunk and heads; not of EBGAN's decoder.",
+        "Spectral normalisation of the discriminator's trunk and heads; not of a decoder.",
     )
 
 

@@ -173,7 +173,7 @@ TOPICS: tuple[Topic, ...] = (
         "samples of a minibatch apart.",
         equations=r"\mathcal{L}_D = E(x) + [m - E(G(z))]^+, \qquad"
         r" \mathcal{L}_G = E(G(z)), \qquad E(x) = \lVert \mathrm{Dec}(\mathrm{Enc}(x)) - x \rVert",
-        gans=("ebgan",),
+        gans=("ebgan", "began"),
         experiments=("ebgan_mnist", "ebgan_pt_mnist"),
     ),
     Topic(
