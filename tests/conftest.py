@@ -168,7 +168,7 @@ def run_process(
 
 def tiny_overrides(experiment: str) -> list[str]:
     """Return the overrides that make an experiment finish in seconds."""
-    from image_trees import TREES, prepared_root
+    from image_trees import ROOTS, prepared_root
 
     from gan_lightning.config.experiments import experiment_path, read_yaml
 
@@ -182,7 +182,7 @@ def tiny_overrides(experiment: str) -> list[str]:
         overrides += ["data.name=folder", "data.size=64"]
     if data == "folder":  # the name of the folder is in the title
         data = Path(source["data"]["root"]).name
-    if data in TREES:
+    if data in ROOTS:
         overrides.append(f"data.root={prepared_root(data)}")
     if source["model"]["name"] == "adversarial_classifier":
         overrides += SHORT_ATTACKS

@@ -6,6 +6,7 @@ import io
 import os
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -15,8 +16,18 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from gan_lightning.store import ImageTransform, catalog, default_store, folders, prepare
+from gan_lightning.cli.image_stores import PAIRED
+from gan_lightning.store import (
+    ImageTransform,
+    catalog,
+    default_store,
+    folders,
+    prepare,
+)
 from gan_lightning.store import celeba as celeba_catalog
+from gan_lightning.store.catalog import Catalog
+from gan_lightning.store.faces import faces
+from gan_lightning.store.openmoji import openmoji
 
 COUNT = 24
 TREES_FOLDER = "GAN_LIGHTNING_TEST_TREES"
@@ -113,20 +124,42 @@ TREES: dict[str, Callable[[Path], Path]] = {
     "lsun": lsun,
     "folder": folder,
     "pairs": pairs,
-    "cifar10": folder,
-    "ffhq64": folder,
 }
-"""Dataset, or name of a folder -> function that writes a small copy or stand-in below a root."""
+"""Dataset -> function that writes a small copy below a root."""
+
+STAND_INS: dict[str, Callable[[Path], Path]] = {"cifar10": folder, "ffhq64": folder}
+"""Name of a folder -> function that writes what stands in for its images."""
+
+
+def few_faces(size: int) -> Catalog:
+    """Catalog as many cartoon faces as the other datasets have images."""
+    return faces(size, training=COUNT, test=COUNT // 4)
+
+
+def few_emojis(size: int) -> Catalog:
+    """Catalog one in a hundred pairs of OpenMoji."""
+    every = openmoji(size)
+    ((source, names),) = every.sources
+    return replace(every, sources=[(source, names[::100])], splits=every.splits[::100])
+
+
+DRAWINGS: dict[str, Callable[[int], Catalog]] = {"faces": few_faces, "openmoji": few_emojis}
+"""Dataset -> function that catalogs a few of its drawings, which need no files."""
+
+ROOTS = (*TREES, *STAND_INS, *DRAWINGS)
+"""Kinds of `prepared_root`."""
 
 
 def make_store(kind: str, root: Path, size: int = 64) -> Path:
     """Make the store of a dataset; return the folder of the store."""
     part = "bedroom" if kind == "lsun" else ""
-    if kind == "celeba":
+    if kind in DRAWINGS:
+        images = DRAWINGS[kind](size)
+    elif kind == "celeba":
         images = celeba_catalog.celeba(root)
     else:
         images = catalog.lsun(root, part) if part else getattr(folders, kind)(root)
-    transform = ImageTransform(kind, size, paired=kind == "pairs")
+    transform = ImageTransform(kind, size, paired=kind in PAIRED)
     store = default_store(root, size, part)
     prepare(images, transform, str(root), store, workers=1)
     return store
@@ -145,6 +178,10 @@ def prepared_root(kind: str) -> Path:
     complete = shared / f"{kind}.complete"
     with FileLock(shared / f"{kind}.lock"):
         if not complete.exists():
-            make_store(TREES[kind].__name__, TREES[kind](root))
+            if kind in DRAWINGS:
+                make_store(kind, root)
+            else:
+                write = {**TREES, **STAND_INS}[kind]
+                make_store(write.__name__, write(root))
             complete.touch()
     return root

@@ -97,6 +97,8 @@ def main_without_extras(words: Sequence[str]) -> None:
         (["play", "RUN"], "radio", "play"),
         (["sweep", "minibatch_ring", "--local"], "optuna", "sweep"),
         (["prepare", "lsun", "--root", "lsun"], "lmdb", "lsun"),
+        (["prepare", "faces"], "resvg_py", "drawings"),
+        (["prepare", "openmoji"], "resvg_py", "drawings"),
     ],
 )
 def test_a_command_names_the_extra_that_it_needs(

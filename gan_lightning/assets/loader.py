@@ -16,7 +16,7 @@ import numpy as np
 
 from gan_lightning.errors import UserError
 
-__all__ = ["CLASSIFIER", "FOLDER", "MD5", "read_classifier", "read_idx"]
+__all__ = ["CLASSIFIER", "FOLDER", "MD5", "read_attribution", "read_classifier", "read_idx"]
 
 FOLDER = Path(__file__).parent / "mnist"
 MD5 = {
@@ -63,6 +63,12 @@ def _read(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     if actual != published:
         raise UserError(f"{path} has MD5 sum {actual}, the published one is {published}; {fix}")
     return np.frombuffer(content, np.uint8, offset=HEADER_BYTES[path.stem.split("-")[2]])
+
+
+def read_attribution(dataset: str) -> str:
+    """Read the licence and the attribution of a dataset of drawings, Markdown text."""
+    path = Path(__file__).parent / "drawings" / f"{dataset}.md"
+    return path.read_text(encoding="utf-8")
 
 
 def read_classifier() -> bytes:

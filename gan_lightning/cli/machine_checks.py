@@ -176,13 +176,15 @@ def _stores(name: str) -> Iterator[Finding]:
     from gan_lightning.data import DATASETS
     from gan_lightning.store.manifest import read_manifest
 
-    for dataset in ("celeba", "lsun", "pairs"):
+    for dataset in ("celeba", "lsun", "pairs", "faces", "openmoji"):
         root = Path(DATASETS[dataset].Config().root)
         stores = sorted(root.parent.glob(f"{root.name}-*.store"))
         for store in stores:
             yield Finding(name, OK, f"{dataset}: {read_manifest(store).images:,} images in {store}")
         if not stores:
-            fix = f"download the dataset, then gan-lightning prepare {dataset} --root {root}"
+            is_drawn = dataset in ("faces", "openmoji")
+            fix = f"gan-lightning prepare {dataset} --root {root}"
+            fix = fix if is_drawn else f"download the dataset, then {fix}"
             yield Finding(name, NOTE, f"{dataset}: no image store {root}-*.store", fix)
 
 

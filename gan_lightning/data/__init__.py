@@ -5,9 +5,11 @@ from __future__ import annotations
 from gan_lightning.data.adapter import as_data_module
 from gan_lightning.data.base import BaseDataModule, DataConfig
 from gan_lightning.data.dirac import Dirac
+from gan_lightning.data.faces import Faces
 from gan_lightning.data.huggingface import HuggingFace
-from gan_lightning.data.image_datasets import LSUN, CelebA, ImagePairs
+from gan_lightning.data.image_datasets import LSUN, CelebA
 from gan_lightning.data.image_folder import ImageFolder
+from gan_lightning.data.image_pairs import ImagePairs, OpenMoji
 from gan_lightning.data.image_store import ImageStoreDataModule, MemoryMappedImages
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitPairs, StackedMNIST
 from gan_lightning.data.round_loader import IndexableData, LoaderConfig, RoundLoader
@@ -22,10 +24,12 @@ DATASETS: dict[str, type[BaseDataModule]] = {
     "mnist_pairs": DigitPairs,
     "fashion_mnist": FashionMNIST,
     "cifar10": CIFAR10,
+    "faces": Faces,
     "celeba": CelebA,
     "lsun": LSUN,
     "folder": ImageFolder,
     "pairs": ImagePairs,
+    "openmoji": OpenMoji,
     "torch": TorchDataset,
     "huggingface": HuggingFace,
     "ring": Ring,
@@ -45,6 +49,7 @@ __all__ = [
     "DigitDomains",
     "DigitPairs",
     "Dirac",
+    "Faces",
     "FashionMNIST",
     "Grid",
     "HuggingFace",
@@ -54,6 +59,7 @@ __all__ = [
     "IndexableData",
     "LoaderConfig",
     "MemoryMappedImages",
+    "OpenMoji",
     "Ring",
     "RoundLoader",
     "StackedMNIST",

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from gan_lightning.data.base import to_float_nchw
 from gan_lightning.data.image_store import (
     ImageStoreConfig,
     ImageStoreDataModule,
-    MemoryMappedImages,
-    folder_title,
 )
 from gan_lightning.errors import check_choice
-from gan_lightning.types import Batch, DataSpec
 from gan_lightning.utils.settings import setting
 
-__all__ = ["LSUN", "CelebA", "ImagePairs"]
+__all__ = ["LSUN", "CelebA"]
 
 MAX_ATTRIBUTES = 6
-
-SIDES = ("left", "right")
-
-JITTER = 286 / 256 - 1
-"""Share of a side by which `jitter` enlarges an image before it is cropped."""
 
 
 @dataclass
@@ -135,68 +126,3 @@ class LSUN(ImageStoreDataModule):
     def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
         """Return the metrics in the features of Inception, else those of any images."""
         return ("inception", "images_without_inception")
-
-
-@dataclass
-class ImagePairsConfig(ImageStoreConfig):
-    """Pairs of images in one file, as in pix2pix's datasets."""
-
-    root: str = "data/pairs"
-    source: str = setting(
-        "right",
-        "Half of the file that is the source, for example right for facades.",
-        choices=SIDES,
-    )
-    jitter: bool = setting(
-        False,
-        "Enlarge each training pair by 286 / 256 and crop it to its size at random, as the authors "
-        "of pix2pix do.",
-    )
-
-    @property
-    def title(self) -> str:
-        """Name of the data in titles: that of the folder."""
-        return folder_title(self)
-
-
-class ImagePairs(ImageStoreDataModule):
-    """Images, 3xSxS, and the source images that they are translations of.
-
-    Source: the datasets of Isola et al. 2017 (arXiv:1611.07004).
-    """
-
-    Config: ClassVar[type[Any]] = ImagePairsConfig
-    config: ImagePairsConfig
-    prepare_command: ClassVar[str] = "pairs"
-
-    @property
-    def crop_margin(self) -> int:
-        """Pixels by which pairs are enlarged before a random crop; 0 without jitter."""
-        return round(self.config.size * JITTER) if self.config.jitter else 0
-
-    @property
-    def _source_side(self) -> int:
-        return SIDES.index(self.config.source)
-
-    @cached_property
-    def reference_images(self) -> MemoryMappedImages:
-        """Targets of all training pairs."""
-        return self.select_images(self._training_indices, 1 - self._source_side)
-
-    def source_data(self) -> MemoryMappedImages:
-        """Return the sources of the training pairs, uint8 (M, S, S, 3)."""
-        return self.select_images(self._training_indices, self._source_side)
-
-    def _spec(self) -> DataSpec:
-        spec = super()._spec()
-        return replace(spec, source_shape=spec.shape)
-
-    @cached_property
-    def _test(self) -> Batch:
-        indices = self._test_subset
-        rows = torch.arange(len(indices))
-        targets, sources = (
-            to_float_nchw(self.select_images(indices, side)[rows])
-            for side in (1 - self._source_side, self._source_side)
-        )
-        return Batch(targets, None, sources)

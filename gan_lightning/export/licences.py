@@ -65,6 +65,17 @@ CARDS: dict[str, DataCard] = {
         "(https://www.yf.io/p/lsun)",
         "other",
     ),
+    "faces": DataCard(
+        "cartoon faces drawn from Avataaars by Pablo Stanley",
+        "the drawings are free for personal and commercial use (https://avataaars.com)",
+        "other",
+    ),
+    "openmoji": DataCard(
+        "OpenMoji, line art and coloured emojis",
+        "all emojis designed by OpenMoji, the open-source emoji and icon project, licence CC BY-SA "
+        "4.0 (https://openmoji.org)",
+        "cc-by-sa-4.0",
+    ),
     "folder": DataCard("a folder of images", USER_IMAGES, "other"),
     "pairs": DataCard("a folder of image pairs", USER_IMAGES, "other"),
 }

@@ -32,8 +32,11 @@ class Catalog:
         splits: split of each image, 0 training, 1 validation, 2 test, uint8 (M,).
         labels: class of each image, int64 (M,), or None.
         classes: name of each class.
-        attributes: attributes of each image, 0 or 1, uint8 (M, K), or None.
+        attributes: attributes of each image, uint8 (M, K), or None: numbers of their values, which
+            are 0 and 1 where `attribute_values` is empty.
         attribute_names: names of the K attributes.
+        attribute_values: names of the values of each attribute.
+        attribution: licence and attribution, which are written beside the images.
         remarks: lines that are printed to the user.
         holds_out: whether some training images become the test split if there is none.
     """
@@ -44,6 +47,8 @@ class Catalog:
     classes: Sequence[str] = ()
     attributes: Numbers | None = None
     attribute_names: Sequence[str] = ()
+    attribute_values: Sequence[Sequence[str]] = ()
+    attribution: str = ""
     remarks: Sequence[str] = field(default=())
     holds_out: bool = False
 

@@ -187,6 +187,7 @@ def build_manifest(
         index=FileChecksum.of_file(unfinished / INDEX),
         classes=list(catalog.classes),
         attribute_names=list(catalog.attribute_names),
+        attribute_values=[list(values) for values in catalog.attribute_values],
         skipped=[[name, problem] for _, name, problem in skipped],
         converted=dict(sum((Counter(block.converted) for block in blocks), Counter())),
         not_square=sum(block.not_square for block in blocks),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 __all__ = [
+    "ATTRIBUTION",
     "BLOCK",
     "CHECKED",
     "FITS",
@@ -30,6 +31,7 @@ SHARD = 64 * BLOCK
 """Images in one file."""
 
 MANIFEST = "manifest.json"
+ATTRIBUTION = "ATTRIBUTION.md"
 INDEX = "index.npz"
 
 CHECKED = "checked.json"
@@ -39,7 +41,7 @@ JOURNAL, INPUTS, LOCK = "journal.jsonl", "begun.json", "lock"
 """Files of an unfinished store: decoded blocks; the transform and the images; the lock."""
 
 STORE_FILES = (
-    *(MANIFEST, INDEX, CHECKED, JOURNAL, INPUTS, LOCK, "images-*.u8"),
+    *(MANIFEST, ATTRIBUTION, INDEX, CHECKED, JOURNAL, INPUTS, LOCK, "images-*.u8"),
     *(f".{CHECKED}.*.partial", ".DS_Store", ".nfs*"),
 )
 """Patterns of the names of all files in the folder of a store, complete or not."""

