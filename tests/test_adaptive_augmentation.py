@@ -68,6 +68,14 @@ def test_translations_are_by_whole_pixels_and_reflect() -> None:
     assert found[12] == pytest.approx(1 / 16, abs=0.04)
 
 
+def test_images_that_are_not_square_are_rotated_about_their_centre() -> None:
+    given = images(200)[:, :, :, :6]  # 8 rows of 6 pixels
+    wide = torch.nn.functional.pad(given, (1, 1, 0, 0), mode="replicate")
+    quarters = [wide.rot90(k, (2, 3))[:, :, :, 1:-1] for k in range(4)]
+    found = shares(given, transformed(given, "quarter_rotation"), quarters)
+    assert found == pytest.approx([0.25] * 4, abs=0.12)
+
+
 @pytest.mark.parametrize("name", TRANSFORMS)
 @pytest.mark.parametrize("probability", [0.0, 0.3])
 def test_a_transformation_has_its_probability(name: str, probability: float) -> None:

@@ -70,7 +70,8 @@ class LeCam(nn.Module):
     Source: Tseng et al. 2021 (arXiv:2104.03310), and the authors' code.
     Deviations: that code has two forms. For StyleGAN2 it averages as here. For BigGAN the decay is
         0.9, and until iteration 1,000 (here `start_update`, by default 0) the averages are the
-        present scores. With accumulated gradients every part adds its scores, as in their code.
+        present scores. With accumulated gradients every part adds its scores, as in their code. The
+        further steps of an unrolled discriminator are without the penalty.
     """
 
     averages: Tensor

@@ -243,12 +243,11 @@ def _product(matrices: Sequence[Tensor]) -> Tensor:
 def _warp(images: Tensor, matrices: Tensor) -> Tensor:
     """Look up each pixel of the result where a matrix says; images of the identity stay."""
     height, width = images.shape[2:]
-    half = torch.tensor([width / 2, height / 2, 1], device=images.device)  # as affine_grid counts
-    grid = affine_grid(
-        (matrices * half / half[:, None])[:, :2].to(images.dtype),
-        list(images.shape),
-        align_corners=False,
+    (xx, xy, x), (yx, yy, y) = (row.unbind(1) for row in matrices[:, :2].unbind(1))
+    in_halves = _matrix(  # positions from -1 to 1, as affine_grid counts
+        [[xx, xy * height / width, 2 * x / width], [yx * width / height, yy, 2 * y / height]]
     )
+    grid = affine_grid(in_halves.to(images.dtype), list(images.shape), align_corners=False)
     warped = grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     identity = torch.eye(3, device=images.device)
     unchanged = (matrices == identity).all(2).all(1).view(-1, 1, 1, 1)
