@@ -117,8 +117,14 @@ ROOT = re.compile(r'width="264px" height="280px" viewBox="0 0 264 280"')
 
 PACKAGES = "python-avatars", "resvg-py"
 
-SHA256 = {64: "85c9f4b23bc02ab7c3f82ac82e61336403ce985e64d21c0685d1f05de777e8b3"}
-"""Size in pixels -> SHA-256 of the store, with python-avatars 1.4.1 and resvg-py 0.5.0."""
+SHA256 = {
+    32: "4e7bb4e398a5b3726c21959d73a38c42135ea8370defd0c013a726d50d45cdcb",
+    64: "85c9f4b23bc02ab7c3f82ac82e61336403ce985e64d21c0685d1f05de777e8b3",
+}
+"""Size in pixels -> SHA-256 of the store, with python-avatars 1.4.1 and resvg-py 0.5.0.
+
+That of 128 pixels has not been tracked yet.
+"""
 
 Attributes = np.ndarray[Any, np.dtype[np.uint8]]
 
