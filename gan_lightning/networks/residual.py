@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
 
+from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.layout import VectorToMaps
 
 __all__ = [
@@ -36,10 +37,17 @@ class ResidualGenerator(nn.Module):
         widths: channels of the maps, from the smallest map to the largest one.
         side: of the smallest map, in pixels.
         channels: of the image.
+        attended: number of the block after which there is self-attention; None for none.
     """
 
     def __init__(
-        self, inputs: int, classes: int, widths: list[int], side: int, channels: int
+        self,
+        inputs: int,
+        classes: int,
+        widths: list[int],
+        side: int,
+        channels: int,
+        attended: int | None = None,
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -49,6 +57,8 @@ class ResidualGenerator(nn.Module):
         self.blocks = nn.ModuleList(
             GeneratorBlock(before, after, classes) for before, after in pairwise(widths)
         )
+        self.attended = attended
+        self.attention = None if attended is None else SelfAttention(widths[attended + 1])
         self.norm = nn.BatchNorm2d(widths[-1])
         self.convolution = _convolution(widths[-1], channels, 3)
 
@@ -56,8 +66,10 @@ class ResidualGenerator(nn.Module):
         """Map (N, inputs + classes) to images (N, channels, H, W) in [-1, 1]."""
         classes = vectors[:, self.inputs :] if self.classes else None
         maps: Tensor = self.reshape(self.linear(vectors[:, : self.inputs]))
-        for block in self.blocks:
+        for number, block in enumerate(self.blocks):
             maps = block(maps, classes)
+            if self.attention is not None and number == self.attended:
+                maps = self.attention(maps)
         return torch.tanh(self.convolution(relu(self.norm(maps))))
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 
 from torch import nn
 
+from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.base import (
     INITIALISATIONS,
     Encoder,
@@ -73,6 +74,12 @@ class ResNetConfig(NetworkConfig):
         initial=True,
     )
     spectral_norm: bool = True
+    attention: int = setting(
+        0,
+        "Side in pixels of the maps after which both players have a layer of self-attention, 32 in "
+        "SAGAN for images of 128 pixels; 0 means none.",
+        minimum=0,
+    )
 
 
 class ResNet(NetworkFamily[ResNetConfig]):
@@ -82,7 +89,8 @@ class ResNet(NetworkFamily[ResNetConfig]):
     per doubling of the resolution. The discriminator has residual blocks without batch norm, most
     of which halve the resolution, and ends with the sums of its maps over all pixels; spectral
     normalisation is on by default. With classes the batch norms in the generator's blocks have a
-    scale and a shift per class, and the discriminator is a projection discriminator.
+    scale and a shift per class, and the discriminator is a projection discriminator. With
+    `attention` both have a layer of self-attention, as in SAGAN.
 
     The side of the images is 4, 5, 6 or 7 times a power of two.
 
@@ -94,7 +102,8 @@ class ResNet(NetworkFamily[ResNetConfig]):
         pixels are those of CIFAR-10, for 48 those of STL-10, for 128 those of ImageNet.
     Deviations: other sizes have the networks of the size there with as many doublings, and smallest
         maps of 4 to 7 pixels; images of less than 32 pixels have one doubling less than those of
-        32; odd sides are rounded up when maps are halved; the score has a bias at all sizes.
+        32; odd sides are rounded up when maps are halved; the score has a bias at all sizes. SAGAN
+        has spectral normalisation in its generator, too.
     """
 
     Config: ClassVar[type[ResNetConfig]] = ResNetConfig
@@ -107,19 +116,24 @@ class ResNet(NetworkFamily[ResNetConfig]):
         """Build the generator with a scale and a shift per class in the norms of its blocks."""
         sides = halved_sides("resnet", shape)
         widths = [factor * self.config.width for factor in _widths(sides).generator]
-        network = ResidualGenerator(inputs, classes, widths, sides[-1], shape[0])
+        attended = self._place_of_attention(sides[-2::-1])
+        network = ResidualGenerator(inputs, classes, widths, sides[-1], shape[0], attended)
         return self.initialise_weights(network)
 
     def discriminator_trunk(self, shape: Shape) -> Encoder:
         """Build residual blocks that halve the resolution, others, and sums over all pixels."""
-        factors = _widths(halved_sides("resnet", shape))
+        sides = halved_sides("resnet", shape)
+        factors = _widths(sides)
         halving = [shape[0], *(factor * self.config.width for factor in factors.halving)]
         constant = [halving[-1], *(factor * self.config.width for factor in factors.constant)]
         layers: list[nn.Module] = [
             DiscriminatorBlock(before, after, halve=True, first=number == 0)
             for number, (before, after) in enumerate(pairwise(halving))
         ]
+        attended = self._place_of_attention(sides[1 : len(halving)])
         layers += [DiscriminatorBlock(*widths, halve=False) for widths in pairwise(constant)]
+        if attended is not None:
+            layers.insert(attended + 1, SelfAttention(halving[attended + 1]))
         network = nn.Sequential(*layers, nn.ReLU(), SumOverPixels())
         return Encoder(self.initialise_weights(network), constant[-1])
 
@@ -138,6 +152,23 @@ class ResNet(NetworkFamily[ResNetConfig]):
     def recognition_layers(self, features: int, outputs: int) -> nn.Module:
         """Build one linear layer."""
         return self.initialise_weights(initialise_xavier(nn.Linear(features, outputs)))
+
+    def _place_of_attention(self, sides: list[int]) -> int | None:
+        """Return the number of the residual block after which there is self-attention.
+
+        Args:
+            sides: of the maps after each block that changes the resolution.
+
+        Raises:
+            ValueError: no block has maps of the configured side.
+        """
+        side = self.config.attention
+        if side and side not in sides:
+            raise ValueError(
+                f"attention is {side}, and there are no maps of that side in both players; valid "
+                f"are 0 for none, {', '.join(map(str, sides))}"
+            )
+        return sides.index(side) if side else None
 
 
 def _widths(sides: list[int]) -> Widths:
