@@ -178,9 +178,9 @@ def test_training_with_augmentation_depends_on_the_seed_only() -> None:
             "pix2pix",
             ("model.regularisation.augmentation=[colour]",),
             {},
-            "pix2pix compares output and target pixel by pixel",
+            "Pix2Pix compares images pixel by pixel",
         ),
-        ("pix2pix", ("model.regularisation.instance_noise=0.1",), {}, "pix2pix compares output"),
+        ("pix2pix", ("model.regularisation.instance_noise=0.1",), {}, "Pix2Pix compares images"),
         (
             "gan",
             ("model.regularisation.augmentation=[color]",),

@@ -55,11 +55,12 @@ MAX_PRINTED = 20
 
 def root_option(default: str | None = None) -> Callable[[Command], Command]:
     """Return the option of the folder of a dataset, which is required without a default."""
+    # a default of None would count as a value
+    given: dict[str, Any] = {"default": default, "show_default": True} if default else {}
     return click.option(
         "--root",
         required=default is None,
-        default=default,
-        show_default=default is not None,
+        **given,
         type=click.Path(path_type=Path),
         metavar="DIR",
         help="Folder of the dataset.",

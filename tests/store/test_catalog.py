@@ -125,7 +125,7 @@ def test_unknown_category() -> None:
         (["folder", "--root", "nowhere"], "the folder nowhere does not exist; give the folder"),
         (["folder", "--root", "empty"], "empty contains no images"),
         (["folder"], "Missing option '--root'"),
-        (["faces", "--root", "x"], "command 'faces' is unknown"),
+        (["portraits", "--root", "x"], "command 'portraits' is unknown"),
         (["folder", "--root", "flowers", "--size", "big"], "'big' is not a valid integer"),
         (["folder", "--root", "flowers", "--size", "4"], "size is 4; it must lie in 8..1024"),
         (["folder", "--root", "flowers", "--workers", "0"], "0 is not in the range x>=1"),
