@@ -115,7 +115,7 @@ def test_translators_learn_a_cycle() -> None:
 
     def recorded(real: Any, fake: Any) -> Any:
         terms = loss(real, fake)
-        first.append(float(terms["cycle"]))
+        first.append(terms["cycle"].item())
         return terms
 
     gan.generator_loss = recorded  # type: ignore[method-assign]
