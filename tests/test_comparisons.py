@@ -41,6 +41,15 @@ def test_each_method_has_its_mean_and_the_p_value_of_the_rank_test() -> None:
     assert found["[few](#few)"].startswith("undecided")
 
 
+def test_a_p_value_is_never_shown_as_zero() -> None:
+    values = [10.0 + number for number in range(10)]
+    best = method("best", list(values))
+    other = [method(f"m{n}", [3.0, 4.0, 5.0]) for n in range(2)]
+    baseline = make_results("plain", [number / 10 for number in range(10)])
+    table = comparison_table(baseline, [baseline, best, *other], lambda results: results.name)
+    assert "**< .001**" in table  # 1 of the 184,756 divisions of twenty values
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_fewer_than_three_methods_have_no_table(count: int) -> None:
     assert not rows(*(method(f"m{n}", [1.0, 2.0]) for n in range(count)))

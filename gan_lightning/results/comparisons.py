@@ -20,6 +20,8 @@ MIN_METHODS = 3
 SIGNIFICANT = 0.01
 """p value at which a method counts as better than its baseline."""
 
+SMALLEST_SHOWN = 0.001
+
 
 def compared_methods(baseline: Results, known: Sequence[Results]) -> list[Results]:
     """Return the results whose claims compare them with a baseline; none for fewer than three."""
@@ -81,5 +83,5 @@ def _cells(results: Results, metric: str, judged: dict[str, ClaimRow]) -> tuple[
     if row is None or row.verdict.probability is None:
         return shown, "-" if row is None else row.verdict.text.partition(":")[0]
     p_value = 1 - row.verdict.probability
-    text = f"{p_value:.3f}".removeprefix("0")
+    text = f"{p_value:.3f}".removeprefix("0") if p_value >= SMALLEST_SHOWN else "< .001"
     return shown, f"**{text}**" if p_value <= SIGNIFICANT else text
