@@ -56,10 +56,12 @@ class FakeClient(types.ModuleType):
         super().__init__("wandb")
         self.runs: list[FakeRun] = []
         self.broken_rows = 0
-        self.broken_init = False
+        self.broken_starts: set[int] = set()
+        self.starts = 0
 
     def init(self, **settings: Any) -> FakeRun:
-        if self.broken_init:
+        self.starts += 1
+        if self.starts in self.broken_starts:
             raise ValueError("no room for a run")
         self.runs.append(FakeRun(self, settings["mode"], Path(settings["dir"])))
         return self.runs[-1]
@@ -127,10 +129,21 @@ def test_a_call_that_always_fails_costs_nothing_else(
     assert "W&B cannot log a row (Connection lost)" in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_a_client_that_fails_as_its_offline_session_starts_gets_another_one(
+    client: FakeClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.broken_starts = {2}
+    logger = log_a_run(tmp_path)
+    assert [run.mode for run in client.runs] == ["online", "offline"]
+    assert sorted(client.sent()) == [(updates, "loss") for updates in UPDATES]
+    assert len(capsys.readouterr().err.splitlines()) <= 1
+    assert "wandb sync" in logger.location_message()
+
+
 def test_a_client_that_cannot_start_is_one_line(
     client: FakeClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client.broken_init = True
+    client.broken_starts = {1, 2, 3}
     logger = log_a_run(tmp_path)
     text = capsys.readouterr().err
     assert text.count("W&B failed (no room for a run); metrics.csv has all figures") == 1

@@ -82,19 +82,25 @@ class WandbSession:
             self._sent.record(updates, row)
 
     def _start_run(self) -> Any:
-        """Start a session of the run, offline where W&B fails online; None if that fails, too."""
-        try:
-            return self._init_run()
-        except CLIENT_ERRORS as error:
-            reason = _one_line(error)
-        if self.is_offline:
-            self._failed = reason
-            warn(f"W&B failed ({reason}); {METRICS_FILE} has all figures")
-            return None
-        self._refused = self._refused or reason
-        self._settings["mode"] = "offline"
-        end_service()
-        return self._start_run()
+        """Start a session of the run, offline where W&B fails online; None if that fails, too.
+
+        It is tried twice offline, since a process that is killed as it starts says nothing about
+        the next one.
+        """
+        modes = ["offline", "offline"] if self.is_offline else ["online", "offline", "offline"]
+        reason = ""
+        for mode in modes:
+            self._settings["mode"] = mode
+            try:
+                return self._init_run()
+            except CLIENT_ERRORS as error:
+                reason = _one_line(error)
+            if mode == "online":
+                self._refused = self._refused or reason
+            end_service()
+        self._failed = reason
+        warn(f"W&B failed ({reason}); {METRICS_FILE} has all figures")
+        return None
 
     def _recover(self, run: Any, call: Callable[[Any], object], error: BaseException) -> Any:
         """Continue after a failed call: offline in a new session, or without this call."""
