@@ -72,6 +72,13 @@ EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
         "ebgan",
         ("model.pulling_away_weight=0.5", "model.accumulate_gradients=2"),
     ),
+    "frozen layer": (
+        "gan",
+        (
+            "model.freeze_discriminator_layers=1",
+            "model.discriminator_optimizer={name: adamw, weight_decay: 0.1}",
+        ),
+    ),
     "packs": (
         "gan",
         (

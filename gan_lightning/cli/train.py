@@ -50,6 +50,12 @@ __all__ = ["train"]
     help="Resume a run, by default the latest of EXP, from its latest checkpoint.",
 )
 @click.option(
+    "--start-from",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Start a new run from the weights of RUN, of a .ckpt or of a generator.safetensors.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -76,6 +82,7 @@ def train(
     accelerator: str | None,
     seed: int | None,
     resume: str | None,
+    start_from: str | None,
     output: Path | None,
     runs: Path | None,
     allow_changes: bool,
@@ -109,6 +116,7 @@ def train(
         "trainer.nodes": nodes,
         "trainer.strategy": strategy,
         "trainer.accelerator": accelerator,
+        "trainer.start_from": start_from,
         "seed": seed,
     }
     overrides = [
@@ -117,6 +125,8 @@ def train(
     ]
     if resume is not None and output is not None:
         raise UserError("--output and --resume exclude each other; a run stays in its directory")
+    if start_from is not None and resume is not None:
+        raise UserError("--start-from begins a new run, and --resume continues one; leave one out")
     if runs is not None and (resume is not None or output is not None):
         raise UserError("--runs is for new runs without --output; leave it out")
     if options.images is None:

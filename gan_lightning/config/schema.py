@@ -128,6 +128,12 @@ class TrainerConfig:
     """Length of training, devices and precision."""
 
     max_updates: int = setting(5000, "Generator updates of the run.", minimum=1)
+    start_from: str | None = setting(
+        None,
+        "Run of a GAN with the same networks, or its .ckpt or generator.safetensors, whose weights "
+        "training starts from, at update 0; null means the initial weights of the seed.",
+        initial=True,
+    )
     precision: str = setting(
         "auto",
         "Floating-point precision; auto is bf16-mixed for images where the hardware computes it, "

@@ -230,6 +230,8 @@ def _provenance(exported: Exported) -> str:
         text += f", on {format_machine(machine)}"
     if seconds := read_outcome(exported.run.path).seconds:
         text += f", in {seconds / 60:.1f} minutes"
+    if start := exported.config.trainer.start_from:
+        text += f", from the weights of `{printable(start)}`"
     return f"{text}."
 
 

@@ -16,7 +16,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from gan_lightning.core.module import evaluation_mode
-from gan_lightning.core.optim import apply_schedules, build_optimizer
+from gan_lightning.core.optim import apply_schedules, build_optimizer, optimizer_parameters
 from gan_lightning.core.seeding import derived_seed, isolated_randomness
 from gan_lightning.distributed.collectives import synchronized_rng
 from gan_lightning.gans.adaptive_augmentation import AdaptiveAugmentation
@@ -26,12 +26,13 @@ from gan_lightning.gans.differentiable_optim import Weights, unroll
 from gan_lightning.gans.ema import build_generator_ema, ema_generator, rename_old_ema_keys
 from gan_lightning.gans.hyperparameters import (
     as_hyperparameters,
+    check_combinations,
     to_config,
     to_data_spec,
     to_networks,
 )
 from gan_lightning.gans.lecam import LeCam
-from gan_lightning.gans.parameters import parameters
+from gan_lightning.gans.parameters import freeze_first_layers, trained_parameters
 from gan_lightning.gans.plain import PlainTraining
 from gan_lightning.gans.plain_batches import MinibatchReader
 from gan_lightning.gans.regularisation import (
@@ -98,6 +99,7 @@ class GAN(PlainTraining):
         self.config = to_config(type(self).Config, config)
         family = to_networks(networks)
         check_settings(self.config)
+        check_combinations(data)
         if data.labelled_classes is not None and not self.supports_partial_labels:
             raise ValueError(
                 "this GAN cannot use a labelled subset of the data; set data.labelled to 0"
@@ -107,6 +109,7 @@ class GAN(PlainTraining):
         check_transforms(regularisation, data, self.objective)
         with isolated_randomness(derived_seed(seed, "weights")):
             self.build(family)
+        freeze_first_layers(self.discriminator_players(), self.config.freeze_discriminator_layers)
         self.ema = build_generator_ema(self)
         boundary = self.objective.boundary or 0.0
         ada, lecam = regularisation.ada, regularisation.lecam
@@ -218,7 +221,9 @@ class GAN(PlainTraining):
         """
         optimizer, config = self.player_optimizers()[0].optimizer, self.config
         apply_schedules(optimizer, config.discriminator_optimizer, self.updates)
-        weights = dict(self.discriminator.named_parameters())
+        trained = set(optimizer_parameters(optimizer))
+        every = self.discriminator.named_parameters()
+        weights = {name: weight for name, weight in every if weight in trained}
         clip_norm = config.discriminator_optimizer.clip_norm
         return unroll(weights, optimizer, loss_of, steps, clip_norm)
 
@@ -249,8 +254,8 @@ class GAN(PlainTraining):
         """
         config = self.config
         refuse_batch_norm_under_penalties(config.regularisation, self.discriminator_players())
-        discriminator = parameters(self.discriminator_players())
-        generator = parameters(self.generator_players())
+        discriminator = trained_parameters(self.discriminator_players())
+        generator = trained_parameters(self.generator_players())
         return [
             build_optimizer(discriminator, config.discriminator_optimizer, lambda: self.updates),
             build_optimizer(generator, config.generator_optimizer, lambda: self.updates),
@@ -263,6 +268,12 @@ class GAN(PlainTraining):
         assert isinstance(optimizers, list)
         discriminator, generator = optimizers
         return discriminator, generator
+
+    def on_train_start(self) -> None:
+        """Count the updates of a running average that was loaded for the first update."""
+        super().on_train_start()
+        if self.ema is not None:
+            self.ema.earlier = max(0, int(self.ema.n_averaged) - self.updates)
 
     def inference_network(self) -> nn.Module:
         """Return the generator, or its running average where there is one."""

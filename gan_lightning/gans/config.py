@@ -40,6 +40,12 @@ class GANConfig:
         "less memory, and batch statistics are those of a part.",
         minimum=1,
     )
+    freeze_discriminator_layers: int = setting(
+        0,
+        "First layers of the discriminator whose weights are not trained (FreezeD), for a run that "
+        "trainer.start_from begins; 0 trains all.",
+        minimum=0,
+    )
     ema_decay: float | None = setting(
         None,
         "Decay of the running average of the generator's weights, per update; it is at most "

@@ -35,11 +35,15 @@ class RunningAverage(AveragedModel):
     Args:
         module: module that is averaged; `update_parameters` always gets this one.
         decay: returns the decay of each update, in [0, 1); 0 copies the module.
+
+    Attributes:
+        earlier: updates of the average before the first update of the run, of which it was loaded.
     """
 
     def __init__(self, module: nn.Module, decay: Callable[[], float]) -> None:
         super().__init__(module, multi_avg_fn=self._average, use_buffers=True)
         self.requires_grad_(False)
+        self.earlier = 0
         self._decay = decay
         self._fast_update = fast_paths.EMAUpdate()
 
@@ -66,19 +70,20 @@ class RunningAverage(AveragedModel):
         return self
 
 
-def scheduled_decay(config: GANConfig, updates: int) -> float:
+def scheduled_decay(config: GANConfig, updates: int, earlier: int = 0) -> float:
     """Return the decay of an update: the schedule's, within the bound of `ema_decay_schedule`.
 
     Args:
         config: with an `ema_decay`; its schedule multiplies the half-life of the average.
         updates: number of updates before this one.
+        earlier: updates of an average that was loaded before the first of them.
     """
     assert config.ema_decay is not None
     decay = config.ema_decay
     if config.ema_schedule is not None:
         factor = config.ema_schedule.factor(updates)
         decay = decay ** (1 / factor) if factor else 0.0
-    return ema_decay_schedule(decay, updates)
+    return ema_decay_schedule(decay, updates + earlier)
 
 
 def ema_decay_schedule(decay: float, updates: int) -> float:
@@ -95,7 +100,10 @@ def build_generator_ema(gan: GAN) -> RunningAverage | None:
     """Return a running average of the generator, or None without `ema_decay` in the config."""
     if gan.config.ema_decay is None:
         return None
-    return RunningAverage(gan.generator, lambda: scheduled_decay(gan.config, gan.updates))
+    average = RunningAverage(
+        gan.generator, lambda: scheduled_decay(gan.config, gan.updates, average.earlier)
+    )
+    return average
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The parameters of the players, and a check of the networks."""
+"""The parameters of the players, which of them are trained, and a check of the networks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 from torch import nn
 
 from gan_lightning.networks import NetworkFamily
+from gan_lightning.networks.base import LAYERS_WITH_WEIGHTS, NORMS
 
-__all__ = ["frozen", "parameters", "refuse_packs"]
+__all__ = ["freeze_first_layers", "frozen", "parameters", "refuse_packs", "trained_parameters"]
 
 
 def parameters(players: Mapping[str, nn.Module]) -> list[nn.Parameter]:
@@ -18,6 +19,47 @@ def parameters(players: Mapping[str, nn.Module]) -> list[nn.Parameter]:
     return list(
         dict.fromkeys(parameter for player in players.values() for parameter in player.parameters())
     )
+
+
+def trained_parameters(players: Mapping[str, nn.Module]) -> list[nn.Parameter]:
+    """List the parameters of modules that are not frozen, each once."""
+    return [weights for weights in parameters(players) if weights.requires_grad]
+
+
+def freeze_first_layers(players: Mapping[str, nn.Module], count: int) -> None:
+    """Disable the gradients of the first layers of modules, and of the norms that follow each.
+
+    A layer is a linear one or a convolution; they are counted in the order in which the modules
+    list them.
+
+    Args:
+        players: modules of the discriminator by name.
+        count: number of layers; 0 changes nothing.
+
+    Raises:
+        ValueError: there are not so many layers, or no layer would be left.
+
+    Source: Mo, Cho, Shin 2020 (arXiv:2002.10964), section 3.
+    """
+    if count == 0:
+        return
+    layers = [
+        layer
+        for layer in dict.fromkeys(part for player in players.values() for part in player.modules())
+        if isinstance(layer, (*LAYERS_WITH_WEIGHTS, *NORMS))
+    ]
+    with_weights = sum(isinstance(layer, LAYERS_WITH_WEIGHTS) for layer in layers)
+    if count >= with_weights:
+        raise ValueError(
+            f"freeze_discriminator_layers is {count}, and the discriminator has {with_weights} "
+            f"layers with weights, of which one must be trained; it must be at most "
+            f"{max(0, with_weights - 1)}"
+        )
+    position = 0
+    for layer in layers:
+        position += isinstance(layer, LAYERS_WITH_WEIGHTS)
+        if position <= count:
+            layer.requires_grad_(False)
 
 
 def refuse_packs(networks: NetworkFamily[Any], reason: str) -> None:

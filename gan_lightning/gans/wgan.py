@@ -9,6 +9,7 @@ import torch
 
 from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.gans.critic import CriticConfig, CriticGAN
+from gan_lightning.gans.parameters import trained_parameters
 from gan_lightning.utils.settings import setting
 
 __all__ = ["WGAN", "WGANConfig"]
@@ -44,6 +45,6 @@ class WGAN(CriticGAN):
 
     @torch.no_grad()
     def after_discriminator_step(self) -> None:
-        """Clip the critic's weights (algorithm 1, line 7)."""
-        for weights in self.discriminator.parameters():
+        """Clip the critic's weights, except those that are frozen (algorithm 1, line 7)."""
+        for weights in trained_parameters(self.discriminator_players()):
             weights.clamp_(-self.config.clip, self.config.clip)

@@ -131,14 +131,15 @@ def _check_initial(before: Mapping[str, Any], config: RunConfig, updates: int) -
     Raises:
         UserError: a value differs, which would be in config.yaml and have no effect.
     """
-    for section in ("model", "network"):
+    for section in ("model", "network", "trainer"):
         old, new = before.get(section) or {}, getattr(config, section)
+        same_class = old.get("name") == getattr(new, "name", None)
         for key, declared in settings_of(type(new)).items():
             value = getattr(new, key)
             if (
                 declared is not None
                 and declared.initial
-                and old.get("name") == new.name
+                and same_class
                 and old.get(key, value) != value
             ):
                 raise UserError(

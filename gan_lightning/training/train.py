@@ -42,6 +42,7 @@ from gan_lightning.training.defaults import default_callbacks, log_to_file
 from gan_lightning.training.extensions import Extensions, build_callbacks
 from gan_lightning.training.launch import Broadcast, launch, process_lost_error
 from gan_lightning.training.resume import TrainingStart, resume_from_latest
+from gan_lightning.training.start_from import load_start_weights
 from gan_lightning.training.trainer import build_trainer
 from gan_lightning.utils.files import atomic_write
 from gan_lightning.utils.hardware import allow_tf32
@@ -142,12 +143,16 @@ def train(
     check_batch_norm(config, model)
     check_measures(config, model, data)
     torch.set_num_threads(resolve_threads(config, data.spec.is_image))
-    run = Run(config, experiment, model, data, extensions)
-    if not is_first_process():
+    if not is_first_process():  # it gets the weights from the first one
+        run = Run(config, experiment, model, data, extensions)
         with log_to_file(None):
             return launch(config, lambda broadcast: _train(run, broadcast(None)))
-    if resume is not None:
-        return _train_in_directory(run, resume_from_latest(config, resume, model))
+    start = None if resume is None else resume_from_latest(config, resume, model)
+    if start is None or start.checkpoint is None:
+        config = load_start_weights(config, model)
+    run = Run(config, experiment, model, data, extensions)
+    if start is not None:
+        return _train_in_directory(run, start)
     folder_exists = output is not None and output.exists()
     start = TrainingStart(RunDirectory.create(experiment, output, runs))
     return _train_in_directory(run, start, keep_folder=folder_exists)
