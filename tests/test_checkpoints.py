@@ -9,6 +9,7 @@ import random
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,16 +214,18 @@ def test_invalid_or_missing_choice_of_checkpoint(run: RunDirectory) -> None:
         load_model(run, "best")
 
 
+@pytest.mark.parametrize("name", loader.CLASSIFIERS)
 @pytest.mark.parametrize("damage", [truncate, empty, foreign, malicious])
 def test_changed_shipped_weights_are_rejected_without_executing_code(
-    damage: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    damage: Callable[[Path], None], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "weights.safetensors"
-    shutil.copy(loader.CLASSIFIER, path)
+    shutil.copy(loader.CLASSIFIERS[name].path, path)
     damage(path)
-    monkeypatch.setattr(loader, "CLASSIFIER", path)
+    weights = replace(loader.CLASSIFIERS[name], path=path)
+    monkeypatch.setitem(loader.CLASSIFIERS, name, weights)
     with pytest.raises(
         UserError, match=r"weights\.safetensors differ from the shipped ones .* reinstall"
     ):
-        digits.shipped_digit_network.__wrapped__()
+        digits.shipped_network.__wrapped__(name)
     assert not (tmp_path / "executed").exists()

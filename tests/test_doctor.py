@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,12 +79,14 @@ def test_damaged_digits(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "git checkout" in red.fix
 
 
-def test_damaged_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", loader.CLASSIFIERS)
+def test_damaged_classifier(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "weights.safetensors"
-    content = loader.CLASSIFIER.read_bytes()
+    content = loader.CLASSIFIERS[name].path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    monkeypatch.setattr(loader, "CLASSIFIER", path)
-    (red,) = run_one_check("classifier", monkeypatch)
+    weights = replace(loader.CLASSIFIERS[name], path=path)
+    monkeypatch.setitem(loader.CLASSIFIERS, name, weights)
+    red = run_one_check("classifier", monkeypatch)[-1]
     assert (red.state, "differ from the shipped ones" in red.message) == (RED, True)
     assert "reinstall" in red.fix
 

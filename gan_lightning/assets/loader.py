@@ -1,4 +1,4 @@
-"""Read the shipped files, MNIST and the digit classifier's weights, and verify their checksums.
+"""Read the shipped files, MNIST and the weights of classifiers, and verify their checksums.
 
 Imports no torch, so that a thread can read the files while torch is being imported.
 """
@@ -6,6 +6,7 @@ Imports no torch, so that a thread can read the files while torch is being impor
 from __future__ import annotations
 
 import lzma
+from dataclasses import dataclass
 from functools import cache
 from hashlib import md5, sha256
 from pathlib import Path
@@ -16,7 +17,15 @@ import numpy as np
 
 from gan_lightning.errors import UserError
 
-__all__ = ["CLASSIFIER", "FOLDER", "MD5", "read_attribution", "read_classifier", "read_idx"]
+__all__ = [
+    "CLASSIFIERS",
+    "FOLDER",
+    "MD5",
+    "Weights",
+    "read_attribution",
+    "read_classifier",
+    "read_idx",
+]
 
 FOLDER = Path(__file__).parent / "mnist"
 MD5 = {
@@ -25,9 +34,37 @@ MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
 }
-CLASSIFIER = Path(__file__).parent / "digit_classifier.safetensors"
-CLASSIFIER_SHA256 = "18ff844b11de540541d6973a66052a01083c082f2087ea3b43a49f6df6773ccd"
 HEADER_BYTES = {"idx3": 16, "idx1": 8}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Shipped weights of a classifier.
+
+    Attributes:
+        path: safetensors file.
+        sha256: its SHA-256 sum.
+    """
+
+    path: Path
+    sha256: str
+
+
+CLASSIFIERS = {
+    "digit": Weights(
+        Path(__file__).parent / "digit_classifier.safetensors",
+        "18ff844b11de540541d6973a66052a01083c082f2087ea3b43a49f6df6773ccd",
+    ),
+    "clothes": Weights(
+        Path(__file__).parent / "clothes_classifier.safetensors",
+        "0edf99e0a412c413e8a1836f55021e0c19c7e7133b9d7488bd7b3651c6adc46e",
+    ),
+    "face": Weights(
+        Path(__file__).parent / "face_classifier.safetensors",
+        "01af5224322690e78677756948e70aeb0947a3e0767a53d9234d7a712abc8cf3",
+    ),
+}
+"""Name of each shipped classifier -> its weights."""
 
 _read_lock = Lock()
 
@@ -71,8 +108,11 @@ def read_attribution(dataset: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def read_classifier() -> bytes:
-    """Read the shipped weights of the digit classifier and verify their SHA-256 sum.
+def read_classifier(name: str) -> bytes:
+    """Read the shipped weights of a classifier and verify their SHA-256 sum.
+
+    Args:
+        name: one of the keys of `CLASSIFIERS`.
 
     Returns:
         Content of the safetensors file.
@@ -80,17 +120,18 @@ def read_classifier() -> bytes:
     Raises:
         UserError: the file is missing, or differs from the shipped one.
     """
+    weights = CLASSIFIERS[name]
     fix = "reinstall gan-lightning, or run `git checkout` on this file"
     try:
-        content = CLASSIFIER.read_bytes()
+        content = weights.path.read_bytes()
     except OSError as error:
         raise UserError(
-            f"cannot read the digit classifier's weights {CLASSIFIER}: {error.strerror}; {fix}"
+            f"cannot read the {name} classifier's weights {weights.path}: {error.strerror}; {fix}"
         ) from error
     actual = sha256(content).hexdigest()
-    if actual != CLASSIFIER_SHA256:
+    if actual != weights.sha256:
         raise UserError(
-            f"the digit classifier's weights {CLASSIFIER} differ from the shipped ones (their "
-            f"SHA-256 sum begins with {actual[:8]}, not {CLASSIFIER_SHA256[:8]}); {fix}"
+            f"the {name} classifier's weights {weights.path} differ from the shipped ones (their "
+            f"SHA-256 sum begins with {actual[:8]}, not {weights.sha256[:8]}); {fix}"
         )
     return content

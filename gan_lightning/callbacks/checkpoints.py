@@ -29,12 +29,15 @@ CHECKPOINT_NAME = re.compile(r"update_(\d+)\.ckpt")
 
 QUALITY = {
     "fd_digits": -1,
+    "fd_clothes": -1,
+    "fd_faces": -1,
     "fid/tf_bilinear": -1,
     "fid/antialias": -1,
     "translation/l1": -1,
     "wasserstein/exact": -1,
     "equilibrium/distance": -1,
     "classifier/test_accuracy": 1,
+    "classifier/least_attribute_accuracy": 1,
     "fd/FEATURES": -1,
     "sliced_wasserstein": -1,
 }

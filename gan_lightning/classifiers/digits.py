@@ -1,4 +1,4 @@
-"""Digit classifier; a trained one is shipped as the feature extractor of digit metrics."""
+"""Classifier of digits or clothes; trained ones are the feature extractors of metrics."""
 
 from __future__ import annotations
 
@@ -24,15 +24,22 @@ from gan_lightning.utils.settings import setting
 __all__ = [
     "DigitClassifier",
     "DigitClassifierConfig",
-    "digit_network_fingerprint",
+    "network_fingerprint",
     "shipped_digit_network",
+    "shipped_network",
 ]
+
+MIRRORED_SHARE = 0.5
+"""Probability with which an image is mirrored."""
 
 
 @dataclass
 class DigitClassifierConfig:
-    """Learning rate schedule and data augmentation of the digit classifier."""
+    """Width, learning rate schedule and data augmentation of the classifier."""
 
+    width: int = setting(
+        32, "Channels of the first map; the features are four times as many.", minimum=1
+    )
     optimizer: OptimizerConfig = setting(
         OptimizerConfig(learning_rate=2e-3, betas=[0.9, 0.99]), "Optimizer of the classifier."
     )
@@ -51,10 +58,13 @@ class DigitClassifierConfig:
         minimum=0,
         below=1,
     )
+    mirror: bool = setting(
+        False, "Mirror each image with probability 0.5; clothes keep their class, digits do not."
+    )
 
 
 class DigitClassifier(Classifier):
-    """A small convolutional network trained on randomly rotated, shifted and scaled digits."""
+    """A small convolutional network trained on randomly rotated, shifted and scaled images."""
 
     Config: ClassVar[type[Any]] = DigitClassifierConfig
     config: DigitClassifierConfig
@@ -63,7 +73,7 @@ class DigitClassifier(Classifier):
         self, config: DigitClassifierConfig, data: DataSpec, updates: int, seed: int = 0
     ) -> None:
         super().__init__(config, data, updates, seed)
-        self.network = DigitNet()
+        self.network = DigitNet(config.width)
 
     def loss_terms(self, images: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
         """Compute the cross-entropy of the augmented images."""
@@ -79,7 +89,7 @@ class DigitClassifier(Classifier):
         return self.config.optimizer.learning_rate * factor
 
     def _augment(self, images: Tensor) -> Tensor:
-        """Rotate, scale and shift each image randomly; the background stays at -1."""
+        """Rotate, scale, shift and mirror images randomly; the background stays at -1."""
         count, size = len(images), images.shape[-1]
         uniform = torch.rand(count, 4, device=images.device).mul_(2).sub_(1).unbind(1)
         angle = uniform[0] * math.radians(self.config.rotation)
@@ -89,26 +99,39 @@ class DigitClassifier(Classifier):
             torch.stack([angle.cos() / scale, -angle.sin() / scale, uniform[2] * shift], 1),
             torch.stack([angle.sin() / scale, angle.cos() / scale, uniform[3] * shift], 1),
         )
-        grid = affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+        maps = torch.stack(rows, 1)
+        if self.config.mirror:
+            mirrored = torch.rand(count, device=images.device) < MIRRORED_SHARE
+            maps[mirrored, :, 0] *= -1
+        grid = affine_grid(maps, list(images.shape), align_corners=False)
         return grid_sample(images + 1, grid.to(images), align_corners=False) - 1
 
 
-@cache
 def shipped_digit_network() -> DigitNet:
-    """Load the shipped classifier, frozen and in evaluation mode; it is loaded once and cached.
+    """Load the shipped classifier of digits; see `shipped_network`."""
+    return shipped_network("digit")
+
+
+@cache
+def shipped_network(name: str) -> DigitNet:
+    """Load a shipped classifier, frozen and in evaluation mode; it is loaded once and cached.
 
     Its batch norms are folded into the convolutions, which changes features by about 1e-6.
+
+    Args:
+        name: `digit` or `clothes`.
 
     Raises:
         UserError: the file is not the shipped one; it is checked before it is read.
     """
-    network = DigitNet()
-    network.load_state_dict(load_safetensors(read_classifier()))
+    weights = load_safetensors(read_classifier(name))
+    network = DigitNet(width=len(weights["trunk.0.weight"]))
+    network.load_state_dict(weights)
     network.eval().requires_grad_(False).fold()
     return network.to(memory_format=torch.channels_last)
 
 
 @cache
-def digit_network_fingerprint() -> str:
-    """Return the SHA-256 of the shipped weights, which identifies the features of digit metrics."""
-    return sha256(read_classifier()).hexdigest()
+def network_fingerprint(name: str) -> str:
+    """Return the SHA-256 of shipped weights, which identifies the features of their metrics."""
+    return sha256(read_classifier(name)).hexdigest()

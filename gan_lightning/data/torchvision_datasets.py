@@ -126,6 +126,10 @@ class FashionMNIST(TorchvisionImages):
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     )
 
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the metrics of clothes."""
+        return ("clothes",)
+
     def _read(self, folder: Path, part: str) -> Images:
         return _read_fashion_mnist(folder, part, self.config.size)
 

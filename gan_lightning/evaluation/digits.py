@@ -1,16 +1,22 @@
-"""Evaluators of digits: in the features of a classifier, in pixels, and stacked."""
+"""Evaluators of digits and clothes: in a classifier's features, in pixels, and stacked."""
 
 from __future__ import annotations
 
 from copy import deepcopy
 from functools import lru_cache
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.classifiers.digits import digit_network_fingerprint, shipped_digit_network
+from gan_lightning.classifiers.digits import (
+    network_fingerprint,
+    shipped_digit_network,
+    shipped_network,
+)
 from gan_lightning.data import BaseDataModule
 from gan_lightning.data.base import to_float_nchw
+from gan_lightning.data.torchvision_datasets import FashionMNIST
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation.base import CHUNK_SIZE, SampleEvaluator, compute_floats
 from gan_lightning.metrics import (
@@ -26,7 +32,7 @@ from gan_lightning.metrics import (
 )
 from gan_lightning.networks.digit_net import StackedDigitNet
 
-__all__ = ["DigitEvaluator", "PixelEvaluator", "StackedDigitEvaluator"]
+__all__ = ["ClothesEvaluator", "DigitEvaluator", "PixelEvaluator", "StackedDigitEvaluator"]
 
 PIXEL_SAMPLES = 10_000
 """Generated digits that are evaluated in pixel space, as in the papers."""
@@ -52,6 +58,11 @@ class DigitEvaluator(SampleEvaluator):
         within_class: compute the similarity within requested classes (MS-SSIM) too.
     """
 
+    judge: ClassVar[str] = "digit"
+    """Name of the shipped classifier."""
+    distance_name: ClassVar[str] = "fd_digits"
+    """Name of the Fréchet distance."""
+
     def __init__(
         self,
         data: BaseDataModule,
@@ -60,11 +71,11 @@ class DigitEvaluator(SampleEvaluator):
         conditional: bool = False,
         within_class: bool = False,
     ) -> None:
-        self._network = shipped_digit_network().to(device)
+        self._network = shipped_network(self.judge).to(device)
         key: dict[str, str | int | float] = {
-            "data": "mnist-test",
+            "data": self._test_set(data),
             "size": data.spec.shape[-1],
-            "features": digit_network_fingerprint(),
+            "features": network_fingerprint(self.judge),
         }
         reference = cached_statistics(key, lambda: self._reference(data, device, shard))
         features = self._network.features_size
@@ -90,20 +101,24 @@ class DigitEvaluator(SampleEvaluator):
             self._similarity.update(samples, requested_labels, first_index)
 
     def compute(self) -> dict[str, float]:
-        """Return fd_digits, both digit scores, covered classes, and their KL in nats.
+        """Return the Fréchet distance, both scores, covered classes, and their KL in nats.
 
         For requested classes, also their accuracy, and the similarity within them.
         """
         distance: Tensor = self._distance.compute()
         scores = compute_floats(self._scores)
         return {
-            "fd_digits": distance.item(),
-            "digit_score": scores["score"],
-            "modified_digit_score": scores["modified_score"],
+            self.distance_name: distance.item(),
+            f"{self.judge}_score": scores["score"],
+            f"modified_{self.judge}_score": scores["modified_score"],
             **compute_floats(self._coverage),
             **(compute_floats(self._accuracy) if self._accuracy else {}),
             **(compute_floats(self._similarity) if self._similarity else {}),
         }
+
+    def _test_set(self, data: BaseDataModule) -> str:
+        """Return what identifies the test set in the cache of its statistics."""
+        return "mnist-test"
 
     @torch.no_grad()
     def _features(self, images: Tensor) -> Tensor:
@@ -116,6 +131,17 @@ class DigitEvaluator(SampleEvaluator):
         chunks = shard.undivided().iterate(data.test_data().data.to(device).split(CHUNK_SIZE))
         features = torch.cat([self._features(chunk) for chunk in chunks])
         return FeatureStatistics.from_features(features)
+
+
+class ClothesEvaluator(DigitEvaluator):
+    """Compares pictures of Fashion-MNIST with its test set, as `DigitEvaluator` does digits."""
+
+    judge: ClassVar[str] = "clothes"
+    distance_name: ClassVar[str] = "fd_clothes"
+
+    def _test_set(self, data: BaseDataModule) -> str:
+        assert isinstance(data, FashionMNIST)
+        return f"{data.reference_images.fingerprint}, test images"
 
 
 class PixelEvaluator(SampleEvaluator):

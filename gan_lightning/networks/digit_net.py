@@ -14,30 +14,33 @@ __all__ = ["DigitNet", "StackedDigitNet"]
 class DigitNet(nn.Module):
     """Five 3x3 convolutions with batch norm, two max poolings, average pooling, a linear layer.
 
-    It has about 140,000 parameters and works at 28 pixels. Larger images are cropped to their
-    centre, so that a border around the digits has no influence.
+    It has about 140,000 parameters at its default width, and works at 28 pixels. Larger images are
+    cropped to their centre, so that a border around digits or clothes has no influence.
+
+    Args:
+        width: channels of the first map; the last one has four times as many, `features_size`.
     """
 
-    features_size: ClassVar[int] = 128
     classes: ClassVar[int] = 10
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 32) -> None:
         super().__init__()
+        self.features_size = 4 * width
         self.trunk = nn.Sequential(
-            *_conv_block(1, 32),
-            *_conv_block(32, 32),
+            *_conv_block(1, width),
+            *_conv_block(width, width),
             nn.MaxPool2d(2),
-            *_conv_block(32, 64),
-            *_conv_block(64, 64),
+            *_conv_block(width, 2 * width),
+            *_conv_block(2 * width, 2 * width),
             nn.MaxPool2d(2),
-            *_conv_block(64, self.features_size),
+            *_conv_block(2 * width, self.features_size),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
         )
         self.head = nn.Linear(self.features_size, self.classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Map images (N, 1, H, W) in [-1, 1], H = W >= 28, to features (N, 128), at least 0."""
+        """Map images (N, 1, H, W) in [-1, 1], H = W >= 28, to features (N, 4 width), >= 0."""
         border = (images.shape[-1] - 28) // 2
         if border:
             images = images[..., border : border + 28, border : border + 28]

@@ -15,11 +15,13 @@ from bad_inputs import assert_mistake
 from conftest import run_cli
 from published_copies import COPIES, COUNT, classes, pixels, small_copy
 
+from gan_lightning.classifiers.digits import shipped_network
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.data import DATASETS, BaseDataModule, LoaderConfig
 from gan_lightning.data.base import to_uint8_nhwc
 from gan_lightning.errors import MissingDataError, UserError
+from gan_lightning.evaluation.digits import ClothesEvaluator
 from gan_lightning.store.published_files import PUBLISHED_FILES
 from gan_lightning.testing import check_datamodule
 from gan_lightning.training.build import build
@@ -214,3 +216,27 @@ def test_random_mirroring_of_cifar10(tmp_path: Path, monkeypatch: pytest.MonkeyP
         data.loader_config = LoaderConfig(2)
         batch = next(iter(data.train_dataloader()))
         assert (batch.mirror_mask is not None) == mirror
+
+
+def test_real_clothes_are_at_distance_0_from_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_copy("fashion_mnist", tmp_path, monkeypatch)
+    data = open_copy("fashion_mnist", tmp_path)
+    evaluator = ClothesEvaluator(data, torch.device("cpu"), conditional=True)
+    test = data.test_data()
+    evaluator.update(test.data, 0, test.labels)
+    values = evaluator.compute()
+    assert values["fd_clothes"] == pytest.approx(0, abs=1e-3)
+    assert 0 <= values["class/accuracy"] <= 1
+    assert {"clothes_score", "modified_clothes_score", "classes/covered"} <= {*values}
+
+
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
+def test_the_shipped_classifier_reads_the_test_pictures() -> None:
+    test = open_copy("fashion_mnist", DEBIAN).test_data()
+    assert test.labels is not None
+    network = shipped_network("clothes")
+    with torch.no_grad():
+        predicted = network(test.data[:2000]).argmax(1)
+    assert (predicted == test.labels[:2000]).double().mean() >= 0.93
