@@ -65,8 +65,9 @@ class BEGAN(GAN):
     Source: Berthelot, Schumm, Metz 2017 (arXiv:1703.10717), sections 3.1 and 3.3 to 3.5.
     Deviations: the last discriminator step of a round and the generator's step share their noise,
         for which the paper draws twice; the learning rate does not fall where M stalls, which a
-        schedule can replace; the networks are those of the config: the encoder, and a generator of
-        the family as decoder, without the paper's skip connections and with a bounded output.
+        schedule can replace; the networks are those of the config: the encoder with a linear layer,
+        and a generator of the family as decoder, without the paper's skip connections and with a
+        bounded output.
     """
 
     Config: ClassVar[type[Any]] = BEGANConfig
@@ -77,13 +78,17 @@ class BEGAN(GAN):
     def build(self, networks: NetworkFamily[Any]) -> None:
         """Create the generator, and an autoencoder with a generator as its decoder.
 
+        The code of the autoencoder has the size of the generator's noise, as in the paper.
+
         Raises:
             ValueError: the networks pack samples, which an autoencoder would have to unpack.
         """
         refuse_packs(networks, "BEGAN reconstructs each sample")
         self.generator = networks.generator(self.config.latent_size, self.data.shape)
-        self.encoder = networks.encoder(self.data.shape)
-        self.decoder = networks.generator(self.encoder.features, self.data.shape)
+        trunk = networks.encoder(self.data.shape)
+        size = self.config.latent_size
+        self.encoder = nn.Sequential(trunk, nn.Linear(trunk.features, size))
+        self.decoder = networks.generator(size, self.data.shape)
         self.register_buffer("k", torch.zeros(()))
         self.register_buffer("convergence", torch.zeros(()))
 
