@@ -8,7 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Batch", "Condition", "DataSpec", "Sample"]
+__all__ = ["MAX_COMBINATIONS", "Batch", "Condition", "DataSpec", "Sample"]
+
+MAX_COMBINATIONS = 64
+"""Largest number of combinations of attributes that a GAN takes as classes."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,9 @@ class DataSpec:
         source_shape: shape of the source that a sample is the translation of; None without sources.
         labelled_classes: number of classes of the labelled subset; None without one.
         labelled_domain: domain of the labelled subset, where `classes` are domains.
-        class_shares: frequency of each class, summing to 1; None where they are equal.
+        class_shares: frequency of each class, summing to 1; None where they are equal or unused.
+        attribute_names: attributes whose combinations are the classes; empty where there are none.
+        attribute_sizes: number of values of each of these attributes.
     """
 
     shape: tuple[int, ...]
@@ -30,11 +35,44 @@ class DataSpec:
     labelled_classes: int | None = None
     labelled_domain: int = 0
     class_shares: tuple[float, ...] | None = None
+    attribute_names: tuple[str, ...] = ()
+    attribute_sizes: tuple[int, ...] = ()
 
     @property
     def is_image(self) -> bool:
         """Whether a sample is an image (C, H, W), not a point (D,)."""
         return len(self.shape) == 3
+
+    def combination_of(self, values: Tensor) -> Tensor:
+        """Number combinations of attributes; the values of the first attribute vary fastest.
+
+        Args:
+            values: numbers of the values, int64 (..., attributes).
+
+        Returns:
+            Classes, int64 (...), in [0, product of `attribute_sizes`).
+        """
+        classes = torch.zeros_like(values[..., 0])
+        for size, column in zip(
+            reversed(self.attribute_sizes), reversed(values.unbind(-1)), strict=True
+        ):
+            classes = classes * size + column
+        return classes
+
+    def values_of(self, classes: Tensor) -> Tensor:
+        """Return the values of attributes that classes stand for: the inverse of `combination_of`.
+
+        Args:
+            classes: int64 (...).
+
+        Returns:
+            Numbers of the values, int64 (..., attributes).
+        """
+        columns = []
+        for size in self.attribute_sizes:
+            columns.append(classes % size)
+            classes = classes // size
+        return torch.stack(columns, -1)
 
 
 @dataclass(frozen=True)

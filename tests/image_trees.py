@@ -146,6 +146,9 @@ def few_emojis(size: int) -> Catalog:
 DRAWINGS: dict[str, Callable[[int], Catalog]] = {"faces": few_faces, "openmoji": few_emojis}
 """Dataset -> function that catalogs a few of its drawings, which need no files."""
 
+SIZES = {"faces": (32, 64)}
+"""Drawings -> sizes of the stores below their `prepared_root`, if there is more than one."""
+
 ROOTS = (*TREES, *STAND_INS, *DRAWINGS)
 """Kinds of `prepared_root`."""
 
@@ -179,7 +182,8 @@ def prepared_root(kind: str) -> Path:
     with FileLock(shared / f"{kind}.lock"):
         if not complete.exists():
             if kind in DRAWINGS:
-                make_store(kind, root)
+                for size in SIZES.get(kind, (64,)):
+                    make_store(kind, root, size)
             else:
                 write = {**TREES, **STAND_INS}[kind]
                 make_store(write.__name__, write(root))

@@ -8,10 +8,16 @@ from typing import Any
 
 from gan_lightning.errors import nearest_first
 from gan_lightning.networks import NETWORKS, NetworkFamily
-from gan_lightning.types import DataSpec
+from gan_lightning.types import MAX_COMBINATIONS, DataSpec
 from gan_lightning.utils.typed_values import merge
 
-__all__ = ["as_hyperparameters", "to_config", "to_data_spec", "to_networks"]
+__all__ = [
+    "as_hyperparameters",
+    "check_combinations",
+    "to_config",
+    "to_data_spec",
+    "to_networks",
+]
 
 
 def to_config(kind: type[Any], given: Any, name: str = "config") -> Any:
@@ -101,6 +107,16 @@ def to_data_spec(given: Any) -> DataSpec:
         key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }
     return DataSpec(**plain)
+
+
+def check_combinations(data: DataSpec) -> None:
+    """Raise a ValueError unless the attributes of the data make a number of classes for a GAN."""
+    classes = data.classes or data.labelled_classes or 0
+    if data.attribute_names and classes > MAX_COMBINATIONS:
+        raise ValueError(
+            f"attributes is {', '.join(data.attribute_names)}, which make {classes} classes; "
+            f"choose attributes with at most {MAX_COMBINATIONS} combinations"
+        )
 
 
 def as_hyperparameters(
