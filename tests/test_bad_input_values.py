@@ -86,6 +86,7 @@ OUT_OF_RANGE = [
     ("dcgan_mnist", "network.width=-1", "network.*width is -1; .* at least 1"),
     ("dcgan_mnist", "network.negative_slope=-1", "network.negative_slope is -1.0; .* at least 0"),
     ("infogan_mnist", "network.negative_slope=-1", "network.negative_slope is -1.0; .* at least 0"),
+    ("classifier_faces", "model.noise=-1", "model.noise is -1.0; .* at least 0"),
     ("classifier_mnist", "model.rotation=-1", "model.rotation is -1.0; .* at least 0"),
     ("classifier_mnist", "model.shift=-0.5", "model.shift is -0.5; .* at least 0"),
     ("gan_ring", "trainer.strategy=fsdp", "'fsdp'.* cannot be chosen.* freezes one player"),

@@ -21,19 +21,20 @@ __all__ = ["Classifier"]
 
 
 class Classifier(BaseModule):
-    """A classifier of digits; an update is one optimizer step.
+    """A classifier of images, by default of ten classes; an update is one optimizer step.
 
     Args:
         config: config of the training, with an `optimizer`.
-        data: shape and classes of the data; one-channel images of at least 28 pixels, ten classes.
+        data: shape and classes of the data.
         updates: length of the training, for the learning rate schedule.
         seed: seed of all random draws.
 
     Attributes:
-        network: images (N, 1, H, W) in [-1, 1] to logits (N, 10).
+        network: images (N, C, H, W) in [-1, 1] to logits (N, classes), or to those of the values of
+            all attributes.
 
     Raises:
-        ValueError: a value of the config is out of range, or the data are not digits.
+        ValueError: a value of the config is out of range, or `check_data` refuses the data.
     """
 
     network: nn.Module
@@ -42,13 +43,26 @@ class Classifier(BaseModule):
     def __init__(self, config: Any, data: DataSpec, updates: int, seed: int = 0) -> None:
         super().__init__(data, seed)
         check_settings(config)
+        self.check_data(data)
+        self.config = config
+        self.total_updates = updates
+
+    @property
+    def attribute_sizes(self) -> tuple[int, ...]:
+        """Number of values of each attribute that it reads; empty if it reads classes."""
+        return ()
+
+    def check_data(self, data: DataSpec) -> None:
+        """Check the data: by default one-channel images of ten classes, at least 28 pixels wide.
+
+        Raises:
+            ValueError: the network cannot classify them.
+        """
         if data.shape[0] != 1 or (data.labelled_classes or data.classes) != self.classes:
             raise ValueError(
                 f"classifiers need one-channel images of ten classes, not shape {data.shape} with "
                 f"{data.classes} classes; set data.name=mnist"
             )
-        self.config = config
-        self.total_updates = updates
 
     def attacks(self) -> Sequence[AttackConfig]:
         """Return the attacks under which the classifier is evaluated; by default none."""
@@ -59,7 +73,7 @@ class Classifier(BaseModule):
         """Compute the weighted loss terms of a minibatch, by name.
 
         Args:
-            images: (N, 1, H, W) in [-1, 1].
+            images: (N, C, H, W) in [-1, 1].
             labels: classes, int64 (N,).
         """
 
@@ -77,7 +91,7 @@ class Classifier(BaseModule):
         return [self.network]
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Make an update on each minibatch of (rounds, 1, N, 1, H, W) images in [-1, 1].
+        """Make an update on each minibatch of (rounds, 1, N, C, H, W) images in [-1, 1].
 
         If only few data are labelled, only those are used.
         """

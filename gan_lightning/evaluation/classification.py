@@ -17,6 +17,7 @@ from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation.base import GANEvaluator
 from gan_lightning.evaluation.batching import iterate_chunks, iterate_test_data
+from gan_lightning.evaluation.faces import attribute_accuracies
 from gan_lightning.types import Batch
 
 __all__ = ["AdaptationEvaluator", "ClassifierEvaluator", "classifier_accuracies"]
@@ -37,8 +38,11 @@ def classifier_accuracies(
         shard: this process's part of the work.
 
     Returns:
-        `classifier/test_accuracy`, and `robust/NAME` for each attack.
+        `classifier/test_accuracy`, and `robust/NAME` for each attack; of a classifier of attributes
+        what `attribute_accuracies` returns.
     """
+    if classifier.attribute_sizes:
+        return attribute_accuracies(classifier, data, shard)
     with evaluation_mode(classifier.network):
         chunks = iterate_test_data(data, classifier.device, shard)
         accuracy = _accuracy(classifier.network, classifier.classes, chunks, classifier.device)

@@ -74,6 +74,7 @@ TOPICS: tuple[Topic, ...] = (
             "gan_grid_paper",
             "gan_stacked_mnist",
             "gan_stacked_mnist_paper",
+            "lsgan_ring",
             "sharp_ring_packed",
             "sharp_ring_wgan_gp",
             "sharp_ring_r1",
@@ -229,11 +230,12 @@ TOPICS: tuple[Topic, ...] = (
         "GANs train on images, and interpolation in the latent space changes images smoothly.",
         equations=r"G(z):\; 100 \to 4 \times 4 \to 8 \times 8 \to 16 \times 16 \to 32 \times 32"
         r" \to 64 \times 64, \qquad G\big((1 - t) z_0 + t z_1\big), \;\; t \in [0, 1]",
-        gans=(),
+        gans=("projected",),
         experiments=(
             "dcgan_mnist",
             "gan_mnist_dcgan_baseline",
             "dcgan_mnist_features",
+            "projected_fashion_mnist",
             "dcgan_celeba",
             "dcgan_lsun_bedroom",
         ),
@@ -286,6 +288,8 @@ TOPICS: tuple[Topic, ...] = (
         gans=(),
         experiments=(
             "classifier_mnist",
+            "classifier_fashion_mnist",
+            "classifier_faces",
             "adversarial_plain_mnist",
             "adversarial_fgsm_mnist",
             "adversarial_mnist",
