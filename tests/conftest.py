@@ -77,9 +77,10 @@ def pytest_collection_finish() -> None:
     Otherwise every full collection would traverse a million objects.
     """
     import preloaded  # noqa: F401  # once, for this process and those that are forked
-    from factories import evaluate_on, few_chunks
+    from factories import evaluate_on, few_chunks, stand_in_for_lite0
 
     evaluate_on(few_chunks)
+    stand_in_for_lite0()
     gc.freeze()
     gc.enable()
     start_server()
@@ -178,12 +179,16 @@ def tiny_overrides(experiment: str) -> list[str]:
     if experiment in IN_FULL:
         overrides.append("pictures.every_n_updates=2")
     data = source["data"]["name"]
-    if data == "cifar10":  # no small copy has its MD5 sums; a folder of this name stands in
+    is_projected = source["model"]["name"] == "projected"
+    # no small copy has the MD5 sums of these; a folder of this name stands in
+    if data == "cifar10" or (data == "fashion_mnist" and is_projected):
         overrides += ["data.name=folder", "data.size=64"]
     if data == "folder":  # the name of the folder is in the title
         data = Path(source["data"]["root"]).name
     if data in ROOTS:
         overrides.append(f"data.root={prepared_root(data)}")
+    if is_projected:
+        overrides.append("model.discriminator_width=4")
     if source["model"]["name"] == "adversarial_classifier":
         overrides += SHORT_ATTACKS
     return overrides

@@ -13,15 +13,19 @@ from pytorch_lightning import Trainer
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
+from gan_lightning.core.seeding import isolated_randomness
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.evaluation import batching, classification, codes, discriminator
 from gan_lightning.gans import GAN, GANS
+from gan_lightning.metrics.lite0 import EfficientNetLite0
 from gan_lightning.training.build import build
 from gan_lightning.types import Batch
+from gan_lightning.utils.optional import missing_modules
 
 SMALL_MODELS: dict[str, dict[str, Any]] = {
     "infogan": {"categorical_codes": [3, 4]},
+    "projected": {"feature_side": 64, "discriminator_width": 4},
     "unrolled": {"unrolled_steps": 2},
 }
 """Model settings that make a GAN small; a GAN without an entry is tested with its defaults."""
@@ -34,12 +38,29 @@ SMALL_SECTIONS: dict[str, dict[str, Any]] = {
         "network": {"name": "pix2pix", "width": 2, "patch": 16},
         "data": {"name": "mnist_pairs", "batch_size": 8},
     },
+    "projected": {"data": {"name": "mnist", "batch_size": 8}},
     "cyclegan": {
         "network": {"name": "cyclegan", "width": 2, "patch": 16, "blocks": 1},
         "data": {"name": "mnist_pairs", "batch_size": 8},
     },
 }
 """Config sections of GANs that cannot train on the ring or with its networks."""
+
+
+def stand_in_for_lite0() -> None:
+    """Give EfficientNet-Lite0 random weights where the package with its weights is missing."""
+    if missing_modules("lite0"):
+        EfficientNetLite0.pretrained = classmethod(random_lite0)  # type: ignore[method-assign,assignment]
+
+
+def random_lite0(kind: type[EfficientNetLite0]) -> EfficientNetLite0:
+    """Return a network whose maps neither grow nor vanish, the same one at each call."""
+    with isolated_randomness(0):
+        network = kind()
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(layer.weight)
+    return network.eval().requires_grad_(False)
 
 
 def make_config(model: str, *overrides: str, **sections: Any) -> RunConfig:

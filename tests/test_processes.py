@@ -46,10 +46,16 @@ PLAIN_STEPS = tuple(
 )
 """With Adam, rounding errors would move a weight whose gradient is 0."""
 
+SMALL_STEPS = tuple(
+    f"model.{player}_optimizer.learning_rate=0.001" for player in ("discriminator", "generator")
+)
+"""Larger steps would amplify rounding errors, through the many layers of a pretrained network."""
+
 AROUND_REAL = "model.regularisation.gradient_penalty_points=around_real"
 
 EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
     **{model: (model, (*DETERMINISTIC.get(model, ()), *PLAIN_STEPS)) for model in ALL_GANS},
+    "projected": ("projected", (*PLAIN_STEPS, *SMALL_STEPS)),
     "adam": ("gan", ()),
     "average": (
         "gan",

@@ -78,7 +78,7 @@ ALL_OPTIONS = (
     "network.spectral_norm=true",
     "network.dropout=0.1",
 )
-WITHOUT_MINIBATCH_DISCRIMINATION = ("cogan", "pix2pix", "cyclegan")
+WITHOUT_MINIBATCH_DISCRIMINATION = ("cogan", "pix2pix", "cyclegan", "projected")
 """Variants whose discriminators do not support minibatch discrimination."""
 
 
@@ -88,6 +88,8 @@ def test_every_variant_resumes_with_all_options(model: str, tmp_path: Path) -> N
     words = list(ALL_OPTIONS)
     if model == "pix2pix":  # compares pixels, and has batch norm, which penalties exclude
         words = [*(word for word in words if "noise" not in word), "network.norm=instance"]
+    if model == "projected":  # second derivatives of its pretrained network take long
+        words = [word for word in words if "regularisation" not in word]
     if model == "cyclegan":  # compares pixels, and has two discriminators, which penalties exclude
         left_out = ("noise", "regularisation", "dropout", "accumulate")
         words = [word for word in words if not any(name in word for name in left_out)]

@@ -41,7 +41,7 @@ CASES = {
     "changed already": make_config("gan", BF16, *CHANGED),
 }
 WITHOUT_PACKS = (
-    *("acgan", "began", "cogan", "ebgan", "infogan", "semi_supervised"),
+    *("acgan", "began", "cogan", "ebgan", "infogan", "projected", "semi_supervised"),
     *("an odd minibatch", "changed already"),
 )
 """Cases that refuse packs, or have larger ones."""

@@ -7,7 +7,7 @@ from typing import Any
 from games.contract import Game, GeneratorInput, Real
 from games.critics import WGAN, WGANGP
 from games.labelled import AuxiliaryClassifierGAN, ConditionalGAN, CoupledGAN, SemiSupervisedGAN
-from games.standard import EBGAN, InfoGAN, Pix2Pix, StandardGAN, UnrolledGAN
+from games.standard import EBGAN, InfoGAN, Pix2Pix, ProjectedGAN, StandardGAN, UnrolledGAN
 
 __all__ = ["GAMES", "Game", "GeneratorInput", "Real", "game_of"]
 
@@ -21,6 +21,7 @@ GAMES: dict[str, type[Game]] = {
         EBGAN,
         UnrolledGAN,
         Pix2Pix,
+        ProjectedGAN,
         AuxiliaryClassifierGAN,
         ConditionalGAN,
         CoupledGAN,

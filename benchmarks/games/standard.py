@@ -1,4 +1,4 @@
-"""Hand-written GANs without labels: standard, unrolled, InfoGAN, EBGAN, pix2pix."""
+"""Hand-written GANs without labels: standard, unrolled, InfoGAN, EBGAN, projected, pix2pix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gan_lightning.gans.augmentation import random_affine
 from gan_lightning.gans.differentiable_optim import Weights, unroll
 from gan_lightning.losses import shared_information
 
-__all__ = ["EBGAN", "InfoGAN", "Pix2Pix", "StandardGAN", "UnrolledGAN"]
+__all__ = ["EBGAN", "InfoGAN", "Pix2Pix", "ProjectedGAN", "StandardGAN", "UnrolledGAN"]
 
 
 class StandardGAN(Game):
@@ -163,6 +163,31 @@ class EBGAN(Game):
         pulling_away: Tensor = (squares.sum() - squares.diagonal().sum()) / pairs
         loss = loss + self.config.pulling_away_weight * pulling_away
         return loss
+
+
+class ProjectedGAN(Game):
+    """Projected GAN: the hinge loss of four discriminators of pretrained features."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self.features, self.discriminator = model.features, model.discriminator
+
+    def discriminator_players(self) -> list[nn.Module]:
+        """The four discriminators."""
+        return [self.discriminator]
+
+    def discriminator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the sum of the hinge losses."""
+        losses = []
+        for scores in self.discriminator(self.features(torch.cat([real.data, fake]))):
+            real_scores, fake_scores = scores.float().split(len(fake))
+            losses.append(relu(1 - real_scores).mean() + relu(1 + fake_scores).mean())
+        return torch.stack(losses).sum()
+
+    def generator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return minus the sum of the mean scores."""
+        scores = self.discriminator(self.features(fake))
+        return -torch.stack([part.float().mean() for part in scores]).sum()
 
 
 class Pix2Pix(StandardGAN):

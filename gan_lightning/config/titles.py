@@ -21,6 +21,7 @@ METHODS = {
     "dragan": "DRAGAN",
     "ebgan": "Energy-based GAN",
     "began": "BEGAN",
+    "projected": "Projected GAN",
     "infogan": "InfoGAN",
     "cgan": "Conditional GAN",
     "acgan": "Auxiliary classifier GAN",

@@ -14,6 +14,7 @@ from gan_lightning.gans.ebgan import EBGAN
 from gan_lightning.gans.infogan import InfoGAN
 from gan_lightning.gans.labelled import LabelledGAN
 from gan_lightning.gans.pix2pix import Pix2Pix
+from gan_lightning.gans.projected import ProjectedGAN
 from gan_lightning.gans.semi_supervised import SemiSupervisedGAN
 from gan_lightning.gans.standard import StandardGAN
 from gan_lightning.gans.unrolled import UnrolledGAN
@@ -28,6 +29,7 @@ GANS: dict[str, type[GAN]] = {
     "dragan": DRAGAN,
     "ebgan": EBGAN,
     "began": BEGAN,
+    "projected": ProjectedGAN,
     "infogan": InfoGAN,
     "cgan": ConditionalGAN,
     "acgan": AuxiliaryClassifierGAN,
@@ -53,6 +55,7 @@ __all__ = [
     "InfoGAN",
     "LabelledGAN",
     "Pix2Pix",
+    "ProjectedGAN",
     "SemiSupervisedGAN",
     "StandardGAN",
     "UnrolledGAN",

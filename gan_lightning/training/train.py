@@ -124,9 +124,9 @@ def train(
         data: data that `config.data` describes but cannot build, since they are in memory.
 
     Raises:
-        UserError: the config does not fit the data, the machine or the checkpoint to resume from,
-            in which case nothing has been written; or the run directory cannot be written, or a
-            callback has failed, in which case a checkpoint has been saved.
+        UserError: the config does not fit the data, the machine, or the weights that it resumes or
+            starts from, in which case nothing has been written; or the run directory cannot be
+            written, or a callback has failed, in which case a checkpoint has been saved.
         Diverged: a loss or a weight is not finite.
         ProcessLost: another process of the run has ended.
     """
