@@ -26,6 +26,12 @@ class DataConfig:
     batch_size: int = setting(
         64, "Size of the global minibatch, summed over all processes.", minimum=1
     )
+    training_samples: int = setting(
+        0,
+        "Number of training data that are used, a random choice that is the same for all seeds and "
+        "contains every smaller one; 0 uses all of them.",
+        minimum=0,
+    )
     labelled: int = setting(
         0,
         "Number of labelled training data, equally many of each class; 0 labels all of them.",
@@ -129,6 +135,31 @@ class BaseDataModule(LightningDataModule, ABC):
     def training_data(self) -> tuple[IndexableData, Tensor | None]:
         """Return all training data as stored, M rows, and their classes, int64 (M,) or None."""
 
+    def used_data(self) -> tuple[IndexableData, Tensor | None, IndexableData | None]:
+        """Return the training data that the model sees, their classes and their sources.
+
+        These are all training data, or the chosen ones where `training_samples` limits them.
+
+        Raises:
+            ValueError: there are fewer than `training_samples`.
+        """
+        data, labels = self.training_data()
+        source, count = self.source_data(), self.config.training_samples
+        if not count:
+            return data, labels, source
+        if count > len(data):
+            raise ValueError(
+                f"training_samples is {count}, and there are {len(data)} training data; set it to "
+                f"at most so many, or to 0 for all of them"
+            )
+        rng = torch.Generator().manual_seed(derived_seed(0, "training_samples"))
+        rows = torch.randperm(len(data), generator=rng)[:count]
+        return (
+            RowSubset(data, rows),
+            None if labels is None else labels[rows],
+            None if source is None else RowSubset(source, rows),
+        )
+
     @abstractmethod
     def test_data(self) -> Batch:
         """Return real data that no model is trained on; images (N, C, H, W) in [-1, 1]."""
@@ -145,7 +176,7 @@ class BaseDataModule(LightningDataModule, ABC):
         """
         if not self.config.labelled:
             return None
-        data, labels = self.training_data()
+        data, labels, _ = self.used_data()
         if labels is None:
             raise ValueError(
                 f"labelled is {self.config.labelled}, but these data have no classes; set it to 0"
@@ -172,12 +203,12 @@ class BaseDataModule(LightningDataModule, ABC):
             )
         trainer = self.trainer
         model = None if trainer is None else trainer.lightning_module
-        data, labels = self.training_data()
+        data, labels, source = self.used_data()
         labelled = self.labelled_data()
         return RoundLoader(
             data,
             labels if self.model_spec.classes is not None else None,
-            source=self.source_data(),
+            source=source,
             labelled=labelled,
             random_mirror=self.random_mirror,
             crop_margin=self.crop_margin,
@@ -197,6 +228,26 @@ class BaseDataModule(LightningDataModule, ABC):
             labelled = Batch(to_float_nchw(labelled.data), labelled.labels)
         data = to_float_nchw(crop_and_mirror(batch.data, batch, self.crop_margin))
         return Batch(data, batch.labels, source, labelled)
+
+
+class RowSubset:
+    """Some rows of training data, which are read when they are indexed.
+
+    Args:
+        data: of which rows are chosen.
+        rows: the chosen ones, int64 (N,).
+    """
+
+    def __init__(self, data: IndexableData, rows: Tensor) -> None:
+        self._data, self._rows = data, rows
+
+    def __len__(self) -> int:
+        """Return the number of chosen rows."""
+        return len(self._rows)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Return rows of the chosen ones as they are stored."""
+        return self._data[self._rows[rows]]
 
 
 def to_uint8_nhwc(images: Tensor) -> Tensor:

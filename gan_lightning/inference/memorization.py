@@ -80,7 +80,7 @@ def write_neighbours(
     check_suffix(output, (".png",))
     gan, data, _ = load_gan(run, checkpoint)
     features = _feature_function(space, data, run)
-    train, _ = data.training_data()
+    train = data.used_data()[0]
     if neighbours > len(train):
         raise UserError(
             f"--neighbours is {neighbours}, but there are only {len(train)} training samples"

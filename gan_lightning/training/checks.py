@@ -169,7 +169,7 @@ def check_data(config: RunConfig, data: BaseDataModule) -> None:
     world_size = config.trainer.devices * config.trainer.nodes
     try:
         data.labelled_data()
-        check_batch_size(config.data.batch_size, len(data.training_data()[0]), world_size)
+        check_batch_size(config.data.batch_size, len(data.used_data()[0]), world_size)
     except ValueError as error:
         raise UserError(f"data.{error}") from error
     check_minibatch(config)
