@@ -141,11 +141,26 @@ class OpenMoji(PairedStore):
     def _source_side(self) -> int:
         return SIDES.index("left")
 
+    def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
+        """Return the metrics of translations, and of their colours."""
+        return (*super().evaluators(conditional), "target_colours")
+
     def source_data(self) -> MemoryMappedImages:
         """Return the line art of the training emojis, uint8 (M, S, S, 3), shuffled if unpaired."""
         if self.config.paired:
             return super().source_data()
         return self.select_images(self._training_indices[self.partners], self._source_side)
+
+    @cached_property
+    def _test_subset(self) -> Tensor:
+        """Indices of the test emojis in a random order, the same for all seeds.
+
+        In that of their code points the first ones, which are drawn during training, would all be
+        signs.
+        """
+        indices = super()._test_subset
+        rng = torch.Generator().manual_seed(derived_seed(0, "shown"))
+        return indices[torch.randperm(len(indices), generator=rng)]
 
     @cached_property
     def partners(self) -> Tensor:

@@ -13,7 +13,12 @@ from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation.base import GANEvaluator, SampleEvaluator
 from gan_lightning.evaluation.classification import AdaptationEvaluator, ClassifierEvaluator
 from gan_lightning.evaluation.codes import CodeEvaluator
-from gan_lightning.evaluation.digits import DigitEvaluator, PixelEvaluator, StackedDigitEvaluator
+from gan_lightning.evaluation.digits import (
+    ClothesEvaluator,
+    DigitEvaluator,
+    PixelEvaluator,
+    StackedDigitEvaluator,
+)
 from gan_lightning.evaluation.discriminator import (
     DivergenceEvaluator,
     EquilibriumEvaluator,
@@ -21,6 +26,7 @@ from gan_lightning.evaluation.discriminator import (
 )
 from gan_lightning.evaluation.discriminator_features import FeatureEvaluator
 from gan_lightning.evaluation.duplicates import DuplicateEvaluator
+from gan_lightning.evaluation.faces import FaceEvaluator
 from gan_lightning.evaluation.image_classes import ImageClassEvaluator
 from gan_lightning.evaluation.images import ImageEvaluator
 from gan_lightning.evaluation.inception import Inception
@@ -28,6 +34,7 @@ from gan_lightning.evaluation.pictures import InceptionEvaluator
 from gan_lightning.evaluation.points import ModeEvaluator, WassersteinEvaluator
 from gan_lightning.evaluation.reconstruction import ReconstructionEvaluator
 from gan_lightning.evaluation.translation import (
+    ColourEvaluator,
     PairEvaluator,
     TargetEvaluator,
     TranslationEvaluator,
@@ -107,6 +114,9 @@ EVALUATORS: dict[str, Callable[[EvaluationContext], SampleEvaluator | None]] = {
     "digits": lambda c: DigitEvaluator(
         c.data, c.device, c.shard, c.conditional, within_class=c.conditional
     ),
+    "clothes": lambda c: ClothesEvaluator(
+        c.data, c.device, c.shard, c.conditional, within_class=c.conditional
+    ),
     "digit_pixels": _digit_pixels,
     "digit_translations": lambda c: TranslationEvaluator(c.data, c.device, c.shard),
     "digit_pairs": lambda c: PairEvaluator(c.data, c.device, c.shard),
@@ -117,7 +127,9 @@ EVALUATORS: dict[str, Callable[[EvaluationContext], SampleEvaluator | None]] = {
     "images": _images,
     "images_without_inception": _images_without_inception,
     "image_classes": _image_classes,
+    "faces": lambda c: FaceEvaluator(c.data, c.device, c.shard, c.conditional),
     "targets": lambda c: TargetEvaluator(c.data, c.device),
+    "target_colours": lambda c: ColourEvaluator(c.data, c.device),
 }
 """Name -> function that builds an evaluator of samples, or returns None where it is switched off.
 

@@ -13,10 +13,10 @@ from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation.base import SampleEvaluator, compute_floats
 from gan_lightning.evaluation.digits import DigitEvaluator
-from gan_lightning.metrics import PixelAgreement
+from gan_lightning.metrics import ColourRetrieval, PixelAgreement
 from gan_lightning.types import Batch
 
-__all__ = ["PairEvaluator", "TargetEvaluator", "TranslationEvaluator"]
+__all__ = ["ColourEvaluator", "PairEvaluator", "TargetEvaluator", "TranslationEvaluator"]
 
 
 class TargetData(Protocol):
@@ -97,6 +97,25 @@ class TargetEvaluator(SampleEvaluator):
             "translation/l1": difference.item() / 2,
             "translation/ssim": similarity.item(),
         }
+
+
+class ColourEvaluator(SampleEvaluator):
+    """Computes whether translations of the test sources have the colours of their targets."""
+
+    def __init__(self, data: TargetData, device: torch.device) -> None:
+        self._targets = data.test_data().data
+        self._retrieval = ColourRetrieval(self._targets).to(device)
+
+    def update(
+        self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
+    ) -> None:
+        """Add translations (N, 3, H, W) in [-1, 1] of the sources `first_index` and following."""
+        rows = torch.arange(first_index, first_index + len(samples)) % len(self._targets)
+        self._retrieval.update(samples, self._targets[rows].to(samples.device))
+
+    def compute(self) -> dict[str, float]:
+        """Return the share of translations in the cluster of their target, and that by chance."""
+        return compute_floats(self._retrieval)
 
 
 class TranslationEvaluator(SampleEvaluator):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from gan_lightning.metrics.attributes import (
+    AttributeAccuracy,
+    AttributeDivergence,
+    MutualInformationGap,
+)
 from gan_lightning.metrics.class_accuracy import ClassConditionalAccuracy
 from gan_lightning.metrics.code_correlation import CodeCorrelation, slant, stroke_width
 from gan_lightning.metrics.codes import CodeAccuracy, MutualInformationBound
+from gan_lightning.metrics.colour_retrieval import ColourRetrieval
 from gan_lightning.metrics.duplicates import DuplicateRate
 from gan_lightning.metrics.frechet import (
     EqualSizeFrechetDistance,
@@ -26,10 +32,13 @@ from gan_lightning.metrics.statistics_cache import cache_folder, cached_statisti
 from gan_lightning.metrics.wasserstein import ExactWasserstein, exact_wasserstein
 
 __all__ = [
+    "AttributeAccuracy",
+    "AttributeDivergence",
     "ClassConditionalAccuracy",
     "ClassCoverage",
     "CodeAccuracy",
     "CodeCorrelation",
+    "ColourRetrieval",
     "DuplicateRate",
     "EqualSizeFrechetDistance",
     "ExactWasserstein",
@@ -39,6 +48,7 @@ __all__ = [
     "KernelDistance",
     "ModeCoverage",
     "MutualInformationBound",
+    "MutualInformationGap",
     "NearestNeighbourError",
     "ParzenLikelihood",
     "PixelAgreement",

@@ -17,6 +17,11 @@ from gan_lightning.errors import UserError
 from gan_lightning.evaluation import image_features
 from gan_lightning.metrics import lite0
 from gan_lightning.metrics.lite0 import EfficientNetLite0, SamePadding
+from gan_lightning.utils.optional import missing_modules
+
+pytestmark = pytest.mark.skipif(
+    bool(missing_modules("lite0")), reason="needs the extra lite0, whose weights it reads"
+)
 
 PICTURES = Path(gradio.__file__).parent / "media_assets" / "images"
 OFFICER = Path(mpl.get_data_path(), "sample_data", "grace_hopper.jpg")

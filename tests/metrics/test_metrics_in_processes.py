@@ -19,6 +19,7 @@ from gan_lightning.metrics import (
     ClassCoverage,
     CodeAccuracy,
     CodeCorrelation,
+    ColourRetrieval,
     DuplicateRate,
     EqualSizeFrechetDistance,
     ExactWasserstein,
@@ -64,6 +65,7 @@ def split(*tensors: Tensor) -> Updates:
 
 
 DIGITS = torch.rand(64, 1, 28, 28, generator=GENERATOR) * 2 - 1
+COLOURS = torch.rand(64, 3, 8, 8, generator=GENERATOR) * 2 - 1
 CODES = torch.randn(64, 2, generator=GENERATOR)
 INDEXED = [(part, start) for (part,), start in zip(split(POINTS), (0, 5, 35, 55), strict=True)]
 LABELLED = [
@@ -90,6 +92,7 @@ CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
     "codes": (lambda: CodeAccuracy(5, 5), split(LOG_PROBABILITIES.argmax(1), LABELS)),
     "information": (lambda: MutualInformationBound(5), split(LOG_PROBABILITIES, LABELS)),
     "class_accuracy": (ClassConditionalAccuracy, split(LOG_PROBABILITIES.argmax(1), LABELS)),
+    "colours": (lambda: ColourRetrieval(COLOURS), split(COLOURS.flip(0), COLOURS)),
     "agreement": (PixelAgreement, split(IMAGES, IMAGES.flip(0))),
     "parzen": (lambda: ParzenLikelihood(POINTS[:20], POINTS[20:40], 60), INDEXED),
     "neighbours": (
