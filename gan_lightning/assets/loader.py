@@ -61,7 +61,7 @@ CLASSIFIERS = {
     ),
     "face": Weights(
         Path(__file__).parent / "face_classifier.safetensors",
-        "01af5224322690e78677756948e70aeb0947a3e0767a53d9234d7a712abc8cf3",
+        "f970d1f1f6d220dff72243990dce7fb3b9f6c95c9fdcd1d2b71522507d1ed5ba",
     ),
 }
 """Name of each shipped classifier -> its weights."""
