@@ -47,7 +47,7 @@ PLAIN_STEPS = tuple(
 """With Adam, rounding errors would move a weight whose gradient is 0."""
 
 SMALL_STEPS = tuple(
-    f"model.{player}_optimizer.learning_rate=0.001" for player in ("discriminator", "generator")
+    f"model.{player}_optimizer.learning_rate=1.0e-5" for player in ("discriminator", "generator")
 )
 """Larger steps would amplify rounding errors, through the many layers of a pretrained network."""
 

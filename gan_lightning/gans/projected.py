@@ -40,7 +40,7 @@ class ProjectedGANConfig(GANConfig):
     feature_side: int = setting(
         128,
         "Side in pixels to which images are enlarged for the pretrained network; 224 in the paper. "
-        "Half of it takes a quarter of the time.",
+        "Half of it takes less than half of the time.",
         choices=(64, 128, 256),
     )
     discriminator_width: int = setting(

