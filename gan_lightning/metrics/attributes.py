@@ -218,4 +218,5 @@ def _normalised_information(joint: Tensor) -> Tensor:
 
 def _entropy(shares: Tensor) -> Tensor:
     """Compute the entropy of probabilities in nats."""
-    return -torch.special.xlogy(shares, shares).sum()
+    negative: Tensor = torch.special.xlogy(shares, shares).sum()
+    return -negative
