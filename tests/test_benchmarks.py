@@ -53,6 +53,8 @@ SMALL_CONFIGS = {
     "wgan_gp_mnist": NARROW,
     "wgan_gp_ring": ["data.batch_size=16", "trainer.rounds_per_batch=1"],
     "ebgan_pt_mnist": SMALL,
+    "began_fashion_mnist": [*NARROW, "data.name=mnist"],
+    "dragan_fashion_mnist": [*NARROW, "data.name=mnist"],
     "projected_fashion_mnist": [*NARROW, "data.name=mnist"],
     "acgan_mnist": NARROW,
     "cgan_mnist": SMALL,

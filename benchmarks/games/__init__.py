@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from games.contract import Game, GeneratorInput, Real
-from games.critics import WGAN, WGANGP
+from games.critics import DRAGAN, WGAN, WGANGP
 from games.labelled import AuxiliaryClassifierGAN, ConditionalGAN, CoupledGAN, SemiSupervisedGAN
-from games.standard import EBGAN, InfoGAN, Pix2Pix, ProjectedGAN, StandardGAN, UnrolledGAN
+from games.standard import BEGAN, EBGAN, InfoGAN, Pix2Pix, ProjectedGAN, StandardGAN, UnrolledGAN
 
 __all__ = ["GAMES", "Game", "GeneratorInput", "Real", "game_of"]
 
@@ -18,7 +18,9 @@ GAMES: dict[str, type[Game]] = {
         InfoGAN,
         WGAN,
         WGANGP,
+        DRAGAN,
         EBGAN,
+        BEGAN,
         UnrolledGAN,
         Pix2Pix,
         ProjectedGAN,

@@ -1,4 +1,4 @@
-"""Hand-written GANs without labels: standard, unrolled, InfoGAN, EBGAN, projected, pix2pix."""
+"""Hand-written GANs without labels: standard, unrolled, autoencoding, projected, pix2pix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gan_lightning.gans.augmentation import random_affine
 from gan_lightning.gans.differentiable_optim import Weights, unroll
 from gan_lightning.losses import shared_information
 
-__all__ = ["EBGAN", "InfoGAN", "Pix2Pix", "ProjectedGAN", "StandardGAN", "UnrolledGAN"]
+__all__ = ["BEGAN", "EBGAN", "InfoGAN", "Pix2Pix", "ProjectedGAN", "StandardGAN", "UnrolledGAN"]
 
 
 class StandardGAN(Game):
@@ -126,6 +126,46 @@ class InfoGAN(Game):
         loss: Tensor = self.config.information_weight * cross_entropy(logits, inputs.category)
         loss = loss + self.config.continuous_information_weight * gaussian
         return loss
+
+
+class BEGAN(Game):
+    """BEGAN: an autoencoder, and a controller that balances the players."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self.encoder, self.decoder = model.encoder, model.decoder
+        self.k, self.convergence = model.k, model.convergence
+        self.losses: dict[str, Tensor] = {}
+
+    def discriminator_players(self) -> list[nn.Module]:
+        """Both halves of the autoencoder."""
+        return [self.encoder, self.decoder]
+
+    def error(self, data: Tensor) -> Tensor:
+        """Return the mean absolute error of the autoencoder."""
+        loss: Tensor = (self.decoder(self.encoder(data)).float() - data.float()).abs().mean()
+        return loss
+
+    def discriminator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the error of real data minus k times that of generated data."""
+        error = self.error(real.data)
+        self.losses["real"] = error.detach()
+        return error - self.k * self.error(fake)
+
+    def generator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
+        """Return the error of generated data."""
+        error = self.error(fake)
+        self.losses["generated"] = error.detach()
+        return error
+
+    @torch.no_grad()
+    def after_generator_step(self) -> None:
+        """Move k, and the moving average of the generator."""
+        super().after_generator_step()
+        real, generated = self.losses["real"], self.losses["generated"]
+        imbalance = self.config.diversity_ratio * real - generated
+        self.convergence.copy_(real + imbalance.abs())
+        self.k.add_(self.config.proportional_gain * imbalance).clamp_(0, 1)
 
 
 class EBGAN(Game):

@@ -169,7 +169,8 @@ def _small_discriminator(channels: int, stride: int, width: int) -> nn.Module:
     layers: list[nn.Module] = []
     while stride < FINAL_STRIDE:
         after = width * min(stride // STRIDES[0], MAX_WIDTH_FACTOR)
-        layers += [spectral_norm(nn.Conv2d(channels, after, 4, 2, 1)), nn.LeakyReLU(NEGATIVE_SLOPE)]
+        convolution = spectral_norm(nn.Conv2d(channels, after, 4, 2, 1))
+        layers += [convolution, nn.GroupNorm(1, after), nn.LeakyReLU(NEGATIVE_SLOPE)]
         channels, stride = after, 2 * stride
     layers.append(spectral_norm(nn.Conv2d(channels, 1, 1, bias=False)))
     return nn.Sequential(*layers)
