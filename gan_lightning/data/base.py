@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -86,6 +87,14 @@ class BaseDataModule(LightningDataModule, ABC):
     def class_names(self) -> tuple[str, ...]:
         """Name of each class; empty where there are no classes."""
         return tuple(map(str, range(self.spec.classes or 0)))
+
+    @property
+    def class_attributes(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the values of each attribute whose combinations are the classes; often none.
+
+        `spec.attribute_names` has the same attributes, in the same order.
+        """
+        return {}
 
     def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
         """Return what is measured of generated samples.

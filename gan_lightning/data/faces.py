@@ -114,6 +114,11 @@ class Faces(ImageStoreDataModule):
         return {name: tuple(values) for name, values in pairs}
 
     @property
+    def class_attributes(self) -> dict[str, tuple[str, ...]]:
+        """Names of the values of the chosen attributes."""
+        return {name: self.attribute_values[name] for name in self.config.attributes}
+
+    @property
     def training_attributes(self) -> Tensor:
         """Numbers of the values of the training faces, int64 (M, 11)."""
         return self._index["attributes"][self._training_indices].long()

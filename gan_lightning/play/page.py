@@ -9,7 +9,7 @@ import gradio as gr
 
 from gan_lightning.play.controls import Choice, Control, Slider
 from gan_lightning.play.markup import image_row
-from gan_lightning.play.playground import Playground
+from gan_lightning.play.playground import MOVES_LATENT, Playground
 
 __all__ = ["STYLE", "UNQUEUED", "generator_page"]
 
@@ -27,7 +27,8 @@ MAX_RADIO_BUTTONS = 12
 
 DIRECTIONS = (
     "Principal components of the generator's first features, found without labels (GANSpace, "
-    "Härkönen et al. 2020), in standard deviations of the prior. 0 is the unchanged sample."
+    "Härkönen et al. 2020), in standard deviations of the prior. 0 is the unchanged sample. For "
+    "faces also the direction from those that lack an attribute to those that have it."
 )
 INTERPOLATIONS = {
     "normal": "Along a great circle (slerp, Shoemake 1985), because normal latents of many "
@@ -159,7 +160,7 @@ def render(
 
 
 def _is_direction(control: Control) -> bool:
-    return control.part == "latent"
+    return control.part in MOVES_LATENT
 
 
 def _component(control: Control) -> Any:

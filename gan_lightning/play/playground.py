@@ -14,12 +14,13 @@ from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN
 from gan_lightning.gans.directions import latent_std, principal_directions
+from gan_lightning.play.attribute_directions import attribute_directions
 from gan_lightning.play.controls import Choice, Slider, make_controls
 from gan_lightning.play.latents import interpolate
 from gan_lightning.play.scatter import ScatterPlot
 from gan_lightning.types import Condition
 
-__all__ = ["Pictures", "Playground"]
+__all__ = ["MOVES_LATENT", "Pictures", "Playground"]
 
 SMALL_SIZE = 64
 """Images up to this height and width are generated fast enough for long rows."""
@@ -29,8 +30,14 @@ MAX_ALTERNATIVES = 12
 
 SEEDS = 2**32
 
+MOVES_LATENT = ("latent", "value", "strength")
+"""Parts of the controls that move the latent along a direction."""
+
 Codes = dict[str, Tensor]
-"""Fields of `Condition` without the latent, with one row or as many rows as latents."""
+"""Fields of `Condition` without the latent, with one row or as many rows as latents.
+
+`attributes`, the numbers of their values, stand for `labels` where these number combinations.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,16 @@ class Playground:
         self._gan = gan
         self.prior = gan.config.latent_prior
         self._directions = principal_directions(gan, directions)
-        self.controls = make_controls(gan, data.class_names, len(self._directions))
-        self.choice = next((c for c in self.controls if isinstance(c, Choice)), None)
+        towards = attribute_directions(gan, data)
+        self._towards = [*towards.values()]
+        self.controls = make_controls(gan, data, len(self._directions), [*towards])
+        self.choice = next(
+            (c for c in self.controls if isinstance(c, Choice) and c.part not in MOVES_LATENT), None
+        )
         self.domains = data.class_names if gan.couples_classes else ()
         self.is_image = data.spec.is_image
-        self.has_codes = any(control.part != "latent" for control in self.controls)
-        self.has_directions = len(self._directions) > 0
+        self.has_codes = any(control.part not in MOVES_LATENT for control in self.controls)
+        self.has_directions = any(control.part in MOVES_LATENT for control in self.controls)
         self._scatter = None if self.is_image else ScatterPlot(data.test_data().data)
         if self._scatter is not None:
             self._num_others, self._num_steps = 500, 33
@@ -145,6 +156,8 @@ class Playground:
             "latent": latents,
             **{name: part.expand(count, *part.shape[1:]) for name, part in codes.items()},
         }
+        if "attributes" in parts:
+            parts["labels"] = self._gan.data.combination_of(parts.pop("attributes"))
         if not self.domains:
             return parts
         domains = len(self.domains)
@@ -160,9 +173,14 @@ class Playground:
         """
         start, end = (self._sample_prior(seed, 1)[0] for seed in (sample, other))
         std = latent_std(self.prior)
+        moves = {"value": 0.0, "strength": 0.0}
         for control, value in zip(self.controls, values, strict=True):
-            if isinstance(control, Slider) and control.part == "latent":
+            if control.part == "latent":
                 start = start + value * std * self._directions[control.index]
+            elif control.part in moves:
+                moves[control.part] = value
+        if chosen := int(moves["value"]):
+            start = start + moves["strength"] * std * self._towards[chosen - 1]
         others = self._sample_prior(derived_seed(sample, "others"), self._num_others)
         return start, end, others
 
@@ -178,11 +196,11 @@ class Playground:
         device = self._gan.device
         parts: dict[str, list[float]] = {}
         for control, value in zip(self.controls, values, strict=True):
-            if control.part != "latent":
+            if control.part not in MOVES_LATENT:
                 parts.setdefault(control.part, []).append(value)
         codes = {name: torch.tensor([row], device=device) for name, row in parts.items()}
-        if "categorical" in codes:
-            codes["categorical"] = codes["categorical"].long()
+        for name in {"categorical", "attributes"} & codes.keys():
+            codes[name] = codes[name].long()
         if "labels" in codes:
             codes["labels"] = codes["labels"].long()[:, 0]
         return codes
