@@ -84,6 +84,7 @@ SECTIONS: tuple[Section, ...] = (
             Panel("Likelihood under a Parzen window", families=(r"parzen/.+",)),
             Panel("Nearest neighbours", families=(r"nearest_neighbour/.+",)),
             Panel("Translations against targets", keys=("translation/l1", "translation/ssim")),
+            Panel("Colours of translations", families=(r"translation/colour_retrieval.*",)),
         ),
     ),
     Section(

@@ -125,8 +125,10 @@ class ProjectedDiscriminator(nn.Module):
         width: channels at an eighth of the image's side, doubled at each halving up to 8 times.
 
     Source: Sauer et al. 2021 (arXiv:2111.01007), section 3.2.
-    Deviations: the authors' code has a batch norm behind each convolution, which would compare the
-        samples of a minibatch; its convolution that scores covers 4x4 positions without a border.
+    Deviations: the authors' code has a batch norm behind each convolution, and here is one over the
+        channels and positions of a sample, so that a score does not depend on the other samples;
+        without any norm the discriminators win within 100 updates. Its convolution that scores
+        covers 4x4 positions without a border.
     """
 
     def __init__(self, channels: Sequence[int], width: int) -> None:
