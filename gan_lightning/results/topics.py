@@ -119,7 +119,7 @@ TOPICS: tuple[Topic, ...] = (
         equations=r"p(y = k \mid x) = \frac{e^{l_k(x)}}{\sum_{j=1}^{K+1} e^{l_j(x)}}, \qquad"
         r" D(x) = 1 - p(y = K + 1 \mid x)",
         gans=("semi_supervised", "acgan"),
-        experiments=("semi_supervised_mnist", "acgan_mnist"),
+        experiments=("semi_supervised_mnist", "acgan_mnist", "acgan_faces"),
     ),
     Topic(
         slug="unrolled",
@@ -193,6 +193,8 @@ TOPICS: tuple[Topic, ...] = (
             "infogan_mnist",
             "infogan_mnist_paper",
             "infogan_control_mnist",
+            "infogan_faces",
+            "infogan_control_faces",
             "infogan_celeba",
         ),
     ),
@@ -292,6 +294,27 @@ TOPICS: tuple[Topic, ...] = (
             "projected_fashion_mnist",
             "classifier_fashion_mnist",
             "classifier_faces",
+        ),
+    ),
+    Topic(
+        slug="limited-data",
+        title="Few data",
+        idea="With few images the discriminator remembers them, and its gradient no longer says "
+        "what real images have in common. Augmented for both players alike, they last longer.",
+        equations=r"\min_D \mathbb{E}\big[f(D(T(x)))\big] + \mathbb{E}\big[g(D(T(G(z))))\big],"
+        r" \qquad \min_G \mathbb{E}\big[h(D(T(G(z))))\big], \quad T \text{ random}",
+        gans=(),
+        experiments=(
+            "limited_faces_20000",
+            "limited_faces_20000_diffaugment",
+            "limited_faces_20000_ada",
+            "limited_faces_20000_lecam",
+            "limited_faces_4000",
+            "limited_faces_4000_diffaugment",
+            "limited_faces_2000",
+            "limited_faces_2000_diffaugment",
+            "limited_faces_2000_ada",
+            "limited_faces_2000_lecam",
         ),
     ),
     Topic(
