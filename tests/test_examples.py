@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,15 +11,20 @@ from typing import Any
 import pytest
 import torch
 from conftest import CHECKOUT, TINY_OVERRIDES, Once, run_cli
+from torch import nn
+from torch.nn.functional import cosine_similarity
 
+from gan_lightning.data import DATASETS
+from gan_lightning.data.mnist.translations import edges
 from gan_lightning.testing import check_datamodule, check_gan, check_network
+from gan_lightning.types import Batch, Condition, DataSpec, Sample
 
 EXAMPLES = CHECKOUT / "examples"
 
 NARROW = {
     "lsgan": ("network.width=4",),
-    "began": ("network.width=4", "network.code=8"),
-    "cyclegan": ("network.width=4", "network.blocks=1"),
+    "bigan": ("network.hidden=8", "model.joint_features=8"),
+    "cut": ("network.width=4", "network.blocks=2", "model.patches=16", "model.features=8"),
 }
 """Overrides that make the networks of each example small."""
 
@@ -68,21 +74,23 @@ def runs(once: Once) -> dict[str, Path]:
 
 def test_they_have_the_properties_of_gans() -> None:
     """One of them in two processes, too; the others share the code that would differ."""
-    from began import BEGAN
-    from cyclegan import CycleGAN
+    from bigan import BiGAN, BiGANNetworks
+    from cut import CUT, CUTNetworks
     from lsgan import LeastSquaresGAN
 
     check_gan(LeastSquaresGAN)
-    check_gan(BEGAN, processes=False)
-    check_gan(CycleGAN, config={"identity_weight": 0.5}, processes=False)
+    perceptrons = BiGANNetworks(BiGANNetworks.Config(hidden=8))
+    check_gan(BiGAN, config={"joint_features": 8}, networks=perceptrons, processes=False)
+    small = CUTNetworks(CUTNetworks.Config(width=2, blocks=2, patch=16))
+    check_gan(CUT, config={"patches": 16, "features": 8}, networks=small, processes=False)
 
 
 def test_their_networks_and_data_have_the_properties_of_these() -> None:
-    from began import BEGANNetworks
-    from cyclegan import ResidualNetworks, UnpairedDigits
+    from bigan import BiGANNetworks
+    from cut import CUTNetworks, UnpairedDigits
 
-    check_network(BEGANNetworks, config={"width": 4, "code": 8}, shapes=[(1, 32, 32), (3, 64, 64)])
-    check_network(ResidualNetworks, config={"width": 4, "blocks": 1}, shapes=[(1, 32, 32)])
+    check_network(BiGANNetworks, config={"hidden": 8})
+    check_network(CUTNetworks, config={"width": 4, "blocks": 2}, shapes=[(1, 32, 32)])
     check_datamodule(UnpairedDigits)
 
 
@@ -94,28 +102,76 @@ def test_lsgan_returns_the_losses_of_equation_2() -> None:
     assert squared_distance(scores, 1.0) == 2
 
 
-def test_began_moves_k_towards_the_balance() -> None:
-    from began import BEGAN
+def test_bigan_returns_the_losses_of_equation_3_and_those_of_swapped_labels() -> None:
+    from bigan import BiGAN
 
-    gan = BEGAN(BEGAN.Config(proportional_gain=0.1, diversity_ratio=0.5), "mlp", (2,))
-    terms = [{"real": torch.tensor(3.0)}, {"generated": torch.tensor(0.5)}]
-    gan.after_round(*terms)
-    assert gan.k == pytest.approx(0.1 * (0.5 * 3 - 0.5))
-    gan.after_round({"real": torch.tensor(0.0)}, {"generated": torch.tensor(9.0)})
-    assert gan.k == 0
-    assert "k" in gan.state_dict()
+    gan = BiGAN({"latent_size": 3, "joint_features": 4}, "mlp", (2,))
+    real, latent = Batch(torch.randn(5, 2)), torch.randn(5, 3)
+    fake = Sample(gan.generator(latent), Condition(latent=latent))
+    encoded = gan.discriminator(real.data, gan.encoder(real.data)).sigmoid()
+    generated = gan.discriminator(fake.data, latent).sigmoid()
+    losses = gan.discriminator_loss(real, fake)
+    assert torch.allclose(losses["encoded"], -encoded.log().mean())
+    assert torch.allclose(losses["generated"], -(1 - generated).log().mean())
+    losses = gan.generator_loss(real, fake)
+    assert torch.allclose(losses["encoded"], -(1 - encoded).log().mean())
+    assert torch.allclose(losses["generated"], -generated.log().mean())
 
 
-def test_cyclegan_shares_no_image_between_its_domains() -> None:
-    from cyclegan import UnpairedDigits, UnpairedDigitsConfig
+def test_an_encoder_that_inverts_its_generator_has_no_error() -> None:
+    from bigan import BiGAN, EncoderEvaluator
 
-    data = UnpairedDigits(UnpairedDigitsConfig())
-    targets, sources = data.training_data()[0], 255 - data.source_data()
+    gan = BiGAN({"latent_size": 2, "joint_features": 4, "latent_prior": "normal"}, "mlp", (2,))
+    gan.generator, gan.encoder = nn.Identity(), nn.Identity()
+    values = EncoderEvaluator(gan, DATASETS["ring"](DATASETS["ring"].Config())).compute()
+    assert values["encoder/error"] == 0
+    assert values["encoder/error_mismatched"] > 0.1
+    assert values["encoder/neighbour_accuracy"] > 0.99
+
+
+def test_patch_nce_is_the_cross_entropy_of_equation_2() -> None:
+    from cut import patch_nce
+
+    queries, keys = torch.randn(2, 3, 4), torch.randn(2, 3, 4)
+    by_hand = []
+    for image in range(2):
+        for place in range(3):
+            query = queries[image, place]
+            likeness = [float(cosine_similarity(query, key, 0)) / 0.07 for key in keys[image]]
+            total = sum(math.exp(value) for value in likeness)
+            by_hand.append(-math.log(math.exp(likeness[place]) / total))
+    assert float(patch_nce(queries, keys, 0.07)) == pytest.approx(sum(by_hand) / 6, rel=1e-4)
+
+
+def test_cut_compares_all_maps_and_weighs_what_equation_5_adds() -> None:
+    from cut import CUT, CUTNetworks
+
+    networks = CUTNetworks(CUTNetworks.Config(width=2, blocks=2, patch=16))
+    image = (1, 32, 32)
+    gan = CUT({"patches": 16, "features": 8}, networks, DataSpec(image, source_shape=image))
+    real = Batch(torch.rand(2, *image), source=torch.rand(2, *image))
+    fake = Sample(gan.generator(real.source), Condition(source=real.source))
+    terms = gan.generator_loss(real, fake)
+    scores = gan.discriminator(fake.data)
+    assert torch.allclose(terms["adversarial"], (scores - 1).square().mean() / 2)
+    contrast = gan.contrast(real.source, fake.data)
+    assert torch.allclose(terms["contrastive"], 0.25 * contrast)
+    identity = gan.contrast(real.data, gan.generator(real.data))
+    assert torch.allclose(terms["identity"], 0.25 * identity)
+    contrast.backward()
+    assert all(weights.grad is not None for weights in gan.heads.parameters())
+
+
+def test_cut_shares_no_image_between_its_domains() -> None:
+    from cut import UnpairedDigits
+
+    data = UnpairedDigits(UnpairedDigits.Config())
+    targets, sources = edges(data.training_data()[0]), data.source_data()
     keys = [{row.numpy().tobytes() for row in part} for part in (targets, sources)]
     assert not keys[0] & keys[1]
 
 
-@pytest.mark.parametrize("name", ["began", "cyclegan"])
+@pytest.mark.parametrize("name", ["bigan", "cut"])
 @pytest.mark.usefixtures("empty_folder")
 def test_a_resumed_run_equals_an_uninterrupted_one(name: str, runs: dict[str, Path]) -> None:
     succeed("train", *words(name), "trainer.max_updates=2", "--output", "half")
@@ -131,7 +187,7 @@ def test_every_command_works_with_it(name: str, runs: dict[str, Path]) -> None:
     assert "samples/duplicates" in succeed("evaluate", run)
     succeed("sample", run, "--count", "4", "--output", "samples.npz")
     traversal = run_cli("traverse", run, "--output", "traversal.png")
-    if name == "cyclegan":
+    if name == "cut":
         assert NO_TRAVERSAL in traversal.err
     else:
         assert traversal.code == 0, traversal.err
@@ -141,19 +197,19 @@ def test_every_command_works_with_it(name: str, runs: dict[str, Path]) -> None:
 
 
 @pytest.mark.usefixtures("empty_folder")
-def test_a_game_of_two_generators_is_verified() -> None:
-    verified = run_cli("verify", *words("cyclegan"), "trainer.max_updates=2", "--seeds", "0")
+def test_a_translator_is_verified() -> None:
+    verified = run_cli("verify", *words("cut"), "trainer.max_updates=2", "--seeds", "0")
     assert verified.code in (0, 1), verified.err  # the claim needs longer training
     assert "seed 0" in verified.out
 
 
 @pytest.mark.usefixtures("empty_folder")
 def test_runs_of_different_classes_are_compared(runs: dict[str, Path]) -> None:
-    compared = succeed("compare", str(runs["lsgan"]), str(runs["began"]))
+    compared = succeed("compare", str(runs["lsgan"]), str(runs["bigan"]))
     assert "lsgan" in compared
-    assert "began" in compared
+    assert "bigan" in compared
 
 
 def test_a_translator_has_a_playground(runs: dict[str, Path]) -> None:
     serving: Any = pytest.importorskip("gan_lightning.play.serving")
-    assert serving.build_page(str(runs["cyclegan"]), directions=2) is not None
+    assert serving.build_page(str(runs["cut"]), directions=2) is not None

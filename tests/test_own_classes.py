@@ -212,7 +212,7 @@ def run_cli_keys(config: dict[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
-@pytest.mark.parametrize("name", ["began", "cyclegan", "lsgan"])
+@pytest.mark.parametrize("name", ["bigan", "cut", "lsgan"])
 def test_keys_and_defaults_of_the_source_are_those_of_the_class(name: str) -> None:
     source = read_yaml(CHECKOUT / "examples" / f"{name}.yaml")
     read = as_plain(load_config(source, import_own=False))
