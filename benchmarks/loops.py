@@ -188,7 +188,7 @@ LOOPS: dict[str, Callable[[RunConfig, Tick], None]] = {
 
 def _optimizer_parameters(game: Game) -> list[list[nn.Parameter]]:
     """List the parameters of the discriminator's and of the generator's optimizer."""
-    sides = [game.discriminator_players(), [game.generator]]
+    sides = [game.discriminator_players(), game.generator_players()]
     return [
         list(dict.fromkeys(weights for player in side for weights in player.parameters()))
         for side in sides

@@ -76,6 +76,25 @@ def test_bare_loop_gives_the_weights_of_the_trainer(loops, experiment):
             torch.testing.assert_close(bare[name], value, rtol=0, atol=1e-7, msg=name)
 
 
+CYCLEGAN = """
+title: CycleGAN with pools that are full after two updates
+model: {name: cyclegan, pool_size: 8, identity_weight: 2.5}
+network: {name: cyclegan, width: 4, blocks: 1, patch: 16}
+data: {name: mnist_pairs, batch_size: 4}
+trainer: {max_updates: 4, precision: 32-true}
+"""
+
+
+def test_bare_loop_exchanges_the_images_of_a_full_pool_as_the_trainer_does(loops, tmp_path):
+    path = tmp_path / "cyclegan.yaml"
+    path.write_text(CYCLEGAN)
+    expected = weights_after(loops, loops.trainer, str(path), [])
+    bare = weights_after(loops, loops.bare, str(path), [])
+    assert expected["targets.images"].abs().sum(dim=(1, 2, 3)).all()
+    for name, value in expected.items():
+        torch.testing.assert_close(bare[name], value, rtol=0, atol=1e-6, msg=name)
+
+
 def test_every_gan_with_an_experiment_has_a_hand_written_version(loops):
     names = {load_config(read_yaml(experiment_path(n)), []).model.name for n in SMALL_CONFIGS}
     played = {read_yaml(path)["model"]["name"] for path in experiment_names().values()}

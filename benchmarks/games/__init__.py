@@ -7,7 +7,8 @@ from typing import Any
 from games.contract import Game, GeneratorInput, Real
 from games.critics import DRAGAN, WGAN, WGANGP
 from games.labelled import AuxiliaryClassifierGAN, ConditionalGAN, CoupledGAN, SemiSupervisedGAN
-from games.standard import BEGAN, EBGAN, InfoGAN, Pix2Pix, ProjectedGAN, StandardGAN, UnrolledGAN
+from games.standard import BEGAN, EBGAN, InfoGAN, ProjectedGAN, StandardGAN, UnrolledGAN
+from games.translation import CycleGAN, Pix2Pix
 
 __all__ = ["GAMES", "Game", "GeneratorInput", "Real", "game_of"]
 
@@ -23,6 +24,7 @@ GAMES: dict[str, type[Game]] = {
         BEGAN,
         UnrolledGAN,
         Pix2Pix,
+        CycleGAN,
         ProjectedGAN,
         AuxiliaryClassifierGAN,
         ConditionalGAN,

@@ -95,6 +95,10 @@ class Game(ABC):
     def discriminator_players(self) -> list[nn.Module]:
         """List the modules that the discriminator's optimizer updates."""
 
+    def generator_players(self) -> list[nn.Module]:
+        """List the modules that the generator's optimizer updates."""
+        return [self.generator]
+
     def prior(self, count: int, real: Real, rng: torch.Generator | None) -> GeneratorInput:
         """Sample the generator's input for `count` samples."""
         return GeneratorInput(self.noise(count, real, rng))

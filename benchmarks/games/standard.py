@@ -1,4 +1,4 @@
-"""Hand-written GANs without labels: standard, unrolled, autoencoding, projected, pix2pix."""
+"""Hand-written GANs without labels: standard, unrolled, autoencoding and projected."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import cross_entropy, l1_loss, one_hot, relu, softplus
+from torch.nn.functional import cross_entropy, one_hot, relu, softplus
 
 from games.contract import Game, GeneratorInput, Real, cross_entropies, uniform
 from gan_lightning.gans.augmentation import random_affine
 from gan_lightning.gans.differentiable_optim import Weights, unroll
 from gan_lightning.losses import shared_information
 
-__all__ = ["BEGAN", "EBGAN", "InfoGAN", "Pix2Pix", "ProjectedGAN", "StandardGAN", "UnrolledGAN"]
+__all__ = ["BEGAN", "EBGAN", "InfoGAN", "ProjectedGAN", "StandardGAN", "UnrolledGAN"]
 
 
 class StandardGAN(Game):
@@ -228,26 +228,3 @@ class ProjectedGAN(Game):
         """Return minus the sum of the mean scores."""
         scores = self.discriminator(self.features(fake))
         return -torch.stack([part.float().mean() for part in scores]).sum()
-
-
-class Pix2Pix(StandardGAN):
-    """pix2pix: an adversarial loss on pairs plus the L1 distance to the target."""
-
-    objectives = ("non_saturating",)
-
-    def prior(self, count: int, real: Real, rng: torch.Generator | None) -> GeneratorInput:
-        """Return the source images of the minibatch."""
-        assert real.source is not None
-        return GeneratorInput(real.source)
-
-    def discriminator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
-        """Return half of the cross-entropies of real and generated pairs."""
-        pairs = [torch.cat([inputs.tensor, data], 1) for data in (real.data, fake)]
-        return 0.5 * cross_entropies(*map(self.discriminator, pairs))
-
-    def generator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
-        """Return the weighted non-saturating loss plus the weighted L1 distance."""
-        logits = self.discriminator(torch.cat([inputs.tensor, fake], 1))
-        adversarial = self.config.adversarial_weight * softplus(-logits.float()).mean()
-        loss: Tensor = adversarial + self.config.l1_weight * l1_loss(fake.float(), real.data)
-        return loss
