@@ -167,6 +167,9 @@ def run_process(
     return Outcome(process.wait(), process.out, process.err)
 
 
+NARROW_PROJECTED = ("model.discriminator_width=4",)
+
+
 def tiny_overrides(experiment: str) -> list[str]:
     """Return the overrides that make an experiment finish in seconds."""
     from image_trees import ROOTS, prepared_root
@@ -180,15 +183,17 @@ def tiny_overrides(experiment: str) -> list[str]:
         overrides.append("pictures.every_n_updates=2")
     data = source["data"]["name"]
     is_projected = source["model"]["name"] == "projected"
-    # no small copy has the MD5 sums of these; a folder of this name stands in
-    if data == "cifar10" or (data == "fashion_mnist" and is_projected):
+    # no small copy has the MD5 sums of these; a folder of this name stands in, or digits
+    if data == "cifar10":
         overrides += ["data.name=folder", "data.size=64"]
+    if data == "fashion_mnist":
+        return [*overrides, "data.name=mnist", *(NARROW_PROJECTED if is_projected else ())]
+    if "training_samples" in source["data"]:
+        overrides.append("data.training_samples=16")
     if data == "folder":  # the name of the folder is in the title
         data = Path(source["data"]["root"]).name
     if data in ROOTS:
         overrides.append(f"data.root={prepared_root(data)}")
-    if is_projected:
-        overrides.append("model.discriminator_width=4")
     if source["model"]["name"] == "adversarial_classifier":
         overrides += SHORT_ATTACKS
     return overrides

@@ -127,9 +127,7 @@ TREES: dict[str, Callable[[Path], Path]] = {
 }
 """Dataset -> function that writes a small copy below a root."""
 
-STAND_INS: dict[str, Callable[[Path], Path]] = dict.fromkeys(
-    ("cifar10", "fashion_mnist", "ffhq64"), folder
-)
+STAND_INS: dict[str, Callable[[Path], Path]] = dict.fromkeys(("cifar10", "ffhq64"), folder)
 """Name of a folder -> function that writes what stands in for its images."""
 
 

@@ -205,7 +205,7 @@ TOPICS: tuple[Topic, ...] = (
         equations=r"\min_G \max_D \; \mathbb{E}_{x}[\log D(x \mid y)]"
         r" + \mathbb{E}_{z}[\log(1 - D(G(z \mid y) \mid y))]",
         gans=("cgan",),
-        experiments=("cgan_mnist", "dcgan_conditional_mnist", "cgan_celeba"),
+        experiments=("cgan_mnist", "dcgan_conditional_mnist", "cgan_faces", "cgan_celeba"),
     ),
     Topic(
         slug="coupled",
@@ -257,6 +257,9 @@ TOPICS: tuple[Topic, ...] = (
             "pix2pix_edges_mnist",
             "pix2pix_edges_mnist_l1",
             "pix2pix_edges_mnist_cgan",
+            "pix2pix_openmoji",
+            "pix2pix_openmoji_l1",
+            "pix2pix_openmoji_cgan",
             "pix2pix_facades",
         ),
     ),
@@ -273,6 +276,7 @@ TOPICS: tuple[Topic, ...] = (
         experiments=(
             "r3gan_ring",
             "r3gan_grid",
+            "r3gan_mnist",
             "r3gan_stacked_mnist",
             "gan_r1_r2_stacked_mnist",
             "rpgan_r1_stacked_mnist",
