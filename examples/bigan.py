@@ -76,8 +76,8 @@ class BiGAN(GAN):
     Source: Donahue, Krähenbühl, Darrell 2017 (arXiv:1605.09782), equation 3, and section 3.4 for
         the losses of G and E; with an E that draws its latents, Dumoulin et al. 2017
         (arXiv:1606.00704).
-    Deviations: latents join the features of the data behind the networks' own hidden layers, not
-        one layer before; the discriminator has no batch normalisation.
+    Deviations: latents join the features of the data behind the hidden layers of the networks; in
+        the authors' code (github.com/jeffdonahue/bigan) they enter the last of these layers.
     """
 
     Config: ClassVar[type[Any]] = BiGANConfig
@@ -191,7 +191,8 @@ class EncoderEvaluator(GANEvaluator):
         }
         data, labels = self._data.training_data()
         if labels is not None and test.labels is not None:
-            known = gan.encode(to_float_nchw(data[:REFERENCES])).float()
+            rows = torch.arange(min(REFERENCES, len(data)))
+            known = gan.encode(to_float_nchw(data[rows])).float()
             nearest = torch.cdist(gan.encode(test.data).float(), known).argmin(1)
             right = labels.to(gan.device)[nearest] == test.labels
             values["encoder/neighbour_accuracy"] = right.double().mean().item()

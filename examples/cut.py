@@ -56,13 +56,14 @@ class CUT(TranslatingGAN):
     Attributes:
         heads: the perceptrons H_l, one for each map of the generator's first half.
 
-    Source: Park, Efros, Zhang, Zhu 2020 (arXiv:2007.15651), equations 1 to 3 and 5; the weights are
-        those of the authors' code.
+    Source: Park, Efros, Zhang, Zhu 2020 (arXiv:2007.15651), equations 1 to 3 and the final
+        objective; the weights are those of github.com/taesungp/contrastive-unpaired-translation.
     Deviations: the generator's optimizer updates the heads, too.
     """
 
     Config: ClassVar[type[Any]] = CUTConfig
     config: CUTConfig
+    generator: Translator
 
     def build(self, networks: NetworkFamily[Any]) -> None:
         """Create the generator, the discriminator of targets, and the heads.
@@ -94,7 +95,7 @@ class CUT(TranslatingGAN):
         return {"generator": self.generator, "heads": self.heads}
 
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
-        """Return the adversarial loss (equation 1), and PatchNCE of x and of y (equation 5)."""
+        """Return the adversarial loss (equation 1), and PatchNCE of x and of y (equation 3)."""
         assert real.source is not None
         weight, target = self.config.contrastive_weight, real.data
         terms = dict(super().generator_loss(real, fake))
@@ -159,7 +160,7 @@ class CUTNetworks(PatchNetworks[CUTNetworksConfig]):
     Raises:
         ValueError: a value of the config is out of range.
 
-    Source: Park, Efros, Zhang, Zhu 2020 (arXiv:2007.15651), appendix C.1, and the authors' code.
+    Source: Park, Efros, Zhang, Zhu 2020 (arXiv:2007.15651), and the authors' code.
     Deviations: the average of 2x2 pixels and bilinear interpolation are not the authors' filters;
         the discriminator halves by strides; weights are initialised as those of pix2pix are.
     """
@@ -178,7 +179,7 @@ class CUTNetworks(PatchNetworks[CUTNetworksConfig]):
             nn.Sequential(nn.AvgPool2d(2), *self._layer(2 * width, 4 * width)),
             nn.Sequential(nn.AvgPool2d(2), *blocks[: count // 2]),
         ]
-        decoder: list[nn.Module] = blocks[count // 2 :]
+        decoder: list[nn.Module] = [*blocks[count // 2 :]]
         for inputs in (4 * width, 2 * width):
             decoder.append(nn.Upsample(scale_factor=2, mode="bilinear"))
             decoder += self._layer(inputs, inputs // 2)

@@ -143,7 +143,7 @@ def test_patch_nce_is_the_cross_entropy_of_equation_2() -> None:
     assert float(patch_nce(queries, keys, 0.07)) == pytest.approx(sum(by_hand) / 6, rel=1e-4)
 
 
-def test_cut_compares_all_maps_and_weighs_what_equation_5_adds() -> None:
+def test_cut_compares_all_maps_and_weighs_both_contrasts() -> None:
     from cut import CUT, CUTNetworks
 
     networks = CUTNetworks(CUTNetworks.Config(width=2, blocks=2, patch=16))
