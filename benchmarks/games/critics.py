@@ -79,4 +79,5 @@ def norm_penalty(discriminator: nn.Module, points: Tensor) -> Tensor:
     with torch.autocast(points.device.type, enabled=False):
         scores = discriminator(points)
         (gradient,) = grad(scores.sum(), points, create_graph=True)
-    return (gradient.reshape(len(scores), -1).norm(dim=1) - 1).square().mean()
+    penalty: Tensor = (gradient.reshape(len(scores), -1).norm(dim=1) - 1).square().mean()
+    return penalty

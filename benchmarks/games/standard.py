@@ -150,7 +150,8 @@ class BEGAN(Game):
         """Return the error of real data minus k times that of generated data."""
         error = self.error(real.data)
         self.losses["real"] = error.detach()
-        return error - self.k * self.error(fake)
+        loss: Tensor = error - self.k * self.error(fake)
+        return loss
 
     def generator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
         """Return the error of generated data."""

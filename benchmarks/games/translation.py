@@ -75,10 +75,8 @@ class CycleGAN(StandardGAN):
             back = self.inverse(real.data)
         rng = torch.Generator(fake.device)
         rng.manual_seed(derived_seed(self.seed, "pool", self.updates))
-        fake, back = (
-            self.pooled(fake, self.target_pool, rng),
-            self.pooled(back, self.source_pool, rng),
-        )
+        fake = self.pooled(fake, self.target_pool, rng)
+        back = self.pooled(back, self.source_pool, rng)
         target = self.squared_distances(real.data, fake, self.discriminator)
         return target + self.squared_distances(inputs.tensor, back, self.source_discriminator)
 
@@ -100,13 +98,10 @@ class CycleGAN(StandardGAN):
             return images
         filled = len(pool) // count * count
         places = torch.randperm(filled, generator=rng, device=images.device)[:count]
-        kept = torch.rand(count, generator=rng, device=images.device) < 0.5
-        chosen = [
-            (pool[place].clone(), image) if keep else (image, pool[place].clone())
-            for keep, place, image in zip(kept.tolist(), places.tolist(), images, strict=True)
-        ]
-        pool[places] = torch.stack([stays for _, stays in chosen]).to(pool.dtype)
-        return torch.stack([shown for shown, _ in chosen])
+        kept = (torch.rand(count, generator=rng, device=images.device) < 0.5).view(-1, 1, 1, 1)
+        earlier = pool[places]
+        pool[places] = torch.where(kept, images, earlier)
+        return torch.where(kept, earlier, images)
 
     def generator_loss(self, real: Real, fake: Tensor, inputs: GeneratorInput) -> Tensor:
         """Return the adversarial losses of both translators, and the weighted distances."""
