@@ -61,6 +61,10 @@ SMALL_CONFIGS = {
     "cogan_edges": NARROW,
     "semi_supervised_mnist": SMALL,
     "pix2pix_edges_mnist": NARROW,
+    "cyclegan_openmoji": [
+        *(*SMALL, "network.width=4", "network.blocks=1", "network.patch=16"),
+        *("data.name=mnist_pairs", "model.pool_size=16"),
+    ],
 }
 """An experiment of every GAN, with overrides that make it small."""
 

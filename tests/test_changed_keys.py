@@ -135,6 +135,7 @@ CHECKED_IN = {
 VALUES: dict[str, Any] = {
     "callbacks": [{"class": "pytorch_lightning.callbacks:Timer"}],
     "claims": [{"metric": "modes/covered", "at_least": 8}],
+    "data.training_samples": 64,
     "evaluation.features": "pixels",
     "evaluation.measures": ["reconstruction"],
     "model.ema_decay": 0.1,

@@ -61,9 +61,9 @@ def test_commands() -> None:
 def test_experiments() -> None:
     rings = [name for name in EXPERIMENTS if name.startswith("wgan_")]
     assert completed("train", "wgan_") == rings
-    assert completed("verify", "infogan_con") == ["infogan_control_mnist"]
-    assert completed("train", "--seed", "1", "infogan_con") == ["infogan_control_mnist"]
-    assert completed("train", "seed=1", "infogan_con") == ["infogan_control_mnist"]
+    assert completed("verify", "infogan_control_m") == ["infogan_control_mnist"]
+    assert completed("train", "--seed", "1", "infogan_control_m") == ["infogan_control_mnist"]
+    assert completed("train", "seed=1", "infogan_control_m") == ["infogan_control_mnist"]
 
 
 def test_runs(runs: list[str]) -> None:

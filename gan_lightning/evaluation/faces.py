@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,6 @@ from gan_lightning.classifiers.attributes import (
 )
 from gan_lightning.core.module import evaluation_mode
 from gan_lightning.data.base import to_float_nchw
-from gan_lightning.data.faces import Faces
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.evaluation.base import CHUNK_SIZE, SampleEvaluator, compute_floats
 from gan_lightning.metrics import FeatureStatistics, FrechetDistance, cached_statistics
@@ -32,6 +31,26 @@ BATCH_SIZE = 125
 """Faces per forward pass of the classifier, whose feature maps then fit in the CPU cache."""
 
 
+class FaceData(Protocol):
+    """Cartoon faces with known attributes."""
+
+    spec: DataSpec
+
+    @property
+    def attribute_values(self) -> dict[str, tuple[str, ...]]:
+        """Names of the values of every attribute."""
+        ...
+
+    @property
+    def training_attributes(self) -> Tensor:
+        """Numbers of the values of the training faces, int64 (M, attributes)."""
+        ...
+
+    def test_faces(self) -> tuple[Any, Tensor]:
+        """Return all test faces, uint8 (M, S, S, 3), and the values of their attributes."""
+        ...
+
+
 class FaceEvaluator(SampleEvaluator):
     """Compares generated cartoon faces with real ones, by the shipped classifier of attributes.
 
@@ -44,7 +63,7 @@ class FaceEvaluator(SampleEvaluator):
 
     def __init__(
         self,
-        data: Faces,
+        data: FaceData,
         device: torch.device,
         shard: Shard = SINGLE_PROCESS,
         conditional: bool = False,
@@ -90,7 +109,7 @@ class FaceEvaluator(SampleEvaluator):
         return measures
 
     @torch.no_grad()
-    def _reference(self, data: Faces, device: torch.device, shard: Shard) -> FeatureStatistics:
+    def _reference(self, data: FaceData, device: torch.device, shard: Shard) -> FeatureStatistics:
         chunks = _test_faces(data, shard.undivided(), device)
         features = torch.cat([_features(self._network, images) for images, _ in chunks])
         return FeatureStatistics.from_features(features)
@@ -145,7 +164,9 @@ def attribute_accuracies(classifier: Any, data: Any, shard: Shard) -> dict[str, 
     return measures
 
 
-def _test_faces(data: Faces, shard: Shard, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+def _test_faces(
+    data: FaceData, shard: Shard, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield this process's chunks of the test faces, in [-1, 1], and the values of attributes."""
     images, attributes = data.test_faces()
     for rows in shard.iterate(torch.arange(len(images)).split(CHUNK_SIZE)):

@@ -260,6 +260,8 @@ TOPICS: tuple[Topic, ...] = (
             "pix2pix_openmoji",
             "pix2pix_openmoji_l1",
             "pix2pix_openmoji_cgan",
+            "cyclegan_openmoji",
+            "cyclegan_openmoji_no_cycle",
             "pix2pix_facades",
         ),
     ),

@@ -15,6 +15,8 @@ from torchmetrics import Metric
 
 from gan_lightning import metrics
 from gan_lightning.metrics import (
+    AttributeAccuracy,
+    AttributeDivergence,
     ClassConditionalAccuracy,
     ClassCoverage,
     CodeAccuracy,
@@ -29,6 +31,7 @@ from gan_lightning.metrics import (
     KernelDistance,
     ModeCoverage,
     MutualInformationBound,
+    MutualInformationGap,
     NearestNeighbourError,
     ParzenLikelihood,
     PixelAgreement,
@@ -65,6 +68,7 @@ def split(*tensors: Tensor) -> Updates:
 
 
 DIGITS = torch.rand(64, 1, 28, 28, generator=GENERATOR) * 2 - 1
+VALUES = torch.randint(3, (64, 2), generator=GENERATOR)
 COLOURS = torch.rand(64, 3, 8, 8, generator=GENERATOR) * 2 - 1
 CODES = torch.randn(64, 2, generator=GENERATOR)
 INDEXED = [(part, start) for (part,), start in zip(split(POINTS), (0, 5, 35, 55), strict=True)]
@@ -93,6 +97,15 @@ CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
     "information": (lambda: MutualInformationBound(5), split(LOG_PROBABILITIES, LABELS)),
     "class_accuracy": (ClassConditionalAccuracy, split(LOG_PROBABILITIES.argmax(1), LABELS)),
     "colours": (lambda: ColourRetrieval(COLOURS), split(COLOURS.flip(0), COLOURS)),
+    "attribute_accuracy": (lambda: AttributeAccuracy(["a", "b"]), split(VALUES, VALUES.flip(0))),
+    "attribute_divergence": (
+        lambda: AttributeDivergence(torch.arange(6) + 1, [3, 3]),
+        split(VALUES),
+    ),
+    "information_gap": (
+        lambda: MutualInformationGap([5], ["a", "b"], [3, 3]),
+        split(LABELS[:, None], VALUES),
+    ),
     "agreement": (PixelAgreement, split(IMAGES, IMAGES.flip(0))),
     "parzen": (lambda: ParzenLikelihood(POINTS[:20], POINTS[20:40], 60), INDEXED),
     "neighbours": (
