@@ -48,6 +48,7 @@ NARROW_NETWORKS = {
     "resnet": ("network.width=2",),
     "resnext": ("network.widths=[8]", "network.blocks=1", "network.group_width=4"),
     "pix2pix": ("network.width=4",),
+    "cyclegan": ("network.width=4", "network.blocks=1"),
     "salimans": ("network.generator_hidden=[16]", "network.discriminator_hidden=[16, 16]"),
 }
 """Overrides that make a network family fast; a family without an entry keeps its defaults."""
@@ -188,6 +189,8 @@ def tiny_overrides(experiment: str) -> list[str]:
         overrides += ["data.name=folder", "data.size=64"]
     if data == "fashion_mnist":
         return [*overrides, "data.name=mnist", *(NARROW_PROJECTED if is_projected else ())]
+    if source.get("evaluation", {}).get("features") == "lite0":
+        overrides.append("evaluation.features=random")  # tests/metrics/test_lite0.py has those
     if "training_samples" in source["data"]:
         overrides.append("data.training_samples=16")
     if data == "folder":  # the name of the folder is in the title
