@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import factories
@@ -13,8 +12,8 @@ from image_trees import prepared_root
 from torch import Tensor
 
 from gan_lightning.callbacks.figures import to_uint8
-from gan_lightning.classifiers import attributes as judge
 from gan_lightning.data import BaseDataModule
+from gan_lightning.evaluation import faces
 from gan_lightning.gans import GAN
 from gan_lightning.play.attribute_directions import attribute_directions
 from gan_lightning.play.playground import Playground
@@ -49,7 +48,7 @@ def test_each_attribute_of_a_class_has_a_control() -> None:
 
 @pytest.fixture
 def glasses_along_the_first_axis(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the judge see glasses where the first element of the latent is large."""
+    """Let the classifier see glasses where the first element of the latent is large."""
     latents: list[Tensor] = []
     sample = GAN.sample
 
@@ -58,15 +57,13 @@ def glasses_along_the_first_axis(monkeypatch: pytest.MonkeyPatch) -> None:
             latents.append(given.latent)
         return sample(self, count, given, **words)
 
-    def values(features: Tensor) -> Tensor:
-        read = torch.zeros(len(features), len(ATTRIBUTES), dtype=torch.int64)
+    def read_attributes(images: Tensor) -> Tensor:
+        read = torch.zeros(len(images), len(ATTRIBUTES), dtype=torch.int64)
         read[:, GLASSES] = (latents[-1][:, 0] > 0.5).long()
         return read
 
-    network = SimpleNamespace(features=lambda images: images.flatten(1), values=values)
-    network.to = lambda device: network
     monkeypatch.setattr(GAN, "sample", remembering)
-    monkeypatch.setattr(judge, "shipped_face_network", lambda: network)
+    monkeypatch.setattr(faces, "read_attributes", read_attributes)
 
 
 @pytest.mark.usefixtures("glasses_along_the_first_axis")

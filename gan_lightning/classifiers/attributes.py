@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from typing import Any, ClassVar
 
 import torch
@@ -25,7 +24,6 @@ from gan_lightning.utils.settings import setting
 __all__ = [
     "AttributeClassifier",
     "AttributeClassifierConfig",
-    "face_network_fingerprint",
     "shipped_face_network",
 ]
 
@@ -118,9 +116,3 @@ def shipped_face_network() -> FaceNet:
     network.load_state_dict(weights)
     network.eval().requires_grad_(False)
     return network.to(memory_format=torch.channels_last)
-
-
-@cache
-def face_network_fingerprint() -> str:
-    """Return the SHA-256 of the shipped weights, which identifies the features of `fd_faces`."""
-    return sha256(read_classifier("face")).hexdigest()

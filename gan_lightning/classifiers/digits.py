@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from typing import Any, ClassVar
 
 import torch
@@ -24,7 +23,6 @@ from gan_lightning.utils.settings import setting
 __all__ = [
     "DigitClassifier",
     "DigitClassifierConfig",
-    "network_fingerprint",
     "shipped_digit_network",
     "shipped_network",
 ]
@@ -129,9 +127,3 @@ def shipped_network(name: str) -> DigitNet:
     network.load_state_dict(weights)
     network.eval().requires_grad_(False).fold()
     return network.to(memory_format=torch.channels_last)
-
-
-@cache
-def network_fingerprint(name: str) -> str:
-    """Return the SHA-256 of shipped weights, which identifies the features of their metrics."""
-    return sha256(read_classifier(name)).hexdigest()

@@ -14,6 +14,7 @@ from torch import Tensor
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data.crop_and_mirror import crop_and_mirror
 from gan_lightning.data.round_loader import IndexableData, LoaderConfig, RoundLoader
+from gan_lightning.data.subsets import RowSubset, stratified_subset
 from gan_lightning.types import Batch, DataSpec
 from gan_lightning.utils.settings import check_settings, setting
 
@@ -239,26 +240,6 @@ class BaseDataModule(LightningDataModule, ABC):
         return Batch(data, batch.labels, source, labelled)
 
 
-class RowSubset:
-    """Some rows of training data, which are read when they are indexed.
-
-    Args:
-        data: of which rows are chosen.
-        rows: the chosen ones, int64 (N,).
-    """
-
-    def __init__(self, data: IndexableData, rows: Tensor) -> None:
-        self._data, self._rows = data, rows
-
-    def __len__(self) -> int:
-        """Return the number of chosen rows."""
-        return len(self._rows)
-
-    def __getitem__(self, rows: Tensor) -> Tensor:
-        """Return rows of the chosen ones as they are stored."""
-        return self._data[self._rows[rows]]
-
-
 def to_uint8_nhwc(images: Tensor) -> Tensor:
     """Convert float images (N, C, H, W) in [-1, 1] to uint8 (N, H, W, C)."""
     scaled = images.detach().float().add(1).mul(127.5).round().clamp(0, 255)
@@ -273,30 +254,3 @@ def to_float_nchw(data: Tensor) -> Tensor:
     if data.dtype != torch.uint8:
         return data
     return data.float().div_(127.5).sub_(1).movedim(-1, -3)
-
-
-def stratified_subset(labels: Tensor, count: int, seed: int) -> Tensor:
-    """Choose rows at random, equally many of each class.
-
-    Args:
-        labels: class of every row, int64 (M,), in [0, classes).
-        count: number of rows to choose.
-        seed: seed of the choice.
-
-    Returns:
-        The chosen rows, int64 (count,), ordered by class.
-
-    Raises:
-        ValueError: `count` is no multiple of the number of classes, or a class has too few rows.
-    """
-    sizes = torch.bincount(labels)
-    per_class, remainder = divmod(count, len(sizes))
-    if remainder or per_class > sizes.min():
-        raise ValueError(
-            f"labelled is {count}; it must be a multiple of the {len(sizes)} classes, "
-            f"at most {len(sizes) * int(sizes.min())}"
-        )
-    rng = torch.Generator().manual_seed(derived_seed(seed, "labelled"))
-    order = torch.randperm(len(labels), generator=rng)
-    chosen = [order[labels[order] == label][:per_class] for label in range(len(sizes))]
-    return torch.cat(chosen)

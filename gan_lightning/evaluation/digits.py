@@ -9,11 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.classifiers.digits import (
-    network_fingerprint,
-    shipped_digit_network,
-    shipped_network,
-)
+from gan_lightning.assets.loader import CLASSIFIERS
+from gan_lightning.classifiers.digits import shipped_digit_network, shipped_network
 from gan_lightning.data import BaseDataModule
 from gan_lightning.data.base import to_float_nchw
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
@@ -57,7 +54,7 @@ class DigitEvaluator(SampleEvaluator):
         within_class: compute the similarity within requested classes (MS-SSIM) too.
     """
 
-    judge: ClassVar[str] = "digit"
+    classifier: ClassVar[str] = "digit"
     """Name of the shipped classifier."""
     distance_name: ClassVar[str] = "fd_digits"
     """Name of the Fréchet distance."""
@@ -70,11 +67,11 @@ class DigitEvaluator(SampleEvaluator):
         conditional: bool = False,
         within_class: bool = False,
     ) -> None:
-        self._network = shipped_network(self.judge).to(device)
+        self._network = shipped_network(self.classifier).to(device)
         key: dict[str, str | int | float] = {
             "data": self._test_set(data),
             "size": data.spec.shape[-1],
-            "features": network_fingerprint(self.judge),
+            "features": CLASSIFIERS[self.classifier].sha256,
         }
         reference = cached_statistics(key, lambda: self._reference(data, device, shard))
         features = self._network.features_size
@@ -108,8 +105,8 @@ class DigitEvaluator(SampleEvaluator):
         scores = compute_floats(self._scores)
         return {
             self.distance_name: distance.item(),
-            f"{self.judge}_score": scores["score"],
-            f"modified_{self.judge}_score": scores["modified_score"],
+            f"{self.classifier}_score": scores["score"],
+            f"modified_{self.classifier}_score": scores["modified_score"],
             **compute_floats(self._coverage),
             **(compute_floats(self._accuracy) if self._accuracy else {}),
             **(compute_floats(self._similarity) if self._similarity else {}),
@@ -135,7 +132,7 @@ class DigitEvaluator(SampleEvaluator):
 class ClothesEvaluator(DigitEvaluator):
     """Compares pictures of Fashion-MNIST with its test set, as `DigitEvaluator` does digits."""
 
-    judge: ClassVar[str] = "clothes"
+    classifier: ClassVar[str] = "clothes"
     distance_name: ClassVar[str] = "fd_clothes"
 
     def _test_set(self, data: Any) -> str:

@@ -10,7 +10,8 @@ from torch.nn.functional import adaptive_max_pool2d
 
 from gan_lightning.core.module import evaluation_mode
 from gan_lightning.data import BaseDataModule
-from gan_lightning.data.base import stratified_subset, to_float_nchw
+from gan_lightning.data.base import to_float_nchw
+from gan_lightning.data.subsets import stratified_subset
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.base import GANEvaluator

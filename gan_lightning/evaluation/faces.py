@@ -8,10 +8,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.classifiers.attributes import (
-    face_network_fingerprint,
-    shipped_face_network,
-)
+from gan_lightning.assets.loader import CLASSIFIERS
+from gan_lightning.classifiers.attributes import shipped_face_network
 from gan_lightning.core.module import evaluation_mode
 from gan_lightning.data.base import to_float_nchw
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
@@ -71,7 +69,7 @@ class FaceEvaluator(SampleEvaluator):
         self._network = shipped_face_network().to(device)
         key: dict[str, str | int | float] = {
             "data": f"faces-test {data.test_faces()[0].fingerprint}",
-            "features": face_network_fingerprint(),
+            "features": CLASSIFIERS["face"].sha256,
         }
         reference = cached_statistics(key, lambda: self._reference(data, device, shard))
         features, sizes = self._network.features_size, self._network.sizes

@@ -114,7 +114,7 @@ def check_combinations(data: DataSpec) -> None:
     classes = data.classes or data.labelled_classes or 0
     if data.attribute_names and classes > MAX_COMBINATIONS:
         raise ValueError(
-            f"attributes is {', '.join(data.attribute_names)}, which make {classes} classes; "
+            f"data.attributes is {', '.join(data.attribute_names)}, which make {classes} classes; "
             f"choose attributes with at most {MAX_COMBINATIONS} combinations"
         )
 

@@ -126,9 +126,8 @@ class ProjectedDiscriminator(nn.Module):
 
     Source: Sauer et al. 2021 (arXiv:2111.01007), section 3.2.
     Deviations: the authors' code has a batch norm behind each convolution, and here is one over the
-        channels and positions of a sample, so that a score does not depend on the other samples;
-        without any norm the discriminators win within 100 updates. Its convolution that scores
-        covers 4x4 positions without a border.
+        channels and positions of a sample, so that a score does not depend on the other samples.
+        Its convolution that scores covers 4x4 positions without a border.
     """
 
     def __init__(self, channels: Sequence[int], width: int) -> None:

@@ -37,17 +37,14 @@ def attribute_directions(gan: GAN, data: BaseDataModule) -> dict[str, Tensor]:
     """
     if "faces" not in data.evaluators():
         return {}
-    from gan_lightning.classifiers.attributes import shipped_face_network
+    from gan_lightning.evaluation.faces import read_attributes
     from gan_lightning.store.faces import ATTRIBUTES
 
     seed = derived_seed("attribute directions")
     rng = torch.Generator(gan.device).manual_seed(seed)
     condition = gan.prior(SAMPLES, rng)
     assert condition.latent is not None
-    network = shipped_face_network().to(gan.device)
-    with torch.no_grad():
-        faces = gan.sample(SAMPLES, condition, seed=seed).data.float()
-        read = network.values(network.features(faces))
+    read = read_attributes(gan.sample(SAMPLES, condition, seed=seed).data)
     directions = {}
     for column, (name, values) in enumerate(ATTRIBUTES.items()):
         for number, value in enumerate(values):

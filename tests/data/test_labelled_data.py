@@ -13,8 +13,8 @@ from torch import Tensor
 
 from gan_lightning.config.load import load_config
 from gan_lightning.data import LoaderConfig, RoundLoader
-from gan_lightning.data.base import stratified_subset
 from gan_lightning.data.mnist import MNIST, DigitDomains, DigitDomainsConfig, MNISTConfig
+from gan_lightning.data.subsets import stratified_subset
 from gan_lightning.data.toy2d import Ring
 from gan_lightning.errors import UserError
 from gan_lightning.training.build import build

@@ -12,13 +12,13 @@ from torch import Tensor
 from gan_lightning.data.base import (
     BaseDataModule,
     DataConfig,
-    stratified_subset,
     to_float_nchw,
     to_uint8_nhwc,
 )
 from gan_lightning.data.mnist.datamodule import IMAGE_SIZES, MNIST, MNISTConfig
 from gan_lightning.data.mnist.translations import TRANSLATIONS
 from gan_lightning.data.mnist.usps import read_usps
+from gan_lightning.data.subsets import stratified_subset
 from gan_lightning.types import Batch, DataSpec
 from gan_lightning.utils.settings import setting
 
