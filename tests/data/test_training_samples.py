@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gan_lightning.data import LoaderConfig
 from gan_lightning.data.mnist.datamodule import MNIST, MNISTConfig
+from gan_lightning.data.mnist.domains import DigitDomains, DigitDomainsConfig
 from gan_lightning.data.mnist.pairs import DigitPairs, DigitPairsConfig
 
 
@@ -58,3 +59,9 @@ def test_too_many_are_one_line() -> None:
     words = [*tiny_overrides("dcgan_mnist"), "data.training_samples=60001"]
     outcome = run_cli("train", "dcgan_mnist", *words)
     assert_mistake(outcome, "training_samples is 60001", "there are 60000 training data")
+
+
+def test_labelled_digits_of_a_domain_come_from_all_of_its_images() -> None:
+    domains = DigitDomains(DigitDomainsConfig(training_samples=100, labelled=10))
+    with pytest.raises(ValueError, match="labelled is 10 and training_samples is 100"):
+        domains.labelled_data()

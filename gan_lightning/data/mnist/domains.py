@@ -116,11 +116,16 @@ class DigitDomains(BaseDataModule):
         """Return the labelled images of one domain and their digits, or None.
 
         Raises:
-            ValueError: a digit has too few images.
+            ValueError: a digit has too few images, or the training data are limited, too.
         """
         config = self.config
         if not config.labelled:
             return None
+        if config.training_samples:
+            raise ValueError(
+                f"labelled is {config.labelled} and training_samples is {config.training_samples}, "
+                f"but labelled digits are chosen from all images of a domain; set one of them to 0"
+            )
         images, digits = self._training_parts[config.labelled_domain]
         rows = stratified_subset(digits, config.labelled, self._labelled_seed)
         return images[rows], digits[rows]
