@@ -93,6 +93,14 @@ CASES: dict[str, tuple[str, list[str], dict[str, Any]]] = {
     "unrolled": ("unrolled", ["data.name=grid"], {}),
     "wgan": ("wgan", ["data.name=swissroll"], {}),
     "dirac": ("gan", [], {"network": {"name": "dirac"}, "data": {"name": "dirac"}}),
+    "bilinear": ("wgan", [], {"network": {"name": "bilinear"}, "data": {"name": "dirac"}}),
+    "consensus": ("gan", ["model.update_rule.name=consensus"], {}),
+    "symplectic": (
+        "gan",
+        ["model.objective=minimax", "model.update_rule.name=symplectic"],
+        {"network": {"name": "dirac", "psi": 4.0}, "data": {"name": "dirac"}},
+    ),
+    "lookahead": ("gan", ["model.update_rule={name: lookahead, lookahead_updates: 2}"], {}),
     "digits": ("infogan", [], DIGITS),
 }
 """Name -> model, overrides and sections of runs that have, together, the keys that are checked."""
@@ -126,6 +134,10 @@ CHECKED_IN = {
     "model.regularisation.finite_difference_step": "differences",
     "model.regularisation.instance_noise_updates": "penalties",
     "model.regularisation.one_sided": "penalties",
+    "model.update_rule.align": "symplectic",
+    "model.update_rule.lookahead_rate": "lookahead",
+    "model.update_rule.lookahead_updates": "lookahead",
+    "model.update_rule.weight": "consensus",
     "network.minibatch_dimensions": "penalties",
     "network.minibatch_layer": "penalties",
     "trainer.channels_last": "digits",
@@ -152,6 +164,7 @@ VALUES: dict[str, Any] = {
 """Other values, where the one that `other_value` chooses is not valid or too small a change."""
 
 REFUSED = {
+    "data.dimensions",
     "data.size",
     "evaluation.inception",
     "model.categorical_codes",
@@ -186,6 +199,8 @@ REFUSED = {
     "network.spectral_norm",
     "network.theta",
     "network.width",
+    "network.x",
+    "network.y",
     "trainer.accelerator",
     "trainer.start_from",
     "trainer.sync_batch_norm",

@@ -84,7 +84,7 @@ def test_each_fast_path_names_what_it_replaces_and_its_gain() -> None:
     paths = (
         fast_paths.dropout,
         fast_paths.EMAUpdate,
-        fast_paths.backward_and_step,
+        fast_paths.step,
         fast_paths.keep_freed_memory,
         fast_paths.skip_cuda_driver_check,
     )

@@ -26,6 +26,7 @@ from gan_lightning.distributed.collectives import (
 )
 from gan_lightning.distributed.strategy import AlternatingDDP, batch_norm_statistics
 from gan_lightning.gans import GAN
+from gan_lightning.gans.update_rules import UPDATE_RULES
 from gan_lightning.training.build import build
 
 UPDATES = 16
@@ -124,6 +125,22 @@ EQUAL: dict[str, tuple[str, tuple[str, ...]]] = {
     "consistency": (
         "infogan",
         ("data.name=mnist", "model.consistency_weight=1", *PLAIN_STEPS),
+    ),
+    **{
+        f"{rule} steps": (
+            "gan",
+            (*PLAIN_STEPS, f"model.update_rule={{name: {rule}, lookahead_updates: 3}}"),
+        )
+        for rule in UPDATE_RULES
+        if rule != "alternating"
+    },
+    "symplectic, aligned": (
+        "ebgan",
+        (
+            *PLAIN_STEPS,
+            "model.pulling_away_weight=0.5",
+            "model.update_rule={name: symplectic, align: true}",
+        ),
     ),
     "all at once": (
         "unrolled",

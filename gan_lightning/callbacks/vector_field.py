@@ -14,6 +14,7 @@ from torch.autograd import grad
 from gan_lightning.core.seeding import derived_seed, isolated_randomness
 from gan_lightning.gans import GAN
 from gan_lightning.gans.base import LossTerms
+from gan_lightning.networks.bilinear import BilinearGenerator, BilinearScore
 from gan_lightning.networks.dirac import DiracGenerator, DiracScore
 from gan_lightning.types import Batch
 
@@ -43,15 +44,33 @@ class DiracParameters(NamedTuple):
 
 
 def dirac_parameters(gan: GAN) -> DiracParameters | None:
-    """Return the parameters of a GAN with the dirac networks; None for other networks."""
-    theta = [part.theta for part in gan.generator.modules() if isinstance(part, DiracGenerator)]
+    """Return the parameters of a GAN with the dirac or bilinear networks, one of each player.
+
+    None for other networks, and for the bilinear ones in more than one dimension.
+    """
+    theta = [found for part in gan.generator.modules() if (found := _theta(part)) is not None]
     psi = [
-        part.psi
+        found
         for player in gan.discriminator_players().values()
         for part in player.modules()
-        if isinstance(part, DiracScore)
+        if (found := _psi(part)) is not None
     ]
-    return DiracParameters(theta[0], psi[0]) if theta and psi else None
+    parameters = DiracParameters(theta[0], psi[0]) if theta and psi else None
+    return parameters if parameters and parameters.theta.numel() == 1 else None
+
+
+def _theta(part: nn.Module) -> nn.Parameter | None:
+    """Return the generated point of a layer."""
+    if isinstance(part, DiracGenerator):
+        return part.theta
+    return part.x if isinstance(part, BilinearGenerator) else None
+
+
+def _psi(part: nn.Module) -> nn.Parameter | None:
+    """Return the slope of a layer of the discriminator."""
+    if isinstance(part, DiracScore):
+        return part.psi
+    return part.y if isinstance(part, BilinearScore) else None
 
 
 def vector_field(gan: GAN, limit: float) -> tuple[Floats, Floats]:

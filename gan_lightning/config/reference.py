@@ -27,6 +27,7 @@ from gan_lightning.gans.adaptive_augmentation import AdaptiveAugmentationConfig
 from gan_lightning.gans.consistency import ConsistencyConfig
 from gan_lightning.gans.lecam import LeCamConfig
 from gan_lightning.gans.regularisation import RegularisationConfig
+from gan_lightning.gans.update_rules import UpdateRuleConfig
 from gan_lightning.networks import NETWORKS
 from gan_lightning.networks.base import NetworkConfig
 from gan_lightning.utils.settings import REQUIRED, Setting, settings_of
@@ -86,6 +87,7 @@ def config_sections() -> list[Section]:
         "ada": AdaptiveAugmentationConfig,
         "consistency": ConsistencyConfig,
         "lecam": LeCamConfig,
+        "update rule": UpdateRuleConfig,
         "attack": AttackConfig,
     }
     sections = [Section(title, _summary(config), config) for title, config in plain.items()]

@@ -15,8 +15,9 @@ from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
+from gan_lightning.core import fast_paths
 from gan_lightning.core.compile import eager_mode
-from gan_lightning.core.fast_paths import backward_and_step, can_step_directly
+from gan_lightning.core.fast_paths import can_step_directly
 from gan_lightning.types import DataSpec
 
 __all__ = [
@@ -114,20 +115,36 @@ class BaseModule(LightningModule, ABC):
             optimizer: one of the module's optimizers.
             terms: weighted loss terms by name, scalars.
         """
-        self.accumulate_and_step(optimizer, [reduce(add, terms.values())])
+        self.backpropagate(terms)
+        self.step_optimizer(optimizer)
 
-    def accumulate_and_step(self, optimizer: LightningOptimizer, losses: Iterable[Tensor]) -> None:
-        """Backpropagate losses in turn, step the optimizer once, and clear its gradients.
+    def backpropagate(self, terms: Mapping[str, Tensor]) -> None:
+        """Backpropagate the summed loss terms; gradients add up until `step_optimizer`.
+
+        Args:
+            terms: weighted loss terms by name, scalars.
+        """
+        self.backpropagate_in_turn([reduce(add, terms.values())])
+
+    def backpropagate_in_turn(self, losses: Iterable[Tensor]) -> None:
+        """Backpropagate losses one after the other, whose gradients add up.
+
+        Args:
+            losses: scalars; each may be computed when it is asked for.
+        """
+        fast_paths.backward(self, losses, direct=self._step_directly)
+
+    def step_optimizer(self, optimizer: LightningOptimizer) -> None:
+        """Step an optimizer by the gradients of its weights, and clear them.
 
         Args:
             optimizer: one of the module's optimizers.
-            losses: scalars, whose gradients add up; each may be computed when it is asked for.
         """
-        backward_and_step(self, optimizer, losses, direct=self._step_directly)
+        fast_paths.step(optimizer, direct=self._step_directly)
         optimizer.optimizer.zero_grad()  # now, so that the next forward pass can use the memory
 
     def on_train_start(self) -> None:
-        """Choose how `backward_and_step` steps, when losses are logged, and what is counted."""
+        """Choose how `step_optimizer` steps, when losses are logged, and what is counted."""
         self._step_directly = can_step_directly(self)
         interval: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set outside of __init__
         self._log_interval = self.log_every or interval
@@ -141,7 +158,7 @@ class BaseModule(LightningModule, ABC):
     def count_steps(self) -> None:
         """Set `trainer.global_step` to the number of updates of this training.
 
-        Lightning counts the steps of all optimizers, or none where `backward_and_step` goes without
+        Lightning counts the steps of all optimizers, or none where `step_optimizer` goes without
         its optimizers; the end of each `training_step` calls this method.
         """
         steps = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total

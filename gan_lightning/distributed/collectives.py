@@ -8,7 +8,7 @@ can use the same losses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ __all__ = [
     "all_reduce_mean",
     "own_part",
     "process_count",
+    "remember_randomness",
     "shared_normal",
     "shared_uniform",
     "synchronized_rng",
@@ -81,6 +82,29 @@ def synchronized_rng(
         yield
     finally:
         CONTEXT.reset(token)
+
+
+def remember_randomness(device: torch.device) -> Callable[[], None]:
+    """Return a function that restores the present states of all generators of an update.
+
+    What is drawn after its call is equal to what is drawn from now on.
+
+    Args:
+        device: of the module.
+    """
+    rng, backend = CONTEXT.get().rng, getattr(torch, device.type)
+    state = torch.get_rng_state()
+    shared = None if rng is None else rng.get_state()
+    on_device = None if device.type == "cpu" else backend.get_rng_state()
+
+    def restore() -> None:
+        torch.set_rng_state(state)
+        if rng is not None and shared is not None:
+            rng.set_state(shared)
+        if on_device is not None:
+            backend.set_rng_state(on_device)
+
+    return restore
 
 
 def shared_uniform(count: int, device: torch.device) -> Tensor:

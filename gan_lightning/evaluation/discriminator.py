@@ -101,29 +101,41 @@ def pack_size(gan: GAN) -> int:
 def distance_to_equilibrium(gan: GAN) -> dict[str, float]:
     """Compute the distance of the players of the Dirac GAN from their equilibrium.
 
-    Theta is the mean of the generated points, psi the discriminator's slope D(1) - D(0). With the
-    dirac networks these are the players' parameters, but they are defined for other networks too.
+    Theta is the mean of the generated points, psi the discriminator's slope D(1) - D(0), in D
+    dimensions its vector of D(e_i) - D(0). With the dirac and bilinear networks these are the
+    players' parameters, but they are defined for other networks too.
 
     Args:
-        gan: a GAN on data of shape (1,).
+        gan: a GAN on data of shape (D,).
 
     Returns:
-        equilibrium/theta, equilibrium/psi, and equilibrium/distance, the norm of (theta, psi).
+        equilibrium/theta, equilibrium/psi, and equilibrium/distance, the norm of (theta, psi). In
+        more than one dimension the first two are norms.
 
     Source: Mescheder, Geiger, Nowozin 2018 (arXiv:1801.04406), section 2.
     """
+    (dimensions,) = gan.data.shape
     seed = derived_seed(gan.seed, "equilibrium")
-    theta = gan.sample(EQUILIBRIUM_POINTS, seed=seed).data.double().mean().item()
-    ones = torch.ones(pack_size(gan), 1, device=gan.device)
-    at_one, at_zero = (
-        discriminator_scores(gan, points).double().mean().item() for points in (ones, 0 * ones)
-    )
-    psi = at_one - at_zero
+    samples = gan.sample(EQUILIBRIUM_POINTS, seed=seed).data.double()
+    theta = [coordinate.mean().item() for coordinate in samples.unbind(1)]
+    points = torch.cat([torch.eye(dimensions), torch.zeros(1, dimensions)]).to(gan.device)
+    *at_ones, at_zero = (_mean_score(gan, point) for point in points)
+    psi = [at_one - at_zero for at_one in at_ones]
+    if dimensions == 1:
+        (first,), (second,) = theta, psi
+    else:
+        first, second = math.hypot(*theta), math.hypot(*psi)
     return {
-        "equilibrium/distance": math.hypot(theta, psi),
-        "equilibrium/theta": theta,
-        "equilibrium/psi": psi,
+        "equilibrium/distance": math.hypot(first, second),
+        "equilibrium/theta": first,
+        "equilibrium/psi": second,
     }
+
+
+def _mean_score(gan: GAN, point: Tensor) -> float:
+    """Return the mean score of a pack of one point, (D,)."""
+    packed = point.expand(pack_size(gan), -1)
+    return discriminator_scores(gan, packed).double().mean().item()
 
 
 class EquilibriumEvaluator(GANEvaluator):

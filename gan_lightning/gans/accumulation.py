@@ -54,7 +54,8 @@ def accumulate_and_step(
             yield share * reduce(add, terms.values())
             torch.clear_autocast_cache()  # its low-precision copies may have no graph
 
-    gan.accumulate_and_step(optimizer, losses())
+    gan.backpropagate_in_turn(losses())
+    gan.update_rule.step(gan, optimizer)
     return means
 
 

@@ -1,7 +1,8 @@
 """The base class of all GANs: training, sampling and the optimizers of both players.
 
-What a variant implements is in `contract.py`, the steps of a round in `round.py`, what a plain
-Lightning script needs in `plain.py`, the running average of the generator in `ema.py`.
+What a variant implements is in `contract.py`, the course of a round in `round.py`, how both players
+step in `update_rules`, what a plain Lightning script needs in `plain.py`, the running average of
+the generator in `ema.py`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class GAN(PlainTraining):
 
     In a *round* the discriminator makes a step on each of `discriminator_steps` minibatches, then
     the generator makes one step, or `generator_steps` from the same inputs; a round is one
-    *generator update*, the unit of all budgets and axes. The batches of this project's DataModules
+    *generator update*, the unit of all budgets and axes. Other rules than steps in turn are in
+    `update_rules`. The batches of this project's DataModules
     hold rounds, tensors of shape (rounds, minibatches, N, *shape); those of any other loader are
     minibatches, see `PlainTraining`.
 
@@ -78,6 +80,7 @@ class GAN(PlainTraining):
 
     Attributes:
         generator: module that `generate` calls.
+        update_rule: how both players step on the last minibatch of a round.
         ema: running average of the generator, which `sample` uses; None without `ema_decay`.
         ada: adaptive augmentation of the discriminator's inputs; None where it is not enabled.
         lecam: LeCam regularisation; None without a weight.
@@ -105,6 +108,7 @@ class GAN(PlainTraining):
                 "this GAN cannot use a labelled subset of the data; set data.labelled to 0"
             )
         self.objective = self.config.build_objective()
+        self.update_rule = self.config.build_update_rule()
         regularisation = self.config.regularisation
         check_transforms(regularisation, data, self.objective)
         with isolated_randomness(derived_seed(seed, "weights")):
@@ -225,7 +229,8 @@ class GAN(PlainTraining):
         every = self.discriminator.named_parameters()
         weights = {name: weight for name, weight in every if weight in trained}
         clip_norm = config.discriminator_optimizer.clip_norm
-        return unroll(weights, optimizer, loss_of, steps, clip_norm)
+        keep_graph = self.update_rule.is_second_order
+        return unroll(weights, optimizer, loss_of, steps, clip_norm, keep_graph)
 
     @final
     def training_step(self, batch: Any, batch_idx: int) -> None:

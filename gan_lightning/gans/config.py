@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gan_lightning.core.optim import OptimizerConfig
 from gan_lightning.core.schedules import ScheduleConfig
 from gan_lightning.gans.regularisation import RegularisationConfig
+from gan_lightning.gans.update_rules import UPDATE_RULES, UpdateRule, UpdateRuleConfig
 from gan_lightning.losses import OBJECTIVES, Objective
 from gan_lightning.utils.settings import setting
 
@@ -65,26 +66,42 @@ class GANConfig:
     regularisation: RegularisationConfig = setting(
         RegularisationConfig(), "Regularisers of the discriminator."
     )
+    update_rule: UpdateRuleConfig = setting(
+        UpdateRuleConfig(), "How both players step on the last minibatch of a round."
+    )
 
     def validate(self) -> None:
-        """Check that there is an average where its half-life is scheduled.
+        """Check that there is an average where its half-life is scheduled, and the update rule.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is none, or the rule cannot make these steps.
         """
         if self.ema_schedule is not None and self.ema_decay is None:
             raise ValueError(
                 "ema_schedule is set, and ema_decay is null: set ema_decay, for example to 0.999"
             )
+        rule = self.update_rule.name
+        for key in ("generator_steps", "accumulate_gradients"):
+            if UPDATE_RULES[rule].is_joint and getattr(self, key) > 1:
+                raise ValueError(
+                    f"{key} is {getattr(self, key)}, and update_rule.name is {rule}, by which both "
+                    f"players step once from the same weights: set {key} to 1, or update_rule.name "
+                    f"to alternating or lookahead"
+                )
 
     @property
     def minibatches_per_round(self) -> int:
         """Number of real minibatches of a round: one for each step of the discriminator.
 
-        One more where the generator's loss has real samples, which the discriminator has not just
-        been trained on.
+        One more where the generator's loss has real samples, on which the discriminator must not
+        just have been trained; it has not where both players step at once.
         """
-        return self.discriminator_steps + self.build_objective().relativistic
+        is_joint = UPDATE_RULES[self.update_rule.name].is_joint
+        return self.discriminator_steps + (self.build_objective().relativistic and not is_joint)
+
+    def build_update_rule(self) -> UpdateRule:
+        """Return the rule by which both players step, for `GAN.update_rule`."""
+        return UPDATE_RULES[self.update_rule.name](self.update_rule)
 
     def build_objective(self) -> Objective:
         """Return the adversarial losses of both players, for `GAN.objective`."""

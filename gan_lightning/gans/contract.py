@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gan_lightning.core.module import BaseModule
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.controls import Choice, Control
+from gan_lightning.gans.update_rules import UpdateRule
 from gan_lightning.losses import Objective
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
@@ -28,6 +29,7 @@ class GANContract(BaseModule):
     returns weighted, named loss terms and never touches an optimizer, a logger or a device.
 
     Attributes:
+        update_rule: how both players step at the end of a round.
         objective: adversarial losses of both players, which the default losses apply to scores.
         generator: module that `generate` calls.
         discriminator: module that `discriminate` calls, where a variant does not override it.
@@ -36,6 +38,7 @@ class GANContract(BaseModule):
 
     Config: ClassVar[type[Any]] = GANConfig
     config: GANConfig
+    update_rule: UpdateRule
     objective: Objective
     couples_classes: ClassVar[bool] = False
     """Whether one latent gives corresponding samples of all classes, which are shown together."""

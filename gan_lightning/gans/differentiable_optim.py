@@ -35,6 +35,7 @@ def unroll(
     loss_of: Callable[[Weights], Tensor],
     steps: int,
     clip_norm: float | None = None,
+    keep_graph: bool = False,
 ) -> Weights:
     """Return the weights after further optimizer steps, with the graph of the steps.
 
@@ -47,6 +48,8 @@ def unroll(
         loss_of: maps weights by name to the loss that the steps minimise, a scalar.
         steps: number of steps, at least 0.
         clip_norm: norm that the gradient of each step is clipped to, or None.
+        keep_graph: whether the result is a function of the given weights, too, for an update rule
+            that differentiates gradients.
 
     Raises:
         TypeError: the optimizer is of another class.
@@ -64,7 +67,9 @@ def unroll(
         }
 
     # all weights as one vector: a step is then a dozen operations, not a dozen for each weight
-    vector = _concatenate(parameters).detach().requires_grad_(True)
+    vector = _concatenate(parameters)
+    if not (keep_graph and vector.requires_grad):
+        vector = vector.detach().requires_grad_(True)
     with torch.autocast(vector.device.type, enabled=False):
         for _ in range(steps):
             (gradient,) = grad(loss_of(by_name(vector)), vector, create_graph=True)

@@ -128,12 +128,19 @@ class PlainTraining(GANContract):
         return super().configure_callbacks()
 
     def setup(self, stage: str) -> None:
-        """Check the strategy.
+        """Check the strategy and the precision.
 
         Raises:
-            UserError: it cannot train two players in turn.
+            UserError: they cannot train two players as the update rule steps them.
         """
         strategy = self.trainer.strategy
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if stage == "fit" and self.update_rule.is_joint and scaler is not None:
+            raise UserError(
+                f"the precision is 16-mixed, whose loss scale may change between the steps of both "
+                f"players, and update_rule.name is {self.config.update_rule.name}; use bf16-mixed "
+                f"or 32-true"
+            )
         if (
             stage == "fit"
             and isinstance(strategy, ParallelStrategy)

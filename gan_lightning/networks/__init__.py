@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gan_lightning.networks.base import Encoder, NetworkFamily, Shape
+from gan_lightning.networks.bilinear import BilinearNetworks, BilinearNetworksConfig
 from gan_lightning.networks.cogan import CoGANNetworks, CoGANNetworksConfig
 from gan_lightning.networks.cyclegan import CycleGANNetworks, CycleGANNetworksConfig
 from gan_lightning.networks.dcgan import DCGAN, DCGANConfig
@@ -28,12 +29,15 @@ NETWORKS: dict[str, type[NetworkFamily[Any]]] = {
     "resnext": ResNeXt,
     "cogan": CoGANNetworks,
     "dirac": DiracNetworks,
+    "bilinear": BilinearNetworks,
 }
 
 __all__ = [
     "DCGAN",
     "MLP",
     "NETWORKS",
+    "BilinearNetworks",
+    "BilinearNetworksConfig",
     "CoGANNetworks",
     "CoGANNetworksConfig",
     "CycleGANNetworks",

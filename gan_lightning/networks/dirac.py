@@ -111,5 +111,6 @@ def _check(shape: Shape) -> None:
             "dirac",
             shape,
             valid="(1,), points on a line without packing",
-            fix="Set data.name=dirac and network.packing=1, or network.name=mlp.",
+            fix="Set data.name=dirac, data.dimensions=1 and network.packing=1, or network.name to "
+            "bilinear or mlp.",
         )

@@ -20,10 +20,11 @@ INPUTS = 12
 BATCH = 4
 POINTS: Shape = (2,)
 TRANSLATORS = ("pix2pix", "cyclegan")
-IMAGE_FAMILIES = [name for name in NETWORKS if name not in ("dirac", "cogan", *TRANSLATORS)]
+GAMES = ("dirac", "bilinear")
+IMAGE_FAMILIES = [name for name in NETWORKS if name not in (*GAMES, "cogan", *TRANSLATORS)]
 IMAGES: list[Shape] = [(1, 28, 28), (1, 32, 32), (3, 32, 32), (3, 64, 64), (3, 128, 128)]
 SUPPORTED = [(name, shape) for name in IMAGE_FAMILIES for shape in IMAGES]
-SUPPORTED += [("mlp", POINTS), ("dirac", (1,)), ("cogan", (1, 28, 28))]
+SUPPORTED += [("mlp", POINTS), ("dirac", (1,)), ("bilinear", POINTS), ("cogan", (1, 28, 28))]
 SUPPORTED += [(name, (3, 32, 32)) for name in TRANSLATORS]
 # skipped: infogan's dense layers have 512 MiB of weights at 128 pixels
 SUPPORTED.remove(("infogan", (3, 128, 128)))
@@ -37,6 +38,7 @@ UNSUPPORTED: list[tuple[str, Shape]] = [
     ("dcgan", (0, 32, 32)),
     ("dirac", POINTS),
     ("dirac", (1, 28, 28)),
+    ("bilinear", (1, 28, 28)),
     ("infogan", POINTS),
     ("cogan", POINTS),
     ("cogan", (1, 32, 32)),
@@ -110,7 +112,8 @@ def test_config_survives_omegaconf(name: str) -> None:
     merged = OmegaConf.merge(OmegaConf.structured(config), {"initialisation": "orthogonal"})
     restored = OmegaConf.to_object(merged)
     assert restored == config(initialisation="orthogonal")
-    shape = {"dirac": (1,), "pix2pix": (1, 32, 32), "cyclegan": (1, 32, 32)}.get(name, (1, 28, 28))
+    shapes = {**dict.fromkeys(GAMES, (1,)), **dict.fromkeys(TRANSLATORS, (1, 32, 32))}
+    shape = shapes.get(name, (1, 28, 28))
     assert NETWORKS[name](restored).encoder(shape).features > 0
 
 

@@ -18,7 +18,7 @@ from gan_lightning.networks.minibatch import (
 )
 
 SHAPES: dict[str, Shape] = {"mlp": (2,), "dcgan": (3, 28, 28), "infogan": (1, 8, 8)}
-WITHOUT_FEATURES = ("dirac", "pix2pix", "cyclegan")
+WITHOUT_FEATURES = ("dirac", "bilinear", "pix2pix", "cyclegan")
 """Families whose discriminator has no features of a complete sample."""
 families = pytest.mark.parametrize(
     "name", [name for name in NETWORKS if name not in WITHOUT_FEATURES]
