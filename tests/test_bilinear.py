@@ -150,6 +150,16 @@ def test_lookahead_by_hand() -> None:
     np.testing.assert_allclose(found, points, rtol=1e-5)
 
 
+def test_the_picture_shows_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "benchmarks")
+    from ways_to_step import trajectory as drawn
+
+    z = np.array([1 - 1j, (1 - 1j) * (1 + 0.2j * (1 + 0.2j))])
+    np.testing.assert_allclose(
+        drawn("extragradient", rounds=1), np.stack([z.real, z.imag], 1), rtol=1e-5
+    )
+
+
 def test_players_are_one_vector_each() -> None:
     family = BilinearNetworks(BilinearNetworksConfig(x=[0.5, -1.0], y=[2.0]))
     generator, discriminator = family.generator(3, (2,)), family.discriminator((2,))

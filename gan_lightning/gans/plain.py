@@ -39,8 +39,8 @@ class PlainTraining(GANContract):
     """What a GAN does in a Lightning script of a user, whose loader yields minibatches.
 
     A minibatch is one of the game: the discriminator steps on it, and on the last one of
-    `discriminator_steps` the generator steps, too; with the relativistic objective it steps on the
-    next one. `trainer.global_step` counts its steps.
+    `discriminator_steps` the generator steps, too; with the relativistic objective and steps in
+    turn it steps on the next one. `trainer.global_step` counts its steps.
 
     At the end of an epoch measures of generated samples are logged, see `Monitor`: against the
     validation data, or against the first training data of the epoch where there are none. A grid

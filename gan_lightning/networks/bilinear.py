@@ -80,8 +80,8 @@ class BilinearNetworks(NetworkFamily[BilinearNetworksConfig]):
     Raises:
         ValueError: a value of the config is out of range.
 
-    Source: Gidel et al. 2019 (arXiv:1802.10551), section 2.3; Goodfellow 2016 (arXiv:1701.00160),
-        section 8.2.
+    Source: Goodfellow 2016 (arXiv:1701.00160), section 8.2; Gidel et al. 2019
+        (arXiv:1802.10551), whose examples are bilinear games.
     """
 
     Config: ClassVar[type[BilinearNetworksConfig]] = BilinearNetworksConfig

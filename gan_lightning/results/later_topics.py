@@ -1,4 +1,4 @@
-"""The topics after image-to-image translation: pairs, losses compared, few data, attacks."""
+"""The topics after translation: ways to step, pairs, losses compared, few data, attacks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,35 @@ __all__ = ["LATER_TOPICS"]
 LOSSES = ("gan", "lsgan", "hinge", "wgan_gp", "dragan", "began", "r3gan")
 """Losses of the one table, as the names of its experiments begin."""
 
+RULES = (
+    "simultaneous",
+    "alternating",
+    "extragradient",
+    "optimistic",
+    "lookahead",
+    "consensus",
+    "symplectic",
+)
+"""Update rules, as the names of their experiments end."""
+
 LATER_TOPICS: tuple[Topic, ...] = (
+    Topic(
+        slug="ways-to-step",
+        title="Ways to step",
+        idea="The gradients of both players turn around the equilibrium. Steps that look ahead, "
+        "remember, go back, or descend the norm of the field lead inwards, without a change of "
+        "the losses.",
+        equations=r"w' = w - \eta\, v\big(w - \eta\, v(w)\big), \qquad"
+        r" w' = w - \eta\, \big(v(w) + \gamma\, \nabla \tfrac{1}{2} \lVert v(w) \rVert^2\big)",
+        gans=(),
+        experiments=(
+            *(f"bilinear_{rule}" for rule in RULES),
+            "dirac_extragradient",
+            "dirac_consensus",
+            *(f"sharp_ring_{rule}" for rule in RULES[2:]),
+            "extragradient_mnist",
+        ),
+    ),
     Topic(
         slug="relativistic",
         title="Pairs and penalties: R3GAN",
