@@ -1,4 +1,4 @@
-"""Losses of GANs: pure functions of logits, scores and features, computed in float32."""
+"""Losses of GANs: pure functions of logits, scores and features, in float32 or float64."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, relu, softplus
 
 __all__ = [
     "OBJECTIVES",
     "Objective",
+    "at_least_float32",
     "categorical_negative_log_likelihood",
     "discriminator_cross_entropy",
     "feature_matching",
@@ -35,6 +37,11 @@ SMALLEST = 1e-9
 """Lower bound of a joint probability in `shared_information`, which keeps its log finite."""
 
 
+def at_least_float32(values: Tensor) -> Tensor:
+    """Convert half-precision values to float32; float32 and float64 stay as they are."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def discriminator_cross_entropy(
     real_logits: Tensor, fake_logits: Tensor, real_label: float = 1.0
 ) -> Tensor:
@@ -51,11 +58,11 @@ def discriminator_cross_entropy(
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1.
     """
-    real_logits = real_logits.float()
+    real_logits = at_least_float32(real_logits)
     real_loss = softplus(-real_logits).mean()
     if real_label < 1:  # softplus(x) = x + softplus(-x)
         real_loss = real_loss + (1 - real_label) * real_logits.mean()
-    return real_loss + softplus(fake_logits.float()).mean()
+    return real_loss + softplus(at_least_float32(fake_logits)).mean()
 
 
 def minimax_generator(fake_logits: Tensor) -> Tensor:
@@ -71,7 +78,7 @@ def minimax_generator(fake_logits: Tensor) -> Tensor:
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1.
     """
-    return -softplus(fake_logits.float()).mean()
+    return -softplus(at_least_float32(fake_logits)).mean()
 
 
 def non_saturating_generator(fake_logits: Tensor) -> Tensor:
@@ -88,7 +95,7 @@ def non_saturating_generator(fake_logits: Tensor) -> Tensor:
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 3.
     """
-    return softplus(-fake_logits.float()).mean()
+    return softplus(-at_least_float32(fake_logits)).mean()
 
 
 def hinge_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
@@ -106,7 +113,10 @@ def hinge_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
     Source: Lim, Ye 2017 (arXiv:1705.02894), section 3; Miyato et al. 2018 (arXiv:1802.05957),
         equation 16.
     """
-    return relu(1 - real_scores.float()).mean() + relu(1 + fake_scores.float()).mean()
+    return (
+        relu(1 - at_least_float32(real_scores)).mean()
+        + relu(1 + at_least_float32(fake_scores)).mean()
+    )
 
 
 def least_squares_discriminator(
@@ -124,8 +134,8 @@ def least_squares_discriminator(
 
     Source: Mao et al. 2017 (arXiv:1611.04076), equation 9.
     """
-    real_loss = (real_scores.float() - real_label).square().mean()
-    return 0.5 * (real_loss + fake_scores.float().square().mean())
+    real_loss = (at_least_float32(real_scores) - real_label).square().mean()
+    return 0.5 * (real_loss + at_least_float32(fake_scores).square().mean())
 
 
 def least_squares_generator(fake_scores: Tensor) -> Tensor:
@@ -139,7 +149,7 @@ def least_squares_generator(fake_scores: Tensor) -> Tensor:
 
     Source: Mao et al. 2017 (arXiv:1611.04076), equation 9.
     """
-    return 0.5 * (fake_scores.float() - 1).square().mean()
+    return 0.5 * (at_least_float32(fake_scores) - 1).square().mean()
 
 
 def shared_information(logits: Tensor, other_logits: Tensor) -> Tensor:
@@ -158,7 +168,11 @@ def shared_information(logits: Tensor, other_logits: Tensor) -> Tensor:
 
     Source: Ji, Henriques, Vedaldi 2019 (arXiv:1807.06653), equations 2 and 3.
     """
-    joint = logits.float().softmax(1).T @ other_logits.float().softmax(1) / len(logits)
+    joint = (
+        at_least_float32(logits).softmax(1).T
+        @ at_least_float32(other_logits).softmax(1)
+        / len(logits)
+    )
     joint = ((joint + joint.T) / 2).clamp_min(SMALLEST)
     single = joint.sum(0).log()
     return (joint * (joint.log() - single[:, None] - single)).sum()
@@ -177,7 +191,7 @@ def wasserstein_critic(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
 
     Source: Arjovsky, Chintala, Bottou 2017 (arXiv:1701.07875), equation 3.
     """
-    return fake_scores.float().mean() - real_scores.float().mean()
+    return at_least_float32(fake_scores).mean() - at_least_float32(real_scores).mean()
 
 
 def wasserstein_generator(fake_scores: Tensor) -> Tensor:
@@ -191,7 +205,7 @@ def wasserstein_generator(fake_scores: Tensor) -> Tensor:
 
     Source: Arjovsky, Chintala, Bottou 2017 (arXiv:1701.07875), algorithm 1, line 10.
     """
-    return -fake_scores.float().mean()
+    return -at_least_float32(fake_scores).mean()
 
 
 def relativistic_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
@@ -211,7 +225,7 @@ def relativistic_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tens
         (arXiv:2501.05441), section 2.
     Deviations: with a class-conditional GAN the two samples of a pair can be of different classes.
     """
-    return softplus(fake_scores.float() - real_scores.float()).mean()
+    return softplus(at_least_float32(fake_scores) - at_least_float32(real_scores)).mean()
 
 
 def relativistic_generator(fake_scores: Tensor, real_scores: Tensor) -> Tensor:
@@ -227,7 +241,7 @@ def relativistic_generator(fake_scores: Tensor, real_scores: Tensor) -> Tensor:
     Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), RSGAN; Huang et al. 2024
         (arXiv:2501.05441), section 2.
     """
-    return softplus(real_scores.float() - fake_scores.float()).mean()
+    return softplus(at_least_float32(real_scores) - at_least_float32(fake_scores)).mean()
 
 
 class Objective(NamedTuple):
@@ -297,7 +311,9 @@ def margin_discriminator(real_energy: Tensor, fake_energy: Tensor, margin: float
 
     Source: Zhao, Mathieu, LeCun 2017 (arXiv:1609.03126), equation 1.
     """
-    return real_energy.float().mean() + relu(margin - fake_energy.float()).mean()
+    return (
+        at_least_float32(real_energy).mean() + relu(margin - at_least_float32(fake_energy)).mean()
+    )
 
 
 def pulling_away(features: Tensor) -> Tensor:
@@ -311,7 +327,7 @@ def pulling_away(features: Tensor) -> Tensor:
 
     Source: Zhao, Mathieu, LeCun 2017 (arXiv:1609.03126), equation 4.
     """
-    features = features.float()
+    features = at_least_float32(features)
     count = len(features)
     directions = normalize(features)
     pairs = (directions @ directions.T).square()
@@ -331,7 +347,7 @@ def feature_matching(real_features: Tensor, fake_features: Tensor) -> Tensor:
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.1; the paper writes the sum over the
         features, the authors' code (github.com/openai/improved-gan) takes the mean.
     """
-    difference = real_features.float().mean(0) - fake_features.float().mean(0)
+    difference = at_least_float32(real_features).mean(0) - at_least_float32(fake_features).mean(0)
     return difference.square().mean()
 
 
@@ -348,7 +364,7 @@ def categorical_negative_log_likelihood(logits: Tensor, codes: Tensor) -> Tensor
 
     Source: Chen et al. 2016 (arXiv:1606.03657), equation 5.
     """
-    return cross_entropy(logits.float(), codes)
+    return cross_entropy(at_least_float32(logits), codes)
 
 
 def gaussian_negative_log_likelihood(
@@ -368,9 +384,11 @@ def gaussian_negative_log_likelihood(
 
     Source: Chen et al. 2016 (arXiv:1606.03657), equation 5, for independent dimensions.
     """
-    squared_error = (target.float() - mean.float()).square()
+    squared_error = (at_least_float32(target) - at_least_float32(mean)).square()
     if log_variance is None:
         terms = squared_error
     else:
-        terms = squared_error * (-log_variance.float()).exp() + log_variance.float()
+        terms = squared_error * (-at_least_float32(log_variance)).exp() + at_least_float32(
+            log_variance
+        )
     return 0.5 * (terms + math.log(2 * math.pi)).sum(dim=1).mean()

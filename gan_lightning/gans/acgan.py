@@ -13,6 +13,7 @@ from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.labelled import LabelledGAN
 from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.gans.parameters import refuse_packs
+from gan_lightning.losses import at_least_float32
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
 from gan_lightning.utils.settings import setting
@@ -89,4 +90,6 @@ class AuxiliaryClassifierGAN(LabelledGAN):
     def _class_loss(self, features: Tensor, labels: Tensor | None) -> Tensor:
         assert labels is not None
         # cross_entropy takes logits; a softmax before it would be a second one
-        return self.config.class_weight * cross_entropy(self.classify(features).float(), labels)
+        return self.config.class_weight * cross_entropy(
+            at_least_float32(self.classify(features)), labels
+        )

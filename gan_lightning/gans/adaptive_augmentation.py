@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gan_lightning.distributed.collectives import all_reduce_mean, process_count
 from gan_lightning.gans.random_transforms import COLOURS, GEOMETRY, TRANSFORMS, random_transforms
+from gan_lightning.losses import at_least_float32
 from gan_lightning.utils.settings import setting
 
 __all__ = ["AdaptiveAugmentation", "AdaptiveAugmentationConfig"]
@@ -85,7 +86,7 @@ class AdaptiveAugmentation(nn.Module):
             count: number of these images in this process.
         """
         config, count = self.config, count * process_count()
-        signs = (real_scores.float() - self.boundary).sign().mean()
+        signs = (at_least_float32(real_scores) - self.boundary).sign().mean()
         self.sign_sum += count * all_reduce_mean(signs)
         self.images += count
         due = self.images >= config.interval

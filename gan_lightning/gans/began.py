@@ -15,7 +15,7 @@ from gan_lightning.gans.base import GAN
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.parameters import refuse_packs
-from gan_lightning.losses import Objective
+from gan_lightning.losses import Objective, at_least_float32
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
 from gan_lightning.utils.settings import setting
@@ -101,7 +101,7 @@ class BEGAN(GAN):
 
         The target is not detached: the generator changes the sample and its reconstruction.
         """
-        error: Tensor = self.decoder(self.encoder(data)).float() - data.float()
+        error: Tensor = at_least_float32(self.decoder(self.encoder(data))) - at_least_float32(data)
         return error.abs().flatten(1).mean(1)
 
     def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:

@@ -14,6 +14,7 @@ from gan_lightning.core.module import evaluation_mode
 from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.labelled import LabelledGAN
 from gan_lightning.gans.objectives import AdversarialConfig
+from gan_lightning.losses import at_least_float32
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.networks.coupled import SharedFirst, SharedLast
 from gan_lightning.types import Batch, Condition, Sample
@@ -127,7 +128,7 @@ class CoupledGAN(LabelledGAN):
             assert real.labelled.labels is not None
             domains = torch.full_like(real.labelled.labels, self.data.labelled_domain)
             logits = self.classify(self.encoder(real.labelled.data, domains))
-            loss = cross_entropy(logits.float(), real.labelled.labels)
+            loss = cross_entropy(at_least_float32(logits), real.labelled.labels)
             terms["class"] = self.config.class_weight * loss
         return terms
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from gan_lightning.gans.random_transforms import TRANSFORMS, random_transforms
+from gan_lightning.losses import at_least_float32
 from gan_lightning.utils.settings import setting
 
 __all__ = ["ConsistencyConfig", "consistency_penalty"]
@@ -51,4 +52,4 @@ def consistency_penalty(
         discriminator sees augmented images, x is such an image.
     """
     difference = discriminate(images) - discriminate(random_transforms(images, transforms))
-    return difference.float().square().mean()
+    return at_least_float32(difference).square().mean()

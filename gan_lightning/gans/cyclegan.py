@@ -15,6 +15,8 @@ from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.image_pool import ImagePool
 from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.gans.translation import TranslatingGAN
+from gan_lightning.gans.update_rules import UPDATE_RULES
+from gan_lightning.losses import at_least_float32
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Sample
 from gan_lightning.utils.settings import setting
@@ -50,10 +52,11 @@ class CycleGANConfig(AdversarialConfig):
     )
 
     def validate(self) -> None:
-        """Check that the pool sees whole minibatches.
+        """Check that the pool sees whole minibatches, and the update rule.
 
         Raises:
-            ValueError: gradients are accumulated over parts of them.
+            ValueError: gradients are accumulated over parts of them, or the rule differentiates
+                through the pool.
         """
         super().validate()
         if self.pool_size and self.accumulate_gradients > 1:
@@ -61,6 +64,12 @@ class CycleGANConfig(AdversarialConfig):
                 f"pool_size is {self.pool_size} and accumulate_gradients is "
                 f"{self.accumulate_gradients}; the pool needs whole minibatches: set one of them "
                 f"to its smallest value, 0 or 1"
+            )
+        if UPDATE_RULES[self.update_rule.name].is_second_order:
+            raise ValueError(
+                f"update_rule.name is {self.update_rule.name}, which differentiates the "
+                f"discriminators' loss by the generators' weights, and CycleGAN's discriminators "
+                f"learn from a pool of images: set it to extragradient or optimistic"
             )
 
     def check_minibatch(self, count: int) -> None:
@@ -172,4 +181,4 @@ class CycleGAN(TranslatingGAN):
 
 def _distance(images: Tensor, others: Tensor) -> Tensor:
     """Return the mean absolute difference of images."""
-    return l1_loss(images.float(), others.float())
+    return l1_loss(at_least_float32(images), at_least_float32(others))

@@ -14,7 +14,7 @@ from gan_lightning.gans.base import GAN
 from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.parameters import refuse_packs
-from gan_lightning.losses import Objective, margin_discriminator, pulling_away
+from gan_lightning.losses import Objective, at_least_float32, margin_discriminator, pulling_away
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
 from gan_lightning.utils.settings import setting
@@ -97,7 +97,7 @@ class EBGAN(GAN):
             data: x, (N, *shape).
             code: outputs of the encoder for x, (N, F).
         """
-        error: Tensor = self.decoder(code).float() - data.float()
+        error: Tensor = at_least_float32(self.decoder(code)) - at_least_float32(data)
         energy: Tensor = error.flatten(1).norm(dim=1)
         return energy
 

@@ -10,6 +10,7 @@ from torch.autograd import grad
 
 from gan_lightning.core.compile import eager_mode
 from gan_lightning.distributed.collectives import all_reduce_mean, shared_normal, shared_uniform
+from gan_lightning.losses import at_least_float32
 
 __all__ = [
     "dragan_penalty",
@@ -119,7 +120,8 @@ def _norm_penalty(
 def interpolate(real: Tensor, fake: Tensor) -> Tensor:
     """Return a uniformly random point between each real sample and a generated one, (N, *shape)."""
     position = shared_uniform(len(real), real.device).view(-1, *[1] * (real.ndim - 1))
-    return torch.lerp(real.float(), fake.float(), position)
+    real, fake = at_least_float32(real), at_least_float32(fake)
+    return torch.lerp(real, fake, position.to(real.dtype))
 
 
 def perturb(real: Tensor) -> Tensor:
@@ -134,7 +136,7 @@ def perturb(real: Tensor) -> Tensor:
         code, and so of this function, is never negative. With accumulated gradients s is that of a
         part of the minibatch.
     """
-    real = real.float()
+    real = at_least_float32(real)
     moments = all_reduce_mean(torch.stack([real.mean(), real.square().mean()]))
     deviation = (moments[1] - moments[0].square()).clamp_min(0).sqrt()
     noise = shared_uniform(real.numel(), real.device).view(real.shape)
@@ -154,7 +156,7 @@ def gradient_norms(discriminate: Callable[[Tensor], Tensor], data: Tensor) -> Te
     Returns:
         Norms with their graph, one per sample or pack.
     """
-    data = data.float()
+    data = at_least_float32(data)
     # the weights of an unrolled discriminator depend on generated samples, too; the gradient with
     # respect to a view of the samples leaves that path out
     data = data.view_as(data) if data.requires_grad else data.detach().requires_grad_(True)
@@ -185,7 +187,7 @@ def squared_gradient_norms(
     """
     if step is None:
         return gradient_norms(discriminate, data).square()
-    data = data.float()
+    data = at_least_float32(data)
     direction = step * shared_normal(data.shape, data.device)
     with torch.autocast(data.device.type, enabled=False):
         difference = (discriminate(data + direction) - discriminate(data - direction)) / (2 * step)

@@ -182,7 +182,7 @@ class InfoGAN(GAN):
             columns = condition.categorical.unbind(1)
             parts += [one_hot(code, size) for code, size in zip(columns, sizes, strict=True)]
         parts.append(condition.continuous)
-        present = [part.float() for part in parts if part is not None]
+        present = [losses.at_least_float32(part) for part in parts if part is not None]
         data: Tensor = self.generator(torch.cat(present, 1))
         return data
 

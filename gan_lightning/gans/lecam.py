@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from gan_lightning.distributed.collectives import all_reduce_mean
+from gan_lightning.losses import at_least_float32
 from gan_lightning.utils.settings import setting
 
 __all__ = ["LeCam", "LeCamConfig", "lecam_penalty"]
@@ -48,8 +49,8 @@ def lecam_penalty(
         (github.com/google/lecam-gan).
     Deviations: the paper writes squared differences without the maximum.
     """
-    real_excess = relu(real_scores.float() - fake_average)
-    fake_excess = relu(real_average - fake_scores.float())
+    real_excess = relu(at_least_float32(real_scores) - fake_average)
+    fake_excess = relu(real_average - at_least_float32(fake_scores))
     return real_excess.square().mean() + fake_excess.square().mean()
 
 
@@ -94,7 +95,9 @@ class LeCam(nn.Module):
         Returns:
             Scalar, 0 before `start_update`.
         """
-        means = torch.stack([real_scores.float().mean(), fake_scores.float().mean()])
+        means = torch.stack(
+            [at_least_float32(real_scores).mean(), at_least_float32(fake_scores).mean()]
+        )
         self._add(all_reduce_mean(means.detach()))
         if update < self.config.start_update:
             return torch.zeros((), device=self.total.device)

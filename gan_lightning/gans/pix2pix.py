@@ -12,6 +12,7 @@ from torch.nn.functional import l1_loss
 from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.gans.translation import TranslatingGAN
+from gan_lightning.losses import at_least_float32
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
 from gan_lightning.utils.settings import setting
@@ -97,5 +98,5 @@ class Pix2Pix(TranslatingGAN):
             game = super().generator_loss(real, fake)["adversarial"]
             terms["adversarial"] = self.config.adversarial_weight * game
         if self.config.l1_weight:
-            terms["l1"] = self.config.l1_weight * l1_loss(fake.data.float(), real.data)
+            terms["l1"] = self.config.l1_weight * l1_loss(at_least_float32(fake.data), real.data)
         return terms

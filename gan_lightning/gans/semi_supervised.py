@@ -18,7 +18,7 @@ from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.ema import RunningAverage
 from gan_lightning.gans.parameters import refuse_packs
-from gan_lightning.losses import discriminator_cross_entropy, feature_matching
+from gan_lightning.losses import at_least_float32, discriminator_cross_entropy, feature_matching
 from gan_lightning.networks import NetworkFamily
 from gan_lightning.types import Batch, Condition, Sample
 from gan_lightning.utils.settings import setting
@@ -103,7 +103,7 @@ class SemiSupervisedGAN(GAN):
 
     def discriminate(self, data: Tensor, given: Condition | None = None) -> Tensor:
         """Return the logits of D for samples (N, *shape), log Z(x), shape (N,)."""
-        logits: Tensor = self.classify(self.encoder(data)).float()
+        logits: Tensor = at_least_float32(self.classify(self.encoder(data)))
         return logits.logsumexp(1)
 
     def after_discriminator_step(self) -> None:
@@ -122,7 +122,7 @@ class SemiSupervisedGAN(GAN):
         assert real.labelled is not None
         assert real.labelled.labels is not None
         parts = [real.labelled.data, real.data, fake.data]
-        logits = self.classify(self.encoder(torch.cat(parts))).float()
+        logits = at_least_float32(self.classify(self.encoder(torch.cat(parts))))
         labelled, unlabelled, generated = logits.split([len(data) for data in parts])
         source = discriminator_cross_entropy(unlabelled.logsumexp(1), generated.logsumexp(1))
         return {
@@ -135,5 +135,5 @@ class SemiSupervisedGAN(GAN):
         """Return the feature-matching loss, with means over the global minibatch."""
         parts = [real.data, fake.data]
         features = self.encoder(torch.cat(parts)).split([len(data) for data in parts])
-        means = [all_reduce_mean(part.float().mean(0, keepdim=True)) for part in features]
+        means = [all_reduce_mean(at_least_float32(part).mean(0, keepdim=True)) for part in features]
         return {"features": feature_matching(*means)}

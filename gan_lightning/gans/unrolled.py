@@ -14,6 +14,7 @@ from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.differentiable_optim import Weights, call_with_weights
 from gan_lightning.gans.objectives import AdversarialConfig
 from gan_lightning.gans.regularisation import penalties
+from gan_lightning.losses import at_least_float32
 from gan_lightning.types import Batch, Sample
 from gan_lightning.utils.settings import setting
 
@@ -71,8 +72,12 @@ class UnrolledGAN(GAN):
         """Return the generator's loss against the discriminator after K further steps."""
 
         def adversarial_loss(weights: Weights) -> Tensor:
-            real_scores = call_with_weights(self.discriminator, weights, real.data.float())
-            fake_scores = call_with_weights(self.discriminator, weights, fake.data.float())
+            real_scores = call_with_weights(
+                self.discriminator, weights, at_least_float32(real.data)
+            )
+            fake_scores = call_with_weights(
+                self.discriminator, weights, at_least_float32(fake.data)
+            )
             return self.objective.discriminator(real_scores, fake_scores)
 
         def penalised_loss(weights: Weights) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from gan_lightning.distributed.collectives import all_gather, all_reduce_mean
+from gan_lightning.losses import at_least_float32
 
 __all__ = ["MINIBATCH_LAYERS", "MeanMinibatchDiscrimination", "MinibatchDiscrimination", "Pack"]
 
@@ -104,14 +105,16 @@ class MinibatchDiscrimination(nn.Module):
             distances = self._distances(features)
             others = distances.shape[1] - 1
             weight = torch.where(self.others > 0, self.others / max(1, others), 1.0)
-            closeness = weight * _total_closeness(distances) + self.bias.float()
+            closeness = weight * _total_closeness(distances) + at_least_float32(self.bias)
         return torch.cat([features, closeness.to(features.dtype)], dim=1)
 
     def _distances(self, features: Tensor) -> Tensor:
         """Return the distances of the projected samples, (N, M, B), in float32."""
-        direction, scale = self.direction.float(), self.log_scale.float().exp()
+        direction, scale = at_least_float32(self.direction), at_least_float32(self.log_scale).exp()
         tensor = direction * (scale.view(-1, 1) / direction.norm(dim=1, keepdim=True))
-        return _distances(linear(features.float(), tensor), self.log_scale.shape[1], self.sync)
+        return _distances(
+            linear(at_least_float32(features), tensor), self.log_scale.shape[1], self.sync
+        )
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     @torch.no_grad()
@@ -152,7 +155,9 @@ class MeanMinibatchDiscrimination(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, A) to (N, A + B)."""
-        distances = _distances(self.projection(features).float(), self.dimensions, self.sync)
+        distances = _distances(
+            at_least_float32(self.projection(features)), self.dimensions, self.sync
+        )
         closeness = _total_closeness(distances) / max(1, distances.shape[1] - 1)
         return torch.cat([features, closeness.to(features.dtype)], dim=1)
 
