@@ -168,6 +168,7 @@ def run_process(
     return Outcome(process.wait(), process.out, process.err)
 
 
+NARROW_MINIBATCH_LAYER = ("network.minibatch_kernels=2", "network.minibatch_dimensions=2")
 NARROW_PROJECTED = ("model.discriminator_width=4",)
 
 
@@ -182,6 +183,8 @@ def tiny_overrides(experiment: str) -> list[str]:
     overrides = [*TINY_OVERRIDES, *NARROW_NETWORKS.get(network, ())]
     if experiment in IN_FULL:
         overrides.append("pictures.every_n_updates=2")
+    if "minibatch_kernels" in source.get("network", {}):
+        overrides += NARROW_MINIBATCH_LAYER
     data = source["data"]["name"]
     is_projected = source["model"]["name"] == "projected"
     # no small copy has the MD5 sums of these; a folder of this name stands in, or digits

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from pytorch_lightning import Trainer
 
@@ -18,7 +19,9 @@ from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.evaluation import batching, classification, codes, discriminator
 from gan_lightning.gans import GAN, GANS
+from gan_lightning.metrics import lite0
 from gan_lightning.metrics.lite0 import EfficientNetLite0
+from gan_lightning.networks import projected
 from gan_lightning.training.build import build
 from gan_lightning.types import Batch
 from gan_lightning.utils.optional import missing_modules
@@ -48,7 +51,8 @@ SMALL_SECTIONS: dict[str, dict[str, Any]] = {
 
 
 def stand_in_for_lite0() -> None:
-    """Give EfficientNet-Lite0 random weights where the package with its weights is missing."""
+    """Let projected GANs see a narrow network, and replace weights of a package that is missing."""
+    vars(projected)["EfficientNetLite0"] = NarrowLite0
     if missing_modules("lite0"):
         EfficientNetLite0.pretrained = classmethod(random_lite0)  # type: ignore[method-assign,assignment]
 
@@ -61,6 +65,23 @@ def random_lite0(kind: type[EfficientNetLite0]) -> EfficientNetLite0:
             if isinstance(layer, torch.nn.Conv2d):
                 torch.nn.init.kaiming_normal_(layer.weight)
     return network.eval().requires_grad_(False)
+
+
+class NarrowLite0(EfficientNetLite0):
+    """An EfficientNet-Lite0 with an eighth of the channels and one block a stage."""
+
+    def __init__(self) -> None:
+        narrow = tuple((1, *stage[1:4], max(2, stage[4] // 8)) for stage in lite0.STAGES)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lite0, "STAGES", narrow)
+            patch.setattr(lite0, "STEM", 4)
+            patch.setattr(lite0, "HEAD", 8)
+            super().__init__()
+
+    @classmethod
+    def pretrained(cls) -> EfficientNetLite0:
+        """Return random weights."""
+        return random_lite0(cls)
 
 
 def make_config(model: str, *overrides: str, **sections: Any) -> RunConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from factories import copy_weights, make_config, make_gan, make_real_batch, trai
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
+from gan_lightning import networks
 from gan_lightning.errors import UserError
 from gan_lightning.gans.projected import ProjectedGAN
 from gan_lightning.metrics.lite0 import EfficientNetLite0
@@ -22,6 +24,14 @@ CHANNELS = (24, 40, 112, 320)
 needs_package = pytest.mark.skipif(
     bool(missing_modules("lite0")), reason="needs the extra lite0, whose weights it reads"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def published_network() -> Iterator[None]:
+    """Give projected GANs the network of the package, not the narrow one of other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks.projected, "EfficientNetLite0", EfficientNetLite0)
+        yield
 
 
 def projected(*overrides: str) -> ProjectedGAN:
