@@ -22,6 +22,7 @@ ROWS = (
     ("training",),
     ("callbacks", "loggers", "dashboard", "report"),
     ("runs", "results"),
+    ("game",),
     ("evaluation",),
     ("config",),
     ("gans", "classifiers"),

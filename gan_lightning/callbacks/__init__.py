@@ -10,6 +10,7 @@ from gan_lightning.callbacks.checkpoints import (
     list_checkpoints,
 )
 from gan_lightning.callbacks.evaluation import Evaluation
+from gan_lightning.callbacks.game_measures import GameMeasures
 from gan_lightning.callbacks.histograms import WeightHistogram
 from gan_lightning.callbacks.pairs import PairGrid, TranslationGrid
 from gan_lightning.callbacks.phase_portrait import PhasePortrait
@@ -29,6 +30,7 @@ __all__ = [
     "AttackedDigits",
     "Checkpoints",
     "Evaluation",
+    "GameMeasures",
     "PairGrid",
     "PhasePortrait",
     "PictureContext",

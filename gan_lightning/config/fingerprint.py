@@ -18,6 +18,7 @@ WITHOUT_EFFECT = (
     "claims",
     "overridden",
     "log",
+    "game",
     "pictures",
     "checkpoints",
     "evaluation.every_n_updates",

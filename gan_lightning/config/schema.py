@@ -13,11 +13,13 @@ from gan_lightning.utils.settings import REQUIRED, setting
 __all__ = [
     "CLAIM_BOUNDS",
     "DEFAULT_PROJECT",
+    "GAME_MEASURES",
     "OPTIONAL_MEASURES",
     "CheckpointsConfig",
     "Claim",
     "EvaluationConfig",
     "Floor",
+    "GameConfig",
     "LogConfig",
     "PicturesConfig",
     "RunConfig",
@@ -200,6 +202,31 @@ class EvaluationConfig:
     )
 
 
+GAME_MEASURES = ("accuracy", "gradients", "spectrum", "path_angle", "duality_gap")
+
+
+@dataclass
+class GameConfig:
+    """What is measured of the game between the players, and how often."""
+
+    enabled: bool = setting(False, "Whether the game of a GAN is measured.")
+    every_n_updates: int = setting(
+        2000, "Generator updates between measurements; 0 measures at the end only.", minimum=0
+    )
+    measures: list[str] = setting(
+        ["accuracy", "gradients", "spectrum"],
+        "What is measured: accuracy of the discriminator on training and on test data; gradients "
+        "and the angle of successive steps; spectrum of the Jacobian; path_angle from the initial "
+        "weights; duality_gap, which takes long.",
+        choices=GAME_MEASURES,
+    )
+    samples: int = setting(32, "Samples of the minibatch whose gradients are measured.", minimum=2)
+    eigenvalues: int = setting(4, "Eigenvalues of the spectrum, the largest ones.", minimum=1)
+    search_steps: int = setting(
+        100, "Steps of the search for the worst opponents of a duality gap.", minimum=1
+    )
+
+
 @dataclass
 class PicturesConfig:
     """What is drawn, and how often."""
@@ -290,6 +317,7 @@ class RunConfig:
     data: Any = setting(REQUIRED, "Dataset: its name and its keys.")
     trainer: TrainerConfig = setting(TrainerConfig(), "Length of training, devices, precision.")
     evaluation: EvaluationConfig = setting(EvaluationConfig(), "What is measured, and how often.")
+    game: GameConfig = setting(GameConfig(), "What is measured of the game, and how often.")
     pictures: PicturesConfig = setting(PicturesConfig(), "What is drawn, and how often.")
     checkpoints: CheckpointsConfig = setting(CheckpointsConfig(), "What is saved, and how often.")
     log: LogConfig = setting(LogConfig(), "Where losses and metrics are logged.")

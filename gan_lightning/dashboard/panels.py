@@ -106,6 +106,7 @@ SECTIONS: tuple[Section, ...] = (
             Panel("Samples and traversals", pictures=("samples", "traversal")),
             Panel("Points", pictures=("scatter",)),
             Panel("Phase portrait", pictures=("portrait",)),
+            Panel("Spectrum and path angle", pictures=("game",)),
             Panel("Critic's weights", pictures=("weights",)),
             Panel("Pairs and translations", pictures=("pairs", "translations")),
             Panel("Attacked digits", pictures=("attacked",)),
@@ -126,6 +127,20 @@ SECTIONS: tuple[Section, ...] = (
             ),
             Panel("Classifier on the discriminator's features", families=(r"features/.+",)),
             Panel("Distance from the equilibrium", families=(r"equilibrium/.+",)),
+        ),
+    ),
+    Section(
+        "Game between the players",
+        (
+            Panel("Real above generated samples", families=(r"game/discriminator_auc/.+",)),
+            Panel("Norms of the gradients", families=(r"game/gradient_norm/.+",), log_y=True),
+            Panel("Cosine of successive steps", families=(r"game/step_cosine/.+",)),
+            Panel(
+                "Eigenvalues of the Jacobian",
+                keys=("game/eigenvalue_real", "game/eigenvalue_imaginary"),
+            ),
+            Panel("Share of rotation", keys=("game/rotation", "game/path_cosine")),
+            Panel("Duality gap", keys=("game/duality_gap",), families=(r"game/gain/.+",)),
         ),
     ),
     Section(

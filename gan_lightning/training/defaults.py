@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import Logger
 from gan_lightning.callbacks import (
     Checkpoints,
     Evaluation,
+    GameMeasures,
     PictureContext,
     RunTimer,
     StopOnNonFinite,
@@ -71,6 +72,8 @@ def default_callbacks(
         names = (*data.pictures(), *family.pictures, *model.pictures())
     else:
         names = model.pictures()
+    if config.game.enabled:
+        callbacks.append(GameMeasures(run.samples, data, config.game))
     pictures = config.pictures
     context = PictureContext(data, run.samples, pictures.every_n_updates, pictures.samples)
     callbacks += picture_callbacks(names, context)
