@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import EXPERIMENTS, TinyRun, run_cli, tiny_overrides
+from factories import quiet_trainer
 from launchers import updates_of
 from PIL import Image
 from process_pool import TIMEOUT, ForkedProcess
@@ -28,12 +30,37 @@ from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import as_plain
 from gan_lightning.config.titles import follow_data
 from gan_lightning.dashboard.panels import panel_of
+from gan_lightning.training.build import build
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiment_trains(experiment: str, trained: Callable[[str], TinyRun]) -> None:
+def kind(experiment: str) -> tuple[str, ...]:
+    """Return what decides how an experiment trains: the names in its sections."""
+    source = read_yaml(experiment_path(experiment))
+    model = source["model"]
+    names = [source.get(section, {}).get("name", "") for section in ("model", "network", "data")]
+    rule = model.get("update_rule", {}).get("name", "")
+    return (*names, model.get("objective", ""), rule)
+
+
+FIRST_OF_THEIR_KIND = list({kind(name): name for name in reversed(EXPERIMENTS)}.values())
+
+
+@pytest.mark.parametrize("experiment", sorted({*EXPERIMENTS} - {*FIRST_OF_THEIR_KIND}))
+def test_every_experiment_makes_two_updates(experiment: str) -> None:
+    """Those that another one of their kind stands for in `test_an_experiment_of_each_kind`."""
+    source, words = read_yaml(experiment_path(experiment)), tiny_overrides(experiment)
+    config, _ = follow_data(load_config(source, words), source, words, experiment)
+    model, data = build(config)
+    quiet_trainer(max_steps=2).fit(model, datamodule=data)
+    assert model.updates == 2
+    assert all(map(isfinite, model.losses.values()))
+    assert model.losses
+
+
+@pytest.mark.parametrize("experiment", FIRST_OF_THEIR_KIND)
+def test_an_experiment_of_each_kind(experiment: str, trained: Callable[[str], TinyRun]) -> None:
     run = trained(experiment)
     folder = run.folder
     assert run.outcome.code == 0, run.outcome.err
