@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import run_cli
 from factories import (
     ALL_GANS,
     copy_weights,
@@ -42,6 +43,7 @@ from gan_lightning.game import (
 )
 from gan_lightning.gans import GAN, GANS
 from gan_lightning.training.build import build
+from gan_lightning.training.checks import rounds_per_batch
 from gan_lightning.training.train import train
 from gan_lightning.types import Batch, Sample
 
@@ -57,6 +59,9 @@ MEASURED = (
     "log.wandb=disabled",
     "log.every_n_updates=2",
 )
+INTERVALS = [
+    f"{section}.every_n_updates=100" for section in ("evaluation", "pictures", "checkpoints", "log")
+]
 ORIGIN = Batch(torch.zeros(4, 1))
 
 
@@ -250,6 +255,20 @@ def test_a_resumed_run_measures_the_same(tmp_path: Path) -> None:
     for (update, values), (other_update, others) in zip(spectra, spectra_of_parts, strict=True):
         assert update == other_update
         assert torch.equal(values, others)
+
+
+def test_game_is_measured_at_its_updates_in_batches_of_rounds() -> None:
+    config = make_config("gan", "trainer.rounds_per_batch=0", "trainer.max_updates=100", *INTERVALS)
+    assert rounds_per_batch(config, is_image=False) == 20
+    config.game.enabled, config.game.every_n_updates = True, 25
+    assert rounds_per_batch(config, is_image=False) == 5
+
+
+def test_a_classifier_has_no_game() -> None:
+    outcome = run_cli("train", "classifier_mnist", "game.enabled=true", "log.wandb=disabled")
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert "game.enabled is true, and model.name is" in outcome.err
 
 
 def test_minibatches_have_what_a_gan_needs() -> None:

@@ -57,6 +57,7 @@ def rounds_per_batch(config: RunConfig, is_image: bool) -> int:
         config.pictures.every_n_updates,
         config.checkpoints.every_n_updates,
         config.log.every_n_updates,
+        config.game.every_n_updates if config.game.enabled else 0,
     )
     common = math.gcd(*intervals)
     return max(size for size in range(1, MAX_ROUNDS_PER_BATCH + 1) if common % size == 0)
@@ -223,11 +224,16 @@ def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
 
 
 def check_measures(config: RunConfig, model: nn.Module, data: BaseDataModule) -> None:
-    """Check that the model and the data have what `evaluation.measures` measures.
+    """Check that the model and the data have what `evaluation.measures` and `game` measure.
 
     Raises:
         UserError: the model is a classifier, or a measure does not fit the GAN or the data.
     """
+    if config.game.enabled and not isinstance(model, GAN):
+        raise UserError(
+            f"game.enabled is true, and model.name is {config.model.name}, which has no two "
+            f"players; leave it out"
+        )
     for name in config.evaluation.measures:
         if not isinstance(model, GAN):
             raise UserError(
