@@ -18,7 +18,9 @@ from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from gan_lightning.callbacks import GameMeasures
 from gan_lightning.cli.machine_checks import CHECKS
+from gan_lightning.config.schema import GameConfig
 from gan_lightning.core.module import BaseModule, on_device_with_float64
 from gan_lightning.evaluation import evaluate
 from gan_lightning.gans.monitoring import Monitor
@@ -73,6 +75,14 @@ def test_measures_are_computed_on_the_processor(model: str, apple_gpu: list[str]
     gan, data = build(make_config(model))
     assert isinstance(gan, BaseModule)
     assert evaluate(gan, data, 20)
+    assert apple_gpu == ["cpu", "mps"]
+
+
+def test_the_game_is_measured_on_the_processor(apple_gpu: list[str], tmp_path: Path) -> None:
+    """Its derivatives need float64."""
+    gan, data = build(make_config("gan"))
+    measuring = GameMeasures(tmp_path, data, GameConfig(measures=[]))
+    measuring.on_interval(quiet_trainer(), gan)
     assert apple_gpu == ["cpu", "mps"]
 
 

@@ -11,7 +11,7 @@ from pytorch_lightning import Trainer
 from gan_lightning.callbacks.figures import ImageCallback, save_picture
 from gan_lightning.callbacks.game_figures import SpectrumRecord, draw_game
 from gan_lightning.config.schema import GameConfig
-from gan_lightning.core.module import BaseModule, as_tensors
+from gan_lightning.core.module import BaseModule, as_tensors, on_device_with_float64
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import BaseDataModule
 from gan_lightning.game import (
@@ -63,7 +63,8 @@ class GameMeasures(ImageCallback):
         """Measure, log, and draw."""
         if not isinstance(model, GAN):
             return
-        measures, path = self._measure(model)
+        with on_device_with_float64(model):
+            measures, path = self._measure(model)
         measures = trainer.strategy.broadcast(measures)
         for logger in trainer.loggers:
             logger.log_metrics(measures, step=model.updates)
