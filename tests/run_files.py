@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gan_lightning.config.schema import Claim
+from gan_lightning.config.claim import Claim
 from gan_lightning.results.records import Results, SeedRun
 
 

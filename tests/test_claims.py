@@ -8,11 +8,12 @@ import pytest
 from conftest import EXPERIMENTS
 from run_files import make_results
 
+from gan_lightning.config.claim import Claim, Floor
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.config.overridden import describe_changes
 from gan_lightning.config.python import request
-from gan_lightning.config.schema import Claim, Floor, as_plain
+from gan_lightning.config.schema import as_plain
 from gan_lightning.errors import UserError
 from gan_lightning.results.aggregate import format_mean_sd
 from gan_lightning.results.claims import (

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from run_files import make_results
 
-from gan_lightning.config.schema import Claim
+from gan_lightning.config.claim import Claim
 from gan_lightning.results.comparisons import comparison_table
 from gan_lightning.results.curves import draw_curves, has_curve
 from gan_lightning.results.page import write_pages

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from run_files import make_results
 
-from gan_lightning.config.schema import Claim
+from gan_lightning.config.claim import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.results.earlier import Trial, describe_trials, read_trials, write_trials
 from gan_lightning.results.judging import judge_claims

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from gan_lightning.config.schema import Claim, EvaluationConfig, RunConfig
+from gan_lightning.config.claim import Claim
+from gan_lightning.config.schema import EvaluationConfig, RunConfig
 from gan_lightning.evaluation import RESIZERS
 from gan_lightning.utils.settings import Setting, check_settings, setting, settings_of
 

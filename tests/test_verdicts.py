@@ -11,10 +11,10 @@ from run_files import make_results
 from scipy.stats import kstest, mannwhitneyu, norm
 from scipy.stats import t as student
 
+from gan_lightning.config.claim import Claim, Floor
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.fingerprint import fingerprint
 from gan_lightning.config.load import load_config
-from gan_lightning.config.schema import Claim, Floor
 from gan_lightning.results.agreement import (
     mean_interval,
     needed_seeds,

@@ -13,9 +13,9 @@ from conftest import run_cli
 from run_files import make_results
 
 from gan_lightning.cli.verify import verify as command
+from gan_lightning.config.claim import Claim
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
-from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.results.judging import judge_claims
 from gan_lightning.verification import queue

@@ -9,11 +9,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from gan_lightning.classifiers import CLASSIFIERS
 from gan_lightning.classifiers.attacks import AttackConfig
+from gan_lightning.config.claim import Claim, Floor
 from gan_lightning.config.schema import (
     CheckpointsConfig,
-    Claim,
     EvaluationConfig,
-    Floor,
     GameConfig,
     LogConfig,
     PicturesConfig,

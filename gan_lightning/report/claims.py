@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from gan_lightning.config.schema import Claim
+from gan_lightning.config.claim import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.report.run_data import RunSummary
 from gan_lightning.results.aggregate import mean

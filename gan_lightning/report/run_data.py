@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from gan_lightning.config.claim import Claim
 from gan_lightning.config.merge import one_line
-from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.report.curves import Curve, read_curves
 from gan_lightning.results.claims import no_verdict_reason

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from math import nan
 from typing import Any
 
+from gan_lightning.config.claim import CLAIM_BOUNDS, Claim
 from gan_lightning.config.overridden import describe_changes
-from gan_lightning.config.schema import CLAIM_BOUNDS, Claim
 from gan_lightning.results.aggregate import format_mean_sd
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gan_lightning.config.schema import Claim
+from gan_lightning.config.claim import Claim
 from gan_lightning.results.aggregate import format_mean_sd
 from gan_lightning.results.claims import ClaimRow
 from gan_lightning.results.judging import judge_claims

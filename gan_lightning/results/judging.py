@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from gan_lightning.config.claim import Claim
 from gan_lightning.config.overridden import list_changes
-from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.results.claims import ClaimRow, Verdict, metrics_of
 from gan_lightning.results.records import Results

@@ -10,9 +10,9 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
+from gan_lightning.config.claim import Claim
 from gan_lightning.config.experiments import PACKAGE
 from gan_lightning.config.merge import one_line
-from gan_lightning.config.schema import Claim
 from gan_lightning.errors import UserError
 from gan_lightning.results.aggregate import mean, standard_deviation
 from gan_lightning.results.claims import ClaimRow

@@ -14,7 +14,7 @@ from math import isfinite, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_lightning.config.schema import Claim
+from gan_lightning.config.claim import Claim
 from gan_lightning.results.aggregate import mean
 from gan_lightning.results.agreement import (
     DECIDED,
