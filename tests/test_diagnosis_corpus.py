@@ -1,0 +1,151 @@
+"""The corpus of the diagnosis: definitions of the states, the list of runs, the file, a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(BENCHMARKS)
+    from diagnosis.configurations import Configuration, configurations, planned_runs
+    from diagnosis.records import append_record, read_records, write_records
+    from diagnosis.states import DEFINITIONS, STATES, excess, gain, state_of, truth_from
+    from diagnosis.training import BASE, run_config, train_run
+    from diagnosis.truth import Floor, Point, Truth
+
+EVEN = [0.25] * 4
+ONE = [1.0, 0.0, 0.0, 0.0]
+OTHER = [0.0, 1.0, 0.0, 0.0]
+FLOOR = Floor(mean=0.1, deviation=0.01, quality=0.99, masses=EVEN)
+
+
+def point(update: int, distance: float, masses: list[float] = EVEN, **values: Any) -> Point:
+    return Point(update, distance, masses, **{"quality": 0.9, "auc": 0.8, "spread": 1.0, **values})
+
+
+def truth(
+    distances: list[float], later: float, *, masses: list[list[float]] | None = None, **values: Any
+) -> Truth:
+    """Return the truth of a run with these distances; the untrained one has 1.1, an excess of 1."""
+    shares = masses or [EVEN] * (len(distances) + 1)
+    points = [
+        point(number, distance, shares[number - 1], **values)
+        for number, distance in enumerate(distances, 1)
+    ]
+    continued = point(9, later, shares[-1], **values)
+    return Truth(FLOOR, point(0, 1.1), points, continued)
+
+
+GOOD = truth([0.5, 0.3, 0.2, 0.15, 0.14, 0.14], 0.14)
+BAD = [0.9] * 6
+FAIR = [0.25] * 6
+EXAMPLES: dict[str, Truth] = {
+    "diverged": replace(GOOD, diverged_at=77),
+    "memorising": truth([0.3] * 6, 0.3, near=0.4, copying=-20.0),
+    "discriminator_won": truth(BAD, 0.89, auc=0.999),
+    "discriminator_too_weak": truth(BAD, 0.91, auc=0.5),
+    "full_collapse": truth(BAD, 0.9, masses=[EVEN, EVEN, EVEN, ONE, OTHER, ONE, OTHER]),
+    "oscillating": truth(
+        FAIR, 0.25, masses=[EVEN, EVEN, EVEN, [0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], EVEN, EVEN]
+    ),
+    "under_trained": truth([1.1, 1.0, 0.9, 0.8, 0.7, 0.6], 0.4),
+    "partial_collapse": truth(FAIR, 0.25, masses=[[0.4, 0.3, 0.3, 0.0]] * 7),
+    "improving": truth([0.9, 0.6, 0.4, 0.3, 0.25, 0.2], 0.15),
+    "converged": GOOD,
+    "stalled": truth(FAIR, 0.25),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_has_a_truth_that_is_of_it_alone(state: str) -> None:
+    assert state_of(EXAMPLES[state]) == state
+    others = {name for name, holds in DEFINITIONS.items() if holds(EXAMPLES[state])}
+    if state != "diverged":  # it may have been in any state before
+        assert others <= {state, "full_collapse", "oscillating", "partial_collapse"}
+
+
+def test_samples_that_have_left_the_data_or_are_not_finite_diverged() -> None:
+    nan = float("nan")
+    for distance in (2.2, nan):
+        assert state_of(truth([0.9] * 5 + [distance], distance)) == "diverged"
+    assert state_of(replace(GOOD, points=[])) == "diverged"
+
+
+def test_a_collapse_of_a_generator_that_continues_to_learn_is_under_trained() -> None:
+    halves = [[0.5, 0.5, 0.0, 0.0]] * 7
+    assert state_of(truth([0.8] * 6, 0.8, masses=halves)) == "partial_collapse"
+    assert state_of(truth([0.8] * 6, 0.5, masses=halves)) == "under_trained"
+
+
+def test_missing_modes_are_those_of_the_training_data() -> None:
+    masses = [[0.5, 0.5, 0.0, 0.0]] * 7
+    few = truth(FAIR, 0.25, masses=masses)
+    assert state_of(few) == "partial_collapse"
+    assert state_of(replace(few, floor=replace(FLOOR, masses=masses[0]))) == "stalled"
+
+
+def test_excess_and_gain_are_in_units_of_the_floor() -> None:
+    found = truth([1.1, 0.6], 0.35)
+    assert [excess(found, each) for each in found.points] == pytest.approx([1, 0.5])
+    assert gain(found) == pytest.approx(0.5)
+    assert gain(truth([0.6], 0.605)) == 0.0  # the noise of the floor
+    assert gain(replace(found, continued=None)) == -1.0
+
+
+def test_the_list_of_runs_is_deterministic_and_large_enough() -> None:
+    runs = planned_runs()
+    assert runs == planned_runs()
+    assert len({each.name for each, _ in runs}) == len(configurations()) >= 400
+    assert len({seed for _, seed in runs}) == len(runs)
+    assert min(seed for _, seed in runs) >= 1000
+    assert sum(each.shows_digits for each in configurations()) >= 80
+
+
+def test_a_beginning_of_the_list_is_a_fair_sample() -> None:
+    names = [each.name.rsplit("-", 1)[0] for each, _ in planned_runs()]
+    assert {*names[:60]} == {*names}
+
+
+def test_every_configuration_is_valid() -> None:
+    for configuration, seed in planned_runs()[::20]:
+        assert run_config(configuration, seed).seed == seed
+
+
+def test_an_interrupted_file_keeps_its_complete_runs(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl.gz"
+    assert read_records(path) == []
+    records = [{"seed": seed, "values": [seed / 3] * 50} for seed in range(5)]
+    for record in records:
+        append_record(path, record)
+    complete = path.read_bytes()
+    assert read_records(path) == records
+    path.write_bytes(complete[:-30])
+    assert read_records(path) == records[:4]
+    write_records(path, records)
+    assert read_records(path) == records
+    assert path.stat().st_size < len(complete)
+
+
+def test_a_run_records_what_it_logs_up_to_its_end_and_its_truth_beyond(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(BASE, "evaluation", {"samples": 100})
+    monkeypatch.setattr("diagnosis.truth.TRANSPORTED", {True: 50, False: 50})
+    overrides = ("data.standard_deviation=0.07", "data.batch_size=8")
+    record = train_run(Configuration("test-00", overrides, 60), 1000)
+    signals, found = record["signals"], truth_from(record["truth"])
+    assert signals["updates"] == list(range(1, 61))
+    assert {len(column) for column in signals.values()} == {60}
+    for name in ("loss/generator/adversarial", "wasserstein/exact", "game/step_cosine/generator"):
+        assert signals[name][-1] is not None
+    assert [each.update for each in found.points] == [10, 20, 30, 40, 50, 60]
+    assert found.initial.update == 0
+    assert found.continued is not None
+    assert found.continued.update == 90
+    assert sum(found.points[-1].masses) == pytest.approx(1, abs=1e-3)
+    assert record["state"] == state_of(found)
