@@ -17,6 +17,7 @@ import argparse
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from diagnosis.configurations import planned_runs
@@ -49,12 +50,21 @@ def main() -> None:
 
 
 def train(output: Path, limit: int | None) -> None:
-    """Train the first runs of the list that a file does not have, and append them to it."""
+    """Train the first runs of the list that a file does not have, and append them to it.
+
+    Runs of a configuration that has changed since are left out of the file.
+    """
     torch.set_num_threads(1)
-    records = read_records(output)
-    write_records(output, records)  # without what an interrupted run left of its line
-    done = {(record["configuration"], record["seed"]) for record in records}
-    for number, (configuration, seed) in enumerate(planned_runs()[:limit], 1):
+    planned = planned_runs()
+    current = {(each.name, seed): [*each.overrides, each.updates] for each, seed in planned}
+    records = [
+        record
+        for record in read_records(output)
+        if current.get(run_of(record)) == [*record["overrides"], record["updates"]]
+    ]
+    write_records(output, records)
+    done = set(map(run_of, records))
+    for number, (configuration, seed) in enumerate(planned[:limit], 1):
         if (configuration.name, seed) in done:
             continue
         start = time.perf_counter()
@@ -62,6 +72,11 @@ def train(output: Path, limit: int | None) -> None:
         append_record(output, record)
         seconds = time.perf_counter() - start
         print(f"{number:3} {configuration.name} {seed}: {record['state']}, {seconds:.1f} s")
+
+
+def run_of(record: dict[str, Any]) -> tuple[str, int]:
+    """Return the configuration and the seed of a record."""
+    return record["configuration"], record["seed"]
 
 
 def relabel(output: Path) -> None:

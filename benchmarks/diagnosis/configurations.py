@@ -16,6 +16,8 @@ FIRST_SEED = 1000
 STEP = 60
 """Updates are a multiple of it, so that every measurement falls on the end of a batch."""
 
+PLAYERS = ("discriminator", "generator")
+
 REPEATED = 8
 """One configuration in so many has three seeds, the others have one."""
 
@@ -89,7 +91,7 @@ def _spread(points: list[Configuration], digits: list[Configuration]) -> list[Co
 def _rates(discriminator: float, generator: float, *, beta: float = 0.0) -> list[str]:
     """Return the overrides of both players' Adam."""
     overrides = []
-    for player, rate in (("discriminator", discriminator), ("generator", generator)):
+    for player, rate in zip(PLAYERS, (discriminator, generator), strict=True):
         overrides += [
             f"model.{player}_optimizer.learning_rate={rate:.3g}",
             f"model.{player}_optimizer.betas=[{beta:g},0.9]",
@@ -100,10 +102,16 @@ def _rates(discriminator: float, generator: float, *, beta: float = 0.0) -> list
 def _sgd(discriminator: float, generator: float) -> list[str]:
     """Return the overrides of both players' stochastic gradient descent."""
     overrides = []
-    for player, rate in (("discriminator", discriminator), ("generator", generator)):
+    for player, rate in zip(PLAYERS, (discriminator, generator), strict=True):
         overrides.append(f"model.{player}_optimizer.name=sgd")
         overrides.append(f"model.{player}_optimizer.learning_rate={rate:.3g}")
     return overrides
+
+
+def _falling(steps: int) -> list[str]:
+    """Return the overrides by which both learning rates fall until the end of the run."""
+    schedule = f"{{kind: cosine, final: 0.05, updates: {steps * STEP}}}"
+    return [f"model.{player}_optimizer.schedule={schedule}" for player in PLAYERS]
 
 
 def _log_uniform(random: Random, low: float, high: float) -> float:
@@ -186,10 +194,7 @@ def _healthy(random: Random) -> tuple[list[str], int]:
 def _long(random: Random) -> tuple[list[str], int]:
     overrides, _ = _healthy(random)
     steps = random.randint(16, 26)
-    for player in ("discriminator", "generator"):
-        schedule = f"{{kind: cosine, final: 0.05, updates: {steps * STEP}}}"
-        overrides.append(f"model.{player}_optimizer.schedule={schedule}")
-    return overrides, steps
+    return [*overrides, *_falling(steps)], steps
 
 
 def _cut_off(random: Random) -> tuple[list[str], int]:
@@ -281,19 +286,21 @@ def _narrow(random: Random) -> tuple[list[str], int]:
 
 
 def _few_points(random: Random) -> tuple[list[str], int]:
-    count = random.choice([6, 8, 12, 16, 24])
-    world = random.choice(["ring", "grid", "swissroll"])
+    """Draw a game on so few points that it can copy them, with rates that fall."""
+    count = random.choice([6, 8, 8, 10, 12, 16])
+    world = random.choice(["ring", "ring", "grid", "swissroll"])
     overrides = [f"data.name={world}", f"data.points={count}", f"data.batch_size={count}"]
     if world != "swissroll":
-        overrides.append("data.standard_deviation=0.3")
+        overrides.append(f"data.standard_deviation={random.choice([0.3, 0.4])}")
     if world == "grid":
         overrides += ["data.side=3", "data.spacing=1.0"]
-    gamma = random.choice([0.005, 0.02])
+    gamma = random.choice([0.002, 0.005, 0.01])
     overrides += ["model.name=gan", "model.objective=relativistic"]
     overrides += [f"model.regularisation.r1={gamma}", f"model.regularisation.r2={gamma}"]
-    rate = _log_uniform(random, 1e-3, 3e-3)
-    overrides += [*_widths([96, 96], [96, 96]), *_rates(rate, rate)]
-    return [*overrides, "model.latent_size=4"], random.randint(12, 20)
+    rate = _log_uniform(random, 1.5e-3, 4e-3)
+    steps = random.randint(10, 16)
+    overrides += [*_widths([96, 96], [96, 96]), *_rates(rate, rate), *_falling(steps)]
+    return [*overrides, "model.latent_size=2"], steps
 
 
 def _digits(random: Random) -> list[str]:
@@ -309,10 +316,10 @@ def _digits(random: Random) -> list[str]:
 
 
 def _digits_healthy(random: Random) -> tuple[list[str], int]:
-    rate = _log_uniform(random, 5e-4, 2e-3)
+    rate = _log_uniform(random, 7e-4, 2e-3)
     game = [each for each in _stable_game(random) if "gradient_penalty" not in each]
     game += ["model.regularisation.gradient_penalty=10"] * ("model.name=wgan_gp" in game)
-    overrides = [*_digits(random), *game, *_average(random), *_rates(rate, rate, beta=0.5)]
+    overrides = [*_digits(random), *game, *_average(random), *_rates(rate, 2 * rate, beta=0.5)]
     return overrides, random.randint(4, 10)
 
 
@@ -350,10 +357,10 @@ def _digits_diverging(random: Random) -> tuple[list[str], int]:
 
 def _few_digits(random: Random) -> tuple[list[str], int]:
     overrides = [*_digits(random), f"data.training_samples={random.choice([50, 50, 100, 200])}"]
-    rate = _log_uniform(random, 5e-4, 1.5e-3)
+    rate = _log_uniform(random, 7e-4, 2e-3)
     gamma = random.choice([0.01, 0.1])
     overrides += ["model.name=gan", f"model.objective={random.choice(['hinge', 'relativistic'])}"]
-    overrides += [f"model.regularisation.r1={gamma}", *_rates(rate, rate, beta=0.5)]
+    overrides += [f"model.regularisation.r1={gamma}", *_rates(rate, 2 * rate, beta=0.5)]
     return overrides, random.randint(9, 15)
 
 

@@ -21,14 +21,11 @@ TAIL = 3
 DIVERGED_EXCESS = 2.0
 """Excess from which on samples have left the data: twice as far away as at the beginning."""
 
-NEAR_SHARE = 0.15
-"""Share of samples nearer to training data than 95 % of test data; 0.05 for a perfect sampler."""
+NEAR_SHARE = 0.05
+"""Share of samples nearer to training data than 95 % of test data, of a perfect sampler."""
 
 COPYING_SCORE = -6.0
 """Score of the data-copying test below which it is beyond doubt, in standard deviations."""
-
-LEARNED = 0.5
-"""Excess below which a generator has learned something of the data."""
 
 FAR = 0.25
 """Excess from which on samples are clearly worse than data."""
@@ -162,7 +159,7 @@ def memorising(truth: Truth) -> bool:
     last = truth.points[-1]
     if last.near is None or last.copying is None:
         return False
-    copies = last.near >= NEAR_SHARE and last.copying <= COPYING_SCORE
+    copies = last.near > NEAR_SHARE and last.copying <= COPYING_SCORE
     return copies and collapse(truth, last) > COLLAPSED_MODES
 
 
@@ -180,15 +177,20 @@ def discriminator_won(truth: Truth) -> bool:
 def discriminator_too_weak(truth: Truth) -> bool:
     """Samples are far from the data, and the discriminator does not see it in the whole tail.
 
-    Half as many updates more do not help.
+    Half as many updates more do not help, and the samples do not move from mode to mode, as where
+    the discriminator lags behind a generator that flees from it.
     """
     blind = _always(truth, lambda point: point.auc <= WEAK_AUC and excess(truth, point) >= FAR)
-    return blind and not still_improves(truth)
+    return blind and not still_improves(truth) and travel(truth) < TRAVEL
 
 
 def full_collapse(truth: Truth) -> bool:
-    """Samples are of about one mode or class in the whole tail, whichever it is at a time."""
-    return _always(truth, lambda point: collapse(truth, point) <= COLLAPSED_MODES)
+    """Samples are of about one mode or class, whichever it is at a time.
+
+    They are so in the whole tail, and after half as many updates more.
+    """
+    points = [*truth.points[-TAIL:], *([truth.continued] if truth.continued else [])]
+    return all(collapse(truth, point) <= COLLAPSED_MODES for point in points)
 
 
 def oscillating(truth: Truth) -> bool:

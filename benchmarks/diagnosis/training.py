@@ -42,7 +42,9 @@ BASE: dict[str, Any] = {
 PARTS = 6
 """Parts of a run after each of which the truth is measured."""
 
-EVALUATIONS = 12
+EVALUATIONS = {True: 6, False: 12}
+"""Evaluations of a run on digits (True), which take long, and on points."""
+
 LOGGED_ROWS = 60
 DIGITS = 5
 """Significant digits of the logged values that are kept."""
@@ -51,11 +53,12 @@ DIGITS = 5
 def run_config(configuration: Configuration, seed: int) -> RunConfig:
     """Return the config of a run, which is trained for half as long again as it is seen."""
     updates = configuration.updates
+    interval = updates // EVALUATIONS[configuration.shows_digits]
     length = [
         f"seed={seed}",
         f"trainer.max_updates={updates * 3 // 2}",
-        f"evaluation.every_n_updates={updates // EVALUATIONS}",
-        f"game.every_n_updates={updates // EVALUATIONS}",
+        f"evaluation.every_n_updates={interval}",
+        f"game.every_n_updates={interval}",
         f"log.every_n_updates={max(1, updates // LOGGED_ROWS)}",
     ]
     return load_config(BASE, [*configuration.overrides, *length])

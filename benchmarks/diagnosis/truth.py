@@ -28,7 +28,7 @@ __all__ = ["Floor", "Point", "Truth", "World", "measure", "world_of"]
 SAMPLES = 5000
 """Points whose modes are counted, and that the discriminator ranks."""
 
-DIGITS = 1000
+DIGITS = 500
 """Digits whose classes are counted, and that the discriminator ranks."""
 
 TRANSPORTED = {True: 400, False: 1000}
