@@ -48,7 +48,7 @@ EXAMPLES: dict[str, Truth] = {
     "diverged": replace(GOOD, diverged_at=77),
     "memorising": truth([0.3] * 6, 0.3, near=0.4, copying=-20.0),
     "discriminator_won": truth(BAD, 0.89, auc=0.999),
-    "discriminator_too_weak": truth(BAD, 0.91, auc=0.5),
+    "discriminator_too_weak": truth(BAD, 0.91, auc=0.55),
     "full_collapse": truth(BAD, 0.9, masses=[EVEN, EVEN, EVEN, ONE, OTHER, ONE, OTHER]),
     "oscillating": truth(
         FAIR, 0.25, masses=[EVEN, EVEN, EVEN, [0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], EVEN, EVEN]
@@ -71,9 +71,15 @@ def test_every_state_has_a_truth_that_is_of_it_alone(state: str) -> None:
 
 def test_samples_that_have_left_the_data_or_are_not_finite_diverged() -> None:
     nan = float("nan")
-    for distance in (2.2, nan):
+    for distance in (3.2, nan):
         assert state_of(truth([0.9] * 5 + [distance], distance)) == "diverged"
+    assert state_of(truth([3.2] * 6, 3.2, auc=0.2)) == "discriminator_too_weak"  # which lets them
     assert state_of(replace(GOOD, points=[])) == "diverged"
+
+
+def test_players_that_have_become_constant_diverged() -> None:
+    assert state_of(truth(BAD, 0.9, auc=0.5)) == "diverged"
+    assert state_of(truth(BAD, 0.9, auc=0.501)) == "discriminator_too_weak"
 
 
 def test_a_collapse_of_a_generator_that_continues_to_learn_is_under_trained() -> None:

@@ -18,8 +18,8 @@ __all__ = ["DEFINITIONS", "STATES", "excess", "gain", "state_of", "travel", "tru
 TAIL = 3
 """Last measurements of a run, over its last third, on which a lasting state is judged."""
 
-DIVERGED_EXCESS = 2.0
-"""Excess from which on samples have left the data: twice as far away as at the beginning."""
+DIVERGED_EXCESS = 3.0
+"""Excess from which on samples have left the data: three times as far away as at the beginning."""
 
 NEAR_SHARE = 0.05
 """Share of samples nearer to training data than 95 % of test data, of a perfect sampler."""
@@ -143,15 +143,29 @@ def _always(truth: Truth, test: Callable[[Point], bool]) -> bool:
     return all(map(test, truth.points[-TAIL:]))
 
 
-def diverged(truth: Truth) -> bool:
-    """A loss or a sample is not finite, or the samples have left the data.
+def _blind(truth: Truth) -> bool:
+    """Tell whether the discriminator takes samples that are far from the data for data."""
+    return _always(truth, lambda point: point.auc <= WEAK_AUC and excess(truth, point) >= FAR)
 
-    They have left where they are twice as far away as those of the untrained generator.
+
+def _dead(truth: Truth) -> bool:
+    """Tell whether both players have become constant, as huge steps make networks of ReLUs."""
+    distances = {point.distance for point in truth.points[-TAIL:]}
+    return len(distances) == 1 and travel(truth) == 0 and truth.points[-1].auc == 0.5
+
+
+def diverged(truth: Truth) -> bool:
+    """A loss or a sample is not finite, the samples have left the data, or both players are dead.
+
+    Samples have left where they are three times as far away as those of the untrained generator,
+    except where a discriminator that is too weak lets them.
     """
     if truth.diverged_at is not None or len(truth.points) == 0:
         return True
     last = truth.points[-1]
-    return not math.isfinite(last.distance) or excess(truth, last) >= DIVERGED_EXCESS
+    if not math.isfinite(last.distance) or _dead(truth):
+        return True
+    return excess(truth, last) >= DIVERGED_EXCESS and not _blind(truth)
 
 
 def memorising(truth: Truth) -> bool:
@@ -180,8 +194,7 @@ def discriminator_too_weak(truth: Truth) -> bool:
     Half as many updates more do not help, and the samples do not move from mode to mode, as where
     the discriminator lags behind a generator that flees from it.
     """
-    blind = _always(truth, lambda point: point.auc <= WEAK_AUC and excess(truth, point) >= FAR)
-    return blind and not still_improves(truth) and travel(truth) < TRAVEL
+    return _blind(truth) and not still_improves(truth) and travel(truth) < TRAVEL
 
 
 def full_collapse(truth: Truth) -> bool:

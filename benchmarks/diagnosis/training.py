@@ -11,7 +11,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from diagnosis.configurations import Configuration
-from diagnosis.states import state_of
+from diagnosis.states import state_of, truth_from
 from diagnosis.truth import Point, Truth, World, measure, world_of
 from gan_lightning.callbacks import Evaluation, GameMeasures, StopOnNonFinite
 from gan_lightning.callbacks.periodic import Periodic
@@ -130,15 +130,15 @@ def train_run(configuration: Configuration, seed: int) -> dict[str, Any]:
                 diverged_at = gan.updates
         logger.save()
         rows = read_metrics(logger.path)
-    truth = observer.truth(diverged_at)
+    truth = rounded(asdict(observer.truth(diverged_at)))
     return {
         "configuration": configuration.name,
         "overrides": list(configuration.overrides),
         "updates": configuration.updates,
         "seed": seed,
         "signals": as_columns(rows, configuration.updates),
-        "truth": rounded(asdict(truth)),
-        "state": state_of(truth),
+        "truth": truth,
+        "state": state_of(truth_from(truth)),
     }
 
 
