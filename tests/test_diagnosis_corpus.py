@@ -43,7 +43,7 @@ def truth(
 
 GOOD = truth([0.5, 0.3, 0.2, 0.15, 0.14, 0.14], 0.14)
 BAD = [0.9] * 6
-FAIR = [0.25] * 6
+FAIR = [0.3] * 6
 EXAMPLES: dict[str, Truth] = {
     "diverged": replace(GOOD, diverged_at=77),
     "memorising": truth([0.3] * 6, 0.3, near=0.4, copying=-20.0),
@@ -51,13 +51,13 @@ EXAMPLES: dict[str, Truth] = {
     "discriminator_too_weak": truth(BAD, 0.91, auc=0.55),
     "full_collapse": truth(BAD, 0.9, masses=[EVEN, EVEN, EVEN, ONE, OTHER, ONE, OTHER]),
     "oscillating": truth(
-        FAIR, 0.25, masses=[EVEN, EVEN, EVEN, [0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], EVEN, EVEN]
+        FAIR, 0.3, masses=[EVEN, EVEN, EVEN, [0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], EVEN, EVEN]
     ),
     "under_trained": truth([1.1, 1.0, 0.9, 0.8, 0.7, 0.6], 0.4),
-    "partial_collapse": truth(FAIR, 0.25, masses=[[0.4, 0.3, 0.3, 0.0]] * 7),
+    "partial_collapse": truth(FAIR, 0.3, masses=[[0.4, 0.3, 0.3, 0.0]] * 7),
     "improving": truth([0.9, 0.6, 0.4, 0.3, 0.25, 0.2], 0.15),
     "converged": GOOD,
-    "stalled": truth(FAIR, 0.25),
+    "stalled": truth(FAIR, 0.3),
 }
 
 
@@ -82,6 +82,17 @@ def test_players_that_have_become_constant_diverged() -> None:
     assert state_of(truth(BAD, 0.9, auc=0.501)) == "discriminator_too_weak"
 
 
+def test_a_discriminator_that_knows_the_training_data_by_heart_memorises() -> None:
+    known = {"near": 0.0, "copying": 5.0, "training_auc": 0.9}
+    assert state_of(truth(FAIR, 0.3, auc=0.3, **known)) == "memorising"
+    assert state_of(truth(FAIR, 0.3, auc=0.7, **known)) == "stalled"
+
+
+def test_a_run_improves_only_if_it_becomes_better_than_all_of_its_tail() -> None:
+    assert state_of(truth([0.9, 0.8, 0.7, 0.6, 0.6, 0.6], 0.4)) == "under_trained"
+    assert state_of(truth([0.9, 0.8, 0.7, 0.6, 0.3, 0.6], 0.4)) == "stalled"
+
+
 def test_a_collapse_of_a_generator_that_continues_to_learn_is_under_trained() -> None:
     halves = [[0.5, 0.5, 0.0, 0.0]] * 7
     assert state_of(truth([0.8] * 6, 0.8, masses=halves)) == "partial_collapse"
@@ -90,7 +101,7 @@ def test_a_collapse_of_a_generator_that_continues_to_learn_is_under_trained() ->
 
 def test_missing_modes_are_those_of_the_training_data() -> None:
     masses = [[0.5, 0.5, 0.0, 0.0]] * 7
-    few = truth(FAIR, 0.25, masses=masses)
+    few = truth(FAIR, 0.3, masses=masses)
     assert state_of(few) == "partial_collapse"
     assert state_of(replace(few, floor=replace(FLOOR, masses=masses[0]))) == "stalled"
 

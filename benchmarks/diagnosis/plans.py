@@ -44,10 +44,10 @@ def _long(random: Random) -> tuple[list[str], int]:
 
 def _cut_off(random: Random) -> tuple[list[str], int]:
     overrides, _ = _healthy(random)
-    if random.random() < 0.5:
+    if random.random() < 0.25:
         return overrides, random.randint(1, 3)
-    slow = log_uniform(random, 2e-5, 2e-4)
-    return [*overrides, *rates(slow, slow)], random.randint(3, 7)
+    slow = log_uniform(random, 5e-5, 4e-4)
+    return [*overrides, *rates(slow, slow)], random.randint(3, 6)
 
 
 def _won(random: Random) -> tuple[list[str], int]:
@@ -121,13 +121,14 @@ def _collapsing(random: Random) -> tuple[list[str], int]:
     return overrides, random.randint(6, 12)
 
 
-def _narrow(random: Random) -> tuple[list[str], int]:
-    rate = log_uniform(random, 1e-3, 4e-3)
+def _partial(random: Random) -> tuple[list[str], int]:
+    """Draw a generator that is too narrow for all modes, in a stable game."""
+    rate = log_uniform(random, 2e-3, 6e-3)
+    steps = random.randint(6, 9)
     overrides = [*draw_world(random, modes=True), *stable_game(random)]
-    overrides += widths([random.choice([2, 3, 4, 6])] * random.choice([1, 2]), [64, 64])
-    overrides += rates(rate, rate)
-    overrides.append(f"model.latent_size={random.choice([1, 1, 2])}")
-    return overrides, random.randint(8, 14)
+    hidden = random.choice([[2], [3], [4], [5], [2, 2], [3, 3], [4, 4]])
+    overrides += [*widths(hidden, [64, 64]), *rates(rate, rate), *falling(steps)]
+    return [*overrides, f"model.latent_size={random.choice([1, 1, 2])}"], steps
 
 
 def _few_points(random: Random) -> tuple[list[str], int]:
@@ -156,7 +157,7 @@ POINT_PLANS: dict[str, tuple[int, Draw]] = {
     "few-points": (28, _few_points),
     "diverging": (28, _diverging),
     "cut-off": (32, _cut_off),
-    "narrow": (20, _narrow),
+    "partial": (48, _partial),
     "long": (32, _long),
 }
 """Name -> number of configurations, and how they are drawn."""

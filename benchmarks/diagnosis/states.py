@@ -30,7 +30,7 @@ COPYING_SCORE = -6.0
 FAR = 0.25
 """Excess from which on samples are clearly worse than data."""
 
-NEAR_FLOOR = 0.1
+NEAR_FLOOR = 0.15
 """Excess up to which samples are like data, or as good as short runs become."""
 
 FLOOR_DEVIATIONS = 3.0
@@ -51,6 +51,12 @@ WON_AUC = 0.98
 WEAK_AUC = 0.65
 """AUC up to which the discriminator does not see the difference; 0.5 is chance."""
 
+MEMORISED_GAP = 0.3
+"""AUC by which a discriminator ranks training data higher than test data that it memorises."""
+
+STUCK = 0.7
+"""Excess from which on a generator has hardly learned anything."""
+
 COLLAPSED_MODES = 0.25
 """Effective number of modes, over that of the training data, up to which all is lost."""
 
@@ -60,7 +66,7 @@ MISSING_SHARE = 0.25
 MISSING_MODES = 0.2
 """Share of missing modes, by their mass in the training data, that is a partial collapse."""
 
-TRAVEL = 0.3
+TRAVEL = 0.35
 """Mass that changes modes from one measurement to the next in a run that oscillates."""
 
 
@@ -135,8 +141,10 @@ def travel(truth: Truth) -> float:
 
 
 def still_improves(truth: Truth) -> bool:
-    """Tell whether half as many updates more clearly improve the run."""
-    return gain(truth) >= GAIN
+    """Tell whether half as many updates more clearly improve the run, to better than the tail."""
+    if truth.continued is None or gain(truth) < GAIN:
+        return False
+    return truth.continued.distance < min(point.distance for point in truth.points[-TAIL:])
 
 
 def _always(truth: Truth, test: Callable[[Point], bool]) -> bool:
@@ -169,23 +177,28 @@ def diverged(truth: Truth) -> bool:
 
 
 def memorising(truth: Truth) -> bool:
-    """Samples lie nearer to the training data than test data do, and not for being all alike."""
+    """Samples are copies of training data, or the discriminator knows the training data by heart.
+
+    Copies lie nearer to the training data than test data do, and not for being all alike. A
+    discriminator that memorises ranks training data above samples, and test data not, all the tail.
+    """
     last = truth.points[-1]
     if last.near is None or last.copying is None:
         return False
     copies = last.near > NEAR_SHARE and last.copying <= COPYING_SCORE
-    return copies and collapse(truth, last) > COLLAPSED_MODES
+    by_heart = _always(truth, lambda point: (point.training_auc or 0) - point.auc >= MEMORISED_GAP)
+    return (copies and collapse(truth, last) > COLLAPSED_MODES) or by_heart
 
 
 def discriminator_won(truth: Truth) -> bool:
     """The discriminator separates samples from data in the whole tail, and the generator is stuck.
 
-    The generator is far from the data, half as many updates more do not help, and its samples do
-    not move from mode to mode, as those of a generator that flees from the discriminator do.
+    The generator has hardly learned anything, half as many updates more do not help, and its
+    samples do not move from mode to mode, as those of one that flees from the discriminator do.
     """
     separated = _always(truth, lambda point: point.auc >= WON_AUC)
     stuck = not still_improves(truth) and travel(truth) < TRAVEL
-    return separated and stuck and excess(truth, truth.points[-1]) >= FAR
+    return separated and stuck and excess(truth, truth.points[-1]) >= STUCK
 
 
 def discriminator_too_weak(truth: Truth) -> bool:
@@ -242,9 +255,9 @@ DEFINITIONS: dict[str, Callable[[Truth], bool]] = {
     "memorising": memorising,
     "discriminator_won": discriminator_won,
     "discriminator_too_weak": discriminator_too_weak,
+    "under_trained": under_trained,
     "full_collapse": full_collapse,
     "oscillating": oscillating,
-    "under_trained": under_trained,
     "partial_collapse": partial_collapse,
     "improving": improving,
     "converged": converged,

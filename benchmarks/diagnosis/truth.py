@@ -74,6 +74,8 @@ class Point:
         spread: standard deviation of the samples over that of the data.
         near: share of samples nearer to training data than 95 % of test data; None with much data.
         copying: score of the data-copying test, far below 0 for copies; None with much data.
+        training_auc: probability that the discriminator scores training data above samples; None
+            with much data.
     """
 
     update: int
@@ -84,6 +86,7 @@ class Point:
     spread: float
     near: float | None = None
     copying: float | None = None
+    training_auc: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ class World:
         self._transported = TRANSPORTED[self.shows_digits]
         self._real = self.embed(self.test[: self._transported])
         self.centres, self.radius = _modes(data)
+        train = data.used_data()[0]
+        self.few = self._training_samples(FEW) if len(train) <= FEW else None
         self.floor = self._measure_floor()
 
     def embed(self, samples: Tensor) -> Tensor:
@@ -166,11 +171,10 @@ class World:
 
     def copying(self, samples: Tensor) -> tuple[float | None, float | None]:
         """Return `near` and the score of the data-copying test, of pixels or coordinates."""
-        if len(self.data.used_data()[0]) > FEW:
+        if self.few is None:
             return None, None
-        real = self._training_samples(FEW)
         queries = torch.cat([samples[:DIGITS], self.test[:DIGITS]]).flatten(1)
-        nearest = k_nearest(queries, iter([real.flatten(1)]), 1)[0][:, 0]
+        nearest = k_nearest(queries, iter([self.few.flatten(1)]), 1)[0][:, 0]
         result = data_copying_test(nearest[:DIGITS], nearest[DIGITS:])
         return round(result.near, 4), round(result.score, 2)
 
@@ -210,7 +214,10 @@ def measure(gan: GAN, world: World) -> Point:
         sample = gan.generate_from_prior(world.count)
         data = sample.data.float()
         real = Batch(world.test[: world.count])
-        auc = discriminator_auc(gan, real, Sample(data, sample.condition))
+        fake = Sample(data, sample.condition)
+        auc, training_auc = discriminator_auc(gan, real, fake), None
+        if world.few is not None:
+            training_auc = discriminator_auc(gan, Batch(world.few), fake)
     if not data.isfinite().all():
         nan = float("nan")
         return Point(gan.updates, nan, [], 0.0, auc, nan)
@@ -219,4 +226,4 @@ def measure(gan: GAN, world: World) -> Point:
     spread = (data.std(0).norm() / world.test.std(0).norm()).item()
     near, copying = world.copying(data)
     distance = world.distance(vectors)
-    return Point(gan.updates, distance, masses, quality, auc, spread, near, copying)
+    return Point(gan.updates, distance, masses, quality, auc, spread, near, copying, training_auc)
