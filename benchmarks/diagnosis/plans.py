@@ -43,11 +43,25 @@ def _long(random: Random) -> tuple[list[str], int]:
 
 
 def _cut_off(random: Random) -> tuple[list[str], int]:
-    overrides, _ = _healthy(random)
-    if random.random() < 0.25:
-        return overrides, random.randint(1, 3)
-    slow = log_uniform(random, 5e-5, 4e-4)
-    return [*overrides, *rates(slow, slow)], random.randint(3, 6)
+    """Draw a short run of a slow generator before a fast and smooth discriminator."""
+    gamma = random.choice([0.2, 0.3, 0.5])
+    smooth = [f"model.regularisation.r1={gamma}"]
+    games = [
+        [
+            "model.name=gan",
+            f"model.objective={random.choice(['non_saturating', 'hinge'])}",
+            *smooth,
+        ],
+        ["model.name=gan", "model.objective=relativistic", *smooth],
+        ["model.name=wgan_gp", "model.discriminator_steps=3"],
+    ]
+    game = random.choice(games)
+    penalty = ["model.regularisation.gradient_penalty=1.0"] * ("model.name=wgan_gp" in game)
+    rate = log_uniform(random, 2e-4, 6e-4)
+    overrides = [*draw_world(random), *game, *penalty, *draw_average(random)]
+    overrides += [*widths([64, 64], [64, 64]), *rates(4 * rate, rate)]
+    overrides.append(f"model.latent_size={random.choice([2, 4])}")
+    return overrides, random.randint(2, 5)
 
 
 def _won(random: Random) -> tuple[list[str], int]:
