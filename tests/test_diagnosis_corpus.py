@@ -166,3 +166,13 @@ def test_a_run_records_what_it_logs_up_to_its_end_and_its_truth_beyond(
     assert found.continued.update == 90
     assert sum(found.points[-1].masses) == pytest.approx(1, abs=1e-3)
     assert record["state"] == state_of(found)
+
+
+def test_the_corpus_holds_runs_of_the_list_in_the_states_of_the_definitions() -> None:
+    records = read_records(BENCHMARKS / "diagnosis" / "corpus.jsonl.gz")
+    planned = {(each.name, seed): list(each.overrides) for each, seed in planned_runs()}
+    runs = {(record["configuration"], record["seed"]): record for record in records}
+    assert len(runs) == len(records) > 0
+    for run, record in runs.items():
+        assert record["overrides"] == planned[run]
+        assert record["state"] == state_of(truth_from(record["truth"]))
