@@ -87,11 +87,11 @@ def test_dirac_spectrum_is_that_of_the_closed_form(gamma: float) -> None:
 
 
 def test_arnoldi_finds_the_eigenvalues_of_the_whole_matrix() -> None:
-    networks = {"name": "mlp", "generator_hidden": [40, 40], "discriminator_hidden": [24]}
+    networks = {"name": "mlp", "generator_hidden": [16, 16], "discriminator_hidden": [16]}
     gan = GANS["gan"]({"latent_size": 2, "regularisation": {"r1": 0.1}}, networks, (2,))
     with probe(gan, torch.float64):
         field = GradientField(gan, make_real_batch(gan, 8), 0)
-        assert 1900 < len(field.start) < 2000
+        assert len(field.start) > 400
         found = eigenvalues(field, 6, tolerance=0)
         every = np.linalg.eigvals(jacobian(field))
     expected = every[np.argsort(-np.abs(every))][:6]
