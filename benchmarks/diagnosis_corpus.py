@@ -1,4 +1,4 @@
-"""Train the corpus of runs whose state is known, on which `gan-lightning diagnose` is judged.
+"""Train the corpus of runs whose state is known, on which a diagnosis can be judged.
 
     python benchmarks/diagnosis_corpus.py --resume
 
