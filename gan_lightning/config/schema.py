@@ -118,7 +118,7 @@ class GameConfig:
 
     enabled: bool = setting(False, "Whether the game of a GAN is measured.")
     every_n_updates: int = setting(
-        2000, "Generator updates between measurements; 0 measures at the end only.", minimum=0
+        4000, "Generator updates between measurements; 0 measures at the end only.", minimum=0
     )
     measures: list[str] = setting(
         ["accuracy", "gradients", "spectrum"],
