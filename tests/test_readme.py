@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,10 @@ def clone(
         return TrainingResult(directory, 4, 1.0, {}, None, "disabled")
 
     monkeypatch.setattr("gan_lightning.training.train.train", train)
+    # which other tests may have imported, from folders that stay on the path
+    monkeypatch.delitem(sys.modules, "my_gan", raising=False)
+    paths = [path for path in sys.path if not [*Path(path).glob("my_gan*")]]
+    monkeypatch.setattr(sys, "path", paths)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_photos").mkdir()  # the reader's
     for grey in range(4):
