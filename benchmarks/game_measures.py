@@ -1,7 +1,7 @@
 """Cost of measuring the game in training, as a share of training at the default interval.
 
-`python benchmarks/game_measures.py gan_ring dcgan_mnist` trains each experiment and measures its
-game after every tenth of the updates, so that both are timed in turn.
+`python benchmarks/game_measures.py gan_ring dcgan_mnist` trains 500 updates of each experiment and
+measures its game after every 100, so that both are timed in turn.
 """
 
 from __future__ import annotations

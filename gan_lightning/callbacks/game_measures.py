@@ -41,8 +41,9 @@ RANKED_SAMPLES = 256
 class GameMeasures(ImageCallback):
     """Measure the game of a GAN at regular intervals, without any effect on training.
 
-    All measures are those of the present weights on fixed minibatches of training and test data, in
-    float64, so that a resumed run measures the same. With several processes each computes them all.
+    All measures are those of the present weights on fixed minibatches of training and test data, so
+    that a resumed run measures the same. Gradients and what follows from them are in float64. With
+    several processes each computes all measures.
 
     Args:
         folder: folder of the PNG files.

@@ -53,9 +53,9 @@ def field_minibatch(data: BaseDataModule, count: int, seed: int, device: torch.d
     stored, labels, source = data.used_data()
     rows = _random_rows(len(stored), count, seed)
     batch = Batch(
-        _as_float(stored[rows], device),
+        to_float_nchw(stored[rows].to(device)),
         None if labels is None else labels[rows].to(device),
-        None if source is None else _as_float(source[rows], device),
+        None if source is None else to_float_nchw(source[rows].to(device)),
     )
     return _with_labelled(batch, data, seed)
 
@@ -79,17 +79,13 @@ def _with_labelled(batch: Batch, data: BaseDataModule, seed: int) -> Batch:
         return batch
     device = batch.data.device
     rows = _random_rows(len(labelled[1]), len(batch.data), seed)
-    part = Batch(_as_float(labelled[0][rows], device), labelled[1][rows].to(device))
+    part = Batch(to_float_nchw(labelled[0][rows].to(device)), labelled[1][rows].to(device))
     return batch._replace(labels=None, labelled=part)
 
 
 def _random_rows(total: int, count: int, seed: int) -> Tensor:
     rng = torch.Generator().manual_seed(derived_seed(seed, "game"))
     return torch.randperm(total, generator=rng)[:count].sort().values
-
-
-def _as_float(stored: Tensor, device: torch.device) -> Tensor:
-    return to_float_nchw(stored.to(device)) if stored.dtype == torch.uint8 else stored.to(device)
 
 
 @contextmanager
