@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -119,13 +120,26 @@ def _update_rule(optimizer: torch.optim.Optimizer) -> Callable[[Tensor, Any, Any
 
 def _adam(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
     first, second = group["betas"]
-    step = float(state.get("step", 0)) + 1
+    step = _steps_made(state) + 1
     mean = first * state.get("exp_avg", 0) + (1 - first) * gradient
     square = second * state.get("exp_avg_sq", 0) + (1 - second) * gradient.square()
     state.update(step=step, exp_avg=mean, exp_avg_sq=square)
-    root = square.clamp_min(SMALLEST).sqrt() / (1 - second**step) ** 0.5
-    change: Tensor = group["lr"] / (1 - first**step) * mean / (root + group["eps"])
+    root = square.clamp_min(SMALLEST).sqrt() / _bias_correction(second, step) ** 0.5
+    change: Tensor = group["lr"] / _bias_correction(first, step) * mean / (root + group["eps"])
     return change
+
+
+def _steps_made(state: Mapping[str, Any]) -> float | Tensor:
+    """Return the number of steps; as a tensor where a GPU counts them, for which the host waits."""
+    step = state.get("step", 0)
+    return step if isinstance(step, Tensor) and not step.is_cpu else float(step)
+
+
+def _bias_correction(decay: float, step: float | Tensor) -> Any:
+    """Return 1 - decay^step; of a tensor in its own precision, without cancellation."""
+    if isinstance(step, Tensor):
+        return -torch.expm1(step * (math.log(decay) if decay else -math.inf))
+    return 1 - decay**step
 
 
 def _rmsprop(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:

@@ -76,7 +76,8 @@ class LabelledGAN(GAN):
         if self.data.class_shares is None:
             labels = torch.randint(self.classes, (count,), generator=rng, device=self.device)
         else:
-            shares = torch.tensor(self.data.class_shares, device=self.device)
+            # a copy that the host does not wait for, as it would for torch.tensor(device=...)
+            shares = torch.tensor(self.data.class_shares).to(self.device, non_blocking=True)
             labels = shares.multinomial(count, replacement=True, generator=rng)
         return super().prior(count, rng).updated(Condition(labels=labels))
 

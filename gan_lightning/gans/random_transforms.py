@@ -54,6 +54,12 @@ class Draws:
         probability = self.probability if probability is None else probability
         return shared_uniform(self.count, self.device) < probability
 
+    def probability_on_device(self) -> Tensor:
+        """Return the probability as a scalar tensor, for which no host waits."""
+        if isinstance(self.probability, Tensor):
+            return self.probability
+        return torch.full((), self.probability, device=self.device)
+
     def sometimes(self, values: Tensor, neutral: float) -> Tensor:
         """Return the values of the images that have the transformation, else a neutral one."""
         return torch.where(self.chosen(), values, neutral)
@@ -127,7 +133,7 @@ def scale(draws: Draws, height: int, width: int) -> Tensor:
 def rotate(draws: Draws, height: int, width: int) -> Tensor:
     """Rotate by any angle; two such rotations together have the probability."""
     angle = draws.uniform(-math.pi, math.pi)
-    rest = 1 - torch.as_tensor(draws.probability, device=draws.device).clamp(0, 1)
+    rest = 1 - draws.probability_on_device().clamp(0, 1)
     return _rotation(torch.where(draws.chosen(1 - rest.sqrt()), angle, 0.0))
 
 
