@@ -15,14 +15,17 @@ from bad_inputs import mistake
 from conftest import run_cli
 from factories import ALL_GANS, make_config, make_gan, make_real_batch, quiet_trainer
 from PIL import Image
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from gan_lightning.callbacks import GameMeasures
 from gan_lightning.cli.machine_checks import CHECKS
 from gan_lightning.config.schema import GameConfig
+from gan_lightning.core import module
 from gan_lightning.core.module import BaseModule, on_device_with_float64
 from gan_lightning.evaluation import evaluate
+from gan_lightning.gans.directions import principal_directions
 from gan_lightning.gans.monitoring import Monitor
 from gan_lightning.training.build import build
 from gan_lightning.training.checks import check_devices, resolve_accelerator
@@ -97,6 +100,17 @@ def test_a_failed_measurement_moves_the_model_back(apple_gpu: list[str]) -> None
     with pytest.raises(ZeroDivisionError), on_device_with_float64(make_gan("gan")):
         raise ZeroDivisionError
     assert apple_gpu == ["cpu", "mps"]
+
+
+def test_directions_are_computed_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A grid of a training run shows them; MPS has no float64, nor `eigh`."""
+    gan = make_gan("gan")
+    expected = principal_directions(gan, 2)
+    moved = []
+    monkeypatch.setattr(module, "WITHOUT_FLOAT64", ("cpu",))
+    monkeypatch.setattr(Tensor, "cpu", lambda tensor: moved.append(tensor) or tensor)
+    assert torch.equal(principal_directions(gan, 2), expected)
+    assert moved
 
 
 def test_auto_is_what_doctor_says(monkeypatch: pytest.MonkeyPatch) -> None:

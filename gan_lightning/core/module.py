@@ -27,6 +27,7 @@ __all__ = [
     "evaluation_mode",
     "on_device_with_float64",
     "short_name",
+    "to_float64",
 ]
 
 WITHOUT_FLOAT64 = ("mps",)
@@ -252,6 +253,12 @@ def on_device_with_float64(model: LightningModule) -> Iterator[None]:
         yield
     finally:
         model.to(device)
+
+
+def to_float64(tensor: Tensor) -> Tensor:
+    """Convert a tensor to float64, on the CPU if its device has none, such as MPS."""
+    on_device = tensor.cpu() if tensor.device.type in WITHOUT_FLOAT64 else tensor
+    return on_device.double()
 
 
 @contextmanager

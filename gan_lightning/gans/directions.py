@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from gan_lightning.core.module import to_float64
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.gans.base import GAN
 from gan_lightning.types import Condition
@@ -54,11 +55,11 @@ def principal_directions(gan: GAN, count: int) -> Tensor:
     count = min(count, condition.latent.shape[1], features.shape[1])
     # the Gram matrix of the samples and that of the features have the same components
     if features.shape[1] < SAMPLES:
-        _, axes = torch.linalg.eigh((features.T @ features).double())
-        scores = features.double() @ axes
+        _, axes = torch.linalg.eigh(to_float64(features.T @ features))
+        scores = to_float64(features) @ axes
     else:
-        _, scores = torch.linalg.eigh((features @ features.T).double())
-    scores = scores[:, scores.shape[1] - count :].flip(1).to(condition.latent.dtype)
+        _, scores = torch.linalg.eigh(to_float64(features @ features.T))
+    scores = scores[:, scores.shape[1] - count :].flip(1).to(condition.latent)
     directions = scores.T @ (condition.latent - condition.latent.mean(0))
     directions = directions / directions.norm(dim=1, keepdim=True).clamp_min(1e-12)
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
