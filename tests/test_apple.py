@@ -120,6 +120,9 @@ def test_auto_is_what_doctor_says(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve_accelerator(make_config("gan", "trainer.accelerator=mps")) == "mps"
     messages = [finding.message for finding in CHECKS["devices"]("devices")]
     assert "MPS is available; runs use the CPU unless --accelerator is mps" in messages
+    lines = [finding.message for finding in CHECKS["auto"]("auto")]
+    assert lines[0].startswith("accelerator: auto is cpu, since torch finds no CUDA GPU, and ")
+    assert lines[-1].startswith("MPS: refuses --devices above 1 and trainer.sync_batch_norm")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert resolve_accelerator(make_config("gan")) == "cuda"
 
@@ -131,6 +134,10 @@ def test_one_apple_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     mistake(
         ["train", "gan_ring", "--accelerator", "mps", "--devices", "2"],
         "--devices is 2, and this machine has 1 Apple GPU; valid are 1 to 1",
+    )
+    mistake(
+        ["train", "gan_ring", "--accelerator", "mps", "trainer.sync_batch_norm=true"],
+        "trainer.sync_batch_norm is true, and PyTorch synchronises batch norm on GPUs only",
     )
 
 

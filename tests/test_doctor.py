@@ -10,12 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from bad_inputs import damage
 from conftest import run_cli
+from factories import make_config
 
 from gan_lightning.assets import loader
 from gan_lightning.cli import machine_checks
 from gan_lightning.cli.machine_checks import NOTE, OK, RED, Finding, run_checks
+from gan_lightning.training.checks import resolve_accelerator, resolve_precision
 from gan_lightning.utils.optional import install_command
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -51,6 +54,24 @@ def test_json_and_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome.out.startswith("red   python")
     assert "-> install Python 3.11" in outcome.out.splitlines()[1]
     assert outcome.out.splitlines()[-1] == "1 red: fix these first"
+
+
+@pytest.mark.parametrize("gpus", [0, 2])
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_what_auto_chooses(gpus: int, bfloat16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line each, which agrees with what a run does."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bfloat16)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": bfloat16})
+    accelerator, precision, devices = [finding.message for finding in findings("auto")]
+    config = make_config("gan", "trainer.precision=auto")
+    assert accelerator.startswith(f"accelerator: auto is {resolve_accelerator(config)}, since ")
+    images, points = (resolve_precision(config, is_image) for is_image in (True, False))
+    assert f"auto is {points} for points and {images} for images, since " in precision
+    assert ("does not compute" in precision) is not bfloat16
+    assert devices.startswith(f"devices: {config.trainer.devices}, since ")
+    assert ("2 GPUs" in devices) is (gpus == 2)
 
 
 @pytest.mark.parametrize(

@@ -121,16 +121,45 @@ def _devices(name: str) -> Iterator[Finding]:
         yield Finding(name, NOTE, "an NVIDIA driver is installed, but torch finds no GPU", fix)
 
 
+def _auto(name: str) -> Iterator[Finding]:
+    """Say what `auto` and the defaults of `trainer` choose here, and why."""
+    import torch
+
+    from gan_lightning.utils.hardware import fast_precision
+
+    on_gpu, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    accelerator, why = ("cuda", "torch finds a CUDA GPU") if on_gpu else ("cpu", NO_GPU[has_mps])
+    yield Finding(name, OK, f"accelerator: auto is {accelerator}, since {why}")
+    chosen = fast_precision(on_gpu)
+    computes = "computes" if chosen == "bf16-mixed" else "does not compute"
+    part = "GPU" if on_gpu else "processor"
+    why = f"since the {part} {computes} bfloat16 in hardware"
+    yield Finding(name, OK, f"precision: auto is 32-true for points and {chosen} for images, {why}")
+    count = torch.cuda.device_count() if on_gpu else os.cpu_count() or 1
+    unit = f"GPU{'s' * (count > 1)}" if on_gpu else f"core{'s' * (count > 1)}"
+    message = f"devices: 1, since auto starts no further process; up to {count} {unit} by --devices"
+    yield Finding(name, OK, message)
+    if has_mps:
+        yield Finding(name, OK, MPS_REFUSES)
+
+
+NO_GPU = {
+    False: "torch finds no CUDA GPU",
+    True: "torch finds no CUDA GPU, and nothing was measured on MPS, which --accelerator mps takes",
+}
+"""Whether MPS is available -> why `auto` takes the CPU."""
+
+MPS_REFUSES = (
+    "MPS: refuses --devices above 1 and trainer.sync_batch_norm; has no float64, so measures are "
+    "computed on the CPU"
+)
+
+
 def _precision(name: str) -> Iterator[Finding]:
     import torch
 
     from gan_lightning.core.fast_paths import set_up_process
-    from gan_lightning.utils.hardware import fast_precision
 
-    chosen = fast_precision(on_gpu=torch.cuda.is_available())
-    native = "is native" if chosen == "bf16-mixed" else "is not native, so it is not used"
-    message = f"auto is {chosen} for images, 32-true for points; bfloat16 {native}"
-    yield Finding(name, OK, message)
     set_up_process()
     denormal = torch.tensor(1e-38) * 0.01
     if denormal.item() == 0:
@@ -244,6 +273,7 @@ CHECKS: dict[str, Callable[[str], Iterator[Finding]]] = {
     "packages": _packages,
     "torch": _torch,
     "devices": _devices,
+    "auto": _auto,
     "precision": _precision,
     "digits": _digits,
     "classifier": _classifier,
