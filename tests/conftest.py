@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -79,19 +79,22 @@ def pytest_collection_finish() -> None:
     """
     import preloaded  # noqa: F401  # once, for this process and those that are forked
     from factories import evaluate_on, few_chunks, stand_in_for_lite0
+    from shortcuts import leave_figures_blank, look_up_once
 
     from gan_lightning.classifiers import image_classes
 
     evaluate_on(few_chunks)
     vars(image_classes)["UPDATES"] = 40  # of the classifier that judges any images; 400 take 5 s
     stand_in_for_lite0()
+    leave_figures_blank()
+    look_up_once()
     gc.freeze()
     gc.enable()
     start_server()
 
 
 IN_FULL = ("gan_ring", "unrolled_ring", "infogan_mnist")
-"""Experiments whose tiny runs draw twice, and are evaluated on all test data, as by `evaluate`."""
+"""Experiments whose tiny runs draw twice, render figures, and are evaluated on all test data."""
 
 
 @dataclass(frozen=True)
@@ -303,10 +306,20 @@ def all_test_data() -> Iterator[None]:
     evaluate_on(few_chunks)
 
 
+@pytest.fixture
+def drawn_figures() -> Iterator[None]:
+    """Render figures, which are left blank otherwise."""
+    from shortcuts import figures_drawn
+
+    with figures_drawn():
+        yield
+
+
 @pytest.fixture(scope="session")
 def trained(once: Once) -> Callable[[str], TinyRun]:
     """Return a function that gives the tiny run of an experiment, trained at the first call."""
     from factories import evaluate_on, few_chunks
+    from shortcuts import figures_drawn
 
     from gan_lightning.evaluation.batching import iterate_test_data
 
@@ -314,7 +327,8 @@ def trained(once: Once) -> Callable[[str], TinyRun]:
         def train(folder: Path) -> TinyRun:
             arguments = ["train", experiment, *tiny_overrides(experiment), "log.wandb=disabled"]
             former = evaluate_on(iterate_test_data if experiment in IN_FULL else few_chunks)
-            outcome = run_cli(*arguments, "--output", str(folder / "run"))
+            with figures_drawn() if experiment in IN_FULL else nullcontext():
+                outcome = run_cli(*arguments, "--output", str(folder / "run"))
             evaluate_on(former)
             return TinyRun(experiment, folder / "run", outcome)
 

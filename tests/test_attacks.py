@@ -212,6 +212,7 @@ def test_invalid_settings_raise(settings: dict[str, object], message: str) -> No
         classifier(**settings)
 
 
+@pytest.mark.usefixtures("drawn_figures")
 def test_the_picture_has_three_rows() -> None:
     test = Batch(torch.rand(12, 1, 28, 28) * 2 - 1, torch.arange(12) % 10)
     picture = draw_attack(classifier(), test, FGSM)

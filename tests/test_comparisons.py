@@ -75,6 +75,7 @@ def with_curves(results: Results, updates: int, factor: float = 1.0) -> Results:
     return results
 
 
+@pytest.mark.usefixtures("drawn_figures")
 def test_curves_of_the_compared_methods_are_one_picture_on_the_page(tmp_path: Path) -> None:
     baseline = with_curves(make_results("plain", [1.0, 2.0, 1.5]), 5)
     methods = [with_curves(method(f"m{n}", [3.0, 4.0, 5.0]), 5) for n in range(2)]

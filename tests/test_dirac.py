@@ -256,6 +256,7 @@ def test_a_field_needs_the_dirac_networks() -> None:
     assert callback.trajectory == []
 
 
+@pytest.mark.usefixtures("drawn_figures")
 def test_the_portrait_is_drawn_when_due(tmp_path: Path) -> None:
     gan, data = dirac()
     quiet_trainer(callbacks=[PhasePortrait(tmp_path, 20)]).fit(gan, datamodule=data)
@@ -268,6 +269,7 @@ def test_the_portrait_is_drawn_when_due(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [0.0, 1.0, 1e30, math.inf, math.nan])
+@pytest.mark.usefixtures("drawn_figures")
 def test_any_end_can_be_drawn(end: float) -> None:
     way = np.array([[0, 1.0, 1.0], [1, end, end]])
     standings = np.array([[-1.0, 0.0], [1.0, 1.0]])

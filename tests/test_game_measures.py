@@ -230,6 +230,7 @@ def test_initial_point_is_where_training_started() -> None:
     assert torch.equal(start.float(), initial_point(gan))
 
 
+@pytest.mark.usefixtures("drawn_figures")
 def test_a_resumed_run_measures_the_same(tmp_path: Path) -> None:
     measured = []
     for name, goals in (("whole", [4]), ("parts", [2, 4])):

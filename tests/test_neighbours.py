@@ -66,6 +66,7 @@ def test_a_verdict_needs_enough_test_data(tests: int, has_verdict: bool) -> None
     assert any(line.startswith(f"no verdict: {tests} test") for line in lines) != has_verdict
 
 
+@pytest.mark.usefixtures("drawn_figures")
 def test_picture_and_report_of_points(ring_run: TinyRun) -> None:
     outcome = run_cli("neighbours", str(ring_run.folder), "--count", "4", "--neighbours", "2")
     assert outcome.code == 0, outcome.err
@@ -121,6 +122,7 @@ def test_mirrored_copies_are_found() -> None:
 
 
 @pytest.mark.parametrize("experiment", ["pix2pix_edges_mnist", "wgan_gp_celeba"])
+@pytest.mark.usefixtures("drawn_figures")
 def test_translators_and_mirrored_datasets(experiment: str, request: pytest.FixtureRequest) -> None:
     run: TinyRun = request.getfixturevalue("trained")(experiment)
     outcome = run_cli("neighbours", str(run.folder), "--count", "2", "--neighbours", "2")
