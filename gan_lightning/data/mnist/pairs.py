@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -59,14 +59,15 @@ class DigitPairs(BaseDataModule):
 
     def test_data(self) -> Batch:
         """Return test images (10000, 1, H, W) in [-1, 1], their digits, and their edges."""
-        return self._test
-
-    @cached_property
-    def _test(self) -> Batch:
-        test = self.digits.test_data()
-        return test._replace(source=to_float_nchw(edges(to_uint8_nhwc(test.data))))
+        return _test_data(self.config.size)
 
 
 @lru_cache(maxsize=1)
 def _training_edges(size: int) -> Tensor:
     return edges(MNIST(MNISTConfig(size=size)).training_data()[0])
+
+
+@lru_cache(maxsize=1)
+def _test_data(size: int) -> Batch:
+    test = MNIST(MNISTConfig(size=size)).test_data()
+    return test._replace(source=to_float_nchw(edges(to_uint8_nhwc(test.data))))
