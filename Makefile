@@ -7,7 +7,7 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev train verify results doctor test test-lowest coverage lint types soak \
-        benchmark docs docs-serve wheel-check image clean
+        benchmark gpu docs docs-serve wheel-check image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ soak: $(VENV)/.installed-dev ## Kill and signal runs, fill the disk, for an hour
 
 benchmark: $(VENV)/.installed-dev ## Run the benchmarks, write docs/performance.md: ARGS="--peer PyTorch-GAN"
 	$(VENV)/bin/python benchmarks/performance.py $(ARGS)
+
+gpu: $(VENV)/.installed-dev ## Prove on a GPU what holds there, in nine minutes; writes docs/gpu.md
+	$(VENV)/bin/python benchmarks/gpu.py $(ARGS)
 
 docs: $(VENV)/.installed-docs ## Build the documentation into site/; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict

@@ -1,0 +1,62 @@
+"""(d) All measures on the device are those of the processor, for the same samples.
+
+Statistics are sums in float64; on a device without float64 (MPS) the model is evaluated on the
+processor. A measure may differ by a thousandth, as the features that networks compute in float32
+do.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+
+from gan_lightning.config.experiments import experiment_path, read_yaml
+from gan_lightning.config.load import load_config
+from gan_lightning.evaluation import evaluate
+from gan_lightning.training.build import build
+from gpu_proof.record import Item, Row, Settings, verdict
+from gpu_proof.training import host_randomness
+
+__all__ = ["items"]
+
+EXPERIMENTS = (
+    *("gan_ring", "infogan_mnist", "cgan_mnist", "gan_stacked_mnist", "pix2pix_edges_mnist"),
+    *("cogan_edges", "semi_supervised_mnist", "wgan_gp_swissroll", "ebgan_pt_mnist"),
+)
+"""Experiments on built-in data, which together have nearly all evaluators."""
+
+TOLERANCE = 1e-3
+SAMPLES = 1000
+
+
+def items(settings: Settings) -> list[Item]:
+    """List a measurement for each experiment."""
+    chosen = EXPERIMENTS[:2] if settings.quick else EXPERIMENTS
+    samples = 200 if settings.quick else SAMPLES
+    return [Item("d", name, partial(compare, name, settings, samples)) for name in chosen]
+
+
+def compare(experiment: str, settings: Settings, samples: int) -> Row:
+    """Evaluate an untrained model on the processor and on the device."""
+    found = []
+    for device in ("cpu", settings.accelerator):
+        config = load_config(read_yaml(experiment_path(experiment)), ["log.wandb=disabled"])
+        model, data = build(config)
+        with host_randomness():
+            found.append(evaluate(model.to(torch.device(device)), data, samples))
+    expected, measured = found
+    wrong = {
+        name: (value, measured[name])
+        for name, value in expected.items()
+        if not _close(value, measured[name])
+    }
+    text = f"{len(expected) - len(wrong)} of {len(expected)} measures are equal"
+    differing = "".join(f"; {name} {a:.6g}, {b:.6g}" for name, (a, b) in wrong.items())
+    return verdict(not wrong and expected.keys() == measured.keys(), text + differing)
+
+
+def _close(expected: float, found: float) -> bool:
+    both_nan = math.isnan(expected) and math.isnan(found)
+    return both_nan or math.isclose(expected, found, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

@@ -1,0 +1,63 @@
+"""The documentation page of the proof, written from its record alone."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from gan_lightning.utils.tables import markdown_table
+from gpu_proof import equality, measures, processes, speed, waiting
+from gpu_proof.record import Record, Row
+
+__all__ = ["PARTS", "page"]
+
+PARTS: dict[str, ModuleType] = {
+    "a": equality,
+    "b": waiting,
+    "c": speed,
+    "d": measures,
+    "e": processes,
+}
+"""Letter -> module, whose docstring explains the part."""
+
+NOTHING = """**Nothing was measured on a GPU yet**, for lack of one: all figures of this
+documentation are those of processors. The proof itself is tested on a processor
+(`tests/test_gpu_proof.py`), and so is that no step waits for its device
+(`tests/test_fake_device.py`, on a device without values). The tables are empty until then."""
+
+INTRODUCTION = """# Proof on a GPU
+
+`make gpu` measures in at most nine minutes on one GPU what this page shows, the most important
+first. It can be stopped and started again: what was measured at the same revision on the same
+machine is kept. `make gpu ARGS="--peer CHECKOUT"` also times PyTorch-GAN's scripts.
+`make gpu ARGS="--accelerator cpu --quick --output FOLDER"` tries the program on a processor."""
+
+
+def page(record: Record | None) -> str:
+    """Generate docs/gpu.md.
+
+    Args:
+        record: what was measured; None for a page that says that nothing was.
+    """
+    about = NOTHING if record is None else _about(record)
+    lines = [INTRODUCTION, "", about]
+    for letter, module in PARTS.items():
+        title, _, text = (module.__doc__ or "").partition("\n\n")
+        lines += ["", f"## {title.removesuffix('.')}", "", text.strip(), ""]
+        lines += [markdown_table([["measured", "verdict", "result"], *_rows(record, letter)])]
+    return "\n".join(lines) + "\n"
+
+
+def _about(record: Record) -> str:
+    words = ", ".join(f"{name} {value}" for name, value in record.about.items())
+    wrong = sum(row["verdict"] == "WRONG" for row in record.rows.values())
+    return f"Measured with: {words}. Of {len(record.rows)} items {wrong} are wrong."
+
+
+def _rows(record: Record | None, letter: str) -> list[list[str]]:
+    rows: dict[str, Row] = {} if record is None else record.rows
+    found = [
+        [key.removeprefix(f"{letter} "), str(row["verdict"]), str(row["text"])]
+        for key, row in rows.items()
+        if key.startswith(f"{letter} ")
+    ]
+    return found or [["", "not measured", ""]]
