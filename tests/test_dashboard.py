@@ -176,7 +176,7 @@ def test_panels_name_only_what_runs_log_and_all_of_it(logged: set[str]) -> None:
     # no stored result has these yet
     long |= {"critic/descent_correlation", "features/accuracy", "reconstruction/error"}
     long |= {"augmentation/probability", "balance/convergence", "balance/k"}
-    long |= {"fd_clothes", "clothes_score", "modified_clothes_score"}
+    long |= {"fd_clothes", "fd_clothes/real", "clothes_score", "modified_clothes_score"}
     long |= {"fd_faces", "attribute/kl", "attribute/least_accuracy", "attribute/mouth/accuracy"}
     long |= {"code/mutual_information_gap", "code/information/mouth"}
     long |= {"translation/colour_retrieval"}

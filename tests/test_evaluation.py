@@ -165,6 +165,44 @@ def test_digits_have_both_scores() -> None:
     assert blank.compute()["digit_score"] == pytest.approx(1, abs=1e-6)
 
 
+def test_precision_and_recall_tell_missing_modes_from_points_that_lie_nowhere() -> None:
+    ring = DATASETS["ring"](DATASETS["ring"].Config())
+
+    def shares(points: torch.Tensor) -> dict[str, float]:
+        (evaluator,) = evaluators_for(EvaluationContext(ring, CPU, samples=len(points)))
+        evaluator.update(points, 0)
+        return {
+            name.removesuffix("/points"): value
+            for name, value in evaluator.compute().items()
+            if name.endswith("/points")
+        }
+
+    real = ring.training_data()[0][torch.arange(400)]
+    fair, one_mode, outside = (
+        shares(real),
+        shares(real[real[:, 0] > 0.8 * real.max()]),
+        shares(real * 3),
+    )
+    assert set(fair) == {"precision", "recall", "density", "coverage"}
+    assert min(fair["precision"], fair["recall"], fair["coverage"]) > 0.9
+    assert one_mode["precision"] > 0.9
+    assert one_mode["recall"] < 0.3
+    assert one_mode["coverage"] < 0.3
+    assert outside["precision"] < 0.1
+    assert outside["coverage"] < 0.1
+
+
+def test_precision_and_recall_of_digits_are_in_the_features_of_the_classifier() -> None:
+    mnist = DATASETS["mnist"](DATASETS["mnist"].Config())
+    test = mnist.test_data()
+    (evaluator,) = evaluators_for(EvaluationContext(mnist, CPU, samples=500))
+    assert test.labels is not None
+    evaluator.update(test.data[test.labels == 3][:500], 0)
+    threes = evaluator.compute()
+    assert threes["precision/digits"] > 0.8
+    assert threes["coverage/digits"] < 0.25
+
+
 def test_weights_are_those_of_matrices_only() -> None:
     model = make_gan("wgan")
     expected = [layer.weight for layer in model.discriminator.modules() if has_matrix(layer)]
@@ -199,6 +237,7 @@ def test_weights_at_the_bound_are_computed_for_critics(name: str, expected: bool
 
 @pytest.mark.parametrize("size", [1, 1000])
 @pytest.mark.parametrize("scale", [0.0, 1e-6, 1.0, float("nan")])
+@pytest.mark.usefixtures("drawn_figures")
 def test_histograms_of_any_weights_can_be_drawn(size: int, scale: float) -> None:
     picture = draw_histogram((torch.randn(size) * scale).numpy(), "after all")
     assert picture.shape[2] == 3

@@ -70,13 +70,19 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "Sample quality",
         (
-            Panel("Fréchet distance of digits", keys=("fd_digits",), log_y=True),
-            Panel("Fréchet distance of clothes", keys=("fd_clothes",), log_y=True),
+            Panel("Fréchet distance of digits", keys=("fd_digits", "fd_digits/real"), log_y=True),
+            Panel(
+                "Fréchet distance of clothes", keys=("fd_clothes", "fd_clothes/real"), log_y=True
+            ),
             Panel("Fréchet distance of faces", keys=("fd_faces",), log_y=True),
             Panel("FID and KID", families=(r"(fid|kid)/.+",), log_y=True),
             Panel("Fréchet distance without Inception", families=(r"fd/.+",), log_y=True),
             Panel("Sliced Wasserstein distance", families=(r"sliced_wasserstein.*",), log_y=True),
-            Panel("Wasserstein distance of points", keys=("wasserstein/exact",), log_y=True),
+            Panel(
+                "Wasserstein distance of points",
+                keys=("wasserstein/exact", "wasserstein/exact/real"),
+                log_y=True,
+            ),
             Panel("Digit scores", keys=("digit_score", "modified_digit_score")),
             Panel("Clothes scores", keys=("clothes_score", "modified_clothes_score")),
             Panel("Inception score", families=(r"inception_score/.+",)),

@@ -23,8 +23,11 @@ from gan_lightning.metrics import (
     InceptionScore,
     NearestNeighbourError,
     ParzenLikelihood,
+    PrecisionRecall,
     WithinClassSimilarity,
     cached_statistics,
+    cached_tensors,
+    frechet_distance,
 )
 from gan_lightning.networks.digit_net import StackedDigitNet
 
@@ -42,6 +45,9 @@ BATCH_SIZE = 125
 SIMILARITY_SAMPLES = 2_000
 """Generated digits, and real ones, among which pairs of a class are compared."""
 
+NEIGHBOUR_SAMPLES = 2_000
+"""Digits of each side whose nearest neighbours are searched."""
+
 
 class DigitEvaluator(SampleEvaluator):
     """Compares digits with the test set in the features of the shipped classifier.
@@ -52,12 +58,15 @@ class DigitEvaluator(SampleEvaluator):
         shard: this process's part of the work.
         conditional: compute the accuracy of requested classes too.
         within_class: compute the similarity within requested classes (MS-SSIM) too.
+        samples: number of generated digits, over all processes.
     """
 
     classifier: ClassVar[str] = "digit"
     """Name of the shipped classifier."""
     distance_name: ClassVar[str] = "fd_digits"
     """Name of the Fréchet distance."""
+    label: ClassVar[str] = "digits"
+    """Name of the features in the names of measures."""
 
     def __init__(
         self,
@@ -66,6 +75,7 @@ class DigitEvaluator(SampleEvaluator):
         shard: Shard = SINGLE_PROCESS,
         conditional: bool = False,
         within_class: bool = False,
+        samples: int = 10_000,
     ) -> None:
         self._network = shipped_network(self.classifier).to(device)
         key: dict[str, str | int | float] = {
@@ -76,6 +86,25 @@ class DigitEvaluator(SampleEvaluator):
         reference = cached_statistics(key, lambda: self._reference(data, device, shard))
         features = self._network.features_size
         self._distance = FrechetDistance(nn.Identity(), features, reference).to(device)
+        count = min(samples, len(data.training_data()[0]))
+        training = cached_statistics(
+            {**key, "training images": count},
+            lambda: FeatureStatistics.from_features(
+                self._features_of(to_float_nchw(_random_rows(data.training_data()[0], count)))
+            ),
+        )
+        self._floor = frechet_distance(
+            training.mean, training.covariance, reference.mean, reference.covariance
+        ).item()
+        real = cached_tensors(
+            {**key, "random test images": NEIGHBOUR_SAMPLES},
+            lambda: {
+                "features": self._features_of(
+                    _random_rows(data.test_data().data, NEIGHBOUR_SAMPLES)
+                )
+            },
+        )["features"]
+        self._neighbours = PrecisionRecall(real[:samples]).to(device)
         self._coverage = ClassCoverage(self._network.head, self._network.classes).to(device)
         self._scores = InceptionScore(self._network.classes).to(device)
         self._accuracy = ClassConditionalAccuracy().to(device) if conditional else None
@@ -88,6 +117,7 @@ class DigitEvaluator(SampleEvaluator):
         """Add generated images (N, 1, H, W) in [-1, 1]."""
         features = self._features(samples)
         self._distance.update(features)
+        self._neighbours.update(features, first_index)
         self._coverage.update(features)
         logits = self._network.head(features)
         self._scores.update(logits)
@@ -97,7 +127,7 @@ class DigitEvaluator(SampleEvaluator):
             self._similarity.update(samples, requested_labels, first_index)
 
     def compute(self) -> dict[str, float]:
-        """Return the Fréchet distance, both scores, covered classes, and their KL in nats.
+        """Return the Fréchet distance, both scores, precision, recall and covered classes.
 
         For requested classes, also their accuracy, and the similarity within them.
         """
@@ -105,9 +135,11 @@ class DigitEvaluator(SampleEvaluator):
         scores = compute_floats(self._scores)
         return {
             self.distance_name: distance.item(),
+            f"{self.distance_name}/real": self._floor,
             f"{self.classifier}_score": scores["score"],
             f"modified_{self.classifier}_score": scores["modified_score"],
             **compute_floats(self._coverage),
+            **{f"{name}/{self.label}": v for name, v in compute_floats(self._neighbours).items()},
             **(compute_floats(self._accuracy) if self._accuracy else {}),
             **(compute_floats(self._similarity) if self._similarity else {}),
         }
@@ -120,6 +152,13 @@ class DigitEvaluator(SampleEvaluator):
     def _features(self, images: Tensor) -> Tensor:
         batches = images.float().split(BATCH_SIZE)
         return torch.cat([self._network.features(batch) for batch in batches])
+
+    def _features_of(self, images: Tensor) -> Tensor:
+        """Return the features of real images, on the CPU."""
+        device = next(self._network.parameters()).device
+        return torch.cat(
+            [self._features(part.to(device)).cpu() for part in images.split(CHUNK_SIZE)]
+        )
 
     def _reference(
         self, data: BaseDataModule, device: torch.device, shard: Shard
@@ -134,9 +173,17 @@ class ClothesEvaluator(DigitEvaluator):
 
     classifier: ClassVar[str] = "clothes"
     distance_name: ClassVar[str] = "fd_clothes"
+    label: ClassVar[str] = "clothes"
 
     def _test_set(self, data: Any) -> str:
         return f"{data.reference_images.fingerprint}, test images"
+
+
+def _random_rows(images: Any, count: int) -> Tensor:
+    """Return random images of a set: the two halves of MNIST's test set have different writers."""
+    rows = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:count]
+    result: Tensor = images[rows]
+    return result
 
 
 class PixelEvaluator(SampleEvaluator):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from gan_lightning.evaluation.base import SampleEvaluator, compute_floats
-from gan_lightning.metrics import ClassConditionalAccuracy, ExactWasserstein, ModeCoverage
+from gan_lightning.metrics import (
+    ClassConditionalAccuracy,
+    ExactWasserstein,
+    ModeCoverage,
+    PrecisionRecall,
+)
 from gan_lightning.metrics.wasserstein import exact_wasserstein
 from gan_lightning.types import Batch
 
@@ -26,23 +32,53 @@ class PointData(Protocol):
         ...
 
 
-class WassersteinEvaluator(SampleEvaluator):
-    """Computes the exact Wasserstein distance of the first 2,000 points to as many real points."""
+NEIGHBOUR_POINTS = 1000
+"""Points of each side whose nearest neighbours are searched."""
 
-    def __init__(self, data: PointData, device: torch.device) -> None:
+
+class WassersteinEvaluator(SampleEvaluator):
+    """Computes the exact Wasserstein distance, and precision and recall, of generated points.
+
+    The distance compares the first 2,000 points with as many test points, and precision, recall,
+    density and coverage the first 1,000. The distance of as many training points stands beside it.
+
+    Args:
+        data: the points.
+        device: device of the generated points.
+        samples: number of generated points, over all processes.
+    """
+
+    def __init__(self, data: PointData, device: torch.device, samples: int = 10_000) -> None:
+        self._data: Any = data
+        self._count = min(samples, WASSERSTEIN_POINTS)
         real = data.test_data().data[:WASSERSTEIN_POINTS]
         self._distance = ExactWasserstein(real).to(device)
+        self._neighbours = PrecisionRecall(real[: min(samples, NEIGHBOUR_POINTS)]).to(device)
 
     def update(
         self, samples: Tensor, first_index: int, requested_labels: Tensor | None = None
     ) -> None:
         """Add generated points (N, 2)."""
         self._distance.update(samples, first_index)
+        self._neighbours.update(samples, first_index)
 
     def compute(self) -> dict[str, float]:
-        """Return the exact Wasserstein-1 distance, in units of the plane."""
+        """Return the exact Wasserstein-1 distance, in units of the plane, and the four shares."""
         distance: Tensor = self._distance.compute()
-        return {"wasserstein/exact": distance.item()}
+        shares = compute_floats(self._neighbours)
+        return {
+            "wasserstein/exact": distance.item(),
+            "wasserstein/exact/real": _distance_of_training_points(self._data, self._count),
+            **{f"{name}/points": value for name, value in shares.items()},
+        }
+
+
+@lru_cache(maxsize=1)
+def _distance_of_training_points(data: Any, count: int) -> float:
+    """Return the exact distance of the first training points to as many test points."""
+    training, test = data.training_data()[0], data.test_data().data
+    count = min(count, len(training), len(test))
+    return exact_wasserstein(training[torch.arange(count)], test[:count]).item()
 
 
 REAL_SETS = 8
@@ -89,11 +125,18 @@ class ModeEvaluator(SampleEvaluator):
         data: the Gaussian mixture.
         device: device of the generated points.
         conditional: compute the accuracy of requested classes (modes) too.
+        samples: number of generated points, over all processes.
     """
 
-    def __init__(self, data: MixtureData, device: torch.device, conditional: bool = False) -> None:
+    def __init__(
+        self,
+        data: MixtureData,
+        device: torch.device,
+        conditional: bool = False,
+        samples: int = 10_000,
+    ) -> None:
         self._coverage = ModeCoverage(data.centres, data.standard_deviation).to(device)
-        self._wasserstein = WassersteinEvaluator(data, device)
+        self._wasserstein = WassersteinEvaluator(data, device, samples)
         self._accuracy = ClassConditionalAccuracy().to(device) if conditional else None
 
     def update(
@@ -106,6 +149,6 @@ class ModeEvaluator(SampleEvaluator):
             self._accuracy.update(self._coverage.nearest(samples)[1], requested_labels)
 
     def compute(self) -> dict[str, float]:
-        """Return covered modes, high-quality fraction, reverse KL in nats and the distance."""
+        """Return covered modes, high-quality fraction, reverse KL in nats, and those of points."""
         values = {**compute_floats(self._coverage), **self._wasserstein.compute()}
         return {**values, **(compute_floats(self._accuracy) if self._accuracy else {})}

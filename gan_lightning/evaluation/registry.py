@@ -112,17 +112,17 @@ def _image_classes(context: EvaluationContext) -> SampleEvaluator | None:
 
 EVALUATORS: dict[str, Callable[[EvaluationContext], SampleEvaluator | None]] = {
     "digits": lambda c: DigitEvaluator(
-        c.data, c.device, c.shard, c.conditional, within_class=c.conditional
+        c.data, c.device, c.shard, c.conditional, c.conditional, c.samples
     ),
     "clothes": lambda c: ClothesEvaluator(
-        c.data, c.device, c.shard, c.conditional, within_class=c.conditional
+        c.data, c.device, c.shard, c.conditional, c.conditional, c.samples
     ),
     "digit_pixels": _digit_pixels,
     "digit_translations": lambda c: TranslationEvaluator(c.data, c.device, c.shard),
     "digit_pairs": lambda c: PairEvaluator(c.data, c.device, c.shard),
     "stacked_digits": lambda c: StackedDigitEvaluator(c.device),
-    "modes": lambda c: ModeEvaluator(c.data, c.device, c.conditional),
-    "wasserstein": lambda c: WassersteinEvaluator(c.data, c.device),
+    "modes": lambda c: ModeEvaluator(c.data, c.device, c.conditional, c.samples),
+    "wasserstein": lambda c: WassersteinEvaluator(c.data, c.device, c.samples),
     "inception": _inception,
     "images": _images,
     "images_without_inception": _images_without_inception,
