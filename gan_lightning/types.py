@@ -139,6 +139,10 @@ class Batch(NamedTuple):
         source = None if self.source is None else self.source[rows].to(device)
         return Batch(self.data[rows].to(device), labels, source)
 
+    def pin_memory(self) -> Batch:
+        """Copy to pinned memory, from which a GPU copies while the host goes on."""
+        return Batch(*(None if part is None else part.pin_memory() for part in self))
+
     def unbind(self) -> list[Batch]:
         """Split along the first dimension, without copying."""
         count = len(self.data)

@@ -227,6 +227,8 @@ class BaseDataModule(LightningDataModule, ABC):
             first_update=getattr(model, "updates", 0),
             rank=0 if trainer is None else trainer.global_rank,
             world_size=1 if trainer is None else trainer.world_size,
+            # Lightning's copies to a GPU do not block, which needs pinned memory
+            pin_memory=getattr(model, "device", torch.device("cpu")).type == "cuda",
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:

@@ -104,6 +104,7 @@ class RoundLoader:
         first_update: rounds that have been played already.
         rank: rank of this process.
         world_size: number of processes.
+        pin_memory: yield batches in pinned memory, for a CUDA GPU.
 
     Raises:
         ValueError: the batch is larger than the data, or the processes cannot divide it evenly.
@@ -123,12 +124,14 @@ class RoundLoader:
         first_update: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        pin_memory: bool = False,
     ) -> None:
         check_batch_size(batch_size, len(data), world_size)
         self._data, self._labels, self._source, self._labelled = data, labels, source, labelled
         self._random_mirror, self._crop_margin = random_mirror, crop_margin
         self._config = loader_config
         self._first_update = first_update
+        self._pin_memory = pin_memory
         self._batch_size = batch_size
         self._local_batch_size = batch_size // world_size
         self._local = slice(rank * self._local_batch_size, (rank + 1) * self._local_batch_size)
@@ -149,7 +152,8 @@ class RoundLoader:
             if following is not None:
                 prefetched = self._rows(following)
                 self._prefetch(prefetched)
-            yield self._batch(updates, rows)
+            batch = self._batch(updates, rows)
+            yield batch.pin_memory() if self._pin_memory else batch
 
     def _update_ranges(self) -> Iterator[range]:
         """Yield the updates of each Lightning batch that is left."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
+from torch.utils._pytree import tree_leaves
 
 from gan_lightning.data import LoaderConfig, RoundLoader
+from gan_lightning.testing.synthetic import SyntheticData
+from gan_lightning.types import Batch, DataSpec
 
 
 def make_loader(updates: int, steps: int = 1, rounds: int = 1, **settings: int) -> RoundLoader:
@@ -62,3 +68,45 @@ def test_batch_size_out_of_range() -> None:
         make_loader(1, rank=0, world_size=3)
     with pytest.raises(ValueError, match=r"batch_size is 4; it must lie in 1\.\.2"):
         RoundLoader(torch.zeros(2), None, batch_size=4, loader_config=LoaderConfig(1))
+
+
+@pytest.mark.parametrize("pin", [False, True])
+def test_batches_are_pinned_where_a_gpu_copies_them(
+    pin: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pinning needs CUDA; here it is replaced by a copy."""
+    pinned: list[torch.Tensor] = []
+
+    def copy(tensor: torch.Tensor) -> torch.Tensor:
+        pinned.append(tensor)
+        return tensor.clone()
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", copy)
+    data = torch.arange(24.0)
+    settings: dict[str, Any] = {
+        "labelled": (data, data.long() % 3),
+        "source": data,
+        "random_mirror": True,
+        "crop_margin": 1,
+        "batch_size": 4,
+        "loader_config": LoaderConfig(2),
+    }
+    plain = list(RoundLoader(data, data % 3, **settings))
+    batches = list(RoundLoader(data, data % 3, pin_memory=pin, **settings))
+    assert len(pinned) == (14 if pin else 0)  # two batches of five tensors and two labelled ones
+    for first, second in zip(plain, batches, strict=True):
+        pairs = zip(tree_leaves(first), tree_leaves(second), strict=True)
+        assert all(a is b or torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
+def test_a_run_on_a_gpu_pins_its_batches(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: list[int] = []
+    monkeypatch.setattr(Batch, "pin_memory", lambda batch: pinned.append(1) or batch)
+    data = SyntheticData(DataSpec((2,)))
+    data.loader_config = LoaderConfig(2)
+    model = SimpleNamespace(updates=0, device=torch.device(device))
+    trainer: Any = SimpleNamespace(lightning_module=model, global_rank=0, world_size=1)
+    data.trainer = trainer
+    assert len(list(data.train_dataloader())) == 2
+    assert len(pinned) == (2 if device == "cuda" else 0)
