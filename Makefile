@@ -7,7 +7,7 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev train verify results doctor test test-lowest coverage lint types soak \
-        benchmark gpu docs docs-serve wheel-check image clean
+        benchmark gpu quality docs docs-serve wheel-check image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ benchmark: $(VENV)/.installed-dev ## Run the benchmarks, write docs/performance.
 
 gpu: $(VENV)/.installed-dev ## Prove on a GPU what holds there, in nine minutes; writes docs/gpu.md
 	$(VENV)/bin/python benchmarks/gpu.py $(ARGS)
+
+quality: $(VENV)/.installed-dev ## Verify on a GPU what is too long for a processor: ARGS="--list" estimates its hours
+	$(VENV)/bin/python benchmarks/quality.py $(ARGS)
 
 docs: $(VENV)/.installed-docs ## Build the documentation into site/; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
