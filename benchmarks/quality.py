@@ -179,10 +179,11 @@ def count_operations(config: RunConfig, spec: DataSpec) -> float:
             step(model, batch, batch_idx)
         counted.append(counter.total)
 
-    model.training_step = counting_step  # type: ignore[method-assign,assignment]
+    vars(model)["training_step"] = counting_step
     with quiet():
         quiet_trainer().fit(model, datamodule=data)
-    return counted[-1] * config.data.batch_size / COUNTED
+    batch_size: int = config.data.batch_size
+    return counted[-1] * batch_size / COUNTED
 
 
 class _Operations(TorchDispatchMode):
@@ -196,7 +197,7 @@ class _Operations(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own
         self.total = 0
 
     def __torch_dispatch__(

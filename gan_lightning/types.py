@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -141,7 +141,8 @@ class Batch(NamedTuple):
 
     def pin_memory(self) -> Batch:
         """Copy to pinned memory, from which a GPU copies while the host goes on."""
-        return Batch(*(None if part is None else part.pin_memory() for part in self))
+        parts: list[Any] = [None if part is None else part.pin_memory() for part in self]
+        return Batch(*parts)
 
     def unbind(self) -> list[Batch]:
         """Split along the first dimension, without copying."""
