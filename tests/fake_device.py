@@ -30,7 +30,6 @@ from torch.utils._pytree import tree_leaves
 
 from gan_lightning.classifiers import Classifier
 from gan_lightning.core.module import BaseModule
-from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN
 
 DEVICE = torch.device("meta")
@@ -223,11 +222,6 @@ def fake_device(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int]]:
     Returns a function that returns the updates after each step so far.
     """
     made: list[int] = []
-    transfer = BaseDataModule.on_after_batch_transfer
-
-    def strict_transfer(data: BaseDataModule, batch: Any, number: int) -> Any:
-        with strict():
-            return transfer(data, batch, number)
 
     def make_strict(kind: type[BaseModule]) -> None:
         step = kind.training_step
@@ -243,7 +237,6 @@ def fake_device(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int]]:
         make_strict(kind)
     # at the start of a training the host waits once, to count the updates of a loaded average
     monkeypatch.setattr(GAN, "on_train_start", BaseModule.on_train_start)
-    monkeypatch.setattr(BaseDataModule, "on_after_batch_transfer", strict_transfer)
     backend = SimpleNamespace(
         get_rng_state=lambda: None, set_rng_state=lambda state: None, is_available=lambda: True
     )

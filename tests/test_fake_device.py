@@ -15,13 +15,15 @@ from fake_device import DEVICE, Float64Error, WaitError, fake_trainer, strict
 from fake_device import fake_device as fake_device
 from pytorch_lightning import Callback
 from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import LoaderConfig
-from gan_lightning.gans import differentiable_optim
+from gan_lightning.gans import GAN, differentiable_optim
+from gan_lightning.gans.monitoring import Monitor
 from gan_lightning.gans.update_rules import UPDATE_RULES
 from gan_lightning.networks import NETWORKS
 from gan_lightning.runs.directory import RunDirectory
@@ -228,6 +230,20 @@ def test_no_step_of_large_networks_waits(name: str, fake_device: Steps) -> None:
 
 
 SMALL_RESNEXT = {"name": "resnext", "widths": [8], "blocks": 1, "group_width": 4}
+
+
+@pytest.mark.parametrize("model", ["gan", "cgan"])
+def test_no_step_on_minibatches_of_any_loader_waits(
+    model: str, fake_device: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first minibatch, whose values are checked, and before the log of an epoch."""
+    monkeypatch.setattr(GAN, "on_train_epoch_end", lambda gan: None)
+    gan = make_gan(model, "model.discriminator_steps=2")
+    gan.monitor = Monitor(samples=0, images=0)
+    gan.reader._range_checked, gan.reader._largest = True, 8
+    dataset = TensorDataset(torch.randn(32, 2), torch.arange(32) % 8)
+    fake_trainer().fit(gan, DataLoader(dataset, batch_size=8))
+    assert fake_device() == [0, 1, 1, 2]
 
 
 class Hooks(Callback):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import CHECKOUT
 from factories import ALL_GANS, make_config, stand_in_for_lite0
-from fake_device import DEVICE, fake_trainer
+from fake_device import DEVICE, WaitError, fake_trainer
 from fake_device import fake_device as fake_device
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -108,6 +108,12 @@ def test_steps_are_strict_and_nothing_else_is(proof: Any) -> None:
         training.train(setup, "cpu", 2)
     assert modes == ["error", "default"] * 4  # two transfers and two steps
     assert GAN.training_step is step
+    with pytest.raises(WaitError), waiting.strict_steps(fail):
+        training.train(setup, "cpu", 2)
+
+
+def fail(mode: str) -> None:
+    raise WaitError(mode)
 
 
 def test_measures_that_differ_are_named(proof: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,23 +162,26 @@ def test_results_are_kept_errors_too_and_the_time_is_limited(proof: Any, tmp_pat
             measured.append(name)
             if name == "broken":
                 raise RuntimeError("no\nkernel")
+            if name == "ended":
+                raise SystemExit("the work is not the same")
             return verdict(True, "fine")
 
         return row
 
-    items = [Item("a", name, measure(name)) for name in ("one", "broken", "three")]
+    items = [Item("a", name, measure(name)) for name in ("one", "broken", "ended", "four")]
     path, about = tmp_path / "gpu.json", {"revision": "1"}
     assert not [*run_items(items, Record.open(path, about), -1.0)]
     run = run_items(items, Record.open(path, about), 60)
     assert next(run)[0] == "a one"
     run.close()
     rows = dict(run_items(items, Record.open(path, about), 60))
-    assert measured == ["one", "broken", "three"]
+    assert measured == ["one", "broken", "ended", "four"]
     assert (rows["a broken"]["verdict"], rows["a broken"]["text"]) == (
         "WRONG",
         "RuntimeError: no kernel",
     )
-    assert len(Record.open(path, about).rows) == 3
+    assert rows["a ended"]["text"] == "SystemExit: the work is not the same"
+    assert len(Record.open(path, about).rows) == 4
     assert not Record.open(path, {"revision": "2"}).rows
 
 

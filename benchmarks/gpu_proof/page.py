@@ -20,16 +20,19 @@ PARTS: dict[str, ModuleType] = {
 """Letter -> module, whose docstring explains the part."""
 
 NOTHING = """**Nothing was measured on a GPU yet**, for lack of one: all figures of this
-documentation are those of processors. The proof itself is tested on a processor
+documentation are those of processors, and the tables below are empty. Whether everything fits into
+the time on a GPU is not known either. The program itself is tested on a processor
 (`tests/test_gpu_proof.py`), and so is that no step waits for its device
-(`tests/test_fake_device.py`, on a device without values). The tables are empty until then."""
+(`tests/test_fake_device.py`, on a device without values)."""
 
 INTRODUCTION = """# Proof on a GPU
 
-`make gpu` measures in at most nine minutes on one GPU what this page shows, the most important
-first. It can be stopped and started again: what was measured at the same revision on the same
-machine is kept. `make gpu ARGS="--peer CHECKOUT"` also times PyTorch-GAN's scripts.
-`make gpu ARGS="--accelerator cpu --quick --output FOLDER"` tries the program on a processor."""
+`make gpu` measures on one GPU what has to hold there, the most important first; each heading says
+what that is. It begins no measurement after nine minutes (`ARGS="--minutes M"`). It can be stopped
+and started again: what was measured at the same revision on the same machine is kept.
+`make gpu ARGS="--peer CHECKOUT"` also times PyTorch-GAN's scripts, and
+`make gpu ARGS="--accelerator cpu --quick --output FOLDER"` tries the program on a processor. CUDA
+graphs are not used by the package, so they are not measured."""
 
 
 def page(record: Record | None) -> str:

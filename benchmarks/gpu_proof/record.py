@@ -110,7 +110,7 @@ def run_items(items: Iterable[Item], record: Record, seconds: float) -> Iterator
             return
         try:
             row = item.measure()
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # the benchmarks end with SystemExit
             reason = " ".join(str(error).split())[:300]
             row = {"verdict": WRONG, "text": f"{type(error).__name__}: {reason}"}
         record.add(item.key, row | {"seconds": round(time.monotonic() - began, 1)})

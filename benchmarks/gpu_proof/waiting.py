@@ -1,7 +1,8 @@
 """(b) No training step makes the host wait for the GPU.
 
-Around each step, and each copy of a minibatch, `torch.cuda.set_sync_debug_mode("error")` turns such
-a call into an error. It sees neither collectives nor a copy into memory that is not pinned.
+Around each step, and each copy of a batch to the GPU, `torch.cuda.set_sync_debug_mode("error")`
+turns such a call into an error. It sees neither collectives nor asynchronous copies from memory
+that is not pinned.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from pytorch_lightning.strategies import Strategy
 
-from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN
 from gan_lightning.testing.setups import GANSetup
 from gpu_proof.record import SKIPPED, Item, Row, Settings, verdict
@@ -45,25 +46,24 @@ def check(setup: GANSetup, accelerator: str) -> Row:
 
 @contextmanager
 def strict_steps(set_mode: Callable[[str], Any]) -> Iterator[None]:
-    """Set the mode "error" in each training step and transfer inside the block.
+    """Set the mode "error" in each training step, and each transfer of a batch, in the block.
 
     Args:
         set_mode: `torch.cuda.set_sync_debug_mode`.
     """
 
     def strictly(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
             set_mode("error")
             try:
-                return function(*args)
+                return function(*args, **kwargs)
             finally:
                 set_mode("default")
 
         return call
 
-    transfer = "on_after_batch_transfer"
     with (
         patch.object(GAN, "training_step", strictly(GAN.training_step)),
-        patch.object(BaseDataModule, transfer, strictly(BaseDataModule.on_after_batch_transfer)),
+        patch.object(Strategy, "batch_to_device", strictly(Strategy.batch_to_device)),
     ):
         yield
