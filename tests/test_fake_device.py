@@ -164,14 +164,13 @@ BUILT_IN = {
 
 
 def representatives() -> list[str]:
-    """Choose an experiment of each pair of model and networks, without and with labels."""
+    """Choose an experiment of each network family and classifier, without and with labels."""
     chosen: dict[tuple[object, ...], str] = {}
     for name in EXPERIMENTS:
         source = read_yaml(experiment_path(name))
-        network, data = source.get("network", {}).get("name"), source["data"]
+        data, network = source["data"], source.get("network", source["model"])["name"]
         if data["name"] in BUILT_IN:
-            kind = (source["model"]["name"], network, "labelled" in data)
-            chosen.setdefault(kind, name)
+            chosen.setdefault((network, "labelled" in data), name)
     return sorted(chosen.values())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import CHECKOUT
-from factories import ALL_GANS, make_config, stand_in_for_lite0
+from factories import ALL_GANS, make_config
 from fake_device import DEVICE, WaitError, fake_trainer
 from fake_device import fake_device as fake_device
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -52,7 +52,6 @@ def test_all_random_numbers_are_those_of_the_host(
     """Otherwise a GPU and the processor would play different games, and no weights be compared."""
     from gpu_proof.training import host_randomness
 
-    stand_in_for_lite0()
     gan, data = build(make_config(model))
     noise = SyntheticData(data.model_spec)
     assert isinstance(gan, GAN)
