@@ -21,6 +21,7 @@ ROWS = (
     ("sweeps", "verification", "inference", "export", "play", "testing"),
     ("training",),
     ("callbacks", "loggers", "dashboard", "report"),
+    ("diagnosis",),
     ("runs", "results"),
     ("game",),
     ("evaluation",),

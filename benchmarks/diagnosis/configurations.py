@@ -12,7 +12,7 @@ from random import Random
 
 from diagnosis.digit_plans import DIGIT_PLANS
 from diagnosis.overrides import STEP
-from diagnosis.plans import POINT_PLANS, Draw
+from diagnosis.plans import FURTHER_PLANS, POINT_PLANS, Draw
 
 __all__ = ["FIRST_SEED", "Configuration", "configurations", "planned_runs"]
 
@@ -20,7 +20,7 @@ FIRST_SEED = 1000
 REPEATED = 8
 """One configuration in so many has three seeds, the others have one."""
 
-PLANS = {**POINT_PLANS, **DIGIT_PLANS}
+PLANS = {**POINT_PLANS, **DIGIT_PLANS, **FURTHER_PLANS}
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from diagnosis.overrides import (
     widths,
 )
 
-__all__ = ["POINT_PLANS", "Draw"]
+__all__ = ["FURTHER_PLANS", "POINT_PLANS", "Draw"]
 
 Draw = Callable[[Random], tuple[list[str], int]]
 """Draws overrides and the number of updates, in units of `STEP`."""
@@ -175,3 +175,35 @@ POINT_PLANS: dict[str, tuple[int, Draw]] = {
     "long": (32, _long),
 }
 """Name -> number of configurations, and how they are drawn."""
+
+
+def _one_mode(random: Random) -> tuple[list[str], int]:
+    """Draw the set-up of the unrolled GAN's baseline, which ends in one mode or few."""
+    overrides = draw_world(random, modes=True)
+    objective = random.choice(["minimax", "minimax", "non_saturating", "hinge"])
+    overrides += ["model.name=gan", f"model.objective={objective}"]
+    overrides += widths([128, 128], random.choice([[512], [128, 128]]))
+    rate = log_uniform(random, 5e-4, 2e-3)
+    overrides += rates(rate, rate, beta=0.5)
+    overrides.append("network.initialisation=orthogonal")
+    overrides.append(f"model.latent_size={random.choice([2, 64])}")
+    return [*overrides, *random.choice([[], ["model.ema_decay=0.99"]])], random.randint(10, 20)
+
+
+def _settled(random: Random) -> tuple[list[str], int]:
+    overrides, _ = _healthy(random)
+    steps = random.randint(28, 36)
+    return [*overrides, *falling(steps)], steps
+
+
+def _begun(random: Random) -> tuple[list[str], int]:
+    overrides, _ = _cut_off(random)
+    return overrides, random.choice([1, 1, 2])
+
+
+FURTHER_PLANS: dict[str, tuple[int, Draw]] = {
+    "one-mode": (28, _one_mode),
+    "settled": (24, _settled),
+    "begun": (16, _begun),
+}
+"""Plans of runs on points that came later, so that the seeds of the others stay the same."""

@@ -7,19 +7,34 @@ Distances are in units of the way from a perfect sampler to the untrained genera
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from statistics import fmean, median
 from typing import Any
 
 from diagnosis.truth import Floor, Point, Truth
 
-__all__ = ["DEFINITIONS", "STATES", "excess", "gain", "state_of", "travel", "truth_from"]
+__all__ = [
+    "DEFINITIONS",
+    "FAR",
+    "STATES",
+    "excess",
+    "fall",
+    "gain",
+    "state_of",
+    "tail_excess",
+    "travel",
+    "truth_from",
+]
 
 TAIL = 3
-"""Last measurements of a run, over its last third, on which a lasting state is judged."""
+"""Last measurements of a run, over its last third, on which a lasting state is judged.
+
+As many are of its continuation, half as many updates more.
+"""
 
 DIVERGED_EXCESS = 3.0
-"""Excess from which on samples have left the data: three times as far away as at the beginning."""
+"""Excess from which on samples have left the data, if they stay there: three times as far away."""
 
 NEAR_SHARE = 0.05
 """Share of samples nearer to training data than 95 % of test data, of a perfect sampler."""
@@ -27,23 +42,26 @@ NEAR_SHARE = 0.05
 COPYING_SCORE = -6.0
 """Score of the data-copying test below which it is beyond doubt, in standard deviations."""
 
-FAR = 0.25
-"""Excess from which on samples are clearly worse than data."""
+FAR = {True: 0.6, False: 0.25}
+"""Excess from which on samples of digits (True) and of points are clearly worse than data.
 
-NEAR_FLOOR = 0.15
-"""Excess up to which samples are like data, or as good as short runs become."""
-
-FLOOR_DEVIATIONS = 3.0
-"""Standard deviations of the floor within which a distance is no excess."""
+Good digits have an excess of about 0.4: distances between vectors of 128 features differ less.
+"""
 
 CHANGE_DEVIATIONS = 1.0
-"""Standard deviations of the floor within which a difference of two distances is no change.
+"""Standard deviations of the floor within which a difference of two mean distances is no change.
 
 Both are of the same latents and the same test data, so that they vary less than each.
 """
 
-GAIN = 0.12
-"""Share of its excess by which half as many updates more improve a run that still improves."""
+FALL = {"far": 0.12, "near": 0.25}
+"""Share of its excess that a run that improves loses from its second third to its last.
+
+Near the data it is a larger one, since the excess itself is little above the noise there.
+"""
+
+LOSS = 0.2
+"""Share of its excess that it may lose again in half as many updates more, by chance."""
 
 WON_AUC = 0.98
 """AUC of the discriminator, on test data, from which on it separates samples from data."""
@@ -60,6 +78,9 @@ STUCK = 0.7
 COLLAPSED_MODES = 0.25
 """Effective number of modes, over that of the training data, up to which all is lost."""
 
+ON_MODES = 0.3
+"""Share of samples of high quality from which on they are on a mode, even if they change it."""
+
 MISSING_SHARE = 0.25
 """Share of its mass in the training data below which a mode is missing."""
 
@@ -72,13 +93,13 @@ TRAVEL = 0.35
 
 def truth_from(record: dict[str, Any]) -> Truth:
     """Return the truth that a record of the corpus has as dictionaries."""
-    continued = record["continued"]
     return Truth(
         floor=Floor(**record["floor"]),
         initial=_point(record["initial"]),
         points=[_point(each) for each in record["points"]],
-        continued=None if continued is None else _point(continued),
+        continued=[_point(each) for each in record["continued"]],
         diverged_at=record["diverged_at"],
+        shows_digits=record.get("shows_digits", False),
     )
 
 
@@ -97,18 +118,38 @@ def excess(truth: Truth, point: Point) -> float:
     return (point.distance - floor) / (truth.initial.distance - floor)
 
 
-def gain(truth: Truth) -> float:
-    """Return the share of the last excess that half as many updates more take away.
+def tail_excess(truth: Truth) -> float:
+    """Return the median excess of the last third of a run."""
+    return median(excess(truth, point) for point in truth.points[-TAIL:])
 
-    Changes within the floor's noise are 0; a run that diverges in the continuation loses all, -1.
+
+def _mean_distance(points: Sequence[Point]) -> float:
+    return fmean(point.distance for point in points)
+
+
+def fall(truth: Truth) -> float:
+    """Return the share of its excess that a run has lost from its second third to its last.
+
+    Changes within the noise of the floor are 0.
     """
-    if truth.continued is None:
-        return -1.0
-    last = truth.points[-1]
-    change = last.distance - truth.continued.distance
-    if abs(change) <= CHANGE_DEVIATIONS * truth.floor.deviation:
+    third = len(truth.points) // 3
+    before = _mean_distance(truth.points[third : 2 * third])
+    now = _mean_distance(truth.points[2 * third :])
+    if abs(before - now) <= CHANGE_DEVIATIONS * truth.floor.deviation:
         return 0.0
-    return change / max(last.distance - truth.floor.mean, truth.floor.deviation)
+    return (before - now) / max(before - truth.floor.mean, truth.floor.deviation)
+
+
+def gain(truth: Truth) -> float:
+    """Return the share of its excess that half as many updates more take away from a run.
+
+    It compares the mean of the last third with that of the continuation; a run that diverges in the
+    continuation loses all, -1.
+    """
+    if len(truth.continued) < TAIL:
+        return -1.0
+    now, later = _mean_distance(truth.points[-TAIL:]), _mean_distance(truth.continued)
+    return (now - later) / max(now - truth.floor.mean, truth.floor.deviation)
 
 
 def effective_modes(masses: list[float]) -> float:
@@ -128,11 +169,11 @@ def missing(truth: Truth, point: Point) -> float:
 
 
 def travel(truth: Truth) -> float:
-    """Return the mean mass that changes modes between successive measurements of the tail.
+    """Return the mean mass that changes modes between successive measurements from the tail on.
 
     It is the total variation distance, in [0, 1]. Of a perfect sampler it is about 0.02.
     """
-    points = [*truth.points[-TAIL:], *([truth.continued] if truth.continued else [])]
+    points = [*truth.points[-TAIL:], *truth.continued]
     changes = [
         sum(abs(a - b) for a, b in zip(first.masses, second.masses, strict=True)) / 2
         for first, second in pairwise(points)
@@ -141,19 +182,26 @@ def travel(truth: Truth) -> float:
 
 
 def still_improves(truth: Truth) -> bool:
-    """Tell whether half as many updates more clearly improve the run, to better than the tail."""
-    if truth.continued is None or gain(truth) < GAIN:
-        return False
-    return truth.continued.distance < min(point.distance for point in truth.points[-TAIL:])
+    """Tell whether a run improves: its distance falls, and half as many updates more confirm it.
+
+    A run whose samples move from mode to mode is no better where they happen to be in good places.
+    """
+    confirmed = gain(truth) >= -LOSS
+    place = "far" if tail_excess(truth) >= FAR[truth.shows_digits] else "near"
+    return fall(truth) >= FALL[place] and confirmed and travel(truth) < TRAVEL
 
 
 def _always(truth: Truth, test: Callable[[Point], bool]) -> bool:
     return all(map(test, truth.points[-TAIL:]))
 
 
+def _is_far(truth: Truth, point: Point) -> bool:
+    return excess(truth, point) >= FAR[truth.shows_digits]
+
+
 def _blind(truth: Truth) -> bool:
     """Tell whether the discriminator takes samples that are far from the data for data."""
-    return _always(truth, lambda point: point.auc <= WEAK_AUC and excess(truth, point) >= FAR)
+    return _always(truth, lambda point: point.auc <= WEAK_AUC and _is_far(truth, point))
 
 
 def _dead(truth: Truth) -> bool:
@@ -170,10 +218,11 @@ def diverged(truth: Truth) -> bool:
     """
     if truth.diverged_at is not None or len(truth.points) == 0:
         return True
-    last = truth.points[-1]
-    if not math.isfinite(last.distance) or _dead(truth):
+    tail = truth.points[-TAIL:]
+    if not all(math.isfinite(point.distance) for point in tail) or _dead(truth):
         return True
-    return excess(truth, last) >= DIVERGED_EXCESS and not _blind(truth)
+    left = _always(truth, lambda point: excess(truth, point) >= DIVERGED_EXCESS)
+    return left and not _blind(truth)
 
 
 def memorising(truth: Truth) -> bool:
@@ -193,12 +242,16 @@ def memorising(truth: Truth) -> bool:
 def discriminator_won(truth: Truth) -> bool:
     """The discriminator separates samples from data in the whole tail, and the generator is stuck.
 
-    The generator has hardly learned anything, half as many updates more do not help, and its
-    samples do not move from mode to mode, as those of one that flees from the discriminator do.
+    Half as many updates more do not help, and the samples do not move from mode to mode, as those
+    of a generator that flees from the discriminator do. The generator has hardly learned anything,
+    or its samples are far from the data and yet miss no modes.
     """
     separated = _always(truth, lambda point: point.auc >= WON_AUC)
     stuck = not still_improves(truth) and travel(truth) < TRAVEL
-    return separated and stuck and excess(truth, truth.points[-1]) >= STUCK
+    bad = tail_excess(truth) >= STUCK
+    last = truth.points[-1]
+    far = _is_far(truth, last) and missing(truth, last) < MISSING_MODES
+    return separated and stuck and (bad or far)
 
 
 def discriminator_too_weak(truth: Truth) -> bool:
@@ -210,44 +263,33 @@ def discriminator_too_weak(truth: Truth) -> bool:
     return _blind(truth) and not still_improves(truth) and travel(truth) < TRAVEL
 
 
-def full_collapse(truth: Truth) -> bool:
-    """Samples are of about one mode or class, whichever it is at a time.
-
-    They are so in the whole tail, and after half as many updates more.
-    """
-    points = [*truth.points[-TAIL:], *([truth.continued] if truth.continued else [])]
-    return all(collapse(truth, point) <= COLLAPSED_MODES for point in points)
-
-
 def oscillating(truth: Truth) -> bool:
     """A large part of the samples changes modes from one measurement to the next."""
     return travel(truth) >= TRAVEL
 
 
-def partial_collapse(truth: Truth) -> bool:
-    """Some modes or classes are missing that half as many updates more do not bring."""
-    last = truth.points[-1]
-    if missing(truth, last) < MISSING_MODES:
-        return False
-    return truth.continued is None or missing(truth, truth.continued) >= MISSING_MODES
+def mode_collapse(truth: Truth) -> bool:
+    """Modes or classes are missing that half as many updates more do not bring, or all but one.
+
+    The one mode may change from one measurement to the next if the samples lie on it; others that
+    move are of a generator that flees from the discriminator.
+    """
+    points = [*truth.points[-TAIL:], *truth.continued]
+    on_modes = median(point.quality for point in truth.points[-TAIL:]) >= ON_MODES
+    if on_modes and all(collapse(truth, point) <= COLLAPSED_MODES for point in points):
+        return True
+    ends = [truth.points[-1], *truth.continued[-1:]]
+    return travel(truth) < TRAVEL and all(missing(truth, each) >= MISSING_MODES for each in ends)
 
 
 def under_trained(truth: Truth) -> bool:
     """Samples are far from the data, and half as many updates more clearly improve them."""
-    return excess(truth, truth.points[-1]) >= FAR and still_improves(truth)
+    return tail_excess(truth) >= FAR[truth.shows_digits] and still_improves(truth)
 
 
 def improving(truth: Truth) -> bool:
     """Samples are not far from the data, and half as many updates more clearly improve them."""
-    return excess(truth, truth.points[-1]) < FAR and still_improves(truth)
-
-
-def converged(truth: Truth) -> bool:
-    """Samples are near the floor, and half as many updates more do not improve them."""
-    last = truth.points[-1]
-    margin = FLOOR_DEVIATIONS * truth.floor.deviation
-    near = excess(truth, last) <= NEAR_FLOOR or last.distance <= truth.floor.mean + margin
-    return near and not still_improves(truth)
+    return tail_excess(truth) < FAR[truth.shows_digits] and still_improves(truth)
 
 
 DEFINITIONS: dict[str, Callable[[Truth], bool]] = {
@@ -256,16 +298,14 @@ DEFINITIONS: dict[str, Callable[[Truth], bool]] = {
     "discriminator_won": discriminator_won,
     "discriminator_too_weak": discriminator_too_weak,
     "under_trained": under_trained,
-    "full_collapse": full_collapse,
+    "mode_collapse": mode_collapse,
     "oscillating": oscillating,
-    "partial_collapse": partial_collapse,
     "improving": improving,
-    "converged": converged,
 }
 """Name -> definition, in the order in which they are tried: the first that holds is the state."""
 
-OTHER = "stalled"
-"""A run of no state: its samples are fair, cover the modes, and improve no more."""
+OTHER = "converged"
+"""A run of no other state: its samples cover the modes, and improve no more, good or not."""
 
 STATES = (*DEFINITIONS, OTHER)
 

@@ -85,10 +85,10 @@ class Observer(Periodic):
         super().on_train_start(trainer, pl_module)
 
     def on_interval(self, trainer: Trainer, model: BaseModule) -> None:
-        """Measure the present weights; after the end of the run only the last ones."""
+        """Measure the present weights, and let the run log nothing after its end."""
         assert isinstance(model, GAN)
         if model.updates >= self.end:
-            for callback in [self, *self.logging]:
+            for callback in self.logging:
                 callback.every_n_updates = 0
         self.points.append(measure(model, self.world))
 
@@ -98,8 +98,8 @@ class Observer(Periodic):
         seen = [point for point in points if point.update <= self.end]
         later = [point for point in points if point.update > self.end]
         if diverged_at is not None and diverged_at > self.end:
-            diverged_at, later = None, []
-        return Truth(self.world.floor, initial, seen, later[0] if later else None, diverged_at)
+            diverged_at = None
+        return Truth(self.world.floor, initial, seen, later, diverged_at, self.world.shows_digits)
 
 
 def train_run(configuration: Configuration, seed: int) -> dict[str, Any]:

@@ -97,15 +97,17 @@ class Truth:
         floor: what a perfect sampler has.
         initial: before the first update.
         points: at six equal parts of the run, the last one at its end; fewer if it diverged.
-        continued: after half as many updates more; None if it diverged in them.
+        continued: in half as many updates more, at equal parts of them; fewer if it diverged.
         diverged_at: update in which a loss was not finite, up to the end of the run; or None.
+        shows_digits: whether the data are digits, not points.
     """
 
     floor: Floor
     initial: Point
     points: list[Point] = field(default_factory=list)
-    continued: Point | None = None
+    continued: list[Point] = field(default_factory=list)
     diverged_at: int | None = None
+    shows_digits: bool = False
 
 
 class World:

@@ -1,0 +1,85 @@
+"""Diagnose a run: its state, how sure that is, and the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gan_lightning.diagnosis.evidence import describe
+from gan_lightning.diagnosis.features import features
+from gan_lightning.diagnosis.forest import shipped_forest
+from gan_lightning.diagnosis.signals import Signals
+from gan_lightning.diagnosis.states import STATES, State
+
+__all__ = ["Diagnosis", "diagnose"]
+
+LEAST_ROWS = 12
+"""Rows of losses without which a run has no course that one could judge."""
+
+LEAST_EVALUATIONS = 3
+"""Evaluations without which a run that has any is judged by its losses alone."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What state a run is in.
+
+    Args:
+        state: one of `STATES`; None where too little is logged to say.
+        probabilities: probability of each state, the largest first; empty where there is none.
+        evidence: sentences about what was logged.
+        missing: what would make it surer, as sentences.
+    """
+
+    state: str | None
+    probabilities: Mapping[str, float]
+    evidence: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def probability(self) -> float:
+        """Probability of the state, 0 where there is none."""
+        return self.probabilities.get(self.state or "", 0.0)
+
+    @property
+    def about(self) -> State | None:
+        """What the state means."""
+        return None if self.state is None else STATES[self.state]
+
+    @property
+    def probability_of_sickness(self) -> float:
+        """Probability that the run is in a state in which something should be changed."""
+        return sum(p for state, p in self.probabilities.items() if STATES[state].sick)
+
+
+def diagnose(signals: Signals) -> Diagnosis:
+    """Say what state a run is in.
+
+    The probabilities are the votes of trees that were fitted to runs of points and of digits whose
+    states are known; docs/diagnosis.md says how often they are right.
+
+    Args:
+        signals: what the run has logged.
+    """
+    if signals.diverged or signals.has_invalid_loss:
+        return Diagnosis("diverged", {"diverged": 1.0}, ("a loss or a weight is not finite",))
+    losses = signals.series("loss/discriminator/adversarial")
+    if len(losses.values) < LEAST_ROWS:
+        logged = f"{len(losses.values)} values of the discriminator's adversarial loss are logged"
+        return Diagnosis(None, {}, (), (f"{logged}; {LEAST_ROWS} are needed",))
+    found = features(signals)
+    votes = shipped_forest().vote(found)
+    ranked = dict(sorted(votes.items(), key=lambda pair: -pair[1]))
+    state = next(iter(ranked))
+    return Diagnosis(state, ranked, tuple(describe(STATES[state].evidence, found)), _missing(found))
+
+
+def _missing(found: Mapping[str, float]) -> tuple[str, ...]:
+    missing = []
+    if "distance/slope" not in found:
+        missing.append("no distance of samples to data is logged, at three evaluations or more")
+    if "auc" not in found:
+        missing.append(
+            "game.enabled=true game.every_n_updates=N would log how well the discriminator does"
+        )
+    return tuple(missing)
