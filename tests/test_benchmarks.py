@@ -222,6 +222,7 @@ def grid(monkeypatch, tmp_path):
     return ebgan_grid, setting, tmp_path
 
 
+@pytest.mark.usefixtures("drawn_figures")
 def test_grid_page_counts_the_settings_above_half_of_the_best_score(grid):
     module, setting, folder = grid
     scores = {"GAN": ["0.4", "1.1"], "EBGAN": ["1.3", "2.0"], "EBGAN-PT": ["0.99"]}

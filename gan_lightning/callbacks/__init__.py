@@ -12,6 +12,8 @@ from gan_lightning.callbacks.checkpoints import (
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.game_measures import GameMeasures
 from gan_lightning.callbacks.histograms import WeightHistogram
+from gan_lightning.callbacks.live_diagnosis import LiveDiagnosis
+from gan_lightning.callbacks.non_finite import StopOnNonFinite
 from gan_lightning.callbacks.pairs import PairGrid, TranslationGrid
 from gan_lightning.callbacks.phase_portrait import PhasePortrait
 from gan_lightning.callbacks.pictures import PICTURES, PictureContext, picture_callbacks
@@ -21,7 +23,6 @@ from gan_lightning.callbacks.scatter import Scatter
 from gan_lightning.callbacks.signals import StopOnSignal
 from gan_lightning.callbacks.timer import RunTimer
 from gan_lightning.callbacks.traversal_grid import TraversalGrid
-from gan_lightning.callbacks.watchdogs import StopOnNonFinite, WarnOnCollapse
 
 __all__ = [
     "BEST",
@@ -31,6 +32,7 @@ __all__ = [
     "Checkpoints",
     "Evaluation",
     "GameMeasures",
+    "LiveDiagnosis",
     "PairGrid",
     "PhasePortrait",
     "PictureContext",
@@ -42,7 +44,6 @@ __all__ = [
     "TranslationGrid",
     "TraversalGrid",
     "UpdateProgressBar",
-    "WarnOnCollapse",
     "WeightHistogram",
     "list_checkpoints",
     "picture_callbacks",

@@ -6,6 +6,7 @@ import click
 
 from gan_lightning.cli.completion import completion
 from gan_lightning.cli.dashboard import dashboard
+from gan_lightning.cli.diagnose import diagnose
 from gan_lightning.cli.doctor import doctor
 from gan_lightning.cli.experiments import list_experiments, show
 from gan_lightning.cli.export import export
@@ -33,6 +34,7 @@ COMMANDS: tuple[click.Command, ...] = (
     results,
     report,
     compare,
+    diagnose,
     prepare,
     play,
     dashboard,

@@ -16,16 +16,16 @@ from gan_lightning.callbacks import (
     Checkpoints,
     Evaluation,
     GameMeasures,
+    LiveDiagnosis,
     PictureContext,
     RunTimer,
     StopOnNonFinite,
     StopOnSignal,
     UpdateProgressBar,
-    WarnOnCollapse,
     picture_callbacks,
 )
 from gan_lightning.config.load import to_yaml
-from gan_lightning.config.schema import RunConfig
+from gan_lightning.config.schema import RunConfig, as_plain
 from gan_lightning.config.sections import selected_class
 from gan_lightning.config.wandb_mode import wandb_mode
 from gan_lightning.core.module import BaseModule
@@ -33,7 +33,7 @@ from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN
 from gan_lightning.loggers import MetricsFile, WandbRun
 from gan_lightning.runs.directory import RunDirectory
-from gan_lightning.training.advice import accepts_change
+from gan_lightning.training.advice import advise
 
 __all__ = ["default_callbacks", "default_loggers", "log_to_file"]
 
@@ -62,12 +62,12 @@ def default_callbacks(
         data: data module of the run.
     """
     callbacks: list[Callback] = [StopOnSignal(), UpdateProgressBar(config.trainer.max_updates)]
-    accepts = partial(accepts_change, config, data)
-    callbacks += [StopOnNonFinite(run.checkpoints, accepts), RunTimer(run.path)]
+    advice = partial(advise, config, data)
+    callbacks += [StopOnNonFinite(run.checkpoints, advice), RunTimer(run.path)]
     evaluation = Evaluation(data, config.evaluation)
     callbacks.append(evaluation)
     if isinstance(model, GAN):
-        callbacks.append(WarnOnCollapse(evaluation, data.num_modes, accepts))
+        callbacks.append(LiveDiagnosis(run.metrics, as_plain(config), evaluation, advice))
         family = selected_class("network", config.network)
         names = (*data.pictures(), *family.pictures, *model.pictures())
     else:
