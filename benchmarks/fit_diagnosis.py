@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from importlib import import_module
+from itertools import combinations
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from diagnosis.halves import is_held_out
@@ -26,6 +28,7 @@ from diagnosis.states import STATES
 from diagnosis_corpus import CORPUS
 
 import gan_lightning.diagnosis
+from gan_lightning.callbacks.live_diagnosis import ALARM, QUIET
 from gan_lightning.diagnosis.diagnose import diagnose
 from gan_lightning.diagnosis.features import features
 from gan_lightning.diagnosis.forest import MISSING
@@ -33,6 +36,7 @@ from gan_lightning.diagnosis.forest import MISSING
 __all__ = ["main"]
 
 FILE = Path(gan_lightning.diagnosis.__file__).parent / "forest.json"
+HEALTHY = ("improving", "converged")
 GAME = ("game/",)
 SAMPLES = (
     *("game/", "divergence/", "modes/", "classes/", "wasserstein/", "fd_", "samples/"),
@@ -62,6 +66,7 @@ def main() -> None:
     held_out = [each for each in records if is_held_out(each["configuration"])]
     for name, without in SIGNALS.items():
         judge(name, held_out, without)
+    agreement(records)
 
 
 def fit(records: list[dict[str, Any]]) -> None:
@@ -106,30 +111,45 @@ def nodes(tree: Any) -> list[list[Any]]:
 
 def judge(name: str, records: list[dict[str, Any]], without: tuple[str, ...]) -> None:
     """Print how often the diagnosis is right, and what it takes for what."""
-    pairs: Counter[tuple[str, str]] = Counter()
-    worst = []
-    for record in records:
-        found = diagnose(signals_of_record(record, without))
-        pairs[record["state"], str(found.state)] += 1
-        if found.state != record["state"]:
-            worst.append((found.probability, record["configuration"], record["state"], found.state))
+    found = [(each, diagnose(signals_of_record(each, without))) for each in records]
+    pairs = Counter((each["state"], result.state) for each, result in found)
     totals = Counter(each["state"] for each in records)
     recalls = [pairs[state, state] / totals[state] for state in STATES if totals[state]]
-    healthy = ("improving", "converged")
-    alarms = sum(
-        count
-        for (state, named), count in pairs.items()
-        if state in healthy and named not in (*healthy, "under_trained")
-    )
-    number = sum(totals[state] for state in healthy)
-    print(f"\n## {name}: {len(records)} runs")
-    print(f"balanced accuracy {sum(recalls) / len(recalls):.3f}")
-    print(f"false alarms {alarms} of {number} healthy runs, {alarms / number:.3f}")
+    print(f"\n## {name}: {len(records)} runs, balanced accuracy {fmean(recalls):.3f}")
     for state in STATES:
         cells = " ".join(f"{pairs[state, named]:4}" for named in STATES)
         print(f"{state:<24}{cells}  {pairs[state, state] / max(1, totals[state]):.2f}")
-    for probability, configuration, state, named in sorted(worst, reverse=True)[:8]:
-        print(f"  {configuration}: {state}, called {named} with {probability:.2f}")
+    alarms = {
+        kind: [result.probability_of_sickness >= ALARM for each, result in found if is_of(each)]
+        for kind, is_of in (
+            ("healthy", lambda each: each["state"] in HEALTHY),
+            ("sick", lambda each: each["state"] not in (*HEALTHY, *QUIET)),
+        )
+    }
+    for kind, raised in alarms.items():
+        print(f"alarms: {sum(raised)} of {len(raised)} {kind} runs, {fmean(raised):.3f}")
+    for low in (0.0, 0.4, 0.6, 0.8):
+        right = [
+            each["state"] == result.state
+            for each, result in found
+            if low <= result.probability < (low + 0.2 if low else 0.4) + (low == 0.8)
+        ]
+        if right:
+            print(f"sure from {low:.0%} on: {fmean(right):.2f} of {len(right)} are right")
+    wrong = [(result.probability, each, result) for each, result in found]
+    wrong = [row for row in wrong if row[1]["state"] != row[2].state]
+    for probability, each, result in sorted(wrong, key=lambda row: -row[0])[:6]:
+        states = f"{each['state']}, called {result.state}"
+        print(f"  {each['configuration']}: {states} with {probability:.2f}")
+
+
+def agreement(records: list[dict[str, Any]]) -> None:
+    """Print how often two seeds of one configuration end in the same state."""
+    states: dict[str, list[str]] = defaultdict(list)
+    for record in records:
+        states[record["configuration"]].append(record["state"])
+    same = [a == b for each in states.values() for a, b in combinations(each, 2)]
+    print(f"\ntwo seeds of one configuration: {fmean(same):.2f} of {len(same)} pairs agree")
 
 
 if __name__ == "__main__":

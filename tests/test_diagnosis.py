@@ -143,7 +143,7 @@ def test_a_loss_that_is_not_finite_is_certain_and_a_short_run_too_early() -> Non
         early = diagnose(Signals(rows))
         assert early.state is None
         assert early.about is None
-        assert "are needed" in early.missing[0]
+        assert "6 and 5 are needed" in early.missing[0]
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -304,16 +304,20 @@ def test_runs_are_diagnosed_with_commands_that_they_accept(tmp_path: Path) -> No
     early = run_cli("diagnose", str(run))
     assert early.code == 0
     assert "too early to say" in early.out
-    names = list(course()[50])
-    rows = [
-        ",".join([str(update), *(str(row.get(name, "")) for name in names)])
-        for update, row in course(level=0.01).items()
-    ]
+    stuck = {"wasserstein/exact": 0.9, "divergence/jensen_shannon": 0.69, "samples/duplicates": 0.0}
+    stuck |= {f"{name}/points": 0.0 for name in ("precision", "recall", "density", "coverage")}
+    names = [*course()[50], "divergence/jensen_shannon", "samples/duplicates", "density/points"]
+    rows = []
+    for number, (update, row) in enumerate(course().items()):
+        loss = {DISCRIMINATOR_LOSS: 0.001 / (1 + number), "loss/generator/adversarial": 5 + number}
+        found = {**row, **loss, **(stuck if "wasserstein/exact" in row else {})}
+        rows.append(",".join([str(update), *(str(found.get(name, "")) for name in names)]))
     write(run / "metrics.csv", ",".join(["updates", *names]), rows)
     outcome = run_cli("diagnose", str(run))
     assert outcome.code == 0, outcome.err
-    assert "% sure" in outcome.out
+    assert "the discriminator has won, " in outcome.out
     commands = [line.split() for line in outcome.out.splitlines() if "gan-lightning train" in line]
+    assert commands
     for _, _, path, *overrides in commands:
         assert path == str(run / "config.yaml")
         assert overrides

@@ -91,7 +91,7 @@ class LiveDiagnosis(Callback):
         text = "; ".join(found.evidence) or STATES[found.state].meaning
         advice = self._advice(found.state)
         text += f". Try {'; or '.join(advice)}" if advice else ""
-        warn(f"diagnosis at update {update:,}: {title}, {found.probability:.0%} sure: {text}")
+        warn(f"diagnosis at update {update:,}: {found.verdict}: {text}")
         send_alert(trainer, title, text, update)
 
 

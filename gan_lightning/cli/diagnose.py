@@ -89,10 +89,11 @@ def _describe(name: str, result: Diagnosis) -> Iterator[str]:
     from gan_lightning.diagnosis import STATES
 
     if result.about is None:
-        yield f"{name}: too early to say; {'; '.join(result.missing)}"
+        yield f"{name}: {result.verdict}; {'; '.join(result.missing)}"
         return
-    yield f"{name}: {result.about.title}, {result.probability:.0%} sure"
-    yield f"  {result.about.meaning}"
+    yield f"{name}: {result.verdict}"
+    if result.is_clear:
+        yield f"  {result.about.meaning}"
     others = [
         f"{STATES[state].title} ({probability:.0%})"
         for state, probability in result.probabilities.items()
@@ -111,6 +112,8 @@ def _commands(run: RunDirectory, result: Diagnosis) -> Iterator[str]:
     from gan_lightning.diagnosis import remedies_for
     from gan_lightning.utils.commands import command_line
 
+    if not result.is_clear:
+        return
     config = run.raw_config()
     accepted = []
     for reason, overrides in remedies_for(result.state or "", config):

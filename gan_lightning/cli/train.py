@@ -174,6 +174,7 @@ def name_of_runs(source: dict[str, Any], overrides: Sequence[str], name: str) ->
 def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: Sequence[str]) -> None:
     """Print the metrics of a run with its claims, its duration, its directory and W&B's address."""
     from gan_lightning.config.schema import as_plain
+    from gan_lightning.diagnosis import diagnose, signals_of_run
     from gan_lightning.results.claims import no_verdict_reason, single_run_rows
 
     finished, stopped_by = outcome.stop_signal is None, outcome.stopped_by
@@ -192,6 +193,8 @@ def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: Sequen
     click.echo(f"  {outcome.updates:,} updates; {minutes:.1f} minutes")
     if outcome.stopped_by is not None:
         click.echo(f"  stopped by {outcome.stopped_by}")
+    if (found := diagnose(signals_of_run(outcome.run_directory))).about is not None:
+        click.echo(f"  diagnosis: {found.verdict}")
     click.echo(f"  run    {outcome.run_directory.path}")
     click.echo(f"  W&B    {outcome.wandb_status}")
     if outcome.stop_signal is not None:

@@ -13,11 +13,13 @@ from gan_lightning.diagnosis.states import STATES, State
 
 __all__ = ["Diagnosis", "diagnose"]
 
-LEAST_ROWS = 12
-"""Rows of losses without which a run has no course that one could judge."""
+CLEAR = 0.4
+"""Probability of a state below which there is no clear one."""
 
-LEAST_EVALUATIONS = 3
-"""Evaluations without which a run that has any is judged by its losses alone."""
+LEAST_EVALUATIONS = 5
+LEAST_ROWS = {True: 6, False: 20}
+"""Rows of losses without which a run has no course to judge, with enough evaluations and without.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,20 @@ class Diagnosis:
         return self.probabilities.get(self.state or "", 0.0)
 
     @property
+    def verdict(self) -> str:
+        """The state and how sure it is, in words."""
+        if self.about is None:
+            return "too early to say"
+        if self.probability < CLEAR:
+            return f"not clear, perhaps {self.about.title} ({self.probability:.0%})"
+        return f"{self.about.title}, {self.probability:.0%} sure"
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether one state is clearly the most likely one."""
+        return self.probability >= CLEAR
+
+    @property
     def about(self) -> State | None:
         """What the state means."""
         return None if self.state is None else STATES[self.state]
@@ -63,10 +79,11 @@ def diagnose(signals: Signals) -> Diagnosis:
     """
     if signals.diverged or signals.has_invalid_loss:
         return Diagnosis("diverged", {"diverged": 1.0}, ("a loss or a weight is not finite",))
-    losses = signals.series("loss/discriminator/adversarial")
-    if len(losses.values) < LEAST_ROWS:
-        logged = f"{len(losses.values)} values of the discriminator's adversarial loss are logged"
-        return Diagnosis(None, {}, (), (f"{logged}; {LEAST_ROWS} are needed",))
+    losses = len(signals.series("loss/discriminator/adversarial").values)
+    evaluations = len(signals.distance()[1].values)
+    needed = LEAST_ROWS[evaluations >= LEAST_EVALUATIONS]
+    if losses < needed:
+        return Diagnosis(None, {}, (), (_too_early(losses, evaluations),))
     found = features(signals)
     votes = shipped_forest().vote(found)
     ranked = dict(sorted(votes.items(), key=lambda pair: -pair[1]))
@@ -74,10 +91,18 @@ def diagnose(signals: Signals) -> Diagnosis:
     return Diagnosis(state, ranked, tuple(describe(STATES[state].evidence, found)), _missing(found))
 
 
+def _too_early(losses: int, evaluations: int) -> str:
+    return (
+        f"the discriminator's adversarial loss is logged {losses} times and the distance of "
+        f"samples to data {evaluations} times; {LEAST_ROWS[True]} and {LEAST_EVALUATIONS} are "
+        f"needed, or {LEAST_ROWS[False]} losses"
+    )
+
+
 def _missing(found: Mapping[str, float]) -> tuple[str, ...]:
     missing = []
     if "distance/slope" not in found:
-        missing.append("no distance of samples to data is logged, at three evaluations or more")
+        missing.append("no distance of samples to data is logged in the second half")
     if "auc" not in found:
         missing.append(
             "game.enabled=true game.every_n_updates=N would log how well the discriminator does"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +55,7 @@ def _balanced(config: Config) -> list[str]:
     rates = [_value(config, f"model.{each}_optimizer.learning_rate") for each in PLAYERS]
     if not all(isinstance(rate, int | float) and rate > 0 for rate in rates):
         return []
-    rate = min(max(math.sqrt(rates[0] * rates[1]), LEAST_RATE), LARGEST_RATE)
+    rate = min(max(*rates, LEAST_RATE), LARGEST_RATE)
     overrides = []
     for player in PLAYERS:
         overrides += [
@@ -110,7 +109,7 @@ def _wider(config: Config) -> list[str]:
 
 def _wide_and_stable(config: Config) -> list[str]:
     wider = _wider(config)
-    return [*wider, *_stable(config)] if wider else []
+    return [*wider, *(_relativistic(config) or _stable(config))] if wider else []
 
 
 def _longer(factor: int) -> Callable[[Config], list[str]]:
@@ -127,7 +126,7 @@ def _packed(config: Config) -> list[str]:
 
 def _noisy(config: Config) -> list[str]:
     """Blur the few data for the discriminator, so that it cannot know each by heart."""
-    return ["model.regularisation.instance_noise=0.3", "model.regularisation.r1=1"]
+    return ["model.regularisation.instance_noise=0.5", "model.regularisation.r1=1"]
 
 
 def _augmented(config: Config) -> list[str]:
@@ -144,7 +143,7 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "diverged": (STABLE, RELATIVISTIC),
     "discriminator_won": (STABLE, RELATIVISTIC),
     "discriminator_too_weak": (WIDER, STABLE, RELATIVISTIC),
-    "mode_collapse": (WIDER, RELATIVISTIC, STABLE, Remedy("packs of two samples", _packed)),
+    "mode_collapse": (WIDER, RELATIVISTIC, Remedy("packs of two samples", _packed), STABLE),
     "oscillating": (STABLE, RELATIVISTIC),
     "memorising": (
         Remedy("augmented images", _augmented),

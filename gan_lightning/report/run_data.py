@@ -11,6 +11,7 @@ from typing import Any
 
 from gan_lightning.config.claim import Claim
 from gan_lightning.config.merge import one_line
+from gan_lightning.diagnosis import Diagnosis, diagnose, signals_of_run
 from gan_lightning.errors import UserError
 from gan_lightning.report.curves import Curve, read_curves
 from gan_lightning.results.claims import no_verdict_reason
@@ -150,6 +151,16 @@ class RunSummary:
             for name, curve in self.curves.items()
             if name == key or name.startswith(f"{key}/")
         }
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis | None:
+        """What state the run is in; None for a classifier, and where it is too early to say.
+
+        Raises:
+            UserError: the config cannot be read.
+        """
+        found = diagnose(signals_of_run(self.folder))
+        return None if found.state is None else found
 
     @cached_property
     def warnings(self) -> list[str]:
