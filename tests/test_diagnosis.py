@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,14 +23,13 @@ from gan_lightning.diagnosis import (
     Signals,
     diagnose,
     signals_from,
-    signals_of_losses,
 )
 from gan_lightning.diagnosis.evidence import LOSS_ONLY, PHRASES
 from gan_lightning.diagnosis.features import features
 from gan_lightning.diagnosis.forest import shipped_forest
 from gan_lightning.diagnosis.remedies import REMEDIES
 from gan_lightning.diagnosis.signals import OBJECTIVES_OF_GANS, UNDECIDED_LOSS
-from gan_lightning.errors import Diverged, UserError
+from gan_lightning.errors import Diverged
 from gan_lightning.loggers import WandbRun
 from gan_lightning.losses import OBJECTIVES
 from gan_lightning.runs.directory import RunDirectory
@@ -259,68 +257,21 @@ def test_a_generator_that_is_not_trained_raises_no_warning(tmp_path: Path) -> No
     assert "diagnosis" not in outcome.err
 
 
-def write(path: Path, header: str, rows: list[str]) -> Path:
-    path.write_text("\n".join([header, *rows, ""]))
-    return path
+def test_a_gan_with_its_own_terms_is_judged_by_their_sum() -> None:
+    rows = course()
+    own = {
+        update: {
+            **{name: value for name, value in row.items() if name != DISCRIMINATOR_LOSS},
+            "loss/discriminator/real": row[DISCRIMINATOR_LOSS] / 4,
+            "loss/discriminator/fake": row[DISCRIMINATOR_LOSS] * 3 / 4,
+        }
+        for update, row in rows.items()
+    }
+    expected = features(Signals(rows))
+    assert features(Signals(own)) == pytest.approx(expected)
+    assert diagnose(Signals(own)).state == diagnose(Signals(rows)).state
 
 
-def test_losses_of_any_program_are_read_by_the_names_of_their_columns(tmp_path: Path) -> None:
-    rows = [f"{number},{1.3 + number % 3 / 10},0.7" for number in range(40)]
-    for header in ("step,d_loss,g_loss", "Iteration,Loss_D,Loss_G", "epoch,D,G"):
-        signals = signals_of_losses(write(tmp_path / "a.csv", header, rows), "non_saturating")
-        assert signals.end == 39
-        assert diagnose(signals).state in STATES
-    plain = write(tmp_path / "b.csv", "errD,errG", [row.partition(",")[2] for row in rows])
-    assert signals_of_losses(plain).end == 40
-    diverged = write(tmp_path / "c.csv", "d,g", ["1,1"] * 20 + ["nan,1"])
-    assert diagnose(signals_of_losses(diverged)).state == "diverged"
-
-
-@pytest.mark.parametrize(
-    ("header", "words", "message"),
-    [
-        ("step,loss", (), "has no column of the discriminator's loss: its columns are step, loss"),
-        ("d,other", (), "has no column of the generator's loss"),
-        ("d,g", ("--objective", "minmax"), "--objective is 'minmax'; valid are minimax,"),
-    ],
-)
-def test_a_file_without_losses_is_one_line(
-    header: str, words: tuple[str, ...], message: str, tmp_path: Path
-) -> None:
-    path = write(tmp_path / "losses.csv", header, ["1,2"])
-    outcome = run_cli("diagnose", "--losses", str(path), *words)
-    assert outcome.code == 2
-    assert message in outcome.err
-    with pytest.raises(UserError, match="cannot read"):
-        signals_of_losses(tmp_path / "missing.csv")
-    assert run_cli("diagnose").code == 2
-    assert run_cli("diagnose", "gan_ring", "--objective", "hinge").code == 2
-
-
-def test_runs_are_diagnosed_with_commands_that_they_accept(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    words = [*tiny_overrides("gan_ring"), "log.wandb=disabled", "--output", str(run)]
-    assert run_cli("train", "gan_ring", *words).code == 0
-    early = run_cli("diagnose", str(run))
-    assert early.code == 0
-    assert "too early to say" in early.out
-    stuck = {"wasserstein/exact": 0.9, "divergence/jensen_shannon": 0.69, "samples/duplicates": 0.0}
-    stuck |= {f"{name}/points": 0.0 for name in ("precision", "recall", "density", "coverage")}
-    names = [*course()[50], "divergence/jensen_shannon", "samples/duplicates", "density/points"]
-    rows = []
-    for number, (update, row) in enumerate(course().items()):
-        loss = {DISCRIMINATOR_LOSS: 0.001 / (1 + number), "loss/generator/adversarial": 5 + number}
-        found = {**row, **loss, **(stuck if "wasserstein/exact" in row else {})}
-        rows.append(",".join([str(update), *(str(found.get(name, "")) for name in names)]))
-    write(run / "metrics.csv", ",".join(["updates", *names]), rows)
-    outcome = run_cli("diagnose", str(run))
-    assert outcome.code == 0, outcome.err
-    assert "the discriminator has won, " in outcome.out
-    commands = [line.split() for line in outcome.out.splitlines() if "gan-lightning train" in line]
-    assert commands
-    for _, _, path, *overrides in commands:
-        assert path == str(run / "config.yaml")
-        assert overrides
-    content = json.loads(run_cli("diagnose", str(run), "--json").out)[str(run)]
-    assert content["state"] in STATES
-    assert sum(content["probabilities"].values()) == pytest.approx(1, abs=0.01)
+def test_real_data_at_no_distance_give_no_ratio() -> None:
+    rows = {update: {**row, "wasserstein/exact/real": 0.0} for update, row in course().items()}
+    assert not any(name.endswith("_real") for name in features(Signals(rows)))

@@ -65,7 +65,10 @@ def diagnose(
     if losses is not None:
         found[str(losses)] = diagnosis_of(signals_of_losses(losses, objective)), None
     for run in map(RunDirectory.find, runs):
-        found[str(run.path)] = diagnosis_of(signals_of_run(run)), run
+        signals = signals_of_run(run)
+        if any(name.startswith("loss/classifier/") for name in signals.names):
+            raise UserError(f"run {str(run.path)!r} trained a classifier; choose a run of a GAN")
+        found[str(run.path)] = diagnosis_of(signals), run
     if as_json:
         content = {name: _as_json(result) for name, (result, _) in found.items()}
         click.echo(json.dumps(content, indent=2))
@@ -110,18 +113,24 @@ def _commands(run: RunDirectory, result: Diagnosis) -> Iterator[str]:
     """Yield what to change in a run, as commands that it accepts."""
     from gan_lightning.config.load import load_config
     from gan_lightning.diagnosis import remedies_for
+    from gan_lightning.training.advice import accepts_change
+    from gan_lightning.training.build import build
     from gan_lightning.utils.commands import command_line
 
     if not result.is_clear:
         return
-    config = run.raw_config()
-    accepted = []
-    for reason, overrides in remedies_for(result.state or "", config):
-        try:
-            load_config(config, overrides)
-        except (UserError, ValueError):
-            continue
-        accepted.append((reason, overrides))
+    source = run.raw_config()
+    config = load_config(source)
+    try:
+        _, data = build(config)
+    except UserError as error:
+        yield f"  what to change is not known, because the run could not be trained here: {error}"
+        return
+    accepted = [
+        (reason, overrides)
+        for reason, overrides in remedies_for(result.state or "", source)
+        if accepts_change(config, data, overrides)
+    ]
     if accepted:
         yield "  what to change, in the order of what has helped most often:"
     for number, (reason, overrides) in enumerate(accepted, 1):

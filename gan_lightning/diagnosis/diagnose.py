@@ -79,7 +79,7 @@ def diagnose(signals: Signals) -> Diagnosis:
     """
     if signals.diverged or signals.has_invalid_loss:
         return Diagnosis("diverged", {"diverged": 1.0}, ("a loss or a weight is not finite",))
-    losses = len(signals.series("loss/discriminator/adversarial").values)
+    losses = len(signals.loss("discriminator").values)
     evaluations = len(signals.distance()[1].values)
     needed = LEAST_ROWS[evaluations >= LEAST_EVALUATIONS]
     if losses < needed:
@@ -93,7 +93,7 @@ def diagnose(signals: Signals) -> Diagnosis:
 
 def _too_early(losses: int, evaluations: int) -> str:
     return (
-        f"the discriminator's adversarial loss is logged {losses} times and the distance of "
+        f"the discriminator's loss is logged {losses} times and the distance of "
         f"samples to data {evaluations} times; {LEAST_ROWS[True]} and {LEAST_EVALUATIONS} are "
         f"needed, or {LEAST_ROWS[False]} losses"
     )
@@ -105,6 +105,7 @@ def _missing(found: Mapping[str, float]) -> tuple[str, ...]:
         missing.append("no distance of samples to data is logged in the second half")
     if "auc" not in found:
         missing.append(
-            "game.enabled=true game.every_n_updates=N would log how well the discriminator does"
+            "how well the discriminator ranks test data is not logged "
+            "(game.enabled=true game.every_n_updates=N does)"
         )
     return tuple(missing)

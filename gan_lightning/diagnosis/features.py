@@ -64,7 +64,7 @@ def _distance(signals: Signals) -> dict[str, float]:
         if u > 0.45 * end and v > 0
     ]
     slope, noise = _line([u for u, _ in late], [v for _, v in late])
-    real = signals.real(name)
+    real = signals.real(name) or math.nan
     return {
         "distance/tail_to_real": _log_ratio(third[2], real),
         "distance/last_to_real": _log_ratio(values[-1], real),
@@ -144,7 +144,7 @@ def _losses(signals: Signals) -> dict[str, float]:
     found: dict[str, float] = {}
     means: dict[str, float] = {}
     for player in ("discriminator", "generator"):
-        series = signals.series(f"loss/{player}/adversarial")
+        series = signals.loss(player)
         values = list(series.values)
         if len(values) < 6:
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 __all__ = ["OBJECTIVES_OF_GANS", "UNDECIDED_LOSS", "Series", "Signals"]
 
@@ -81,7 +82,7 @@ class Signals:
         """The last update with a value, 0 without any."""
         return max(self.rows, default=0)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Names of everything that was logged, in the order of its first value."""
         return list(dict.fromkeys(name for row in self.rows.values() for name in row))
@@ -96,6 +97,21 @@ class Signals:
             ]
             self._cache[name] = Series(*zip(*pairs, strict=True)) if pairs else Series()
         return self._cache[name]
+
+    def loss(self, player: str) -> Series:
+        """Return the adversarial loss of a player, or the sum of its terms where none is named so.
+
+        Args:
+            player: `discriminator` or `generator`.
+        """
+        prefix = f"loss/{player}/"
+        adversarial = self.series(f"{prefix}adversarial")
+        terms = [self.series(name) for name in self.names if name.startswith(prefix)]
+        if adversarial or not terms:
+            return adversarial
+        values = [dict(zip(term.updates, term.values, strict=True)) for term in terms]
+        updates = tuple(each for each in terms[0].updates if all(each in term for term in values))
+        return Series(updates, tuple(sum(term[each] for term in values) for each in updates))
 
     def first(self, names: Iterable[str]) -> tuple[str, Series]:
         """Return the name and the values of the first of several names that was logged.
