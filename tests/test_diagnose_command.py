@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from test_diagnosis import DISCRIMINATOR_LOSS, course
 
 from gan_lightning.diagnosis import STATES, diagnose, signals_of_losses
 from gan_lightning.errors import UserError
+from gan_lightning.runs.metrics_csv import read_metrics
 
 
 def write(path: Path, header: str, rows: list[str]) -> Path:
@@ -70,6 +72,14 @@ def test_a_file_without_numbers_is_refused_and_a_value_beyond_float32_has_diverg
     with pytest.raises(UserError, match="save it as CSV UTF-8"):
         signals_of_losses(path)
     assert diagnose(signals_of_losses(write(path, "d,g", ["1e308,1"] * 30))).state == "diverged"
+
+
+def test_a_cell_without_a_number_is_left_out_of_the_metrics_of_a_run(tmp_path: Path) -> None:
+    rows = ["10,0.5,edited", "20,,1.5", "30,nan,2"]
+    metrics = read_metrics(write(tmp_path / "metrics.csv", "updates,a,b", rows))
+    assert metrics[10] == {"a": 0.5}
+    assert metrics[20] == {"b": 1.5}
+    assert math.isnan(metrics[30]["a"])
 
 
 def test_a_run_of_a_classifier_is_refused(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def diagnose(
 def _as_json(result: Diagnosis) -> dict[str, object]:
     return {
         "state": result.state,
+        "is_clear": result.is_clear,
         "probabilities": {name: round(value, 3) for name, value in result.probabilities.items()},
         "evidence": result.evidence,
         "missing": result.missing,

@@ -37,10 +37,19 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def read_metrics(path: Path) -> dict[int, dict[str, float]]:
-    """Read a metrics.csv as update -> values by name, without the empty ones."""
+    """Read a metrics.csv as update -> values by name, without cells that are empty or no number."""
     return {
         int(row[UPDATES_KEY]): {
-            name: float(value) for name, value in row.items() if value and name != UPDATES_KEY
+            name: value
+            for name, cell in row.items()
+            if name != UPDATES_KEY and (value := _number(cell)) is not None
         }
         for row in read_rows(path)
     }
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
