@@ -76,7 +76,7 @@ STATES: dict[str, State] = {
     ),
     "diverged": State(
         "diverged",
-        "Losses or weights are not finite, or the samples have left the data.",
+        "Losses or weights are not finite, the samples have left the data, or no player moves.",
         ("distance/tail_to_real", "discriminator_loss/largest", "precision"),
     ),
 }
