@@ -19,7 +19,7 @@ TABLES = re.compile(r"\b(ALL_GANS|GANS|EXPERIMENTS|config_sections)\b")
 OF_THE_BASE = ("test_plain_lightning.py", "test_schedules.py")
 """Files whose tests are about the base class, on all variants."""
 
-COPIED = ("gan_lightning", "experiments", "tests", "pyproject.toml")
+COPIED = ("gan_lightning", "experiments", "tests", "benchmarks", "pyproject.toml")
 
 
 @pytest.fixture

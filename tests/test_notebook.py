@@ -16,6 +16,7 @@ import torch
 from conftest import CHECKOUT, TinyRun, tiny_overrides
 from process_pool import ForkedProcess
 from run_files import final_measures
+from shortcuts import figures_drawn
 
 import gan_lightning
 from gan_lightning.errors import UserError
@@ -58,7 +59,7 @@ def run_cells(sources: Sequence[str], result: Path) -> None:
     shell.run_line_magic("matplotlib", "inline")
     texts, pictures = [], 0
     for source in sources:
-        with capture_output() as captured:
+        with capture_output() as captured, figures_drawn():
             outcome = shell.run_cell(source, store_history=True)
         outcome.raise_error()
         shown = [output.data for output in captured.outputs]

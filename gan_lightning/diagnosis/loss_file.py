@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gan_lightning.diagnosis.signals import UNDECIDED_LOSS, Signals
+from gan_lightning.diagnosis.signals import KNOWN_OBJECTIVES, Signals
 from gan_lightning.errors import UserError, nearest_first
 
 __all__ = ["signals_of_losses"]
@@ -48,8 +48,8 @@ def signals_of_losses(path: Path, objective: str | None = None) -> Signals:
     Raises:
         UserError: the file cannot be read, lacks a loss, or the objective is unknown.
     """
-    if objective is not None and objective not in (*UNDECIDED_LOSS, "wasserstein"):
-        valid = nearest_first(objective, [*UNDECIDED_LOSS, "wasserstein"])
+    if objective is not None and objective not in KNOWN_OBJECTIVES:
+        valid = nearest_first(objective, KNOWN_OBJECTIVES)
         raise UserError(f"--objective is {objective!r}; valid are {valid}")
     header, lines = _read_table(path)
     columns = {player: _column(header, player, path) for player in LOSS_COLUMNS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gan_lightning.diagnosis.signals import OBJECTIVES_OF_GANS, Signals
+from gan_lightning.diagnosis.signals import KNOWN_OBJECTIVES, OBJECTIVES_OF_GANS, Signals
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.metrics_csv import read_metrics
 from gan_lightning.runs.state import read_outcome
@@ -28,7 +28,8 @@ def signals_from(
     """
     model = config.get("model") or {}
     objective = OBJECTIVES_OF_GANS.get(str(model.get("name")), model.get("objective"))
-    return Signals(rows, objective if isinstance(objective, str) else None, diverged)
+    # a GAN of the user may have a key of this name with other values
+    return Signals(rows, objective if objective in KNOWN_OBJECTIVES else None, diverged)
 
 
 def signals_of_run(run: RunDirectory) -> Signals:

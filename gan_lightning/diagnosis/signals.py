@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-__all__ = ["OBJECTIVES_OF_GANS", "UNDECIDED_LOSS", "Series", "Signals"]
+__all__ = ["KNOWN_OBJECTIVES", "OBJECTIVES_OF_GANS", "UNDECIDED_LOSS", "Series", "Signals"]
 
 UNDECIDED_LOSS = {
     "minimax": 2 * math.log(2),
@@ -20,6 +20,8 @@ UNDECIDED_LOSS = {
 
 0 is the loss of one that separates them. Other objectives have no such scale.
 """
+
+KNOWN_OBJECTIVES = (*UNDECIDED_LOSS, "wasserstein")
 
 OBJECTIVES_OF_GANS = {"wgan": "wasserstein", "wgan_gp": "wasserstein"}
 """GAN -> objective, where its config has no key `objective`."""
