@@ -120,10 +120,14 @@ def judge(name: str, records: list[dict[str, Any]], without: tuple[str, ...]) ->
         cells = " ".join(f"{pairs[state, named]:4}" for named in STATES)
         print(f"{state:<24}{cells}  {pairs[state, state] / max(1, totals[state]):.2f}")
     alarms = {
-        kind: [result.probability_of_sickness >= ALARM for each, result in found if is_of(each)]
-        for kind, is_of in (
-            ("healthy", lambda each: each["state"] in HEALTHY),
-            ("sick", lambda each: each["state"] not in (*HEALTHY, *QUIET)),
+        kind: [
+            result.probability_of_sickness >= ALARM
+            for each, result in found
+            if each["state"] in states
+        ]
+        for kind, states in (
+            ("healthy", HEALTHY),
+            ("sick", tuple(state for state in STATES if state not in (*HEALTHY, *QUIET))),
         )
     }
     for kind, raised in alarms.items():

@@ -10,6 +10,7 @@ import pytest
 from conftest import run_cli, tiny_overrides
 from test_diagnosis import DISCRIMINATOR_LOSS, course
 
+from gan_lightning.cli.train import name_of_file
 from gan_lightning.diagnosis import STATES, diagnose, signals_of_losses
 from gan_lightning.errors import UserError
 from gan_lightning.runs.metrics_csv import read_metrics
@@ -140,3 +141,14 @@ def test_runs_are_diagnosed_with_commands_that_they_accept(tmp_path: Path) -> No
     content = json.loads(run_cli("diagnose", str(run), "--json").out)[str(run)]
     assert content["state"] in STATES
     assert sum(content["probabilities"].values()) == pytest.approx(1, abs=0.01)
+
+
+def test_a_run_from_the_config_of_another_has_the_name_of_its_experiment(tmp_path: Path) -> None:
+    for folder, name in (("runs/gan_ring/2026-01-01_00-00-00", "gan_ring"), ("mine", "mine")):
+        config = tmp_path / folder / "config.yaml"
+        config.parent.mkdir(parents=True)
+        config.touch()
+        assert name_of_file(config) == "config"
+        (config.parent / "environment.json").touch()
+        assert name_of_file(config) == name
+    assert name_of_file(tmp_path / "rings.yaml") == "rings"

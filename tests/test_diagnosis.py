@@ -33,7 +33,7 @@ from gan_lightning.errors import Diverged
 from gan_lightning.loggers import WandbRun
 from gan_lightning.losses import OBJECTIVES
 from gan_lightning.runs.directory import RunDirectory
-from gan_lightning.training.advice import advise
+from gan_lightning.training.advice import accepted_remedies, advise
 from gan_lightning.training.build import build
 from gan_lightning.training.defaults import default_callbacks
 
@@ -144,6 +144,21 @@ def test_a_loss_that_is_not_finite_is_certain_and_a_short_run_too_early() -> Non
         assert "6 and 5 are needed" in early.missing[0]
 
 
+@pytest.mark.parametrize(
+    ("factor", "state"),
+    [(0.9, "converged"), (0.98, "improving"), (1.0, "oscillating"), (1.02, "diverged")],
+)
+def test_a_game_whose_equilibrium_is_known_is_judged_by_the_distance_from_it(
+    factor: float, state: str
+) -> None:
+    rows = {10 * n: {"equilibrium/distance": factor**n, DISCRIMINATOR_LOSS: 1.0} for n in range(99)}
+    found = diagnose(Signals(rows, "minimax"))
+    assert found.probabilities == {state: 1.0}
+    assert "from the equilibrium" in found.evidence[0]
+    early = diagnose(Signals({10: {"equilibrium/distance": 1.0}}))
+    assert early.state is None
+
+
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_level_of_a_loss_is_that_of_equal_scores(name: str) -> None:
     boundary = OBJECTIVES[name].boundary or 0.0
@@ -176,8 +191,7 @@ def test_a_run_accepts_what_it_is_advised(case: str) -> None:
     config = CASES[case]
     data = build(config)[1]
     for state in STATES:
-        for phrase in advise(config, data, state):
-            overrides = phrase.partition(": ")[2].split()
+        for _, overrides in accepted_remedies(config, data, state):
             assert overrides
             assert load_config(as_plain(config), overrides) != config
     assert advise(config, data, "under_trained")
@@ -198,8 +212,9 @@ def test_a_class_that_fails_when_it_is_built_ends_no_training(
         return str(error.value)
 
     assert "Try a smaller learning rate; or equal, moderate learning rates" in message()
+    assert message().endswith(f"see `gan-lightning diagnose {tmp_path}`")
     monkeypatch.setattr("gan_lightning.training.advice.build_model", lambda *_: 1 / 0)
-    assert message().endswith("Try a smaller learning rate")
+    assert f"Try a smaller learning rate: see `gan-lightning diagnose {tmp_path}`" in message()
 
 
 class Alerts(WandbRun):

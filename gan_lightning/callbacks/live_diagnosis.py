@@ -90,7 +90,9 @@ class LiveDiagnosis(Callback):
         title = STATES[found.state].title
         text = "; ".join(found.evidence) or STATES[found.state].meaning
         advice = self._advice(found.state)
-        text += f". Try {'; or '.join(advice)}" if advice else ""
+        if advice:
+            run = self._metrics.parent
+            text += f". Try {'; or '.join(advice)}: `gan-lightning diagnose {run}` has the commands"
         warn(f"diagnosis at update {update:,}: {found.verdict}: {text}")
         send_alert(trainer, title, text, update)
 

@@ -73,7 +73,8 @@ class StopOnNonFinite(Callback):
         )
         message = f"update {report.update:,}: {report.describe()}; {last}"
         advice = "; or ".join(["try a smaller learning rate", *self._advice("diverged")])
-        message = f"{message}. {advice[0].upper()}{advice[1:]}"
+        run = self._folder.parent
+        message = f"{message}. {advice[0].upper()}{advice[1:]}: see `gan-lightning diagnose {run}`"
         logging.getLogger("gan_lightning").warning("%s at %s", DIVERGED_MESSAGE, message)
         send_alert(trainer, DIVERGED_MESSAGE, message, model.updates)
         raise Diverged(message)

@@ -113,25 +113,19 @@ def _describe(name: str, result: Diagnosis) -> Iterator[str]:
 def _commands(run: RunDirectory, result: Diagnosis) -> Iterator[str]:
     """Yield what to change in a run, as commands that it accepts."""
     from gan_lightning.config.load import load_config
-    from gan_lightning.diagnosis import remedies_for
-    from gan_lightning.training.advice import accepts_change
+    from gan_lightning.training.advice import accepted_remedies
     from gan_lightning.training.build import build
     from gan_lightning.utils.commands import command_line
 
     if not result.is_clear:
         return
-    source = run.raw_config()
-    config = load_config(source)
+    config = load_config(run.raw_config())
     try:
         _, data = build(config)
     except UserError as error:
         yield f"  what to change is not known, because the run could not be trained here: {error}"
         return
-    accepted = [
-        (reason, overrides)
-        for reason, overrides in remedies_for(result.state or "", source)
-        if accepts_change(config, data, overrides)
-    ]
+    accepted = accepted_remedies(config, data, result.state or "")
     if accepted:
         yield "  what to change, in the order of what has helped most often:"
     for number, (reason, overrides) in enumerate(accepted, 1):

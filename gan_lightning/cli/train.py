@@ -131,7 +131,7 @@ def train(
         raise UserError("--runs is for new runs without --output; leave it out")
     if options.images is None:
         path = experiment_path(experiment)
-        name, source = path.stem, read_yaml(path)
+        name, source = name_of_file(path), read_yaml(path)
     else:
         name = options.run_name(experiment)
         source = {} if resume is not None else options.source(experiment, overrides)
@@ -159,6 +159,16 @@ def train(
         # The other processes exit with 0: Lightning kills the first one where another one fails.
         if outcome.stop_signal is not None:
             sys.exit(128 + outcome.stop_signal)
+
+
+def name_of_file(path: Path) -> str:
+    """Return the name of the runs of a YAML file; the config of a run has the name of that run."""
+    from gan_lightning.runs.directory import RUNS
+
+    run = path.absolute().parent
+    if path.name != "config.yaml" or not (run / "environment.json").exists():
+        return path.stem
+    return run.parent.name if run.parent.parent.name == RUNS.name else run.name
 
 
 def name_of_runs(source: dict[str, Any], overrides: Sequence[str], name: str) -> str:

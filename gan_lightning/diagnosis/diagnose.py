@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from gan_lightning.diagnosis.evidence import describe
 from gan_lightning.diagnosis.features import features
@@ -15,6 +16,12 @@ __all__ = ["Diagnosis", "diagnose"]
 
 CLEAR = 0.4
 """Probability of a state below which there is no clear one."""
+
+EQUILIBRIUM = "equilibrium/distance"
+ARRIVED = 0.01
+"""Distance from a known equilibrium, over the first one, at which the players have arrived."""
+MOVED = 1.25
+"""Factor by which that distance changes between thirds of a run that does not circle."""
 
 LEAST_EVALUATIONS = 5
 LEAST_ROWS = {True: 6, False: 20}
@@ -79,6 +86,8 @@ def diagnose(signals: Signals) -> Diagnosis:
     """
     if signals.diverged or signals.has_invalid_loss:
         return Diagnosis("diverged", {"diverged": 1.0}, ("a loss or a weight is not finite",))
+    if signals.series(EQUILIBRIUM):
+        return _of_known_equilibrium(signals)
     losses = len(signals.loss("discriminator").values)
     evaluations = len(signals.distance()[1].values)
     needed = LEAST_ROWS[evaluations >= LEAST_EVALUATIONS]
@@ -89,6 +98,26 @@ def diagnose(signals: Signals) -> Diagnosis:
     ranked = dict(sorted(votes.items(), key=lambda pair: -pair[1]))
     state = next(iter(ranked))
     return Diagnosis(state, ranked, tuple(describe(STATES[state].evidence, found)), _missing(found))
+
+
+def _of_known_equilibrium(signals: Signals) -> Diagnosis:
+    """Say what state a game is in whose equilibrium is known, such as the Dirac GAN."""
+    distance, end = signals.series(EQUILIBRIUM), signals.end
+    thirds = [distance.between(end * k / 3, end * (k + 1) / 3) for k in range(3)]
+    if not all(thirds):
+        return Diagnosis(None, {}, (), (f"{EQUILIBRIUM} is needed in each third of the run",))
+    first, before, now = map(fmean, thirds)
+    if now <= ARRIVED * max(first, distance.values[0]):
+        state = "converged"
+    elif now >= MOVED * before:
+        state = "diverged"
+    elif now <= before / MOVED:
+        state = "improving"
+    else:
+        state = "oscillating"
+    where = f"the players are {now:.2g} from the equilibrium in the last third"
+    evidence = f"{where}, and {before:.2g} in the second"
+    return Diagnosis(state, {state: 1.0}, (evidence,))
 
 
 def _too_early(losses: int, evaluations: int) -> str:

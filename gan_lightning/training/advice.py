@@ -11,19 +11,26 @@ from gan_lightning.diagnosis import remedies_for
 from gan_lightning.training.build import build_model
 from gan_lightning.training.checks import check_batch_norm, check_minibatch
 
-__all__ = ["accepts_change", "advise"]
+__all__ = ["accepted_remedies", "accepts_change", "advise"]
 
 
 def advise(config: RunConfig, data: BaseDataModule, state: str) -> list[str]:
-    """Return what to change in a run that is in some state, as phrases with the overrides.
+    """Return in words what to change in a run that is in some state.
 
     Args:
         config: config of the run.
         data: its data module.
         state: one of `gan_lightning.diagnosis.STATES`.
     """
+    return [reason for reason, _ in accepted_remedies(config, data, state)]
+
+
+def accepted_remedies(
+    config: RunConfig, data: BaseDataModule, state: str
+) -> list[tuple[str, list[str]]]:
+    """Return the reasons and overrides of the remedies of a state that a run would accept."""
     return [
-        f"{reason}: {' '.join(overrides)}"
+        (reason, overrides)
         for reason, overrides in remedies_for(state, as_plain(config))
         if accepts_change(config, data, overrides)
     ]
