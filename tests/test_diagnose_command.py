@@ -11,8 +11,9 @@ from conftest import run_cli, tiny_overrides
 from test_diagnosis import DISCRIMINATOR_LOSS, course
 
 from gan_lightning.cli.train import name_of_file
-from gan_lightning.diagnosis import STATES, diagnose, signals_of_losses
+from gan_lightning.diagnosis import STATES, diagnose, signals_of_losses, signals_of_run
 from gan_lightning.errors import UserError
+from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.metrics_csv import read_metrics
 
 
@@ -152,3 +153,14 @@ def test_a_run_from_the_config_of_another_has_the_name_of_its_experiment(tmp_pat
         (config.parent / "environment.json").touch()
         assert name_of_file(config) == name
     assert name_of_file(tmp_path / "rings.yaml") == "rings"
+
+
+def test_a_run_that_was_resumed_after_it_diverged_is_no_more_diverged(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("model: {name: gan}\n")
+    (tmp_path / "log.txt").write_text(
+        "x WARNING gan_lightning: training diverged at update 1,200: w\n"
+    )
+    write(tmp_path / "metrics.csv", "updates,loss/discriminator/adversarial", ["1100,0.5"])
+    assert signals_of_run(RunDirectory(tmp_path)).diverged
+    write(tmp_path / "metrics.csv", "updates,loss/discriminator/adversarial", ["1300,0.5"])
+    assert not signals_of_run(RunDirectory(tmp_path)).diverged

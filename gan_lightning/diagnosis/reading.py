@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from gan_lightning.diagnosis.signals import KNOWN_OBJECTIVES, OBJECTIVES_OF_GANS, Signals
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.metrics_csv import read_metrics
-from gan_lightning.runs.state import read_outcome
+from gan_lightning.runs.state import is_locked, read_outcome
 
 __all__ = ["DIVERGED_MESSAGE", "signals_from", "signals_of_run"]
 
@@ -38,9 +39,17 @@ def signals_of_run(run: RunDirectory) -> Signals:
     Raises:
         UserError: its config cannot be read.
     """
+    rows = read_metrics(run.metrics)
+    return signals_from(rows, run.raw_config(), diverged=_stopped(run, max(rows, default=0)))
+
+
+def _stopped(run: RunDirectory, logged: int) -> bool:
+    """Tell whether a run diverged, and was not resumed to a later update than that."""
+    if is_locked(run.path) or read_outcome(run.path).measures is not None:
+        return False
     try:
         log = run.log.read_text(errors="replace")
     except OSError:
-        log = ""
-    stopped = DIVERGED_MESSAGE in log and read_outcome(run.path).measures is None
-    return signals_from(read_metrics(run.metrics), run.raw_config(), diverged=stopped)
+        return False
+    found = re.findall(rf"{DIVERGED_MESSAGE} at update ([\d,]+)", log)
+    return bool(found) and logged <= int(found[-1].replace(",", ""))
