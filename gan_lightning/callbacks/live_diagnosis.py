@@ -14,6 +14,7 @@ from gan_lightning.core.module import BaseModule
 from gan_lightning.diagnosis import STATES, Diagnosis, diagnose, signals_from
 from gan_lightning.errors import warn
 from gan_lightning.runs.metrics_csv import read_metrics
+from gan_lightning.utils.commands import command_line
 
 __all__ = ["LiveDiagnosis"]
 
@@ -91,8 +92,8 @@ class LiveDiagnosis(Callback):
         text = "; ".join(found.evidence) or STATES[found.state].meaning
         advice = self._advice(found.state)
         if advice:
-            run = self._metrics.parent
-            text += f". Try {'; or '.join(advice)}: `gan-lightning diagnose {run}` has the commands"
+            words = command_line("gan-lightning", "diagnose", self._metrics.parent)
+            text += f". Try {'; or '.join(advice)}: `{words}` has the commands"
         warn(f"diagnosis at update {update:,}: {found.verdict}: {text}")
         send_alert(trainer, title, text, update)
 

@@ -13,6 +13,7 @@ from gan_lightning.callbacks.checkpoints import list_checkpoints
 from gan_lightning.core.module import BaseModule, NonFiniteReport
 from gan_lightning.diagnosis import DIVERGED_MESSAGE
 from gan_lightning.errors import Diverged
+from gan_lightning.utils.commands import command_line
 
 __all__ = ["StopOnNonFinite"]
 
@@ -73,8 +74,8 @@ class StopOnNonFinite(Callback):
         )
         message = f"update {report.update:,}: {report.describe()}; {last}"
         advice = "; or ".join(["try a smaller learning rate", *self._advice("diverged")])
-        run = self._folder.parent
-        message = f"{message}. {advice[0].upper()}{advice[1:]}: see `gan-lightning diagnose {run}`"
+        words = command_line("gan-lightning", "diagnose", self._folder.parent)
+        message = f"{message}. {advice[0].upper()}{advice[1:]}: see `{words}`"
         logging.getLogger("gan_lightning").warning("%s at %s", DIVERGED_MESSAGE, message)
         send_alert(trainer, DIVERGED_MESSAGE, message, model.updates)
         raise Diverged(message)
