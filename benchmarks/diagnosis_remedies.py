@@ -49,12 +49,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
     parser.add_argument("--half", choices=("fitting", "held_out"), required=True)
     parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--skip", type=int, default=0, help="runs of the half that are left out")
     parser.add_argument("--every", action="store_true", help="try every remedy of the true state")
     parser.add_argument("--output", type=Path, help="file to which a line of JSON a run is added")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     counts: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    for record in chosen(arguments.half == "held_out", arguments.runs):
+    for record in chosen(arguments.half == "held_out", arguments.skip, arguments.runs):
         state = record["state"]
         config = as_plain(load_config(BASE, record["overrides"]))
         config["trainer"]["max_updates"] = record["updates"]
@@ -85,7 +86,7 @@ def accepts(config: dict[str, Any], overrides: list[str]) -> bool:
     return True
 
 
-def chosen(held_out: bool, count: int) -> list[dict[str, Any]]:
+def chosen(held_out: bool, skip: int, count: int) -> list[dict[str, Any]]:
     """Return sick runs of one half, the states in turn, one of each configuration."""
     of_state: dict[str, list[dict[str, Any]]] = defaultdict(list)
     seen = set()
@@ -101,7 +102,7 @@ def chosen(held_out: bool, count: int) -> list[dict[str, Any]]:
         for state in SICK
         if turn < len(of_state[state])
     ]
-    return rows[:count]
+    return rows[skip : skip + count]
 
 
 def retrain(record: dict[str, Any], overrides: list[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ Config = Mapping[str, Any]
 """The config of a run as plain values."""
 
 PLAYERS = ("discriminator", "generator")
-LEAST_RATE, LARGEST_RATE = 2e-4, 2e-3
+LEAST_RATE, LARGEST_RATE = 2e-4, 1e-3
 """Learning rates between which a balanced one lies."""
 
 CLIP = 0.03
@@ -140,11 +140,11 @@ RELATIVISTIC = Remedy("the relativistic loss with penalties on both sides (R3GAN
 WIDER = Remedy("wide layers where one player has narrow ones", _wide_and_stable)
 
 REMEDIES: dict[str, tuple[Remedy, ...]] = {
-    "diverged": (STABLE, RELATIVISTIC),
-    "discriminator_won": (STABLE, RELATIVISTIC),
-    "discriminator_too_weak": (WIDER, STABLE, RELATIVISTIC),
+    "diverged": (RELATIVISTIC, STABLE),
+    "discriminator_won": (RELATIVISTIC, STABLE),
+    "discriminator_too_weak": (WIDER, RELATIVISTIC, STABLE),
     "mode_collapse": (WIDER, RELATIVISTIC, Remedy("packs of two samples", _packed), STABLE),
-    "oscillating": (STABLE, RELATIVISTIC),
+    "oscillating": (RELATIVISTIC, STABLE),
     "memorising": (
         Remedy("augmented images", _augmented),
         Remedy("noise on the discriminator's input, and a larger penalty", _noisy),
