@@ -211,7 +211,7 @@ def test_a_class_that_fails_when_it_is_built_ends_no_training(
             stop._stop(trainer, make_gan("gan"), NonFiniteReport(1, {}, ("w",)))
         return str(error.value)
 
-    assert "Try a smaller learning rate; or equal, moderate learning rates" in message()
+    assert "Try a smaller learning rate; or the relativistic loss" in message()
     assert message().endswith(f"see `gan-lightning diagnose {tmp_path}`")
     monkeypatch.setattr("gan_lightning.training.advice.build_model", lambda *_: 1 / 0)
     assert f"Try a smaller learning rate: see `gan-lightning diagnose {tmp_path}`" in message()
