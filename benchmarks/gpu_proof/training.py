@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from gan_lightning.core import fast_paths
 from gan_lightning.data import LoaderConfig
+from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN, GANS, StandardGAN
 from gan_lightning.testing.setups import GANSetup, find_setups
 from gan_lightning.testing.training import Weights, copy_state, quiet, quiet_trainer
@@ -46,7 +47,7 @@ def setups(quick: bool) -> dict[str, GANSetup]:
             continue
         try:
             found[name] = find_setups(kind, None, None, None)[0]
-        except Exception as error:
+        except UserError as error:  # its extra is not installed
             print(f"{name} is left out: {error}", flush=True)
     for name, settings in SMALL_NETWORKS.items():
         if quick and name != "dcgan":

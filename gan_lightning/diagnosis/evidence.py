@@ -18,7 +18,7 @@ def _fall(value: float) -> str:
 
 def _to_real(value: float) -> str:
     ratio = math.exp(value)
-    return f"it is {ratio:.2g} times the distance of other real data"
+    return f"the distance of samples to data is {ratio:.2g} times that of other real data"
 
 
 def _level(value: float) -> str:
@@ -41,10 +41,15 @@ PHRASES: dict[str, Callable[[float], str]] = {
         f"the discriminator ranks test data above samples in {v:.0%} of pairs (chance is 50%)"
     ),
     "auc/gap": lambda v: (
-        f"it ranks training data above samples more often than test data, by {100 * v:.0f} points"
+        f"the discriminator ranks training data above samples more often than test data, by "
+        f"{100 * v:.0f} points"
     ),
-    "auc_deviation": lambda v: f"its ranking varies by {100 * v:.0f} points between measurements",
-    "divergence": lambda v: f"its estimate of the divergence is {v:.2g} nats of at most 0.69",
+    "auc_deviation": lambda v: (
+        f"the discriminator's ranking varies by {100 * v:.0f} points between measurements"
+    ),
+    "divergence": lambda v: (
+        f"the discriminator's estimate of the divergence is {v:.2g} nats of at most 0.69"
+    ),
     "discriminator_loss/level": _level,
     "discriminator_loss/deviation": lambda v: (
         f"the discriminator's loss varies by {v:.0%} of its size in the last third"
