@@ -21,8 +21,9 @@ from typing import Any
 
 import torch
 from diagnosis.configurations import planned_runs
+from diagnosis.quantities import truth_from
 from diagnosis.records import append_record, read_records, write_records
-from diagnosis.states import STATES, state_of, truth_from
+from diagnosis.states import STATES, state_of
 from diagnosis.training import train_run
 
 __all__ = ["main"]

@@ -20,9 +20,10 @@ from typing import Any
 import torch
 from diagnosis.configurations import Configuration
 from diagnosis.halves import is_held_out
+from diagnosis.quantities import tail_excess, truth_from
 from diagnosis.records import read_records
 from diagnosis.signals import signals_of_record
-from diagnosis.states import FAR, state_of, tail_excess, truth_from
+from diagnosis.states import FAR, state_of
 from diagnosis.training import BASE, train_run
 from diagnosis_corpus import CORPUS
 

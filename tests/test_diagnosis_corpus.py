@@ -13,8 +13,9 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(BENCHMARKS)
     from diagnosis.configurations import Configuration, configurations, planned_runs
+    from diagnosis.quantities import excess, fall, gain, truth_from
     from diagnosis.records import append_record, read_records, write_records
-    from diagnosis.states import DEFINITIONS, STATES, excess, fall, gain, state_of, truth_from
+    from diagnosis.states import DEFINITIONS, STATES, state_of
     from diagnosis.training import BASE, run_config, train_run
     from diagnosis.truth import Floor, Point, Truth
 

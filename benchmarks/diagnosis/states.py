@@ -1,37 +1,24 @@
-"""The states of a run, each defined by measures that the run does not log.
-
-Distances are in units of the way from a perfect sampler to the untrained generator: an *excess* of
-0 is the floor, that of other real data, and 1 is no better than before the first update.
-"""
+"""The states of a run, each defined by measures that the run does not log."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from itertools import pairwise
-from statistics import fmean, median
-from typing import Any
+from collections.abc import Callable
+from statistics import median
 
-from diagnosis.truth import Floor, Point, Truth
+from diagnosis.quantities import (
+    TAIL,
+    collapse,
+    excess,
+    fall,
+    gain,
+    missing,
+    tail_excess,
+    travel,
+)
+from diagnosis.truth import Point, Truth
 
-__all__ = [
-    "DEFINITIONS",
-    "FAR",
-    "STATES",
-    "excess",
-    "fall",
-    "gain",
-    "state_of",
-    "tail_excess",
-    "travel",
-    "truth_from",
-]
-
-TAIL = 3
-"""Last measurements of a run, over its last third, on which a lasting state is judged.
-
-As many are of its continuation, half as many updates more.
-"""
+__all__ = ["DEFINITIONS", "FAR", "STATES", "state_of"]
 
 DIVERGED_EXCESS = 3.0
 """Excess from which on samples have left the data, if they stay there: three times as far away."""
@@ -46,12 +33,6 @@ FAR = {True: 0.6, False: 0.25}
 """Excess from which on samples of digits (True) and of points are clearly worse than data.
 
 Good digits have an excess of about 0.4: distances between vectors of 128 features differ less.
-"""
-
-CHANGE_DEVIATIONS = 1.0
-"""Standard deviations of the floor within which a difference of two mean distances is no change.
-
-Both are of the same latents and the same test data, so that they vary less than each.
 """
 
 FALL = {"far": 0.12, "near": 0.25}
@@ -81,104 +62,11 @@ COLLAPSED_MODES = 0.25
 ON_MODES = 0.3
 """Share of samples of high quality from which on they are on a mode, even if they change it."""
 
-MISSING_SHARE = 0.25
-"""Share of its mass in the training data below which a mode is missing."""
-
 MISSING_MODES = 0.2
 """Share of missing modes, by their mass in the training data, that is a partial collapse."""
 
 TRAVEL = 0.35
 """Mass that changes modes from one measurement to the next in a run that oscillates."""
-
-
-def truth_from(record: dict[str, Any]) -> Truth:
-    """Return the truth that a record of the corpus has as dictionaries."""
-    return Truth(
-        floor=Floor(**record["floor"]),
-        initial=_point(record["initial"]),
-        points=[_point(each) for each in record["points"]],
-        continued=[_point(each) for each in record["continued"]],
-        diverged_at=record["diverged_at"],
-        shows_digits=record.get("shows_digits", False),
-    )
-
-
-def _point(record: dict[str, Any]) -> Point:
-    """Return a point, in which values that were not finite are NaN."""
-    numbers = {
-        name: math.nan if record[name] is None else record[name]
-        for name in ("distance", "auc", "spread")
-    }
-    return Point(**{**record, **numbers})
-
-
-def excess(truth: Truth, point: Point) -> float:
-    """Return how far samples are from the data: 0 is a perfect sampler, 1 the untrained one."""
-    floor = truth.floor.mean
-    return (point.distance - floor) / (truth.initial.distance - floor)
-
-
-def tail_excess(truth: Truth) -> float:
-    """Return the median excess of the last third of a run."""
-    return median(excess(truth, point) for point in truth.points[-TAIL:])
-
-
-def _mean_distance(points: Sequence[Point]) -> float:
-    return fmean(point.distance for point in points)
-
-
-def fall(truth: Truth) -> float:
-    """Return the share of its excess that a run has lost from its second third to its last.
-
-    Changes within the noise of the floor are 0.
-    """
-    third = len(truth.points) // 3
-    before = _mean_distance(truth.points[third : 2 * third])
-    now = _mean_distance(truth.points[2 * third :])
-    if abs(before - now) <= CHANGE_DEVIATIONS * truth.floor.deviation:
-        return 0.0
-    return (before - now) / max(before - truth.floor.mean, truth.floor.deviation)
-
-
-def gain(truth: Truth) -> float:
-    """Return the share of its excess that half as many updates more take away from a run.
-
-    It compares the mean of the last third with that of the continuation; a run that diverges in the
-    continuation loses all, -1.
-    """
-    if len(truth.continued) < TAIL:
-        return -1.0
-    now, later = _mean_distance(truth.points[-TAIL:]), _mean_distance(truth.continued)
-    return (now - later) / max(now - truth.floor.mean, truth.floor.deviation)
-
-
-def effective_modes(masses: list[float]) -> float:
-    """Return the exponential of the entropy of the masses, from 1 to their number."""
-    return math.exp(-sum(mass * math.log(mass) for mass in masses if mass > 0))
-
-
-def collapse(truth: Truth, point: Point) -> float:
-    """Return the effective number of modes over that of the training data."""
-    return effective_modes(point.masses) / effective_modes(truth.floor.masses)
-
-
-def missing(truth: Truth, point: Point) -> float:
-    """Return the mass, in the training data, of modes that the samples miss."""
-    pairs = zip(truth.floor.masses, point.masses, strict=True)
-    return sum(real for real, mass in pairs if mass < MISSING_SHARE * real)
-
-
-def travel(truth: Truth) -> float:
-    """Return the mean mass that changes modes between successive measurements from the tail on.
-
-    It is the total variation distance, in [0, 1]. Of a perfect sampler it is about 0.02.
-    """
-    points = [*truth.points[-TAIL:], *truth.continued]
-    changes = [
-        sum(abs(a - b) for a, b in zip(first.masses, second.masses, strict=True)) / 2
-        for first, second in pairwise(points)
-    ]
-    return sum(changes) / max(1, len(changes))
 
 
 def still_improves(truth: Truth) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from diagnosis.configurations import Configuration
-from diagnosis.states import state_of, truth_from
+from diagnosis.quantities import truth_from
+from diagnosis.states import state_of
 from diagnosis.truth import Point, Truth, World, measure, world_of
 from gan_lightning.callbacks import Evaluation, GameMeasures, StopOnNonFinite
 from gan_lightning.callbacks.periodic import Periodic
