@@ -18,7 +18,13 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from gan_lightning.metrics.feature_extractor import FrozenNetwork
 from gan_lightning.metrics.sample_buffer import ReferenceSampleBuffer
 
-__all__ = ["EqualSizeFrechetDistance", "FeatureStatistics", "FrechetDistance", "frechet_distance"]
+__all__ = [
+    "EqualSizeFrechetDistance",
+    "FeatureStatistics",
+    "FrechetDistance",
+    "covariance_root",
+    "frechet_distance",
+]
 
 
 def frechet_distance(
@@ -54,14 +60,14 @@ def frechet_distance(
     covariance_a, covariance_b = covariance_a.double(), covariance_b.double()
     if not all(bool(x.isfinite().all()) for x in (difference, covariance_a, covariance_b)):
         return torch.full_like(difference.sum(), torch.nan)
-    root = _root(covariance_a)
+    root = covariance_root(covariance_a)
     cross = torch.linalg.eigvalsh(root.T @ covariance_b @ root).clamp(min=0).sqrt().sum()
     distance: Tensor = difference @ difference
     distance = distance + covariance_a.trace() + covariance_b.trace() - 2 * cross
     return distance.clamp(min=0)
 
 
-def _root(covariance: Tensor) -> Tensor:
+def covariance_root(covariance: Tensor) -> Tensor:
     """Return R with R R^T = C: by Cholesky, or by eigendecomposition for a singular C."""
     root: Tensor
     root, failed = torch.linalg.cholesky_ex(covariance)
