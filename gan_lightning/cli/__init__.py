@@ -8,9 +8,10 @@ from gan_lightning.cli.completion import completion
 from gan_lightning.cli.dashboard import dashboard
 from gan_lightning.cli.diagnose import diagnose
 from gan_lightning.cli.doctor import doctor
+from gan_lightning.cli.evaluation import evaluate
 from gan_lightning.cli.experiments import list_experiments, show
 from gan_lightning.cli.export import export
-from gan_lightning.cli.inference import evaluate, sample, traverse
+from gan_lightning.cli.inference import sample, traverse
 from gan_lightning.cli.new import new
 from gan_lightning.cli.pictures import neighbours, timelapse
 from gan_lightning.cli.play import play

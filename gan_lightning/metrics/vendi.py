@@ -31,7 +31,8 @@ def vendi_score(features: Tensor) -> Tensor:
     gram = features.T @ features if size <= count else features @ features.T
     values = torch.linalg.eigvalsh(gram / count)
     values = values[values > 0]
-    return (-(values * values.log()).sum()).exp()
+    entropy: Tensor = -(values * values.log()).sum()
+    return entropy.exp()
 
 
 class VendiScore(SampleBuffer):
