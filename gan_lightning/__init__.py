@@ -7,7 +7,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gan_lightning.api import evaluate, export, load, report, sample, train, traverse
+    from gan_lightning.api import (
+        evaluate,
+        export,
+        from_pretrained,
+        load,
+        push_to_hub,
+        report,
+        sample,
+        save_pretrained,
+        train,
+        traverse,
+    )
 
     __version__: str
 
@@ -15,9 +26,12 @@ __all__ = [
     "__version__",
     "evaluate",
     "export",
+    "from_pretrained",
     "load",
+    "push_to_hub",
     "report",
     "sample",
+    "save_pretrained",
     "train",
     "traverse",
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from pytorch_lightning import Callback
@@ -18,18 +20,31 @@ from gan_lightning.data import BaseDataModule
 from gan_lightning.data.adapter import as_data_module
 from gan_lightning.errors import UserError
 from gan_lightning.export.card import Exported
+from gan_lightning.gans import GAN
 from gan_lightning.inference.evaluate import evaluate_run
 from gan_lightning.inference.measures import Measures
 from gan_lightning.inference.sample import Samples, generate_samples
 from gan_lightning.inference.traverse import Traversal, draw_traversal
 from gan_lightning.runs.directory import RUNS, RunDirectory
+from gan_lightning.runs.models import find_model
 from gan_lightning.training.restore import GIVEN_DATA, load_model
 from gan_lightning.training.resume import check_unchanged
 from gan_lightning.training.train import TrainingResult
 from gan_lightning.training.train import train as train_run
 from gan_lightning.utils.optional import require
 
-__all__ = ["evaluate", "export", "load", "report", "sample", "train", "traverse"]
+__all__ = [
+    "evaluate",
+    "export",
+    "from_pretrained",
+    "load",
+    "push_to_hub",
+    "report",
+    "sample",
+    "save_pretrained",
+    "train",
+    "traverse",
+]
 
 AnyRun = str | Path | RunDirectory | TrainingResult
 """A run: its directory, the name of an experiment for its latest run, or what `train` returned."""
@@ -147,8 +162,12 @@ class LoadedRun(NamedTuple):
 def load(run: AnyRun, checkpoint: str = "latest", data: Any = None) -> LoadedRun:
     """Load the model of a run in evaluation mode, its data and its config.
 
+    A run whose data are elsewhere, and a saved or shipped model, have data that know their shape
+    and classes and raise a MissingDataError for anything else.
+
     Args:
-        run: a run.
+        run: a run, or a saved model; or the name of an experiment, for the shipped model where it
+            has no run here.
         checkpoint: `latest` or `best`.
         data: data of a run that was trained in another process on data given as an object; the
             other functions of this process then use them, too.
@@ -156,10 +175,10 @@ def load(run: AnyRun, checkpoint: str = "latest", data: Any = None) -> LoadedRun
     Raises:
         UserError: there is no such run, or it has no such checkpoint.
     """
-    directory = _find(run)
+    directory = find_model(_name(run))
     if data is not None:
         GIVEN_DATA[directory.path.resolve()] = as_data_module(data)
-    return LoadedRun(*load_model(directory, checkpoint))
+    return LoadedRun(*load_model(directory, checkpoint, needs_data=False))
 
 
 def evaluate(
@@ -291,6 +310,77 @@ def export(
 
     target = None if output is None else Path(output)
     return export_run(_name(run), format, target, checkpoint, licence)
+
+
+def save_pretrained(model: AnyRun | GAN, folder: Path | str, *, precision: str = "float32") -> Path:
+    """Save a generator with its config, metrics and model card in a folder, and return its path.
+
+    The other functions and commands take the folder as they take a run; it needs no data.
+
+    Args:
+        model: a run, or a GAN, which may have been trained by a Trainer of your own.
+        folder: folder to create.
+        precision: of the weights in the file: float32, float16 or int8.
+
+    Raises:
+        UserError: there is no such run, or the folder has other content or cannot be written.
+    """
+    from gan_lightning.export import export_run
+
+    with _as_run(model) as run:
+        return export_run(run, "safetensors", Path(folder), precision=precision).target
+
+
+def from_pretrained(name: Path | str, *, revision: str | None = None) -> LoadedRun:
+    """Load a model that `save_pretrained` saved, from a folder or from Hugging Face's hub.
+
+    Nothing in the files is executed.
+
+    Args:
+        name: a folder, or `USER/NAME` of a repository, which needs the extra `hub`.
+        revision: branch, tag or commit of the repository; None for the newest.
+
+    Raises:
+        UserError: there is no such model, or it needs code that is not of gan_lightning.
+    """
+    if Path(name).is_dir():
+        return load(name)
+    from gan_lightning.export.hub import download
+
+    return load(download(str(name), revision))
+
+
+def push_to_hub(
+    model: AnyRun | GAN, repository: str, *, private: bool = False, precision: str = "float32"
+) -> str:
+    """Push a model to Hugging Face's hub, as `save_pretrained` saves it; return the commit's URL.
+
+    Args:
+        model: a run or a GAN.
+        repository: `USER/NAME`; it is created where it does not exist.
+        private: whether a new repository is private.
+        precision: of the weights in the file: float32, float16 or int8.
+
+    Raises:
+        UserError: the extra `hub` is missing, there is no such run, nobody is logged in, or the hub
+            cannot be reached.
+    """
+    from gan_lightning.export.hub import push
+
+    with _as_run(model) as run:
+        return push(run, repository, private=private, precision=precision)
+
+
+@contextmanager
+def _as_run(model: AnyRun | GAN) -> Iterator[str]:
+    """Yield the name of a run, for a GAN that of a temporary one."""
+    if not isinstance(model, GAN):
+        yield _name(model)
+        return
+    from gan_lightning.export.model_run import write_model_run
+
+    with TemporaryDirectory() as folder:
+        yield str(write_model_run(model, Path(folder)).path)
 
 
 def _find(run: AnyRun) -> RunDirectory:

@@ -19,7 +19,8 @@ from process_pool import ForkedProcess
 
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.export import FORMATS, GeneratorFunction, exporting, load_generator
-from gan_lightning.export.card import Exported, _measured, _metrics
+from gan_lightning.export.card import Exported, _metrics, measured
+from gan_lightning.export.saved_model import SAVED_MODEL
 from gan_lightning.gans import GAN, GANS
 from gan_lightning.networks.pix2pix import DropoutNoise
 from gan_lightning.runs.directory import RunDirectory
@@ -149,9 +150,9 @@ def test_command_prints_parity(kind: str, exported: dict[str, tuple[Path, str]])
     differences = [float(value) for value in re.findall(r"difference (\S+)\n", output)]
     assert len(differences) == 2
     assert max(differences) <= TOLERANCE
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ["README.md", "samples.png", FORMATS[kind].file]
-    )
+    files = ["README.md", "samples.png", FORMATS[kind].file]
+    saved = SAVED_MODEL if kind == "safetensors" else ()
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*files, *saved])
 
 
 @pytest.mark.parametrize("kind", sorted(FORMATS))
@@ -230,7 +231,7 @@ def test_the_card_has_what_was_measured(
         *(tmp_path, run, run.config(), 4),
         *(None, None, {}, None, "mit", (2,), ""),  # type: ignore[arg-type]
     )
-    assert expected in _metrics(exported, _measured(exported))
+    assert expected in _metrics(exported, measured(exported))
 
 
 def test_a_second_export_replaces_the_first(ring_run: TinyRun, tmp_path: Path) -> None:

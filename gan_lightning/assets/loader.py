@@ -21,6 +21,7 @@ __all__ = [
     "CLASSIFIERS",
     "FOLDER",
     "MD5",
+    "MODELS",
     "Weights",
     "read_attribution",
     "read_classifier",
@@ -34,6 +35,9 @@ MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
 }
+MODELS = Path(__file__).parent / "models"
+"""Folder of the shipped models, each a saved model in a folder with the name of its experiment."""
+
 HEADER_BYTES = {"idx3": 16, "idx1": 8}
 
 

@@ -50,8 +50,15 @@ class Scatter(ImageCallback):
             save_picture(trainer, model, self.folder, "scatter", picture)
 
 
+def axis_limit(points: Tensor) -> float:
+    """Return the end of both axes on which points (N, 2) lie."""
+    return 1.25 * points.abs().max().item() if len(points) else 1.0
+
+
 def draw_scatter(real: Tensor, generated: Tensor, title: str) -> Array:
     """Draw generated points (M, 2) over real points (N, 2); the real points determine the axes.
+
+    Without real points, of a model whose data are not known, the generated ones do.
 
     Generated points outside the axes are crosses at the border, and the legend counts them; it
     counts points that are not finite too.
@@ -60,10 +67,12 @@ def draw_scatter(real: Tensor, generated: Tensor, title: str) -> Array:
 
     figure = Figure(figsize=(5, 5), dpi=120, layout="constrained")
     axis = figure.subplots()
-    limit = 1.25 * real.abs().max().item()
     finite = generated[generated.isfinite().all(1)].float()
+    limit = axis_limit(real if len(real) else finite)
     outside = (finite.abs() > limit).any(1)
-    dots = [(real, "#b0b0b0", "real"), (finite[~outside], "#d1495b", "generated")]
+    dots = [(finite[~outside], "#d1495b", "generated")]
+    if len(real):
+        dots.insert(0, (real, "#b0b0b0", "real"))
     for points, colour, label in dots:
         x, y = points.numpy().T
         axis.scatter(x, y, s=4, color=colour, alpha=0.6, label=label, linewidths=0)

@@ -37,16 +37,31 @@ __all__ = ["export"]
     help="Licence of the model, for example mit or cc-by-4.0; by default one that the licence of "
     "the data allows.",
 )
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    metavar="float32|float16|int8",
+    help="Round the weights to fewer bits, for a smaller file; for safetensors.",
+)
 @checkpoint_option
 @handle_errors
 def export(
-    run: str, format_name: str, output: Path | None, licence: str | None, checkpoint: str
+    run: str,
+    format_name: str,
+    output: Path | None,
+    licence: str | None,
+    precision: str,
+    checkpoint: str,
 ) -> None:
     """Export the generator of a run as one file, with a model card and a picture.
 
     The exported function takes noise, labels, codes or source images by name and returns images in
     [0, 1], or points. The file is loaded again and its output compared with the model's; if they
     differ by more than 1e-4, nothing is written.
+
+    In the format safetensors the folder is a saved model: it has the config and the metrics too,
+    and `sample`, `traverse`, `play`, `evaluate` and `export` take it as they take a run.
 
     \b
     Examples:
@@ -57,7 +72,7 @@ def export(
     with gc_paused_imports():
         from gan_lightning.export import export_run
 
-    exported = export_run(run, format_name, output, checkpoint, licence)
+    exported = export_run(run, format_name, output, checkpoint, licence, precision=precision)
     for size, difference in exported.parity.items():
         click.echo(f"parity at batch size {size:>2}: largest difference {difference:.1e}")
     click.echo(f"wrote {exported.file_format.file} and its card README.md to {exported.target}")

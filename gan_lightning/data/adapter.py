@@ -15,7 +15,7 @@ from gan_lightning.data.loaders import dataset_of_loader, datasets_of_module
 from gan_lightning.data.map_style import MapStyleDataModule
 from gan_lightning.data.map_style_config import MapStyleConfig
 from gan_lightning.data.opening import OpenDataset, open_dataset
-from gan_lightning.errors import UserError, nearest_first
+from gan_lightning.errors import MissingDataError, UserError, nearest_first
 
 __all__ = ["GivenData", "as_data_module"]
 
@@ -48,7 +48,7 @@ class GivenData(MapStyleDataModule):
         """Return the datasets as given."""
         training, test = self._given
         if training is None:
-            raise UserError(
+            raise MissingDataError(
                 "the data of this run were given in Python and are in no file; give them again, or "
                 "name them in the config: data.name=torch data.dataset=module:Name"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor
 from torchmetrics import Metric
@@ -38,7 +39,13 @@ class SampleEvaluator(ABC):
 
 
 class GANEvaluator(ABC):
-    """Computes metrics of a GAN itself, for example of its discriminator or its codes."""
+    """Computes metrics of a GAN itself, for example of its discriminator or its codes.
+
+    Attributes:
+        uses_discriminator: whether it needs more than generated samples and their inputs.
+    """
+
+    uses_discriminator: ClassVar[bool] = True
 
     def update(self, sample: Sample, first_index: int) -> None:  # noqa: B027 - not all need samples
         """Add generated samples with their conditions; by default they are not used.

@@ -35,12 +35,17 @@ class CodeEvaluator(GANEvaluator):
         data: its dataset; on digits, continuous codes are compared with slant and stroke width, on
             cartoon faces, all codes with the attributes.
         shard: this process's part of the work.
+
+    Of a saved model, which has no Q, it measures what the codes represent.
     """
+
+    uses_discriminator = False
 
     def __init__(self, gan: Any, data: BaseDataModule, shard: Shard = SINGLE_PROCESS) -> None:
         self._gan, self._data, self._shard = gan, data, shard
         sizes, continuous = gan.config.categorical_codes, gan.config.continuous_codes
-        self._information = [MutualInformationBound(size).to(gan.device) for size in sizes]
+        recognised = sizes if gan.has_discriminator else ()
+        self._information = [MutualInformationBound(size).to(gan.device) for size in recognised]
         self._correlation = None
         if data.shows_digits and continuous:
             groups = sizes[0] if len(sizes) == 1 else 1
@@ -54,7 +59,7 @@ class CodeEvaluator(GANEvaluator):
     def update(self, sample: Sample, first_index: int = 0) -> None:
         """Add generated samples."""
         codes = sample.condition
-        if codes.categorical is not None:
+        if codes.categorical is not None and self._information:
             recognised = self._gan.recognised(sample.data).categorical
             columns = codes.categorical.unbind(1)
             for bound, logits, code in zip(self._information, recognised, columns, strict=True):
@@ -75,7 +80,7 @@ class CodeEvaluator(GANEvaluator):
             _metric_name("mutual_information", index, len(bounds)): bound
             for index, bound in enumerate(bounds)
         }
-        values |= self._accuracies()
+        values |= self._accuracies() if self._gan.has_discriminator else {}
         values |= compute_floats(self._correlation) if self._correlation else {}
         return {**values, **(compute_floats(self._gap) if self._gap else {})}
 

@@ -29,6 +29,8 @@ class DuplicateEvaluator(GANEvaluator):
         shard: this process's part of the work.
     """
 
+    uses_discriminator = False
+
     def __init__(self, gan: GAN, data: BaseDataModule, shard: Shard = SINGLE_PROCESS) -> None:
         rate = _duplicate_rate(data)
         self._rate = None if rate is None else deepcopy(rate).to(gan.device)

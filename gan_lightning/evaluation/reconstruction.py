@@ -52,6 +52,8 @@ class ReconstructionEvaluator(GANEvaluator):
         the latents in the support of the prior.
     """
 
+    uses_discriminator = False
+
     def __init__(self, gan: GAN, data: BaseDataModule, shard: Shard = SINGLE_PROCESS) -> None:
         self._gan, self._data, self._shard = gan, data, shard
         if gan.condition_fields() != ("latent",):

@@ -189,6 +189,8 @@ def gan_evaluators(
 ) -> list[GANEvaluator]:
     """Build the evaluators of a GAN itself, those of the table in its order.
 
+    Of a saved model, of which only the generator was kept, these do not look at the discriminator.
+
     Args:
         gan: the model.
         data: its dataset.
@@ -202,4 +204,6 @@ def gan_evaluators(
     own = [name for name in gan.evaluators() if name not in GAN_EVALUATORS]
     factories = [factory for name, factory in GAN_EVALUATORS.items() if name in named]
     factories += [import_object(name) for name in own]
+    if not gan.has_discriminator:
+        factories = [f for f in factories if not getattr(f, "uses_discriminator", True)]
     return [factory(gan, data, shard) for factory in factories]

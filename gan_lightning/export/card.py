@@ -23,7 +23,7 @@ from gan_lightning.utils.hardware import format_machine
 from gan_lightning.utils.names import printable
 from gan_lightning.utils.tables import markdown_table
 
-__all__ = ["Exported", "model_card"]
+__all__ = ["Exported", "measured", "model_card"]
 
 USAGE_SAMPLES = 16
 """Samples that the card's Python code generates."""
@@ -49,6 +49,9 @@ class Exported:
         shape: of a sample.
         picture: file name of the picture in the same directory; empty for none.
         class_names: name of each class of the data; empty where there are none.
+        precision: of the weights in the file.
+        rounding: root mean square of the change that the precision of the file makes to samples;
+            None in single precision.
     """
 
     target: Path
@@ -63,12 +66,14 @@ class Exported:
     shape: tuple[int, ...]
     picture: str
     class_names: Sequence[str] = ()
+    precision: str = "float32"
+    rounding: float | None = None
 
 
 def model_card(exported: Exported) -> str:
     """Return the text of the card."""
-    measured = _measured(exported)
-    measures = measured.measures
+    evaluation = measured(exported)
+    measures = evaluation.measures
     title = exported.config.title or exported.config.model.name
     usage = exported.file_format.usage_code(exported.function, USAGE_SAMPLES)
     limitations = "\n".join(f"* {line}" for line in _limitations(exported, measures))
@@ -82,8 +87,8 @@ def model_card(exported: Exported) -> str:
         _inputs(exported),
         f"## Data and licence\n\nTrained on {exported.data.name}: {exported.data.terms}. "
         f"Licence of this model: `{exported.licence}`. Licence of the code, gan-lightning: `mit`.",
-        _metrics(exported, measured),
-        _claims(exported, measured),
+        _metrics(exported, evaluation),
+        _claims(exported, evaluation),
         f"## Limitations\n\n{limitations}",
         f"## Training\n\n{_provenance(exported)}\n\n```yaml\n{config}```",
     ]
@@ -139,10 +144,16 @@ def _inputs(exported: Exported) -> str:
     differences = ", ".join(
         f"{value:.1e} at batch size {size}" for size, value in exported.parity.items()
     )
+    rounded = ""
+    if exported.rounding is not None:
+        rounded = (
+            f" The file has the weights as {exported.precision}, which changes samples by "
+            f"{exported.rounding:.1e} in root mean square."
+        )
     return (
         f"{markdown_table(rows)}\n\nThe generator itself encodes labels and codes and scales "
         f"images. It was compared with the model in PyTorch in float32 when it was exported; the "
-        f"largest absolute difference is {differences}."
+        f"largest absolute difference is {differences}.{rounded}"
     )
 
 
@@ -239,7 +250,7 @@ def _shape(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, ('N', *shape)))})" if shape else "(N,)"
 
 
-def _measured(exported: Exported) -> RunEvaluation:
+def measured(exported: Exported) -> RunEvaluation:
     """Return the finite metrics of the exported checkpoint, else those of the end of the run.
 
     Metrics of the training come first; `gan-lightning evaluate` adds those that it lacks.
@@ -248,10 +259,10 @@ def _measured(exported: Exported) -> RunEvaluation:
     outcome, evaluation = read_outcome(exported.run.path), read_evaluation(exported.run.path)
     final = RunEvaluation(outcome.updates or exported.updates, samples, outcome.measures or {})
     if evaluation is None or evaluation.updates != exported.updates:
-        measured = final
+        chosen = final
     elif final.measures and (final.updates, samples) == (evaluation.updates, evaluation.samples):
-        measured = replace(final, measures={**evaluation.measures, **final.measures})
+        chosen = replace(final, measures={**evaluation.measures, **final.measures})
     else:
-        measured = final if final.updates == exported.updates and final.measures else evaluation
-    finite = {name: v for name, v in measured.measures.items() if math.isfinite(v)}
-    return replace(measured, measures=finite)
+        chosen = final if final.updates == exported.updates and final.measures else evaluation
+    finite = {name: v for name, v in chosen.measures.items() if math.isfinite(v)}
+    return replace(chosen, measures=finite)

@@ -13,14 +13,16 @@ from PIL import Image
 from gan_lightning.callbacks.figures import Array, image_grid
 from gan_lightning.callbacks.labelled_grids import COLUMNS, class_grid
 from gan_lightning.callbacks.scatter import draw_scatter
+from gan_lightning.core.packed_weights import PRECISIONS
 from gan_lightning.data import BaseDataModule
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.export.card import Exported, model_card
-from gan_lightning.export.formats import FORMATS, Format, rebuild_metadata
+from gan_lightning.export.formats import FORMATS, Format, Weights, rebuild_metadata
 from gan_lightning.export.function import GeneratorFunction
 from gan_lightning.export.licences import data_card
+from gan_lightning.export.saved_model import SAVED_MODEL, round_weights, write_saved_model
 from gan_lightning.gans import GAN
-from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.models import find_model, is_shipped
 from gan_lightning.training.restore import load_model
 
 __all__ = ["TOLERANCE", "export_run"]
@@ -43,21 +45,27 @@ def export_run(
     output: Path | None = None,
     checkpoint: str = "latest",
     licence: str | None = None,
+    *,
+    precision: str = "float32",
 ) -> Exported:
     """Write the generator of a run, a picture of samples and a model card into a directory.
 
-    The written file is read back and compared with the model before the directory is created.
+    The written file is read back and compared with the model before the directory is created. In
+    the format safetensors the directory is a saved model: it loads as a run does.
 
     Args:
-        run: run directory, or an experiment's name for its latest run.
+        run: run directory, saved model, or an experiment's name for its latest run, else for the
+            shipped model.
         format_name: key of `FORMATS`.
         output: directory to create; None for RUN/export/FORMAT.
         checkpoint: `latest` or `best`.
         licence: Hugging Face's identifier of the model's licence; None for that of the dataset.
+        precision: of the weights, one of `PRECISIONS`; others than float32 for safetensors only.
 
     Raises:
-        UserError: the run, the checkpoint or the format does not exist, a package is not installed,
-            the directory has other content, or the file differs from the model. Nothing is written.
+        UserError: the run, the checkpoint, the format or the precision does not exist, a package
+            is not installed, the directory has other content, or the file differs from the model.
+            Nothing is written.
     """
     if format_name not in FORMATS:
         raise UserError(
@@ -67,12 +75,21 @@ def export_run(
         raise UserError(
             f"--license is {licence!r}; it must be an identifier such as mit or cc-by-4.0"
         )
-    file_format = FORMATS[format_name]
+    if precision not in PRECISIONS:
+        raise UserError(f"--precision is {precision!r}; valid are {', '.join(PRECISIONS)}")
+    is_rounded = precision != "float32"
+    if is_rounded and format_name != "safetensors":
+        raise UserError(
+            f"--precision is {precision}, which is for --format safetensors, not for "
+            f"{format_name}; leave it out"
+        )
+    file_format = Weights(precision) if is_rounded else FORMATS[format_name]
     file_format.check_requirements()
-    directory = RunDirectory.find(run)
-    target = output or directory.path / "export" / format_name
+    directory = find_model(run)
+    parent = Path(run) if is_shipped(directory) else directory.path
+    target = output or parent / "export" / format_name
     _check_target(target)
-    gan, data, config = load_model(directory, checkpoint)
+    gan, data, config = load_model(directory, checkpoint, needs_data=False)
     if not isinstance(gan, GAN):
         raise UserError(
             f"run {run!r} trained a {config.model.name}, which generates nothing; "
@@ -90,6 +107,7 @@ def export_run(
         partial.mkdir(parents=True)
         try:
             function = GeneratorFunction(gan)
+            rounding = round_weights(function, precision) if is_rounded else None
             path = partial / file_format.file
             file_format.write(function, path, {**metadata, "inputs": function.inputs})
             parity = _check_parity(function, file_format, path)
@@ -106,7 +124,11 @@ def export_run(
                 shape=gan.data.shape,
                 picture=_write_picture(function, data, partial),
                 class_names=data.class_names,
+                precision=precision,
+                rounding=rounding,
             )
+            if isinstance(file_format, Weights):
+                write_saved_model(exported, data, partial)
             (partial / CARD).write_text(model_card(exported), encoding="utf-8")
             _move(partial, target)
         finally:
@@ -155,9 +177,9 @@ def _write_picture(function: GeneratorFunction, data: BaseDataModule, directory:
 def _draw(function: GeneratorFunction, data: BaseDataModule) -> Array | None:
     """Draw samples: translations of test data, an image grid, or a scatter plot."""
     inputs = function.sample_inputs(PICTURE_SAMPLES, seed=0)
-    test = data.test_data()
-    if "source" in inputs and test.source is not None:
-        rows = []
+    if "source" in inputs:
+        test, rows = data.test_data(), []
+        assert test.source is not None
         for source in (test.source[:8], test.source[8:16]):
             values = {name: value[: len(source)] for name, value in inputs.items()}
             generated = function(**{**values, "source": (source + 1) / 2})
@@ -168,15 +190,15 @@ def _draw(function: GeneratorFunction, data: BaseDataModule) -> Array | None:
         if "labels" not in inputs or classes is None or classes > COLUMNS:
             return image_grid(images)
         return class_grid(images, inputs["labels"], classes, data.class_names)
-    if test.data.shape[1] == 2:
-        points = function(**function.sample_inputs(2500, seed=0))
-        return draw_scatter(test.data[:2500], points, "real and generated points")
+    if data.spec.shape == (2,):
+        points, real = function(**function.sample_inputs(2500, seed=0)), data.test_data().data
+        return draw_scatter(real[:2500], points, "real and generated points")
     return None
 
 
 def _check_target(target: Path) -> None:
     """Check that a directory is new, empty, or holds an earlier export only."""
-    names = {CARD, PICTURE, *(file_format.file for file_format in FORMATS.values())}
+    names = {CARD, PICTURE, *SAVED_MODEL, *(entry.file for entry in FORMATS.values())}
     if target.exists() and (
         not target.is_dir() or any(path.name not in names for path in target.iterdir())
     ):

@@ -17,12 +17,14 @@ from torch import Tensor
 from gan_lightning.config.load import load_config
 from gan_lightning.config.schema import RunConfig, as_plain
 from gan_lightning.config.sections import selected_class
+from gan_lightning.core.packed_weights import pack, unpack
+from gan_lightning.data.described import as_data_spec
 from gan_lightning.errors import UserError
 from gan_lightning.export.function import GeneratorFunction
 from gan_lightning.types import DataSpec
 from gan_lightning.utils.optional import require
 
-__all__ = ["FORMATS", "Format", "load_generator", "rebuild_metadata"]
+__all__ = ["FORMATS", "Format", "Weights", "load_generator", "rebuild_metadata"]
 
 Generate = Callable[[Mapping[str, Tensor]], Tensor]
 """Maps named inputs to generated data."""
@@ -126,16 +128,23 @@ class Onnx(Format):
 
 
 class Weights(Format):
-    """Weights, with the config that rebuilds the network as metadata."""
+    """Weights, with the config that rebuilds the network as metadata.
+
+    The folder is a saved model, which loads as a run does.
+
+    Args:
+        precision: of the weights in the file, one of `PRECISIONS`.
+    """
 
     file = "generator.safetensors"
     library = "gan-lightning"
 
+    def __init__(self, precision: str = "float32") -> None:
+        self.precision = precision
+
     def write(self, function: GeneratorFunction, path: Path, metadata: Mapping[str, Any]) -> None:
         """Write the tensors and the metadata."""
-        tensors = {
-            name: value.contiguous() for name, value in function.generator.state_dict().items()
-        }
+        tensors = pack(function.generator.state_dict(), self.precision)
         text = {name: json.dumps(value) for name, value in metadata.items()}
         path.write_bytes(save(tensors, text))
 
@@ -147,6 +156,9 @@ class Weights(Format):
     def usage_code(self, function: GeneratorFunction, count: int) -> str:
         """Return code that imports gan_lightning, which defines the networks."""
         return (
+            "import gan_lightning\n\n"
+            f'samples = gan_lightning.sample(".", {count})  # of this folder, from the prior\n\n'
+            "# or with inputs of your own\n"
             "import torch\nfrom gan_lightning.export import load_generator\n\n"
             f'generator = load_generator("{self.file}")\n'
             f"data = generator(\n{_arguments(function, count, numpy=False)})"
@@ -176,12 +188,12 @@ def load_generator(path: str | Path) -> GeneratorFunction:
         with safe_open(path, "pt") as file:
             metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
-        config, spec = load_config(metadata["config"]), _data_spec(metadata["data_spec"])
+        config, spec = load_config(metadata["config"]), as_data_spec(metadata["data_spec"])
         model = {**as_plain(config)["model"], "ema_decay": None}
         config = load_config({**metadata["config"], "model": model})
         networks = selected_class("network", config.network)(config.network)
         gan = selected_class("model", config.model)(config.model, networks, spec)
-        gan.generator.load_state_dict(tensors)
+        gan.generator.load_state_dict(unpack(tensors))
     except (OSError, SafetensorError) as error:
         raise UserError(
             f"cannot read {path}: {error}; pass a file that `gan-lightning export RUN --format "
@@ -193,12 +205,6 @@ def load_generator(path: str | Path) -> GeneratorFunction:
             f"({type(error).__name__}); export the run again"
         ) from error
     return GeneratorFunction(gan)
-
-
-def _data_spec(plain: Mapping[str, Any]) -> DataSpec:
-    """Build a DataSpec from JSON, which has lists in place of tuples."""
-    tuples = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
-    return DataSpec(**{**plain, **tuples})
 
 
 def _trace(function: GeneratorFunction) -> torch.export.ExportedProgram:

@@ -34,6 +34,8 @@ class GANContract(BaseModule):
         generator: module that `generate` calls.
         discriminator: module that `discriminate` calls, where a variant does not override it.
         examples: sources (M, C, H, W) in [-1, 1] for `example_sources`; None without sources.
+        has_discriminator: whether the discriminator is that of the training; False for a saved
+            model, of which only the generator was kept.
     """
 
     Config: ClassVar[type[Any]] = GANConfig
@@ -47,6 +49,7 @@ class GANContract(BaseModule):
     generator: nn.Module
     discriminator: nn.Module
     examples: Tensor | None = None
+    has_discriminator: bool = True
 
     def build(self, networks: NetworkFamily[Any]) -> None:
         """Create the networks: by default a generator of noise and a discriminator of one score."""

@@ -25,7 +25,7 @@ from gan_lightning.evaluation import (
     inception_network,
     uses_inception,
 )
-from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.models import find_model, is_shipped
 from gan_lightning.runs.state import RunEvaluation, write_evaluation
 from gan_lightning.training.restore import load_model
 from gan_lightning.utils.import_path import is_import_path
@@ -64,7 +64,7 @@ def evaluate_run(
                 f"evaluation.KEY=VALUE, data.root=DIR and data.store=DIR, or data.init.root=DIR "
                 f"and data.path=DIR"
             )
-    directory = RunDirectory.find(run)
+    directory = find_model(run)
     model, data, config = load_model(directory, checkpoint, overrides)
     settings = config.evaluation
     samples = settings.samples if count is None else count
@@ -79,6 +79,8 @@ def evaluate_run(
         measures=settings.measures,
     )
     record = RunEvaluation(model.updates, samples, measures, tuple(overrides))
+    if is_shipped(directory):
+        return measures
     try:
         write_evaluation(directory.path, record)
     except OSError as error:

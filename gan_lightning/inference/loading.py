@@ -9,23 +9,28 @@ from gan_lightning.config.schema import RunConfig
 from gan_lightning.data import BaseDataModule
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN
-from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.models import find_model
 from gan_lightning.training.restore import load_model
 
 __all__ = ["check_range", "check_seed", "check_suffix", "load_gan"]
 
 
-def load_gan(run: str, checkpoint: str) -> tuple[GAN, BaseDataModule, RunConfig]:
+def load_gan(
+    run: str, checkpoint: str, *, needs_data: bool = True
+) -> tuple[GAN, BaseDataModule, RunConfig]:
     """Load a run's GAN in evaluation mode, with its DataModule and config.
 
     Args:
-        run: run directory, or an experiment's name for its latest run.
+        run: run directory, saved model, or an experiment's name for its latest run, else for the
+            shipped model.
         checkpoint: `latest` or `best`.
+        needs_data: whether the data must be on this machine, see `load_model`.
 
     Raises:
         UserError: the run or the checkpoint does not exist, or the model is no GAN.
     """
-    model, data, config = load_model(RunDirectory.find(run), checkpoint)
+    directory = find_model(run)
+    model, data, config = load_model(directory, checkpoint, needs_data=needs_data)
     if not isinstance(model, GAN):
         raise UserError(
             f"run {run!r} trained a {config.model.name}, which generates nothing; "

@@ -127,7 +127,7 @@ def generate_samples(run: str, count: int, seed: int, checkpoint: str = "latest"
     """
     check_range("--count", count, 1)
     check_seed(seed)
-    gan, data, _ = load_gan(run, checkpoint)
+    gan, data, _ = load_gan(run, checkpoint, needs_data=False)
     has_plane = data.spec.shape == (2,)
     real = data.test_data().data[:REAL_POINTS] if has_plane else None
     names = data.class_names or [str(index) for index in range(gan.data.classes or 0)]

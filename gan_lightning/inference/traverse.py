@@ -85,7 +85,7 @@ def draw_traversal(run: str, rows: int, seed: int, checkpoint: str = "latest") -
     """
     check_range("--rows", rows, 1)
     check_seed(seed)
-    gan, data, _ = load_gan(run, checkpoint)
+    gan, data, _ = load_gan(run, checkpoint, needs_data=False)
     if not data.spec.is_image:
         raise UserError(f"run {run!r} generates points, but traverse draws images; use `sample`")
     if gan.prior(1).latent is None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.callbacks.figures import Array, to_uint8
+from gan_lightning.callbacks.scatter import axis_limit
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.data import BaseDataModule
 from gan_lightning.gans import GAN
@@ -90,7 +91,7 @@ class Playground:
         self.is_image = data.spec.is_image
         self.has_codes = any(control.part not in MOVES_LATENT for control in self.controls)
         self.has_directions = any(control.part in MOVES_LATENT for control in self.controls)
-        self._scatter = None if self.is_image else ScatterPlot(data.test_data().data)
+        self._scatter = None if self.is_image else _scatter_plot(gan, data)
         if self._scatter is not None:
             self._num_others, self._num_steps = 500, 33
         else:
@@ -232,3 +233,9 @@ class Playground:
                 low, high = 0, len(control.options) - 1
             if not low <= value <= high:
                 raise ValueError(f"{control.label} is {value}; it must be in {low:g} to {high:g}")
+
+
+def _scatter_plot(gan: GAN, data: BaseDataModule) -> ScatterPlot:
+    """Return a plot of the real points, or with the axes of generated ones where none are known."""
+    real = data.test_data().data
+    return ScatterPlot(real, axis_limit(real if len(real) else gan.sample(500, seed=0).data))

@@ -26,12 +26,12 @@ class ScatterPlot:
     """Scatter plot with a transparent background, for light and dark pages.
 
     Args:
-        real: points (N, 2); they determine the axes.
+        real: points (N, 2), perhaps none.
+        limit: end of both axes.
     """
 
-    def __init__(self, real: Tensor) -> None:
-        real = real[:REAL_POINTS]
-        self._limit = 1.25 * real.abs().max().item()
+    def __init__(self, real: Tensor, limit: float) -> None:
+        real, self._limit = real[:REAL_POINTS], limit
         self._background = Image.new("RGBA", (OVERSAMPLING * SIZE, OVERSAMPLING * SIZE))
         self._draw_dots(ImageDraw.Draw(self._background), real, REAL, 1.6)
 

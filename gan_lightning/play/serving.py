@@ -15,7 +15,7 @@ import click
 
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN, GANS
-from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.models import find_model
 from gan_lightning.training.restore import load_model
 from gan_lightning.utils.optional import install_command
 
@@ -103,7 +103,8 @@ def build_page(run: str, checkpoint: str = "latest", directions: int = 5) -> gra
     from gan_lightning.play.playground import Playground
     from gan_lightning.play.translator import Translator
 
-    model, data, config = load_model(RunDirectory.find(run), checkpoint)
+    directory = find_model(run)
+    model, data, config = load_model(directory, checkpoint, needs_data=False)
     if not isinstance(model, GAN):
         raise UserError(
             f"run {run!r} trained a {config.model.name}, which generates nothing; "

@@ -42,6 +42,7 @@ SAMPLE_FILE = re.compile(r"(?P<kind>.+?)(_(?P<updates>\d+))?")
 PLACES = ("root", "store")
 """Keys of `data` that say where the data lie."""
 
+
 @dataclass(frozen=True)
 class RunDirectory:
     """The directory of one run, and the paths in it.
@@ -121,6 +122,11 @@ class RunDirectory:
         return self.path / "config.yaml"
 
     @property
+    def environment_file(self) -> Path:
+        """File of the command, the versions and the machine."""
+        return self.path / "environment.json"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
@@ -134,6 +140,16 @@ class RunDirectory:
     def metrics(self) -> Path:
         """CSV file of losses and metrics by generator update."""
         return self.path / "metrics.csv"
+
+    @property
+    def generator_file(self) -> Path:
+        """Weights of the generator after the last update, safetensors."""
+        return self.path / "generator.safetensors"
+
+    @property
+    def data_file(self) -> Path:
+        """What a machine without the data needs to know of them, safetensors."""
+        return self.path / "data.safetensors"
 
     @property
     def log(self) -> Path:
@@ -230,7 +246,7 @@ class RunDirectory:
             "data": getattr(config.data, "identity", None),
         }
         content = json.dumps(environment, indent=2) + "\n"
-        atomic_write(self.path / "environment.json", content, durable=True)
+        atomic_write(self.environment_file, content, durable=True)
         atomic_write(self.config_file, to_yaml(config), durable=True)
         sync_folder(self.path.parent)
 
@@ -242,7 +258,7 @@ class RunDirectory:
     def environment(self) -> dict[str, Any]:
         """Read environment.json: command, versions and machine; empty before `write_config`."""
         try:
-            content = json.loads((self.path / "environment.json").read_text())
+            content = json.loads(self.environment_file.read_text())
         except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}

