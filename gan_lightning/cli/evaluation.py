@@ -172,7 +172,6 @@ def _evaluate_images(
     with gc_paused_imports():
         from gan_lightning.inference.evaluate_images import evaluate_images
         from gan_lightning.inference.image_evaluation import ImageOptions
-        from gan_lightning.runs.state import to_json
 
     given = {"fit": options.pop("resize"), "count": count, **options}
     evaluation = evaluate_images(
@@ -186,7 +185,7 @@ def _evaluate_images(
         lambda line: click.echo(f"{line} …", err=True),
     )
     if as_json:
-        click.echo(json.dumps(to_json(evaluation.as_json()), indent=2))
+        click.echo(json.dumps(evaluation.as_json(), indent=2))
     else:
         _print(evaluation)
     if page is not None:

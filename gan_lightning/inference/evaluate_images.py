@@ -60,6 +60,8 @@ def evaluate_images(options: ImageOptions, say: Say = lambda line: None) -> Imag
     places = options.root, options.overrides, options.checkpoint
     samples = open_images(options.samples, "--samples", *places)
     reference = open_images(options.reference, "--reference", *places)
+    for source, option in ((samples, "--samples"), (reference, "--reference")):
+        _check_number(source, len(source), option)
     shape = _shape(options, samples, reference)
     name = options.extractor or default_extractor(options.reference, shape)
     extractor = open_extractor(name, shape, options.weights)
@@ -68,11 +70,7 @@ def evaluate_images(options: ImageOptions, say: Say = lambda line: None) -> Imag
     rows = chosen_rows(len(samples), options.count)
     generated = Side(samples, *_features(samples, rows, shape, extractor))
     for side, option in ((generated, "--samples"), (real, "--reference")):
-        if len(side.rows) < MIN_IMAGES:
-            raise UserError(
-                f"{option} {side.source.name} has {len(side.rows)} images that can be read; at "
-                f"least {MIN_IMAGES} are needed"
-            )
+        _check_number(side.source, len(side.rows), option)
     scale = _scale(real.features) if extractor.standardised else None
     generated, real, held_out = (side.scaled(scale) for side in (generated, real, held_out))
     statistics = cached_statistics(
@@ -107,6 +105,19 @@ def _check(options: ImageOptions) -> None:
         raise UserError(f"--resize is {options.fit!r}; valid are {', '.join(FITS)}")
     if options.channels not in (None, 1, 3):
         raise UserError(f"--channels is {options.channels}; valid are 1 (grey) and 3 (colour)")
+
+
+def _check_number(source: ImageSource, count: int, option: str) -> None:
+    """Check that there are enough images.
+
+    Raises:
+        UserError: there are not.
+    """
+    if count < MIN_IMAGES:
+        raise UserError(
+            f"{option} {source.name} has {count} images that can be read; at least {MIN_IMAGES} "
+            f"are needed"
+        )
 
 
 def _shape(options: ImageOptions, samples: ImageSource, reference: ImageSource) -> Shape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ class ImageEvaluation:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the result as plain values."""
+        """Return the result as plain values; None in place of NaN and infinity."""
         return {
             "samples": self.samples.source.name,
             "reference": self.reference.source.name,
@@ -134,7 +135,11 @@ class ImageEvaluation:
             "caution": CAUTION,
             "remarks": self.remarks,
             "measures": {
-                measure.name: {k: v for k, v in asdict(measure).items() if k != "name"}
+                measure.name: {
+                    key: value if isfinite(value) else None
+                    for key, value in asdict(measure).items()
+                    if key != "name"
+                }
                 for measure in self.measures
             },
         }

@@ -10,8 +10,8 @@ from gan_lightning.metrics.sample_buffer import ReferenceSampleBuffer
 
 __all__ = ["Authenticity", "authentic", "nearest_rows"]
 
-CHUNK_SIZE = 2_000
-"""Training data compared with all samples at a time."""
+CHUNK_SIZE = 1_000
+"""Samples, and training data, that are compared at a time."""
 
 
 def nearest_rows(queries: Tensor, known: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
@@ -26,7 +26,8 @@ def nearest_rows(queries: Tensor, known: Tensor, k: int = 1) -> tuple[Tensor, Te
         Euclidean distances, float64 (N, k), which are exact for near-duplicates too, and rows,
         int64 (N, k).
     """
-    _, rows = k_nearest(queries, known.split(CHUNK_SIZE), k)
+    parts = [k_nearest(part, known.split(CHUNK_SIZE), k)[1] for part in queries.split(CHUNK_SIZE)]
+    rows = torch.cat(parts)
     found = [
         (known[nearest].double() - queries.double()).square().sum(dim=1).sqrt()
         for nearest in rows.unbind(1)
