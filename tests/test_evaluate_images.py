@@ -22,8 +22,9 @@ from gan_lightning.inference import extractors, image_measures, vision_transform
 from gan_lightning.inference.evaluate_images import evaluate_images
 from gan_lightning.inference.extractors import EXTRACTORS, default_extractor, open_extractor
 from gan_lightning.inference.image_evaluation import CAUTION, ImageOptions
-from gan_lightning.inference.image_measures import ABOUT
-from gan_lightning.inference.image_sources import Shape
+from gan_lightning.inference.image_measures import ABOUT, measure_features
+from gan_lightning.inference.image_sources import Shape, chosen_rows
+from gan_lightning.metrics import FeatureStatistics, PrecisionRecall
 
 pytestmark = pytest.mark.usefixtures("empty_folder", "_few_resamples")
 
@@ -120,6 +121,19 @@ def test_samples_of_a_generator_have_a_path_length(infogan_run: TinyRun) -> None
     ppl = found["measures"]["ppl"]
     assert (ppl["samples"], ppl["reference"]) == (60, 0)
     assert ppl["value"] > 0
+
+
+def test_neighbours_are_searched_among_equal_numbers() -> None:
+    generated, real = torch.randn(90, 4), torch.randn(40, 4)
+    statistics = FeatureStatistics.from_features(real)
+    measures = {m.name: m for m in measure_features(generated, real, real[:5], statistics)}
+    assert (measures["recall"].samples, measures["recall"].reference) == (40, 40)
+    assert (measures["fd"].samples, measures["kid"].samples) == (90, 90)
+    rows = chosen_rows(90, 40)
+    assert set(rows.tolist()) != set(range(40))
+    metric = PrecisionRecall(real)
+    metric.update(generated[rows], 0)
+    assert measures["recall"].value == pytest.approx(float(metric.compute()["recall"]))
 
 
 def test_an_own_extractor(monkeypatch: pytest.MonkeyPatch) -> None:

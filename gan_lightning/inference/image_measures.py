@@ -103,7 +103,8 @@ def measure_features(
     """Measure generated features against real ones.
 
     fd, fd_infinity, ct and authenticity use all real features; kid, mind, precision, recall,
-    density and coverage as many as there are samples, at most.
+    density and coverage as many as there are samples, at most. Where there are fewer, precision,
+    recall, density and coverage use as many samples.
 
     Args:
         generated: (N, D), N at least `MIN_IMAGES`.
@@ -183,7 +184,8 @@ def _kernel_measure(generated: Tensor, real: Tensor) -> Measure:
 
 
 def _neighbour_measures(generated: Tensor, real: Tensor) -> list[Measure]:
-    """Compute precision, recall, density and coverage, which share their distances."""
+    """Compute precision, recall, density and coverage, of as many samples as real features."""
+    generated = generated[chosen_rows(len(generated), len(real))]
     metric = PrecisionRecall(real)
 
     def of_rows(rows: Tensor) -> dict[str, Tensor]:
