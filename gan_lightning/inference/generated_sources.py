@@ -140,7 +140,7 @@ class RunSource(GeneratedSource):
     def __init__(self, run: str, checkpoint: str = "latest") -> None:
         super().__init__(run)
         self._checkpoint = checkpoint
-        self._gan, _, _ = load_gan(run, checkpoint)
+        self._gan, _, _ = load_gan(run, checkpoint, needs_data=False)
         if not self._gan.data.is_image or self._gan.data.source_shape is not None:
             raise UserError(
                 f"run {run!r} draws points or translates images; --samples needs a generator of "
@@ -155,7 +155,7 @@ class RunSource(GeneratedSource):
 
     def function(self) -> GeneratorFunction:
         """Return the generator as a function of named inputs, of weights that are read again."""
-        gan, _, _ = load_gan(self.name, self._checkpoint)
+        gan, _, _ = load_gan(self.name, self._checkpoint, needs_data=False)
         return GeneratorFunction(gan)
 
     def _draw(self, start: int) -> Tensor:

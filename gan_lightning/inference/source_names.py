@@ -19,6 +19,7 @@ from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.inference.generated_sources import ExportedSource, RunSource
 from gan_lightning.inference.image_files import FolderSource, NpzSource
 from gan_lightning.inference.image_sources import ArraySource, DatasetSource, ImageSource
+from gan_lightning.runs.models import find_model
 from gan_lightning.utils.import_path import import_object, is_import_path
 
 __all__ = ["TEST", "held_out_source", "open_images"]
@@ -69,12 +70,13 @@ def open_images(
     if is_import_path(text):
         return _own_dataset(text, root)
     try:
-        return RunSource(text, checkpoint)
+        find_model(text)
     except UserError as error:
         raise UserError(
             f"{option} is {text!r}: no such file, folder, data set or run; data sets are "
             f"{nearest_first(text, DATASETS)}, or torchvision:NAME, or module:Name of your own"
         ) from error
+    return RunSource(text, checkpoint)
 
 
 def held_out_source(
