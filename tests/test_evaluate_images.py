@@ -110,7 +110,9 @@ def test_broken_files_are_named_in_one_line() -> None:
     words = ("--samples", "fake", "--reference", "real", "--size", "16", "--extractor", "random")
     outcome = run_cli("evaluate", *words)
     assert outcome.code == 0, outcome.err
-    (line,) = [line for line in outcome.err.splitlines() if "left out" in line]
+    lines = outcome.err.splitlines()
+    (line,) = [line for line in lines if "left out" in line]
+    assert [line for line in lines if "samples and 36 reference images are few for 96" in line]
     assert "5 files are left out of fake: broken0.png (" in line
     assert line.endswith("…")
     assert "samples: 20 of fake (folder of images)" in outcome.out

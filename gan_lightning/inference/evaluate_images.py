@@ -40,6 +40,9 @@ DEVIATION_SHARE = 0.01
 
 MAX_PATHS = 1_000
 
+SAMPLES_A_FEATURE = 3
+"""Least number of images, in multiples of the number of features, for the Fréchet distances."""
+
 Say = Callable[[str], object]
 
 
@@ -80,11 +83,23 @@ def evaluate_images(options: ImageOptions, say: Say = lambda line: None) -> Imag
     measures = measure_features(generated.features, real.features, held_out.features, statistics)
     if isinstance(samples, GeneratedSource):
         measures += _path_length(samples, extractor, scale, len(generated.rows))
-    remarks = [*samples.remarks, *reference.remarks]
+    remarks = [*samples.remarks, *reference.remarks, *_few_samples(generated, real)]
     for remark in remarks:
         warn(remark)
     described = f"{len(held_out.rows):,} of {held_out.source.name}"
     return ImageEvaluation(options, shape, name, generated, real, described, measures, remarks)
+
+
+def _few_samples(generated: Side, real: Side) -> list[str]:
+    """Say that there are too few images for the Fréchet distances, if it is so."""
+    size = generated.features.shape[1]
+    if min(len(generated.rows), len(real.rows)) >= SAMPLES_A_FEATURE * size:
+        return []
+    return [
+        f"{len(generated.rows):,} samples and {len(real.rows):,} reference images are few for "
+        f"{size:,} features: fd is mostly bias and fd_infinity is unreliable; use kid and mind, or "
+        f"at least {SAMPLES_A_FEATURE * size:,} images of both"
+    ]
 
 
 def _check(options: ImageOptions) -> None:
