@@ -238,6 +238,18 @@ def test_a_vision_transformer_of_timm(monkeypatch: pytest.MonkeyPatch) -> None:
         open_extractor("clip", COLOUR, Path("other.pth"))
 
 
+def test_inception_sees_colour_images_of_256_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    def network(images: Tensor, resizer: str) -> tuple[Tensor, Tensor]:
+        assert (images.dtype, images.shape[3], resizer) == (torch.uint8, 3, "tf_bilinear")
+        return images.flatten(1).float()[:, :5], images.float()
+
+    network.fingerprint = "of a test"  # type: ignore[attr-defined]
+    monkeypatch.setattr(extractors, "inception_network", lambda path: network)
+    images = torch.arange(2 * 28 * 28, dtype=torch.int64).remainder(256).byte().view(2, 28, 28, 1)
+    features = open_extractor("inception", DIGITS, Path("weights"))(images)
+    assert features.tolist()[0] == [0, 0, 0, 1, 1]
+
+
 def test_the_page_shows_samples_neighbours_and_holes() -> None:
     write_folder("real", 60)
     write_folder("fake", 20, first=50)  # ten copies

@@ -96,6 +96,8 @@ def test_npz_files_are_streamed(save: Callable[..., None]) -> None:
     assert np.array_equal(source.images(some, GREY), images[some])
     resized = source.images(torch.tensor([0]), Shape(16, 3))
     assert tuple(resized.shape) == (1, 16, 16, 3)
+    save("c.npz", images)  # named arr_0
+    assert np.array_equal(every_row(NpzSource(Path("c.npz")), GREY)[1], images)
     save("b.npz", images=images[..., 0])
     assert np.array_equal(every_row(NpzSource(Path("b.npz")), GREY)[1], images)
 

@@ -29,15 +29,18 @@ from gan_lightning.utils.names import printable
 
 __all__ = ["FolderSource", "NpzSource"]
 
+KEYS = ("images", "arr_0")
+"""Names of the array, the second of which `numpy.savez(FILE, array)` gives."""
+
 NAMED = 3
 """Broken files that a warning names."""
 
 
 class NpzSource(ImageSource):
-    """The array `images` of an `.npz` file, which is read as a stream.
+    """The array `images`, else `arr_0`, of an `.npz` file, which is read as a stream.
 
     Args:
-        path: of the file; `images` is uint8 (N, H, W, C) or (N, H, W).
+        path: of the file; the array is uint8 (N, H, W, C) or (N, H, W).
 
     Raises:
         UserError: the file is missing, damaged, or has no such array.
@@ -100,12 +103,13 @@ class NpzSource(ImageSource):
         try:
             with zipfile.ZipFile(self._path) as archive:
                 names = [name.removesuffix(".npy") for name in archive.namelist()]
-                if "images" not in names:
+                key = next((name for name in KEYS if name in names), None)
+                if key is None:
                     shown = ", ".join(names) or "none"
                     raise UserError(
                         f"{self._path} has no array 'images'; its arrays: {shown}; {fix}"
                     )
-                with archive.open("images.npy") as stream:
+                with archive.open(f"{key}.npy") as stream:
                     version = np.lib.format.read_magic(stream)
                     read = (
                         np.lib.format.read_array_header_1_0

@@ -33,10 +33,11 @@ def realism_scores(generated: Tensor, real: Tensor) -> Tensor:
     radii = neighbour_distances(real, (NEIGHBOURS,))[0]
     typical = radii <= radii.median()
     centres, radii = real[typical].double(), radii[typical]
-    parts = [
-        (radii / torch.cdist(chunk.double(), centres)).amax(dim=1)
-        for chunk in generated.split(CHUNK_SIZE)
-    ]
+    parts = []
+    for chunk in generated.split(CHUNK_SIZE):
+        distances = torch.cdist(chunk.double(), centres)
+        # a copy of a duplicated image is 0 / 0
+        parts.append(torch.where(distances == 0, torch.inf, radii / distances).amax(dim=1))
     return torch.cat(parts)
 
 

@@ -30,6 +30,7 @@ from gan_lightning.metrics.monge import (
 )
 from gan_lightning.metrics.path_length import interpolate_latents, path_lengths, trimmed
 from gan_lightning.metrics.precision_recall import PrecisionRecall
+from gan_lightning.metrics.realism import hole_depths, realism_scores
 from gan_lightning.metrics.vendi import VendiScore, vendi_score
 
 
@@ -253,3 +254,21 @@ def test_spherical_interpolation_equals_torch_fidelity() -> None:
     expected = utils.batch_interp(start, end, 0.3, "slerp_any")
     found = interpolate_latents(start, end, torch.full((5,), 0.3, dtype=torch.float64), True)
     assert found.numpy() == pytest.approx(expected.numpy(), rel=1e-6)
+
+
+def test_realism_and_holes_as_their_definitions() -> None:
+    generated, real = features(30, seed=1, shift=0.5), features(50, seed=2)
+    x, y = generated.numpy(), real.numpy()
+    across = np.linalg.norm(x[:, None] - y[None], axis=2)
+    among = np.sort(np.linalg.norm(y[:, None] - y[None], axis=2), axis=1)  # the first is itself
+    typical = among[:, 3] <= np.sort(among[:, 3])[(len(y) - 1) // 2]
+    expected = (among[typical, 3] / across[:, typical]).max(1)
+    assert realism_scores(generated, real).numpy() == pytest.approx(expected, rel=1e-6)
+    depths = hole_depths(generated, real)
+    assert depths.numpy() == pytest.approx(across.min(0) / among[:, 5], rel=1e-6)
+    metric = PrecisionRecall(real)
+    metric.update(generated.float(), 0)
+    assert float((depths <= 1).double().mean()) == pytest.approx(
+        float(metric.compute()["coverage"]), abs=1e-6
+    )
+    assert realism_scores(real[:3], real).isinf().sum() > 0
