@@ -26,10 +26,21 @@ HEAVY = ("torch", "omegaconf", "pytorch_lightning", "numpy", "matplotlib", "wand
 def test_help_shows_examples() -> None:
     outcome = run_cli("--help")
     assert outcome.code == 0
-    assert (
-        "Examples:\n    gan-lightning list\n    gan-lightning train infogan_mnist\n" in outcome.out
-    )
+    examples = ["demo", "gallery", "list", "train infogan_mnist"]
+    lines = "".join(f"    gan-lightning {words}\n" for words in examples)
+    assert f"Examples:\n{lines}" in outcome.out
     assert all(f"  {name}  " in outcome.out for name in COMMANDS)
+
+
+def test_without_a_command_it_says_what_to_try() -> None:
+    outcome = run_cli()
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        program, command = line.split()[:2]
+        assert program == "gan-lightning"
+        assert command in COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -6,11 +6,13 @@ import click
 
 from gan_lightning.cli.completion import completion
 from gan_lightning.cli.dashboard import dashboard
+from gan_lightning.cli.demo import demo
 from gan_lightning.cli.diagnose import diagnose
 from gan_lightning.cli.doctor import doctor
 from gan_lightning.cli.evaluation import evaluate
 from gan_lightning.cli.experiments import list_experiments, show
 from gan_lightning.cli.export import export
+from gan_lightning.cli.gallery import gallery
 from gan_lightning.cli.inference import sample, traverse
 from gan_lightning.cli.new import new
 from gan_lightning.cli.pictures import neighbours, timelapse
@@ -24,6 +26,7 @@ from gan_lightning.cli.verify import results, verify
 __all__ = ["COMMANDS"]
 
 COMMANDS: tuple[click.Command, ...] = (
+    demo,
     train,
     new,
     list_experiments,
@@ -38,6 +41,7 @@ COMMANDS: tuple[click.Command, ...] = (
     diagnose,
     prepare,
     play,
+    gallery,
     dashboard,
     sweep,
     export,

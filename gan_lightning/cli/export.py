@@ -8,6 +8,7 @@ import click
 
 from gan_lightning.cli.arguments import checkpoint_option, run_argument
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.cli.next_step import suggest
 from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["export"]
@@ -44,6 +45,15 @@ __all__ = ["export"]
     metavar="float32|float16|int8",
     help="Round the weights to fewer bits, for a smaller file; for safetensors.",
 )
+@click.option(
+    "--evaluate",
+    "evaluations",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Evaluate the written weights N times with other samples, and put the metrics with their "
+    "spread into the card; for safetensors.",
+)
 @checkpoint_option
 @handle_errors
 def export(
@@ -52,6 +62,7 @@ def export(
     output: Path | None,
     licence: str | None,
     precision: str,
+    evaluations: int,
     checkpoint: str,
 ) -> None:
     """Export the generator of a run as one file, with a model card and a picture.
@@ -72,7 +83,11 @@ def export(
     with gc_paused_imports():
         from gan_lightning.export import export_run
 
-    exported = export_run(run, format_name, output, checkpoint, licence, precision=precision)
+    exported = export_run(
+        run, format_name, output, checkpoint, licence, precision=precision, evaluations=evaluations
+    )
     for size, difference in exported.parity.items():
         click.echo(f"parity at batch size {size:>2}: largest difference {difference:.1e}")
     click.echo(f"wrote {exported.file_format.file} and its card README.md to {exported.target}")
+    if format_name == "safetensors":
+        suggest("gallery", exported.target)

@@ -8,6 +8,7 @@ import click
 
 from gan_lightning.cli.arguments import checkpoint_option, run_argument
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.cli.next_step import suggest
 from gan_lightning.utils.imports import gc_paused_imports
 
 __all__ = ["sample", "traverse"]
@@ -39,6 +40,7 @@ def sample(run: str, count: int, seed: int, output: Path, checkpoint: str) -> No
 
     write_samples(run, count, seed, output, checkpoint)
     click.echo(f"wrote {count} samples to {output}")
+    suggest("play", run)
 
 
 @click.command()
@@ -69,3 +71,4 @@ def traverse(run: str, rows: int, seed: int, output: Path, checkpoint: str) -> N
 
     write_traversal(run, rows, seed, output, checkpoint)
     click.echo(f"wrote {output}")
+    suggest("play", run)

@@ -14,12 +14,15 @@ import click
 from gan_lightning.cli import COMMANDS
 from gan_lightning.cli.completion import COMPLETION_VARIABLE, set_up_completion
 from gan_lightning.cli.errors import CommandError
+from gan_lightning.cli.next_step import FIRST_STEPS
 from gan_lightning.errors import nearest_first
 
 __all__ = ["main"]
 
 EPILOG = """\b
 Examples:
+  gan-lightning demo
+  gan-lightning gallery
   gan-lightning list
   gan-lightning train infogan_mnist
   gan-lightning train infogan_mnist --seed 1 model.information_weight=0.5 trainer.max_updates=2000
@@ -47,8 +50,6 @@ def _one_line_usage_errors() -> Iterator[None]:
     """Replace click's usage errors, of several lines, by one line that names the help."""
     try:
         yield
-    except click.exceptions.NoArgsIsHelpError:
-        raise
     except click.UsageError as error:
         message = " ".join(error.format_message().split()).removesuffix(".")
         command = error.ctx.command_path if error.ctx else "gan-lightning"
@@ -59,10 +60,14 @@ def _one_line_usage_errors() -> Iterator[None]:
 
 
 @click.group(
-    cls=CommandLine, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=CommandLine,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
 )
 @click.version_option(package_name="gan-lightning")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Train, evaluate and compare GANs; every experiment is one command.
 
     EXP is the name of an experiment, as `gan-lightning list` prints them, or the path of a YAML
@@ -70,6 +75,9 @@ def cli() -> None:
     overrides a config key and may stand anywhere on the line; `gan-lightning show EXP` prints the
     keys of an experiment.
     """
+    if context.invoked_subcommand is None:
+        for line, purpose in FIRST_STEPS:
+            click.echo(f"{line:<36} {purpose}")
 
 
 for command in COMMANDS:

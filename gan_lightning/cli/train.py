@@ -12,6 +12,7 @@ import click
 from gan_lightning.cli.arguments import complete_runs, experiment_argument, overrides_argument
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.cli.image_options import ImageOptions, check_needs_images, images_options
+from gan_lightning.cli.next_step import suggest
 from gan_lightning.cli.prefetch import prefetch_digits
 from gan_lightning.config.overrides import is_override
 from gan_lightning.distributed.environment import is_first_process
@@ -210,3 +211,5 @@ def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: Sequen
     if outcome.stop_signal is not None:
         words = ("gan-lightning", "train", *experiment, "--resume", outcome.run_directory.path)
         click.echo(f"stopped at update {outcome.updates:,}; resume it by `{command_line(*words)}`")
+    else:
+        suggest("report", outcome.run_directory.path)

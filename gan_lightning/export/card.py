@@ -15,6 +15,7 @@ from gan_lightning.config.schema import RunConfig, as_plain
 from gan_lightning.export.formats import Format
 from gan_lightning.export.function import GeneratorFunction
 from gan_lightning.export.licences import DataCard
+from gan_lightning.export.remeasure import Remeasured
 from gan_lightning.results.claims import no_verdict_reason, single_run_rows
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import RunEvaluation, read_evaluation, read_outcome
@@ -50,6 +51,7 @@ class Exported:
         picture: file name of the picture in the same directory; empty for none.
         class_names: name of each class of the data; empty where there are none.
         precision: of the weights in the file.
+        remeasured: metrics of the weights in the file; None for those of the run.
         rounding: root mean square of the change that the precision of the file makes to samples;
             None in single precision.
     """
@@ -67,6 +69,7 @@ class Exported:
     picture: str
     class_names: Sequence[str] = ()
     precision: str = "float32"
+    remeasured: Remeasured | None = None
     rounding: float | None = None
 
 
@@ -176,11 +179,26 @@ def _metrics(exported: Exported, measured: RunEvaluation) -> str:
         if measured.updates != exported.updates
         else ""
     )
-    values = ((f"`{name}`", f"{value:.4g}") for name, value in measured.measures.items())
-    return (
+    text = (
         f"## Metrics\n\nEvaluated at update {measured.updates:,} on {measured.samples:,} generated "
-        f"samples, one seed{other}.\n\n{markdown_table([('metric', 'value'), *values])}"
+        f"samples, one seed{other}."
     )
+    intervals = {} if exported.remeasured is None else exported.remeasured.intervals
+    rows = [["metric", "value", *(["other samples"] if intervals else [])]]
+    for name, value in measured.measures.items():
+        interval = [_interval(intervals.get(name))] if intervals else []
+        rows.append([f"`{name}`", f"{value:.4g}", *interval])
+    if intervals:
+        text += (
+            " The weights in the file were evaluated; in the last column is Student's 95 % "
+            "prediction interval of an evaluation with other samples. Metrics without an interval "
+            "need the discriminator, and are those of the run."
+        )
+    return f"{text}\n\n{markdown_table(rows)}"
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return "-" if ends is None else f"{ends[0]:.4g} to {ends[1]:.4g}"
 
 
 def _claims(exported: Exported, measured: RunEvaluation) -> str:
@@ -251,14 +269,18 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def measured(exported: Exported) -> RunEvaluation:
-    """Return the finite metrics of the exported checkpoint, else those of the end of the run.
+    """Return the finite metrics of the exported weights, else those of the end of the run.
 
     Metrics of the training come first; `gan-lightning evaluate` adds those that it lacks.
     """
     samples = exported.config.evaluation.samples
     outcome, evaluation = read_outcome(exported.run.path), read_evaluation(exported.run.path)
     final = RunEvaluation(outcome.updates or exported.updates, samples, outcome.measures or {})
-    if evaluation is None or evaluation.updates != exported.updates:
+    if exported.remeasured is not None:
+        of_run = final.measures if final.updates == exported.updates else {}
+        measures = {**of_run, **exported.remeasured.measures}
+        chosen = RunEvaluation(exported.updates, samples, measures)
+    elif evaluation is None or evaluation.updates != exported.updates:
         chosen = final
     elif final.measures and (final.updates, samples) == (evaluation.updates, evaluation.samples):
         chosen = replace(final, measures={**evaluation.measures, **final.measures})

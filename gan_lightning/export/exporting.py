@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 
@@ -20,7 +21,13 @@ from gan_lightning.export.card import Exported, model_card
 from gan_lightning.export.formats import FORMATS, Format, Weights, rebuild_metadata
 from gan_lightning.export.function import GeneratorFunction
 from gan_lightning.export.licences import data_card
-from gan_lightning.export.saved_model import SAVED_MODEL, round_weights, write_saved_model
+from gan_lightning.export.remeasure import remeasure
+from gan_lightning.export.saved_model import (
+    SAVED_MODEL,
+    round_weights,
+    write_measures,
+    write_saved_model,
+)
 from gan_lightning.gans import GAN
 from gan_lightning.runs.models import find_model, is_shipped
 from gan_lightning.training.restore import load_model
@@ -47,6 +54,7 @@ def export_run(
     licence: str | None = None,
     *,
     precision: str = "float32",
+    evaluations: int = 0,
 ) -> Exported:
     """Write the generator of a run, a picture of samples and a model card into a directory.
 
@@ -61,6 +69,8 @@ def export_run(
         checkpoint: `latest` or `best`.
         licence: Hugging Face's identifier of the model's licence; None for that of the dataset.
         precision: of the weights, one of `PRECISIONS`; others than float32 for safetensors only.
+        evaluations: number of evaluations of the written weights, whose metrics the card then has,
+            with their spread; 0 for the metrics of the run. For safetensors only.
 
     Raises:
         UserError: the run, the checkpoint, the format or the precision does not exist, a package
@@ -83,6 +93,8 @@ def export_run(
             f"--precision is {precision}, which is for --format safetensors, not for "
             f"{format_name}; leave it out"
         )
+    if evaluations and format_name != "safetensors":
+        raise UserError(f"--evaluate is for --format safetensors, not for {format_name}")
     file_format = Weights(precision) if is_rounded else FORMATS[format_name]
     file_format.check_requirements()
     directory = find_model(run)
@@ -129,6 +141,9 @@ def export_run(
             )
             if isinstance(file_format, Weights):
                 write_saved_model(exported, data, partial)
+                if evaluations:
+                    exported = replace(exported, remeasured=remeasure(partial, evaluations))
+                    write_measures(exported, partial)
             (partial / CARD).write_text(model_card(exported), encoding="utf-8")
             _move(partial, target)
         finally:

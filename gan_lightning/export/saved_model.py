@@ -22,7 +22,13 @@ __all__ = ["SAVED_MODEL", "round_weights", "write_saved_model"]
 PUBLIC = ("python", "machine", "packages", "git_revision", "data")
 """Entries of environment.json that are kept; the others name folders of whoever trained."""
 
-SAVED_MODEL = ("config.yaml", "environment.json", "outcome.json", "data.safetensors")
+SAVED_MODEL = (
+    "config.yaml",
+    "environment.json",
+    "outcome.json",
+    "intervals.json",
+    "data.safetensors",
+)
 """Files of a saved model beside generator.safetensors, the card and the picture."""
 
 ROUNDING_SAMPLES = 64
@@ -48,18 +54,22 @@ def write_saved_model(exported: Exported, data: BaseDataModule, folder: Path) ->
         for section, entry in environment.get("classes", {}).items()
     }
     target.environment_file.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
-    evaluation = measured(exported)
-    is_current = evaluation.updates == exported.updates and evaluation.measures
-    outcome = RunOutcome(
-        exported.updates,
-        read_outcome(source.path).seconds,
-        evaluation.measures if is_current else None,
-    )
-    write_outcome(folder, outcome)
+    write_measures(exported, folder)
     if source.data_file.is_file():
         copyfile(source.data_file, target.data_file)
     else:
         write_description(target.data_file, data)
+
+
+def write_measures(exported: Exported, folder: Path) -> None:
+    """Write the metrics of the exported weights into outcome.json; none where they have none."""
+    evaluation = measured(exported)
+    is_current = evaluation.updates == exported.updates and evaluation.measures
+    measures = evaluation.measures if is_current else None
+    if exported.remeasured is not None:
+        measures = exported.remeasured.measures
+    seconds = read_outcome(exported.run.path).seconds
+    write_outcome(folder, RunOutcome(exported.updates, seconds, measures))
 
 
 @torch.no_grad()
