@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from conftest import run_cli, tiny_overrides
+from conftest import TinyRun, run_cli, tiny_overrides
 from factories import ALL_GANS, make_config, make_gan
 
 from gan_lightning.callbacks import LiveDiagnosis, StopOnNonFinite
@@ -23,6 +24,7 @@ from gan_lightning.diagnosis import (
     Signals,
     diagnose,
     signals_from,
+    signals_of_run,
 )
 from gan_lightning.diagnosis.evidence import LOSS_ONLY, PHRASES
 from gan_lightning.diagnosis.features import features
@@ -290,3 +292,26 @@ def test_a_gan_with_its_own_terms_is_judged_by_their_sum() -> None:
 def test_real_data_at_no_distance_give_no_ratio() -> None:
     rows = {update: {**row, "wasserstein/exact/real": 0.0} for update, row in course().items()}
     assert not any(name.endswith("_real") for name in features(Signals(rows)))
+
+
+def test_many_training_data_are_not_memorised_unless_a_comparison_shows_it(
+    held_out: list[dict[str, Any]],
+) -> None:
+    record = next(
+        each
+        for each in held_out
+        if diagnose(signals_of_record(each, ("game/",))).state == "memorising"
+    )
+    few = signals_of_record(record, ("game/",))
+    many = replace(few, training_data=5_000)
+    assert "memorising" in diagnose(few).probabilities
+    assert "memorising" not in diagnose(many).probabilities
+    assert sum(diagnose(many).probabilities.values()) == pytest.approx(1)
+    compared = replace(signals_of_record(record), training_data=5_000)
+    assert diagnose(compared).probabilities == diagnose(signals_of_record(record)).probabilities
+
+
+def test_the_number_of_training_data_is_that_of_the_run(ring_run: TinyRun) -> None:
+    run = RunDirectory(ring_run.folder)
+    assert run.environment()["training_data"] == run.config().data.points
+    assert signals_of_run(run).training_data == run.config().data.points

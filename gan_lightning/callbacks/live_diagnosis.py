@@ -13,6 +13,7 @@ from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.core.module import BaseModule
 from gan_lightning.diagnosis import STATES, Diagnosis, diagnose, signals_from
 from gan_lightning.errors import warn
+from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.metrics_csv import read_metrics
 from gan_lightning.utils.commands import command_line
 
@@ -78,7 +79,8 @@ class LiveDiagnosis(Callback):
             return
         rows = read_metrics(self._metrics)
         rows[update] = {**rows.get(update, {}), **self._evaluation.measures}
-        self.latest = diagnose(signals_from(rows, self._config))
+        count = RunDirectory(self._metrics.parent).environment().get("training_data")
+        self.latest = diagnose(signals_from(rows, self._config, training_data=count))
         evaluations = sum(1 for row in rows.values() if row.keys() & self._evaluation.measures)
         self._judge(trainer, self.latest, evaluations, update)
 

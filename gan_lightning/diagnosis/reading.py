@@ -18,7 +18,11 @@ DIVERGED_MESSAGE = "training diverged"
 
 
 def signals_from(
-    rows: Mapping[int, Mapping[str, float]], config: Mapping[str, Any], *, diverged: bool = False
+    rows: Mapping[int, Mapping[str, float]],
+    config: Mapping[str, Any],
+    *,
+    diverged: bool = False,
+    training_data: int | None = None,
 ) -> Signals:
     """Return the signals of logged rows, read beside the config of their run.
 
@@ -26,11 +30,14 @@ def signals_from(
         rows: update -> values by name, as in metrics.csv.
         config: config of the run as plain values.
         diverged: whether a loss or a weight that is not finite stopped the run.
+        training_data: number of training data; None for what the config says, if it does.
     """
-    model = config.get("model") or {}
+    model, data = config.get("model") or {}, config.get("data") or {}
+    training_data = training_data or data.get("training_samples") or data.get("points")
     objective = OBJECTIVES_OF_GANS.get(str(model.get("name")), model.get("objective"))
     # a GAN of the user may have a key of this name with other values
-    return Signals(rows, objective if objective in KNOWN_OBJECTIVES else None, diverged)
+    known = objective if objective in KNOWN_OBJECTIVES else None
+    return Signals(rows, known, diverged, training_data)
 
 
 def signals_of_run(run: RunDirectory) -> Signals:
@@ -40,7 +47,9 @@ def signals_of_run(run: RunDirectory) -> Signals:
         UserError: its config cannot be read.
     """
     rows = read_metrics(run.metrics)
-    return signals_from(rows, run.raw_config(), diverged=_stopped(run, max(rows, default=0)))
+    diverged = _stopped(run, max(rows, default=0))
+    count = run.environment().get("training_data")
+    return signals_from(rows, run.raw_config(), diverged=diverged, training_data=count)
 
 
 def _stopped(run: RunDirectory, logged: int) -> bool:

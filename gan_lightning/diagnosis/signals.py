@@ -72,11 +72,13 @@ class Signals:
         rows: update -> values by name, as in metrics.csv.
         objective: name of the adversarial losses; None where it is unknown or an own one.
         diverged: whether the run was stopped because a loss or a weight was not finite.
+        training_data: number of training data; None where it is unknown.
     """
 
     rows: Mapping[int, Mapping[str, float]]
     objective: str | None = None
     diverged: bool = False
+    training_data: int | None = None
     _cache: dict[str, Series] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -226,7 +226,9 @@ class RunDirectory:
         places = {key: getattr(config.data, key) for key in PLACES if hasattr(own.data, key)}
         return replace(own, data=replace(own.data, **places))
 
-    def write_config(self, config: RunConfig, fallback_id: str | None = None) -> None:
+    def write_config(
+        self, config: RunConfig, fallback_id: str | None = None, training_data: int | None = None
+    ) -> None:
         """Write config.yaml and environment.json at the start of a run or when it is resumed.
 
         A run that is resumed with another fingerprint is marked as changed from then on.
@@ -235,6 +237,7 @@ class RunDirectory:
             config: resolved config of the run.
             fallback_id: id of the run where the directory has none: the id in the checkpoint, or
                 the id that a sweep has given.
+            training_data: number of training data, where it is known.
         """
         changed = self.config_changed() or self._differs_from(config)
         run_id = self.run_id() or fallback_id or uuid4().hex[:16]
@@ -244,6 +247,7 @@ class RunDirectory:
             **describe_environment(),
             "classes": describe_own_classes(config),
             "data": getattr(config.data, "identity", None),
+            "training_data": training_data,
         }
         content = json.dumps(environment, indent=2) + "\n"
         atomic_write(self.environment_file, content, durable=True)

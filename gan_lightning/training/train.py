@@ -215,7 +215,8 @@ def _train(run: Run, start: TrainingStart) -> TrainingResult:
     config, model, directory = run.config, run.model, start.run_directory
     if is_first_process():
         directory.delete_partial_files()
-        directory.write_config(config, start.run_id or sweep_run_id())
+        count = len(run.data.used_data()[0])
+        directory.write_config(config, start.run_id or sweep_run_id(), count)
         write_description(directory.data_file, run.data)
     start_time = time.perf_counter()
     callbacks = run.extensions.with_defaults(default_callbacks(config, directory, model, run.data))
