@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gan_lightning.api import (
         evaluate,
+        evaluate_images,
         export,
         from_pretrained,
         load,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "__version__",
     "evaluate",
+    "evaluate_images",
     "export",
     "from_pretrained",
     "load",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
@@ -18,7 +19,7 @@ from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
 from gan_lightning.data.adapter import as_data_module
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.export.card import Exported
 from gan_lightning.gans import GAN
 from gan_lightning.inference.evaluate import evaluate_run
@@ -33,8 +34,12 @@ from gan_lightning.training.train import TrainingResult
 from gan_lightning.training.train import train as train_run
 from gan_lightning.utils.optional import require
 
+if TYPE_CHECKING:
+    from gan_lightning.inference.image_evaluation import ImageEvaluation
+
 __all__ = [
     "evaluate",
+    "evaluate_images",
     "export",
     "from_pretrained",
     "load",
@@ -199,6 +204,41 @@ def evaluate(
         UserError: there is no such run or checkpoint, or an override has another key.
     """
     return Measures(evaluate_run(_name(run), count, checkpoint, override_words(words)))
+
+
+def evaluate_images(
+    samples: Path | str, reference: Path | str, *, page: Path | str | None = None, **options: Any
+) -> ImageEvaluation:
+    """Compare images of any source with real ones, like `gan-lightning evaluate --reference`.
+
+    Args:
+        samples: an `.npz` file, a folder, a run, a saved model, the name of a data set, or
+            `torchvision:NAME`.
+        reference: real images, in the same forms.
+        page: HTML file to write, which needs the extra `report`; None writes none.
+        options: further fields of `ImageOptions`, for example `extractor="lite0", count=2_000`.
+
+    Returns:
+        The measures with their intervals, and what was compared.
+
+    Raises:
+        UserError: an option is wrong, or something cannot be read or written.
+    """
+    from gan_lightning.inference.evaluate_images import evaluate_images as run_evaluation
+    from gan_lightning.inference.image_evaluation import ImageOptions
+
+    valid = [entry.name for entry in fields(ImageOptions)]
+    for name in options:
+        if name not in valid:
+            raise UserError(f"{name} is no option; valid are {nearest_first(name, valid)}")
+    if page is not None:
+        require("report")
+    evaluation = run_evaluation(ImageOptions(str(samples), str(reference), **options))
+    if page is not None:
+        from gan_lightning.inference.evaluation_page import write_page
+
+        write_page(evaluation, Path(page))
+    return evaluation
 
 
 def sample(

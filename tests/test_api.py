@@ -55,7 +55,8 @@ def _work_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_dir_lists_the_public_names_only() -> None:
-    names = ["evaluate", "export", "load", "report", "sample", "train", "traverse"]
+    names = ["evaluate", "evaluate_images", "export", "from_pretrained", "load", "push_to_hub"]
+    names += ["report", "sample", "save_pretrained", "train", "traverse"]
     assert dir(gan_lightning) == ["__version__", *names]
 
 

@@ -16,6 +16,7 @@ from conftest import TinyRun, run_cli
 from image_trees import encode_image, smooth_image
 from torch import Tensor, nn
 
+import gan_lightning
 from gan_lightning.assets.loader import read_idx
 from gan_lightning.errors import UserError
 from gan_lightning.inference import extractors, image_measures, vision_transformers
@@ -306,3 +307,15 @@ def test_mistakes_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ):
         mistake([*words], *parts)
+
+
+def test_the_function_gives_what_the_command_prints() -> None:
+    images = read_idx("t10k-images-idx3-ubyte").reshape(-1, 28, 28, 1)[:60]
+    np.savez("digits.npz", images=images)
+    printed = evaluated("--samples", "digits.npz", "--reference", "mnist", *FEW)
+    options = {"count": 60, "reference_count": 300}
+    returned = gan_lightning.evaluate_images("digits.npz", "mnist", page="page.html", **options)
+    assert returned.as_json() == printed
+    assert Path("page.html").is_file()
+    with pytest.raises(UserError, match="counts is no option; valid are count, "):
+        gan_lightning.evaluate_images("digits.npz", "mnist", counts=60)
