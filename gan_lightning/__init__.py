@@ -47,7 +47,10 @@ def __getattr__(name: str) -> Any:
         return version("gan-lightning")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from gan_lightning import api
+    from gan_lightning.utils.imports import gc_paused_imports
+
+    with gc_paused_imports():
+        from gan_lightning import api
 
     return getattr(api, name)
 
