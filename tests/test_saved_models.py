@@ -20,7 +20,9 @@ from gan_lightning.core.packed_weights import PRECISIONS, pack, unpack
 from gan_lightning.distributed.sharding import SINGLE_PROCESS
 from gan_lightning.errors import MissingDataError, UserError
 from gan_lightning.evaluation.registry import gan_evaluators
+from gan_lightning.export.remeasure import read_intervals
 from gan_lightning.gans import GAN
+from gan_lightning.runs.state import read_outcome
 from gan_lightning.training.build import build
 from gan_lightning.utils.optional import missing_modules
 
@@ -129,3 +131,20 @@ def test_fewer_bits_make_a_smaller_file_with_nearly_the_same_samples(
 def test_a_model_goes_to_the_hub_and_back(saved: Path, tmp_path: Path) -> None:
     forked = ForkedProcess.start(hub_stub.push_and_load, str(saved), cwd=tmp_path)
     assert forked.wait() == 0, forked.err
+
+
+def test_the_written_weights_are_evaluated(ring_run: TinyRun, tmp_path: Path) -> None:
+    folder = tmp_path / "measured"
+    words = ("--format", "safetensors", "--precision", "int8", "--evaluate", "3")
+    assert run_cli("export", str(ring_run.folder), *words, "--output", str(folder)).code == 0
+    stored, intervals = read_outcome(folder).measures, read_intervals(folder)
+    assert stored is not None
+    assert stored.keys() == intervals.keys()
+    again = gan_lightning.evaluate(folder)
+    assert again == pytest.approx(stored)
+    low, high = intervals["wasserstein/exact"]
+    assert low < high
+    card = (folder / "README.md").read_text()
+    assert f"| `wasserstein/exact` | {stored['wasserstein/exact']:.4g} | {low:.4g} to" in card
+    refused = run_cli("export", str(ring_run.folder), "--evaluate", "3")
+    assert_mistake(refused, "--evaluate is for --format safetensors")
