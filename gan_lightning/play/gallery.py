@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
 from gan_lightning.callbacks.checkpoints import QUALITY
-from gan_lightning.gans import GAN
 from gan_lightning.inference.loading import load_gan
 from gan_lightning.play.animation import as_webp, caption, frames
 from gan_lightning.results.topics import TOPICS, topic_of
-from gan_lightning.runs.models import find_model, is_shipped, shipped_models
+from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.models import find_model, shipped_models
 from gan_lightning.runs.state import read_outcome
 from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.files import atomic_write
@@ -39,12 +39,11 @@ def write_gallery(runs: Sequence[str], output: Path) -> Iterator[str]:
         UserError: there is no such run, or it does not generate images or points.
         OSError: the file cannot be written.
     """
-    cards, models = [], list(runs) or _in_order(list(shipped_models()))
-    for run in models:
-        find_model(run)
-    for run in models:
-        yield run
-        cards.append(_card(run))
+    shipped, cards = shipped_models(), []
+    models = {run: find_model(run) for run in runs} or {n: shipped[n] for n in _in_order(shipped)}
+    for name, model in models.items():
+        yield name
+        cards.append(_card(name, model))
     page = (
         '<!doctype html>\n<html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
@@ -55,20 +54,17 @@ def write_gallery(runs: Sequence[str], output: Path) -> Iterator[str]:
     atomic_write(output, page)
 
 
-def _in_order(names: Sequence[str]) -> list[str]:
+def _in_order(names: Iterable[str]) -> list[str]:
     """Return experiments in the order of the lecture."""
     order = [name for topic in TOPICS for name in topic.experiments]
     return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
 
 
-def _card(run: str) -> str:
+def _card(name: str, model: RunDirectory) -> str:
     """Return the HTML of one model."""
-    gan, data, config = load_gan(run, "latest", needs_data=False)
-    assert isinstance(gan, GAN)
+    gan, data, config = load_gan(str(model.path), "latest", needs_data=False)
     content = base64.b64encode(as_webp(frames(gan, data))).decode()
     kind = "pixels" if data.spec.is_image else "points"
-    model = find_model(run)
-    name = model.path.name if is_shipped(model) else run
     topic = topic_of(name)
     lines = [
         f'<img class="{kind}" alt="{escape(name)}" src="data:image/webp;base64,{content}">',
