@@ -17,6 +17,7 @@ from PIL import Image
 
 from gan_lightning.config.schema import RunConfig
 from gan_lightning.runs.directory import RUNS, RunDirectory
+from gan_lightning.runs.models import shipped_models
 from gan_lightning.training.train import TrainingResult
 from gan_lightning.utils.optional import EXTRAS
 
@@ -92,6 +93,8 @@ def clone(
         return TrainingResult(directory, 4, 1.0, {}, None, "disabled")
 
     monkeypatch.setattr("gan_lightning.training.train.train", train)
+    one = dict([*shipped_models().items()][:1])  # the page of all takes long
+    monkeypatch.setattr("gan_lightning.play.gallery.shipped_models", lambda: one)
     # which other tests may have imported, from folders that stay on the path
     monkeypatch.delitem(sys.modules, "my_gan", raising=False)
     paths = [path for path in sys.path if not [*Path(path).glob("my_gan*")]]
@@ -122,7 +125,7 @@ START = "make train EXP=gan_ring\nsource .venv/bin/activate\n"
         f"{START}gan-lightning lst",
         f"{START}gan-lightning train gan_rign",
         f"{START}gan-lightning train gan_ring trainer.max_step=5",
-        f"{START}gan-lightning sample infogan_mnist --output digits.npz",
+        f"{START}gan-lightning sample packed_ring --output points.npz",
         f"{START}gan-lightning evaluate --samples digits.npz --data mnist",
         f"{START}pip install 'gan-lightning[play]'",
         f"{START}pip install -e '.[plya]'",
