@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from gan_lightning.config.experiments import experiment_names
 from gan_lightning.config.load import to_yaml
 from gan_lightning.config.schema import RunConfig, as_plain
 from gan_lightning.export.formats import Format
@@ -261,7 +262,11 @@ def _provenance(exported: Exported) -> str:
         text += f", in {seconds / 60:.1f} minutes"
     if start := exported.config.trainer.start_from:
         text += f", from the weights of `{printable(start)}`"
-    return f"{text}."
+    experiment = exported.run.path.resolve().parent.name
+    if experiment not in experiment_names() or exported.config.overridden:
+        return f"{text}."
+    command = command_line("gan-lightning", "train", experiment, "--seed", exported.config.seed)
+    return f"{text}, by the experiment `{experiment}`: `{command}`."
 
 
 def _shape(shape: tuple[int, ...]) -> str:
