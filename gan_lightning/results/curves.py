@@ -37,7 +37,8 @@ def draw_curves(compared: Sequence[Results], metric: str) -> bytes:
     for results in compared:
         points = _points(results, metric)
         updates, values = list(points), list(points.values())
-        label = f"{results.name} ({len(results.judged_runs)} seeds)"
+        seeds = len(results.judged_runs)
+        label = f"{results.name} ({seeds} seed{'s' * (seeds > 1)})"
         (line,) = axis.plot(updates, list(map(fmean, values)), marker=".", label=label)
         bounds = list(map(min, values)), list(map(max, values))
         axis.fill_between(updates, *bounds, color=line.get_color(), alpha=0.15, linewidth=0)
