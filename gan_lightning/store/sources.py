@@ -120,7 +120,7 @@ class Folder:
 def _walk(
     folder: str, prefix: str, parents: tuple[tuple[int, int], ...]
 ) -> Iterator[tuple[str, os.stat_result | None]]:
-    """Yield the relative path and the state of each file; None for a link to nowhere.
+    """Yield the relative path and the state of each file; None for a link to nowhere or itself.
 
     Args:
         folder: the folder.
@@ -136,13 +136,14 @@ def _walk(
             if entry.name.startswith(".") or entry.name in IGNORED_FOLDERS:
                 continue
             name = prefix + entry.name
-            if entry.is_dir():
-                yield from _walk(entry.path, f"{name}/", (*parents, identity))
-                continue
             try:
-                yield name, entry.stat()
+                is_folder, state = entry.is_dir(), entry.stat()
             except OSError:
-                yield name, None
+                is_folder, state = False, None
+            if is_folder:
+                yield from _walk(entry.path, f"{name}/", (*parents, identity))
+            else:
+                yield name, state
 
 
 class Zip:

@@ -17,9 +17,10 @@ from PIL import Image
 
 from gan_lightning.data import ImageFolder
 from gan_lightning.errors import UserError
-from gan_lightning.store import FolderImages, ImageTransform, Manifest, folders, open_store
+from gan_lightning.store import FolderImages, ImageTransform, Manifest, folders, open_store, sources
 from gan_lightning.store.catalog import Catalog
 from gan_lightning.store.completion import held_out_images
+from gan_lightning.store.transform import InvalidImageError
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -107,6 +108,19 @@ def test_links_are_followed_without_loops_and_dot_folders_ignored() -> None:
     catalog = folders.folder(ROOT)
     assert names_of(catalog) == ["a/0.png", "a/1.png", "b/0.png", "b/1.png", "b/2.png"]
     assert list(catalog.classes) == ["a", "b"]
+
+
+def test_links_to_themselves_and_to_nowhere_are_broken_files() -> None:
+    write(*numbered("a", 3))
+    (ROOT / "a" / "itself.png").symlink_to("itself.png")
+    (ROOT / "a" / "nowhere.png").symlink_to("missing.png")
+    folder = sources.Folder(ROOT)
+    links = ["a/itself.png", "a/nowhere.png"]
+    assert set(links) < set(folder.names())
+    for name in links:
+        assert folder.stamp(name) == ""
+        with pytest.raises(InvalidImageError, match="cannot be read"):
+            folder.read(name)
 
 
 def test_other_files_are_counted_aloud() -> None:
