@@ -70,6 +70,15 @@ def pytest_sessionstart() -> None:
     """Pause what costs time: garbage collection during imports, and waiting for the disk."""
     gc.disable()
     os.fsync = os.fstat  # type: ignore[assignment]  # which also refuses a closed file
+    sys.dont_write_bytecode = False  # rewritten assertions are read by the next session
+
+
+def pytest_collectstart() -> None:
+    """Import what W&B needs, in processes that have tests, before torch and Lightning.
+
+    For each field of its models pydantic looks through all modules that are loaded.
+    """
+    import wandb.sdk.launch  # noqa: F401
 
 
 def pytest_collection_finish() -> None:
