@@ -148,3 +148,12 @@ def test_the_written_weights_are_evaluated(ring_run: TinyRun, tmp_path: Path) ->
     assert f"| `wasserstein/exact` | {stored['wasserstein/exact']:.4g} | {low:.4g} to" in card
     refused = run_cli("export", str(ring_run.folder), "--evaluate", "3")
     assert_mistake(refused, "--evaluate is for --format safetensors")
+
+
+@pytest.mark.parametrize("command", ["diagnose", "timelapse"])
+def test_commands_about_the_training_refuse_models_without_it(
+    command: str, saved: Path, empty_folder: None
+) -> None:
+    assert_mistake(run_cli(command, str(saved)), "is a saved model, without curves")
+    line = "unrolled_ring has no run here, and its shipped model has no curves"
+    assert_mistake(run_cli(command, "unrolled_ring"), line, "`gan-lightning train unrolled_ring`")

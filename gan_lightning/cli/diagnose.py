@@ -59,12 +59,12 @@ def diagnose(
         raise UserError("--objective is for --losses FILE.csv; a run has it in its config")
     from gan_lightning.diagnosis import diagnose as diagnosis_of
     from gan_lightning.diagnosis import signals_of_losses, signals_of_run
-    from gan_lightning.runs.directory import RunDirectory
+    from gan_lightning.runs.models import find_trained
 
     found: dict[str, tuple[Diagnosis, RunDirectory | None]] = {}
     if losses is not None:
         found[str(losses)] = diagnosis_of(signals_of_losses(losses, objective)), None
-    for run in map(RunDirectory.find, runs):
+    for run in map(find_trained, runs):
         signals = signals_of_run(run)
         if any(name.startswith("loss/classifier/") for name in signals.names):
             raise UserError(f"run {str(run.path)!r} trained a classifier; choose a run of a GAN")

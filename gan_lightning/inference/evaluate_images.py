@@ -130,8 +130,8 @@ def _check_number(source: ImageSource, count: int, option: str) -> None:
     """
     if count < MIN_IMAGES:
         raise UserError(
-            f"{option} {source.name} has {count} images that can be read; at least {MIN_IMAGES} "
-            f"are needed"
+            f"{option} {source.name} has {count} image{'s' * (count != 1)} that can be read; at "
+            f"least {MIN_IMAGES} are needed"
         )
 
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.runs.models import find_trained
 from gan_lightning.utils.files import write_output
 from gan_lightning.utils.optional import require
 
@@ -63,7 +64,7 @@ def write_timelapse(
         UserError: there is no such run or kind, the run has less than two pictures of the kind, or
             the file cannot be written.
     """
-    folder = RunDirectory.find(run)
+    folder = find_trained(run)
     target = output or folder.path / "timelapse.mp4"
     if target.suffix not in WRITERS:
         raise UserError(f"--output is {target}; its name must end in {', '.join(WRITERS)}")

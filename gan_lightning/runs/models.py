@@ -5,8 +5,9 @@ from __future__ import annotations
 from gan_lightning.assets.loader import MODELS
 from gan_lightning.errors import UserError, nearest_first, warn_once
 from gan_lightning.runs.directory import RunDirectory
+from gan_lightning.utils.commands import command_line
 
-__all__ = ["find_model", "is_shipped", "shipped_models"]
+__all__ = ["find_model", "find_trained", "is_shipped", "shipped_models"]
 
 
 def find_model(name: str) -> RunDirectory:
@@ -28,6 +29,26 @@ def find_model(name: str) -> RunDirectory:
             raise UserError(f"{error}; models are shipped of {models}") from error
     warn_once(f"{name} has no run here; this is the model that gan-lightning ships")
     return shipped[name]
+
+
+def find_trained(name: str) -> RunDirectory:
+    """Find a run as `RunDirectory.find` does, for commands about its training.
+
+    Raises:
+        UserError: there is no such run, or it is a saved model, which has no metrics and pictures
+            of its training.
+    """
+    advice = f"train it again by `{command_line('gan-lightning', 'train', name)}`"
+    try:
+        run = RunDirectory.find(name)
+    except UserError as error:
+        if name not in shipped_models():
+            raise
+        reason = "its shipped model has no curves and pictures of its training"
+        raise UserError(f"{name} has no run here, and {reason}; {advice}") from error
+    if run.generator_file.is_file() and not run.metrics.is_file():
+        raise UserError(f"{name} is a saved model, without curves and pictures of its training")
+    return run
 
 
 def shipped_models() -> dict[str, RunDirectory]:
