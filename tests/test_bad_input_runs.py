@@ -28,6 +28,11 @@ def test_run_that_does_not_exist(arguments: list[str], ring_run: TinyRun) -> Non
     mistake(arguments, "no run 'gan_rign'", "runs exist of gan_ring", fix)
 
 
+def test_folder_without_a_config() -> None:
+    Path("my_model").mkdir()
+    mistake(["sample", "my_model", "--output", "a.npz"], "no run 'my_model'", "has no config.yaml")
+
+
 def test_resume_without_a_run() -> None:
     mistake(["train", "gan_ring", "--resume"], "no run 'gan_ring'", "`gan-lightning train EXP`")
 
@@ -49,7 +54,8 @@ def test_damaged_checkpoint(ring_run: TinyRun) -> None:
 def test_run_without_a_checkpoint(ring_run: TinyRun) -> None:
     shutil.copytree(ring_run.folder, "run")
     shutil.rmtree("run/checkpoints")
-    mistake(["evaluate", "run"], "run run has no checkpoint", "train it again")
+    Path("run/generator.safetensors").unlink()
+    mistake(["evaluate", "run"], "run run has no checkpoint", "train it again", "whole folder")
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,8 @@ class RunDirectory:
             return found[-1]
         names = sorted({config.parent.parent.name for config in RUNS.glob("*/*/config.yaml")})
         valid = f"runs exist of {nearest_first(run, names)}" if names else "there are no runs yet"
+        if run and path.is_dir():
+            valid = f"that folder has no config.yaml, so it is no run or saved model; {valid}"
         raise UserError(
             f"there is no run {run!r}: {valid}; give a run directory or the name of an experiment, "
             f"or train one by `gan-lightning train EXP`"

@@ -105,7 +105,10 @@ def load_model(
     loaded = _best_checkpoint(run) if checkpoint == "best" else latest_checkpoint(run)
     weights = None if loaded is not None else read_generator(run)
     if loaded is None and weights is None:
-        raise UserError(f"run {run.path} has no checkpoint yet; train it again")
+        raise UserError(
+            f"run {run.path} has no checkpoint yet and no {run.generator_file.name}; "
+            "train it again, or copy the whole folder"
+        )
     if loaded is None and given is None and not needs_data:
         given = _described_data(run, config, f"{run.path} is a saved model, which has no data")
     built = config if weights is None else _without_average(config)
