@@ -15,6 +15,7 @@ from bad_inputs import assert_mistake
 from conftest import TinyRun, run_cli
 from PIL import Image
 
+from gan_lightning.errors import UserError
 from gan_lightning.play.animation import STATIONS, STEPS, frames
 from gan_lightning.play.terminal import COLUMNS, ROWS, LivePoints, points_as_text
 from gan_lightning.training.build import build
@@ -124,6 +125,13 @@ def test_every_gan_has_frames_of_one_size(model: str) -> None:
     again = frames(gan, data)  # type: ignore[arg-type]
     assert all((one == other).all() for one, other in zip(pictures, again, strict=True))
     assert (pictures[0] != pictures[STEPS]).any()
+
+
+def test_scalars_have_no_picture() -> None:
+    sections = {"data": {"name": "dirac"}, "network": {"name": "dirac"}}
+    gan, data = build(factories.make_config("gan", **sections))
+    with pytest.raises(UserError, match="no picture of samples of shape"):
+        frames(gan, data)  # type: ignore[arg-type]
 
 
 def test_invalid_options_are_one_line(empty_folder: None) -> None:

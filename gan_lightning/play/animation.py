@@ -12,6 +12,7 @@ from torch import Tensor
 from gan_lightning.callbacks.figures import Array, image_grid
 from gan_lightning.callbacks.scatter import axis_limit
 from gan_lightning.data import BaseDataModule
+from gan_lightning.errors import UserError
 from gan_lightning.gans import GAN
 from gan_lightning.gans.controls import Choice, Slider
 from gan_lightning.play.latents import interpolate
@@ -46,7 +47,15 @@ def frames(gan: GAN, data: BaseDataModule, seed: int = 0) -> list[Array]:
 
     Returns:
         Pictures, uint8 (H, W, C).
+
+    Raises:
+        UserError: it generates neither images nor points of a plane.
     """
+    if not data.spec.is_image and data.spec.shape != (2,):
+        raise UserError(
+            f"there is no picture of samples of shape {data.spec.shape}; choose a model of images "
+            f"or of points of a plane"
+        )
     if "source" in gan.condition_fields():
         sources = data.test_data().source
         assert sources is not None
