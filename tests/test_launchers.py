@@ -8,11 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
+import failing_rank
 import pytest
 import torch
 from bad_inputs import mistake
@@ -33,7 +32,6 @@ from process_pool import TIMEOUT, ForkedProcess, free_port, start_two_ranks, wai
 from run_files import final_measures, load_last_checkpoint, read_metrics_csv
 
 from gan_lightning.cli.main import main
-from gan_lightning.core.module import BaseModule
 from gan_lightning.distributed.environment import detect_launcher, is_first_process
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
@@ -173,24 +171,6 @@ def test_first_process_has_rank_0(name: str, monkeypatch: pytest.MonkeyPatch) ->
         assert is_first_process() == (rank == 0)
 
 
-def train_with_failure(failure: str, words: Sequence[str]) -> None:
-    """Run a command; the second process raises an error or is killed after ten updates.
-
-    A resumed run may start at update ten, which the first process saves when it is left alone.
-    """
-    log_update = BaseModule.log_update
-
-    def log_update_and_fail(self: BaseModule, *args: Any, **kwargs: Any) -> None:
-        log_update(self, *args, **kwargs)
-        if self.updates >= 10 and os.environ.get("LOCAL_RANK") == "1":
-            if failure == "raise":
-                raise ZeroDivisionError("on purpose")
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    pytest.MonkeyPatch().setattr(BaseModule, "log_update", log_update_and_fail)
-    main(words)
-
-
 @linux
 def test_process_ends_with_its_parent() -> None:
     child = (
@@ -220,8 +200,9 @@ def test_error_of_one_process_is_shown_once_and_ends_all(tmp_path: Path, referen
     run = tmp_path / "run"
 
     def run_with(failure: str, *line: str) -> tuple[int, str]:
-        argv = [__file__, failure, *line]  # Lightning starts the second process with it
-        first = ForkedProcess.start(train_with_failure, failure, line, env=environment(), argv=argv)
+        # Lightning starts the second process with it
+        argv = [failing_rank.__file__, failure, *line]
+        first = ForkedProcess.start(failing_rank.train, failure, line, env=environment(), argv=argv)
         return first.wait(), without_bars(first.out + first.err)
 
     code, output = run_with("raise", *words(END, "--devices=2", "--output", str(run)))
@@ -238,7 +219,3 @@ def test_error_of_one_process_is_shown_once_and_ends_all(tmp_path: Path, referen
     # without Lightning's launcher, which starts an interpreter
     wait_for_success(start_two_ranks(main, [*resume, f"trainer.max_updates={END}"]))
     assert_same_run(run, reference)
-
-
-if __name__ == "__main__":
-    train_with_failure(sys.argv[1], sys.argv[2:])
