@@ -95,8 +95,11 @@ def test_an_experiment_of_each_kind(experiment: str, trained: Callable[[str], Ti
     assert not list(folder.rglob("*.partial"))
 
     is_classifier = config.model.name in CLASSIFIERS
-    (weights,) = folder.glob("*.safetensors")
-    assert weights.stem == ("classifier" if is_classifier else "generator")
+    weights = folder / f"{'classifier' if is_classifier else 'generator'}.safetensors"
+    assert {path.name for path in folder.glob("*.safetensors")} == {
+        weights.name,
+        "data.safetensors",
+    }
     assert all(np.isfinite(array).all() for array in load_file(weights).values())
     pictures = sorted((folder / "samples").glob("*.png"))
     assert bool(pictures) == (config.model.name not in ("digit_classifier", "attribute_classifier"))

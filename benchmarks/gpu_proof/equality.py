@@ -100,7 +100,7 @@ def kill_and_resume(settings: Settings) -> Row:
         _wait(lambda: bool([*killed.glob("checkpoints/update_*.ckpt")]), process)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        unfinished = not [*killed.glob("*.safetensors")]
+        unfinished = not (killed / "generator.safetensors").exists()
         run_command("train", "gan_ring", "--resume", str(killed))
         weights = [_weights(run) for run in (whole, killed)]
     changed = differences(*weights)
@@ -109,7 +109,7 @@ def kill_and_resume(settings: Settings) -> Row:
 
 
 def _weights(run: Path) -> Weights:
-    (file,) = run.glob("*.safetensors")
+    file = run / "generator.safetensors"
     return load_file(file)
 
 

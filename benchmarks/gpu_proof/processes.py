@@ -43,7 +43,7 @@ def compare(accelerator: str, updates: int) -> Row:
                 *("evaluation.samples=100", "evaluation.every_n_updates=0"),
                 *("pictures.every_n_updates=0", "checkpoints.every_n_updates=0"),
             )
-            (file,) = Path(folder, "run").glob("*.safetensors")
+            file = Path(folder, "run", "generator.safetensors")
             runs.append(load_file(file))
     one, two = runs
     largest = max(float((one[name] - two[name]).abs().max()) for name in one)
