@@ -316,6 +316,7 @@ def test_codes_that_choose_real_faces(shuffled: bool) -> None:
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
         categorical, continuous = categorical[order], continuous[order]
     gan = SimpleNamespace(
+        has_discriminator=True,
         config=SimpleNamespace(categorical_codes=[4], continuous_codes=1),
         device=CPU,
         recognised=lambda x: SimpleNamespace(categorical=[torch.zeros(len(x), 4)]),

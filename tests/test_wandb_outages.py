@@ -190,8 +190,8 @@ def test_a_killed_service_online_and_offline(tmp_path: Path) -> None:
         run.pause(6, lambda: run.sent() >= 5 and [*run.run.glob("wandb/offline-run-*")])
         run.kill_service()
         run.resume(6)
-        line = "gan-lightning: W&B failed (Connection lost); the run is logged offline from here on"
-        run.assert_ends_well(line, 8)
+        # the reason is a lost or a reset connection, as the system closes the socket
+        run.assert_ends_well("the run is logged offline from here on", 8)
         run.assert_figures_once(run.files())
 
 
