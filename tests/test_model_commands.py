@@ -28,7 +28,9 @@ def test_evaluate_measures_the_checkpoint(kind: str, request: pytest.FixtureRequ
     shutil.copytree(run.folder, "run")
     outcome = run_cli("evaluate", "run")
     assert outcome.code == 0, outcome.err
-    measured = {line.split()[0]: float(line.split()[1]) for line in outcome.out.splitlines()}
+    *lines, following = outcome.out.splitlines()
+    measured = {line.split()[0]: float(line.split()[1]) for line in lines}
+    assert following.startswith("next: gan-lightning report ")
     measures = final_measures(run.folder)
     assert measured == pytest.approx(measures, rel=0.01, abs=0.002, nan_ok=True)
     kept = read_evaluation(Path("run"))
@@ -69,7 +71,9 @@ def test_evaluate_knows_real_digits() -> None:
     np.savez("real.npz", images=images)
     outcome = run_cli("evaluate", "--samples", "real.npz", "--data", "mnist")
     assert outcome.code == 0, outcome.err
-    measured = {line.split()[0]: float(line.split()[1]) for line in outcome.out.splitlines()}
+    *lines, following = outcome.out.splitlines()
+    measured = {line.split()[0]: float(line.split()[1]) for line in lines}
+    assert following.startswith("next: gan-lightning report ")
     assert measured["fd_digits"] == pytest.approx(0, abs=1e-3)
     assert measured["classes/covered"] == 10
     assert measured["classes/kl"] < 0.01

@@ -11,6 +11,7 @@ import click
 
 from gan_lightning.cli.arguments import checkpoint_option, complete_runs, overrides_argument
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.cli.next_step import suggest
 from gan_lightning.errors import UserError
 from gan_lightning.utils.imports import gc_paused_imports
 
@@ -150,6 +151,8 @@ def evaluate(
         return
     for name, value in metrics.items():
         click.echo(f"  {name:<26} {value:>9.4f}")
+    if run is not None:
+        suggest("report", run)
 
 
 def _evaluate_images(

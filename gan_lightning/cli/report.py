@@ -9,6 +9,7 @@ import click
 
 from gan_lightning.cli.arguments import complete_runs
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.cli.next_step import suggest
 from gan_lightning.utils.optional import require
 
 __all__ = ["compare", "report"]
@@ -57,3 +58,4 @@ def compare(runs: Sequence[str]) -> None:
     from gan_lightning.report.comparison import compare as comparison_table
 
     click.echo(comparison_table(runs))
+    suggest("report", *runs)

@@ -17,6 +17,7 @@ from gan_lightning.cli.arguments import (
     overrides_argument,
 )
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.cli.next_step import suggest
 from gan_lightning.errors import UserError
 from gan_lightning.utils.imports import gc_paused_imports
 from gan_lightning.utils.openmp import processor_time, sleep_at_barriers_if_busy
@@ -158,7 +159,10 @@ def verify(
     options = VerifyOptions(
         str(experiment), seeds, overrides, runs, output, name, add, until_decided, most
     )
-    sys.exit(run(options, click.echo))
+    code = run(options, click.echo)
+    if output is None and not code:
+        suggest("results")
+    sys.exit(code)
 
 
 def _check_options(experiment: str | None, every: bool, overrides: Sequence[str]) -> None:
