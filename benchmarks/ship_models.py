@@ -32,6 +32,7 @@ __all__ = ["EVALUATIONS", "SHIPPED", "best_run", "differences", "main", "table"]
 
 SHIPPED = (
     "gan_mnist",
+    "minibatch_mnist",
     "acgan_mnist",
     "unrolled_ring",
     "wgan_mnist",
