@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
@@ -16,19 +14,22 @@ from pytorch_lightning.loggers import Logger
 from gan_lightning.config.load import load_config
 from gan_lightning.config.python import Overrides, override_words, request
 from gan_lightning.config.schema import RunConfig
-from gan_lightning.core.module import BaseModule
-from gan_lightning.data import BaseDataModule
-from gan_lightning.data.adapter import as_data_module
 from gan_lightning.errors import UserError, nearest_first
 from gan_lightning.export.card import Exported
-from gan_lightning.gans import GAN
 from gan_lightning.inference.evaluate import evaluate_run
 from gan_lightning.inference.measures import Measures
+from gan_lightning.inference.pretrained import (
+    AnyRun,
+    from_pretrained,
+    load,
+    push_to_hub,
+    run_name,
+    save_pretrained,
+)
 from gan_lightning.inference.sample import Samples, generate_samples
 from gan_lightning.inference.traverse import Traversal, draw_traversal
 from gan_lightning.runs.directory import RUNS, RunDirectory
-from gan_lightning.runs.models import find_model
-from gan_lightning.training.restore import GIVEN_DATA, load_model
+from gan_lightning.training.restore import GIVEN_DATA
 from gan_lightning.training.resume import check_unchanged
 from gan_lightning.training.train import TrainingResult
 from gan_lightning.training.train import train as train_run
@@ -50,9 +51,6 @@ __all__ = [
     "train",
     "traverse",
 ]
-
-AnyRun = str | Path | RunDirectory | TrainingResult
-"""A run: its directory, the name of an experiment for its latest run, or what `train` returned."""
 
 
 def train(
@@ -116,7 +114,7 @@ def train(
         if resume is True:
             wanted = request(experiment, changes, **parts)
             resume = wanted.with_title(load_config(wanted.source, wanted.overrides))[1]
-        run = _find(resume)
+        run = RunDirectory.find(run_name(resume))
         wanted = request(experiment, changes, **parts, source=run.raw_config())
         config = load_config(wanted.source, wanted.overrides)
         name = name or run.path.resolve().parent.name
@@ -145,47 +143,6 @@ def train(
     return result
 
 
-class LoadedRun(NamedTuple):
-    """What `load` returns; it unpacks as `gan, data, config`.
-
-    Attributes:
-        model: the model in evaluation mode.
-        data: its data.
-        config: config of the run.
-    """
-
-    model: BaseModule
-    data: BaseDataModule
-    config: RunConfig
-
-    def __repr__(self) -> str:
-        """Return the classes and the number of updates."""
-        model, data = type(self.model).__name__, type(self.data).__name__
-        return f"{model} of {self.model.updates:,} updates on {data}"
-
-
-def load(run: AnyRun, checkpoint: str = "latest", data: Any = None) -> LoadedRun:
-    """Load the model of a run in evaluation mode, its data and its config.
-
-    A run whose data are elsewhere, and a saved or shipped model, have data that know their shape
-    and classes and raise a MissingDataError for anything else.
-
-    Args:
-        run: a run, or a saved model; or the name of an experiment, for the shipped model where it
-            has no run here.
-        checkpoint: `latest` or `best`.
-        data: data of a run that was trained in another process on data given as an object; the
-            other functions of this process then use them, too.
-
-    Raises:
-        UserError: there is no such run, or it has no such checkpoint.
-    """
-    directory = find_model(_name(run))
-    if data is not None:
-        GIVEN_DATA[directory.path.resolve()] = as_data_module(data)
-    return LoadedRun(*load_model(directory, checkpoint, needs_data=False))
-
-
 def evaluate(
     run: AnyRun, *words: Overrides, count: int | None = None, checkpoint: str = "latest"
 ) -> Measures:
@@ -203,7 +160,7 @@ def evaluate(
     Raises:
         UserError: there is no such run or checkpoint, or an override has another key.
     """
-    return Measures(evaluate_run(_name(run), count, checkpoint, override_words(words)))
+    return Measures(evaluate_run(run_name(run), count, checkpoint, override_words(words)))
 
 
 def evaluate_images(
@@ -265,7 +222,7 @@ def sample(
         UserError: an argument is out of range, there is no such run or checkpoint, or the file
             cannot be written.
     """
-    samples = generate_samples(_name(run), count, seed, checkpoint)
+    samples = generate_samples(run_name(run), count, seed, checkpoint)
     if output is not None:
         samples.save(output)
     return samples
@@ -294,7 +251,7 @@ def traverse(
     Raises:
         UserError: the run does not generate images, or the file cannot be written.
     """
-    traversal = draw_traversal(_name(run), rows, seed, checkpoint)
+    traversal = draw_traversal(run_name(run), rows, seed, checkpoint)
     if output is not None:
         traversal.save(output)
     return traversal
@@ -319,7 +276,7 @@ def report(*runs: AnyRun, output: Path | str = "report.html") -> Path:
 
     if not runs:
         raise UserError("report needs at least one run")
-    write_report([_name(run) for run in runs], Path(output))
+    write_report([run_name(run) for run in runs], Path(output))
     return Path(output)
 
 
@@ -349,90 +306,4 @@ def export(
     from gan_lightning.export import export_run
 
     target = None if output is None else Path(output)
-    return export_run(_name(run), format, target, checkpoint, licence)
-
-
-def save_pretrained(model: AnyRun | GAN, folder: Path | str, *, precision: str = "float32") -> Path:
-    """Save a generator with its config, metrics and model card in a folder, and return its path.
-
-    The other functions and commands take the folder as they take a run; it needs no data.
-
-    Args:
-        model: a run, or a GAN, which may have been trained by a Trainer of your own.
-        folder: folder to create.
-        precision: of the weights in the file: float32, float16 or int8.
-
-    Raises:
-        UserError: there is no such run, or the folder has other content or cannot be written.
-    """
-    from gan_lightning.export import export_run
-
-    with _as_run(model) as run:
-        return export_run(run, "safetensors", Path(folder), precision=precision).target
-
-
-def from_pretrained(name: Path | str, *, revision: str | None = None) -> LoadedRun:
-    """Load a model that `save_pretrained` saved, from a folder or from Hugging Face's hub.
-
-    Nothing in the files is executed.
-
-    Args:
-        name: a folder, or `USER/NAME` of a repository, which needs the extra `hub`.
-        revision: branch, tag or commit of the repository; None for the newest.
-
-    Raises:
-        UserError: there is no such model, or it needs code that is not of gan_lightning.
-    """
-    if Path(name).is_dir():
-        return load(name)
-    from gan_lightning.export.hub import download
-
-    return load(download(str(name), revision))
-
-
-def push_to_hub(
-    model: AnyRun | GAN, repository: str, *, private: bool = False, precision: str = "float32"
-) -> str:
-    """Push a model to Hugging Face's hub, as `save_pretrained` saves it; return the commit's URL.
-
-    Args:
-        model: a run or a GAN.
-        repository: `USER/NAME`; it is created where it does not exist.
-        private: whether a new repository is private.
-        precision: of the weights in the file: float32, float16 or int8.
-
-    Raises:
-        UserError: the extra `hub` is missing, there is no such run, nobody is logged in, or the hub
-            cannot be reached.
-    """
-    from gan_lightning.export.hub import push
-
-    with _as_run(model) as run:
-        return push(run, repository, private=private, precision=precision)
-
-
-@contextmanager
-def _as_run(model: AnyRun | GAN) -> Iterator[str]:
-    """Yield the name of a run, for a GAN that of a temporary one."""
-    if not isinstance(model, GAN):
-        yield _name(model)
-        return
-    from gan_lightning.export.model_run import write_model_run
-
-    with TemporaryDirectory() as folder:
-        yield str(write_model_run(model, Path(folder)).path)
-
-
-def _find(run: AnyRun) -> RunDirectory:
-    return RunDirectory.find(_name(run))
-
-
-def _name(run: AnyRun) -> str:
-    """Return the directory of a run, or the name of its experiment."""
-    if isinstance(run, TrainingResult):
-        run = run.run_directory
-    if isinstance(run, RunDirectory):
-        run = run.path
-    if not isinstance(run, str | Path):
-        raise UserError(f"{run!r} is no run; pass its directory, or the name of an experiment")
-    return str(run)
+    return export_run(run_name(run), format, target, checkpoint, licence)

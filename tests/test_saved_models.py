@@ -122,7 +122,7 @@ def test_fewer_bits_make_a_smaller_file_with_nearly_the_same_samples(
     assert sizes[0] > sizes[1] > sizes[2]
     assert 0 < (images[1] - images[0]).abs().max() < 0.01
     assert (images[2] - images[0]).square().mean().sqrt() < 0.02
-    assert "as int8, which changes samples by" in (tmp_path / "int8" / "README.md").read_text()
+    assert "are int8, which changes samples by" in (tmp_path / "int8" / "README.md").read_text()
     refused = run_cli("export", str(infogan_run.folder), "--precision", "int8")
     assert_mistake(refused, "--precision is int8, which is for --format safetensors")
 
@@ -155,5 +155,5 @@ def test_commands_about_the_training_refuse_models_without_it(
     command: str, saved: Path, empty_folder: None
 ) -> None:
     assert_mistake(run_cli(command, str(saved)), "is a saved model, without curves")
-    line = "unrolled_ring has no run here, and its shipped model has no curves"
+    line = "there is no run of unrolled_ring here, and the trained model in the package has no"
     assert_mistake(run_cli(command, "unrolled_ring"), line, "`gan-lightning train unrolled_ring`")

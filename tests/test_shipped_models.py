@@ -102,4 +102,4 @@ def test_an_experiment_without_a_run_has_its_shipped_model(
     assert Path("unrolled_ring/export/torch/generator.pt2").is_file()
     refused = run_cli("sample", "unrolled", "--output", "points.npz")
     assert refused.code == 2
-    assert "models are shipped of unrolled_ring, " in refused.err
+    assert "there are trained models of unrolled_ring, " in refused.err

@@ -137,9 +137,9 @@ def _too_early(losses: int, evaluations: int) -> str:
 def _possible(
     votes: Mapping[str, float], found: Mapping[str, float], training_data: int | None
 ) -> Mapping[str, float]:
-    """Leave out memorising of many training data, where nothing compares them with others.
+    """Exclude memorising of many training data, unless a measure compares them with test data.
 
-    The runs that the trees were fitted to had at most 200 data where they memorised.
+    The runs to which the trees were fitted memorised 200 training data at most.
     """
     if GAP in found or training_data is None or training_data < MANY:
         return votes

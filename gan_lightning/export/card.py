@@ -151,7 +151,7 @@ def _inputs(exported: Exported) -> str:
     rounded = ""
     if exported.rounding is not None:
         rounded = (
-            f" The file has the weights as {exported.precision}, which changes samples by "
+            f" The weights in the file are {exported.precision}, which changes samples by "
             f"{exported.rounding:.1e} in root mean square."
         )
     return (

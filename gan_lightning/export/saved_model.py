@@ -14,6 +14,7 @@ from gan_lightning.data import BaseDataModule
 from gan_lightning.data.described import write_description
 from gan_lightning.export.card import Exported, measured
 from gan_lightning.export.function import GeneratorFunction
+from gan_lightning.export.remeasure import INTERVALS
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.runs.state import RunOutcome, read_outcome, write_outcome
 
@@ -26,7 +27,7 @@ SAVED_MODEL = (
     "config.yaml",
     "environment.json",
     "outcome.json",
-    "intervals.json",
+    INTERVALS,
     "data.safetensors",
 )
 """Files of a saved model beside generator.safetensors, the card and the picture."""

@@ -12,7 +12,7 @@ from gan_lightning.inference.image_measures import ABOUT
 from gan_lightning.inference.image_sources import Shape, chosen_rows
 from gan_lightning.metrics.authenticity import nearest_rows
 from gan_lightning.metrics.realism import hole_depths, realism_scores
-from gan_lightning.report.evaluation_page import MeasureRow, Picture, Section, render_evaluation
+from gan_lightning.report.evaluation_template import MeasureRow, Picture, Section, render_evaluation
 from gan_lightning.utils.files import write_output
 
 __all__ = ["write_page"]

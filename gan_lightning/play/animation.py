@@ -37,8 +37,8 @@ def frames(gan: GAN, data: BaseDataModule, seed: int = 0) -> list[Array]:
     """Generate the frames of a loop.
 
     The latents move through three draws of the prior and back. Where the generator has continuous
-    codes, the first one swings instead and the latents stay. Of a model that translates there is
-    one frame: sources above their translations.
+    codes, the first one moves to and fro instead, and the latents stay. Of a model that translates
+    there is one frame: sources above their translations.
 
     Args:
         gan: the model.
@@ -98,7 +98,7 @@ def caption(gan: GAN, data: BaseDataModule) -> str:
         columns = "; a column for each class"
     elif "categorical" in fields:
         columns = "; a column for each category of the code"
-    moving = "the first continuous code swings" if "continuous" in fields else "the latents move"
+    moving = "the first continuous code changes" if "continuous" in fields else "the latents move"
     return moving + columns
 
 

@@ -6,10 +6,8 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -24,6 +22,7 @@ from gan_lightning.report.tables import (
     flat_config,
     metrics_table,
 )
+from gan_lightning.report.templates import read_asset, template_environment
 from gan_lightning.utils.files import write_output
 
 __all__ = ["render", "write_report"]
@@ -63,14 +62,8 @@ def render(runs: Sequence[RunSummary]) -> str:
     sections += [(f"images-{slider.kind}", slider.about.title) for slider in images]
     sections += [("curves", "Curves"), ("metrics", "Metrics"), ("configs", "Config")]
     sections.append(("environment", "Environment"))
-    scripts = {"plotly": get_plotlyjs(), "script": _read_asset("page.js")}
-    environment = Environment(
-        loader=PackageLoader("gan_lightning.report", package_path=""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    scripts = {"plotly": get_plotlyjs(), "script": read_asset("page.js")}
+    environment = template_environment()
     environment.filters |= {"sentence": _sentence, "breakable": _breakable}
     return environment.get_template("page.html.j2").render(
         runs=runs,
@@ -85,7 +78,7 @@ def render(runs: Sequence[RunSummary]) -> str:
         environments=environment_table(runs),
         sections=sections,
         colour=run_colour,
-        style=Markup(_read_asset("page.css")),
+        style=Markup(read_asset("page.css")),
         script_sources=" ".join(map(_script_source, scripts.values())),
         **{name: Markup(text) for name, text in scripts.items()},
     )
@@ -99,10 +92,6 @@ def _sentence(text: str) -> str:
 def _breakable(key: str) -> Markup:
     """Allow line breaks after dots, slashes and underscores in a key, but not inside numbers."""
     return Markup("<wbr>").join(re.split(r"(?<=[._/])(?=[A-Za-z])", key))
-
-
-def _read_asset(name: str) -> str:
-    return files("gan_lightning.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _script_source(script: str) -> str:

@@ -26,8 +26,8 @@ def find_model(name: str) -> RunDirectory:
             if not shipped:
                 raise
             models = nearest_first(name, shipped)
-            raise UserError(f"{error}; models are shipped of {models}") from error
-    warn_once(f"{name} has no run here; this is the model that gan-lightning ships")
+            raise UserError(f"{error}; there are trained models of {models}") from error
+    warn_once(f"there is no run of {name} here; using the trained model in the package")
     return shipped[name]
 
 
@@ -44,10 +44,10 @@ def find_trained(name: str) -> RunDirectory:
     except UserError as error:
         if name not in shipped_models():
             raise
-        reason = "its shipped model has no curves and pictures of its training"
-        raise UserError(f"{name} has no run here, and {reason}; {advice}") from error
+        reason = "the trained model in the package has no curves or pictures of its training"
+        raise UserError(f"there is no run of {name} here, and {reason}; {advice}") from error
     if run.generator_file.is_file() and not run.metrics.is_file():
-        raise UserError(f"{name} is a saved model, without curves and pictures of its training")
+        raise UserError(f"{name} is a saved model, without curves or pictures of its training")
     return run
 
 

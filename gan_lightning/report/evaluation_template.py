@@ -6,12 +6,12 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 from torch import Tensor
+
+from gan_lightning.report.templates import read_asset, template_environment
 
 __all__ = ["MeasureRow", "Picture", "Section", "render_evaluation"]
 
@@ -112,19 +112,15 @@ def render_evaluation(
         rows: the table of measures.
         sections: pictures.
     """
-    environment = Environment(
-        loader=PackageLoader("gan_lightning.report", package_path=""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = files("gan_lightning.report").joinpath("page.css").read_text(encoding="utf-8")
-    return environment.get_template("evaluation.html.j2").render(
-        title=title,
-        facts=[fact.partition(": ")[::2] for fact in facts],
-        caution=caution,
-        rows=rows,
-        sections=sections,
-        style=Markup(style),
+    return (
+        template_environment()
+        .get_template("evaluation.html.j2")
+        .render(
+            title=title,
+            facts=[fact.partition(": ")[::2] for fact in facts],
+            caution=caution,
+            rows=rows,
+            sections=sections,
+            style=Markup(read_asset("page.css")),
+        )
     )
