@@ -73,7 +73,7 @@ class NpzSource(ImageSource):
         return (height, channels) if height == width else None
 
     def read(self, rows: Tensor, shape: Shape) -> Iterator[Chunk]:
-        """Yield the images of rows; the file is read from its begin to the last row."""
+        """Yield the images of rows; the file is read from its beginning to the last row."""
         wanted = torch.zeros(len(self), dtype=torch.bool)
         wanted[rows] = True
         image_bytes = int(np.prod(self._dims[1:]))
