@@ -15,10 +15,13 @@ from bad_inputs import assert_mistake
 from conftest import TinyRun, run_cli
 from PIL import Image
 
+from gan_lightning.cli import next_step
+from gan_lightning.cli.next_step import suggest
 from gan_lightning.errors import UserError
 from gan_lightning.play.animation import STATIONS, STEPS, frames
 from gan_lightning.play.terminal import COLUMNS, ROWS, LivePoints, points_as_text
 from gan_lightning.training.build import build
+from gan_lightning.utils.optional import install_command
 
 
 @pytest.fixture
@@ -132,6 +135,18 @@ def test_scalars_have_no_picture() -> None:
     gan, data = build(factories.make_config("gan", **sections))
     with pytest.raises(UserError, match="no picture of samples of shape"):
         frames(gan, data)  # type: ignore[arg-type]
+
+
+def test_the_next_step_installs_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suggest("results")
+    monkeypatch.setattr(next_step, "missing_modules", lambda extra: ["gradio"])
+    suggest("play", "two words")
+    plain, installing = capsys.readouterr().out.splitlines()
+    assert plain == "next: gan-lightning results"
+    install = re.escape(install_command("play"))
+    assert re.fullmatch(f"next: {install}; gan-lightning play 'two words'", installing)
 
 
 def test_invalid_options_are_one_line(empty_folder: None) -> None:

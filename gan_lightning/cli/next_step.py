@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gan_lightning.utils.commands import command_line
+from gan_lightning.utils.optional import install_command, missing_modules
 
 __all__ = ["FIRST_STEPS", "suggest"]
 
@@ -16,6 +17,14 @@ FIRST_STEPS = (
 """What the program prints where it is called without a command, and what each line does."""
 
 
-def suggest(*words: object) -> None:
-    """Print the command that comes next."""
-    click.echo(f"next: {command_line('gan-lightning', *words)}")
+NEEDED_EXTRAS = {"play": "play", "report": "report"}
+"""Command -> extra that it needs."""
+
+
+def suggest(command: str, *words: object) -> None:
+    """Print the command that comes next, after the one that installs what it needs."""
+    line = command_line("gan-lightning", command, *words)
+    extra = NEEDED_EXTRAS.get(command)
+    if extra is not None and missing_modules(extra):
+        line = f"{install_command(extra)}; {line}"
+    click.echo(f"next: {line}")
