@@ -22,6 +22,9 @@ from gan_lightning.config.schema import RunConfig
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data.described import write_description
 from gan_lightning.errors import UserError
+from gan_lightning.inference.loading import load_gan
+from gan_lightning.play.playground import Playground
+from gan_lightning.play.translator import Translator
 from gan_lightning.runs.directory import RunDirectory
 from gan_lightning.training.build import build
 from gan_lightning.training.resume import check_unchanged
@@ -99,7 +102,7 @@ def write_weights(directory: RunDirectory, model: BaseModule) -> None:
     )
 
 
-def test_a_run_without_its_data_samples_traverses_and_exports(
+def test_a_run_without_its_data_samples_traverses_exports_and_plays(
     run: tuple[str, RunDirectory],
 ) -> None:
     kind, directory = run
@@ -118,7 +121,21 @@ def test_a_run_without_its_data_samples_traverses_and_exports(
         outcome = run_cli(*words)
         assert outcome.code == 0, outcome.err
     assert run_cli("sample", "saved", "--output", "b.npz").code == 0
+    for name in ("run", "saved"):
+        assert_page_shows_samples(name)
     if kind == "celeba":  # of pairs, other sources are drawn where fewer are kept
         samples = [np.load(name)["images"] for name in ("here.npz", "a.npz", "b.npz")]
         assert (samples[0] == samples[1]).all()
         assert (samples[0] == samples[2]).all()
+
+
+def assert_page_shows_samples(name: str) -> None:
+    """Check that the page of `play` has what it shows, of a run or a saved model."""
+    gan, data, _ = load_gan(name, "latest", needs_data=False)
+    if data.spec.source_shape is None:
+        page = Playground(gan, data, directions=1)
+        assert len(page.generate(0, 1, 0.5, [0.0] * len(page.controls)).main) == 1
+    else:
+        translator = Translator(gan, data)
+        source, generated = translator.translate(translator.examples[0])
+        assert source.shape == generated.shape
