@@ -185,9 +185,9 @@ def _synchronize() -> None:
 def _run_loop(timed: TimedLoop, connection: Connection[Any, Any]) -> None:
     """Train in this worker process, and at the end send its peak memory in MiB."""
     if timed.loop in ("trainer", "bare"):
-        from gan_lightning.utils.imports import gc_paused_imports
+        from gan_lightning.utils.imports import fast_imports
 
-        with gc_paused_imports():  # as the commands do
+        with fast_imports():  # as the commands do
             import loops  # noqa: F401 - imported early for its dependencies
 
             from gan_lightning.core import fast_paths

@@ -47,9 +47,9 @@ def __getattr__(name: str) -> Any:
         return version("gan-lightning")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from gan_lightning.utils.imports import gc_paused_imports
+    from gan_lightning.utils.imports import fast_imports
 
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning import api
 
     return getattr(api, name)

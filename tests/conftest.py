@@ -82,7 +82,7 @@ def pytest_collectstart() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude imported objects from garbage collection, as `gc_paused_imports` does in commands.
+    """Exclude imported objects from garbage collection, as `fast_imports` does in commands.
 
     Otherwise every full collection would traverse a million objects.
     """

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 from unittest.mock import patch
 
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 
-with gc_paused_imports():
+with fast_imports():
     from gan_lightning.cli.main import main
     from gan_lightning.core.module import BaseModule
 

@@ -72,7 +72,7 @@ def test_a_command_chooses_before_its_heavy_imports(
     module = import_module(f"gan_lightning.cli.{name}")
     choose = "sleep_at_barriers_if_busy"
     monkeypatch.setattr(module, choose, lambda start: calls.append(type(start).__name__))
-    monkeypatch.setattr(module, "gc_paused_imports", begin_imports)
+    monkeypatch.setattr(module, "fast_imports", begin_imports)
     assert "imports begin" in run_cli(name, "gan_ring").err
     assert calls == ["ProcessorTime"]
 

@@ -1,4 +1,4 @@
-"""The start of a command: prefetched digits, paused garbage collection, W&B in a thread."""
+"""The start of a command: prefetched digits, fast imports, W&B in a thread."""
 
 from __future__ import annotations
 
@@ -103,16 +103,46 @@ def test_a_prefetched_file_that_is_damaged_gives_one_line(
 
 def test_garbage_collection_exempts_only_what_was_imported(tmp_path: Path) -> None:
     code = (
-        "import gc; from gan_lightning.utils.imports import gc_paused_imports\n"
-        "with gc_paused_imports(): import torch; assert not gc.isenabled()\n"
+        "import gc; from gan_lightning.utils.imports import fast_imports\n"
+        "with fast_imports(): import torch; assert not gc.isenabled()\n"
         "print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
     )
     process = run_code(code, tmp_path)
     assert process.stdout == "True True\n", process.stderr
     frozen = gc.get_freeze_count()
-    with imports.gc_paused_imports():
+    with imports.fast_imports():
         assert gc.isenabled()
     assert gc.get_freeze_count() == frozen
+
+
+def test_samples_of_a_shipped_model_need_no_metrics_of_torchmetrics(tmp_path: Path) -> None:
+    code = (
+        "import sys, gan_lightning\n"
+        "gan_lightning.sample('infogan_mnist', 4, output='samples.png')\n"
+        "print(sorted({'scipy.signal', 'torchmetrics.functional', 'torchvision'} & {*sys.modules}))"
+    )
+    assert run_code(code, tmp_path).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "version", ["the installed one", "one whose base class needs all of the package"]
+)
+def test_torchmetrics_is_whole_after_the_fast_imports(version: str, tmp_path: Path) -> None:
+    needs_all = "del vars(imports.sys.modules['torchmetrics'])['_logger']"
+    code = (
+        "from gan_lightning.utils import imports\n"
+        "with imports.fast_imports():\n"
+        f"    {needs_all if version.startswith('one') else 'pass'}\n"
+        "    import pytorch_lightning\n"
+        "import torchmetrics, torchmetrics.metric\n"
+        "from pytorch_lightning.core import module\n"
+        "from torchmetrics.classification import Accuracy\n"
+        "print(torchmetrics.Accuracy is Accuracy, 'image' in dir(torchmetrics),\n"
+        "      torchmetrics.Metric is module.Metric is torchmetrics.metric.Metric,\n"
+        "      issubclass(Accuracy, module.Metric), type(torchmetrics).__name__)"
+    )
+    process = run_code(code, tmp_path)
+    assert process.stdout == "True True True True module\n", process.stderr
 
 
 # --- Weights & Biases

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 
 __all__ = ["demo"]
 
@@ -41,7 +41,7 @@ def demo(seconds: float, seed: int) -> None:
     Example:
       gan-lightning demo --seconds 10
     """
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning.config.experiments import experiment_path, read_yaml
         from gan_lightning.config.load import load_config
         from gan_lightning.play.terminal import LivePoints

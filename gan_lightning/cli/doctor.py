@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 
 __all__ = ["doctor"]
 
@@ -37,7 +37,7 @@ def doctor(as_json: bool) -> None:
     from gan_lightning.cli.machine_checks import OK, RED, run_checks
 
     findings = []
-    with gc_paused_imports():
+    with fast_imports():
         for finding in run_checks():
             findings.append(finding)
             if not as_json:

@@ -13,7 +13,7 @@ from gan_lightning.cli.arguments import checkpoint_option, complete_runs, overri
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.cli.next_step import suggest
 from gan_lightning.errors import UserError
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 
 if TYPE_CHECKING:
     from gan_lightning.inference.image_evaluation import ImageEvaluation
@@ -136,7 +136,7 @@ def evaluate(
         raise UserError(
             f"--{given[0].replace('_', '-')} belongs to --reference Y, which names real images"
         )
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning.inference.evaluate import evaluate_file, evaluate_run
 
     if run is not None:
@@ -172,7 +172,7 @@ def _evaluate_images(
         if page.suffix != ".html":
             raise UserError(f"--page is {page}; its name must end in .html")
         require("report")
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning.inference.evaluate_images import evaluate_images
         from gan_lightning.inference.image_evaluation import ImageOptions
 

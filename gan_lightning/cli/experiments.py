@@ -9,7 +9,7 @@ import click
 
 from gan_lightning.cli.arguments import experiment_argument, overrides_argument
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 
 __all__ = ["list_experiments", "show"]
 
@@ -64,7 +64,7 @@ def show(experiment: str, overrides: Sequence[str]) -> None:
     from gan_lightning.config.experiments import experiment_path, read_yaml
     from gan_lightning.config.load import load_config, to_yaml
 
-    with gc_paused_imports():
+    with fast_imports():
         config = load_config(
             read_yaml(experiment_path(experiment)), list(overrides), import_own=False
         )

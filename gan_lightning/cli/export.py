@@ -9,7 +9,7 @@ import click
 from gan_lightning.cli.arguments import checkpoint_option, run_argument
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.cli.next_step import suggest
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 
 __all__ = ["export"]
 
@@ -80,7 +80,7 @@ def export(
       gan-lightning export infogan_mnist --format onnx --output infogan-onnx
       gan-lightning export runs/gan_ring/2026-11-23_10-00-00 --format safetensors --checkpoint best
     """
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning.export import export_run
 
     exported = export_run(

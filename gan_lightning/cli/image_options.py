@@ -14,7 +14,7 @@ import click
 
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -121,7 +121,7 @@ class ImageOptions:
         Raises:
             UserError: the folder or an option is not valid.
         """
-        with gc_paused_imports():
+        with fast_imports():
             from gan_lightning.config.folder_experiment import (
                 adapt_to_images,
                 check_size,

@@ -9,7 +9,7 @@ import click
 from gan_lightning.cli.arguments import checkpoint_option, run_argument
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.cli.next_step import suggest
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 
 __all__ = ["sample", "traverse"]
 
@@ -35,7 +35,7 @@ def sample(run: str, count: int, seed: int, output: Path, checkpoint: str) -> No
     Example:
       gan-lightning sample infogan_mnist --count 10000 --seed 1 --output digits.npz
     """
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning.inference.sample import write_samples
 
     write_samples(run, count, seed, output, checkpoint)
@@ -66,7 +66,7 @@ def traverse(run: str, rows: int, seed: int, output: Path, checkpoint: str) -> N
     Example:
       gan-lightning traverse infogan_mnist --output codes.png
     """
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning.inference.traverse import write_traversal
 
     write_traversal(run, rows, seed, output, checkpoint)

@@ -8,7 +8,7 @@ import click
 
 from gan_lightning.cli.arguments import checkpoint_option, run_argument
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 
 __all__ = ["neighbours", "timelapse"]
 
@@ -91,7 +91,7 @@ def neighbours(
       gan-lightning neighbours infogan_mnist
       gan-lightning neighbours dcgan_mnist --space features --count 6 --output copies.png
     """
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning.inference.memorization import write_neighbours
 
     for line in write_neighbours(run, count, num_neighbours, space, seed, output, checkpoint):

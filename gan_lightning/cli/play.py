@@ -6,7 +6,7 @@ import click
 
 from gan_lightning.cli.arguments import checkpoint_option, run_argument
 from gan_lightning.cli.errors import handle_errors
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 
 __all__ = ["play"]
 
@@ -43,7 +43,7 @@ def play(run: str, host: str, port: int, browser: bool, directions: int, checkpo
       gan-lightning play infogan_mnist
       gan-lightning play pix2pix_edges_mnist --port 8000 --no-browser
     """
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning.play import serving
 
     serving.play(

@@ -11,7 +11,7 @@ import click
 from gan_lightning.cli.arguments import experiment_argument, overrides_argument
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.errors import UserError
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 from gan_lightning.utils.openmp import processor_time, sleep_at_barriers_if_busy
 
 __all__ = ["sweep"]
@@ -82,7 +82,7 @@ def sweep(
     if seed < 0:
         raise UserError(f"--seed is {seed}; it must be at least 0")
     sleep_at_barriers_if_busy(start)
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning.sweeps.sweep import SweepOptions
         from gan_lightning.sweeps.sweep import sweep as run
 

@@ -18,7 +18,7 @@ from gan_lightning.config.overrides import is_override
 from gan_lightning.distributed.environment import is_first_process
 from gan_lightning.errors import UserError
 from gan_lightning.utils.commands import command_line
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 from gan_lightning.utils.openmp import processor_time, sleep_at_barriers_if_busy
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def train(
     prefetch_digits(source, overrides)
     if is_first_process():  # it uses a core itself when the others start
         sleep_at_barriers_if_busy(start)
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning.config.load import load_config
         from gan_lightning.config.titles import follow_data
         from gan_lightning.training.resume import check_unchanged

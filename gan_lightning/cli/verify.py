@@ -19,7 +19,7 @@ from gan_lightning.cli.arguments import (
 from gan_lightning.cli.errors import handle_errors
 from gan_lightning.cli.next_step import suggest
 from gan_lightning.errors import UserError
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 from gan_lightning.utils.openmp import processor_time, sleep_at_barriers_if_busy
 
 __all__ = ["results", "verify"]
@@ -147,7 +147,7 @@ def verify(
     _check_options(experiment, every, overrides)
     if not every:  # each run of the queue is a process that measures for itself
         sleep_at_barriers_if_busy(start)
-    with gc_paused_imports():
+    with fast_imports():
         if every:
             from gan_lightning.verification.queue import QueueOptions, verify_all
 
@@ -214,7 +214,7 @@ def results(folder: Path | None) -> None:
     Example:
       gan-lightning results --folder docs/results
     """
-    with gc_paused_imports():
+    with fast_imports():
         from gan_lightning.results.page import write_pages
         from gan_lightning.results.records import results_folder
 

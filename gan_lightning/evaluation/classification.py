@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics import Metric
 
 from gan_lightning.classifiers import Classifier
 from gan_lightning.classifiers.attacks import perturb
@@ -110,12 +110,18 @@ def _accuracy(
     device: torch.device,
 ) -> float:
     """Compute the accuracy over the chunks of all processes."""
-    metric = MulticlassAccuracy(classes, average="micro").to(device)
+    metric = _accuracy_metric(classes).to(device)
     for chunk in chunks:
         assert chunk.labels is not None
         metric.update(logits_of(chunk.data), chunk.labels)
     accuracy: float = metric.compute().item()
     return accuracy
+
+
+def _accuracy_metric(classes: int) -> Metric:
+    from torchmetrics.classification import MulticlassAccuracy  # takes a second
+
+    return MulticlassAccuracy(classes, average="micro")
 
 
 def _robust_accuracies(
@@ -125,7 +131,7 @@ def _robust_accuracies(
     test, device = data.test_data(), classifier.device
     accuracies = {}
     for attack in classifier.attacks():
-        metric = MulticlassAccuracy(classifier.classes, average="micro").to(device)
+        metric = _accuracy_metric(classifier.classes).to(device)
         for start in shard.iterate(range(0, min(samples, len(test.data)), ATTACK_BATCH_SIZE)):
             chunk = test.part(slice(start, min(start + ATTACK_BATCH_SIZE, samples)), device)
             assert chunk.labels is not None

@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor
-from torchmetrics import CatMetric
+from torchmetrics.aggregation import CatMetric
 
 from gan_lightning.core.module import evaluation_mode
 from gan_lightning.core.seeding import derived_seed

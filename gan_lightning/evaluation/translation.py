@@ -6,8 +6,6 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torchmetrics.image import StructuralSimilarityIndexMeasure
-from torchmetrics.regression import MeanAbsoluteError
 
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
@@ -73,6 +71,9 @@ class TargetEvaluator(SampleEvaluator):
     """Compares translations of the test sources, in order, with their targets."""
 
     def __init__(self, data: TargetData, device: torch.device) -> None:
+        from torchmetrics.image import StructuralSimilarityIndexMeasure
+        from torchmetrics.regression import MeanAbsoluteError
+
         self._targets = data.test_data().data
         self._difference = MeanAbsoluteError().to(device)
         self._similarity = StructuralSimilarityIndexMeasure(data_range=2.0).to(device)

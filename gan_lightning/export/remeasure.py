@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
 
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from gan_lightning.evaluation import evaluate
 from gan_lightning.runs.directory import RunDirectory
@@ -72,7 +72,7 @@ def read_intervals(folder: Path) -> dict[str, tuple[float, float]]:
 def _intervals(values: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, float]]:
     """Return mean ± t s sqrt(1 + 1/n) of each metric, Student's 95 % prediction interval."""
     count = len(values)
-    factor = float(student.ppf(0.5 + LEVEL / 2, count - 1)) * math.sqrt(1 + 1 / count)
+    factor = float(stdtrit(count - 1, 0.5 + LEVEL / 2)) * math.sqrt(1 + 1 / count)
     intervals = {}
     for name in values[0]:
         column = [row[name] for row in values if math.isfinite(row.get(name, math.nan))]

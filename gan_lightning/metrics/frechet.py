@@ -1,10 +1,10 @@
 """Fréchet distance between two sets of images in the features of any network.
 
-torchmetrics' FrechetInceptionDistance accumulates the sums. Its `compute` is replaced: it rounds
-the distance to float32, fails on a process that received no images, and takes the square root of
-a matrix that is not symmetric, which costs twice the time for 2,048 features and loses digits for
-singular covariances. The statistics of the real images are no metric state, because cached ones
-are equal on all processes and would be summed over them.
+torchmetrics' FrechetInceptionDistance is not used: it rounds the distance to float32, fails on a
+process that received no images, and takes the square root of a matrix that is not symmetric, which
+costs twice the time for 2,048 features and loses digits for singular covariances; its import takes
+a second, of which most is torchvision's. The statistics of the real images are no metric state,
+because cached ones are equal on all processes and would be summed over them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics import Metric
 
 from gan_lightning.metrics.feature_extractor import FrozenNetwork
 from gan_lightning.metrics.sample_buffer import ReferenceSampleBuffer
@@ -25,6 +25,8 @@ __all__ = [
     "covariance_root",
     "frechet_distance",
 ]
+
+SIDES = ("generated", "real")
 
 
 def frechet_distance(
@@ -135,15 +137,7 @@ class FeatureStatistics:
         return frechet_distance(self.mean, self.covariance, other.mean, other.covariance)
 
 
-class _Features(nn.Identity):
-    """The custom feature module of torchmetrics, for inputs that are features already."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-
-class FrechetDistance(FrechetInceptionDistance):
+class FrechetDistance(Metric):
     """Squared Fréchet distance between generated and real images in the features of a network.
 
     FD = |m_g - m_r|^2 + tr(C_g + C_r - 2 (C_g C_r)^(1/2)), with means m and covariances C of the
@@ -165,6 +159,9 @@ class FrechetDistance(FrechetInceptionDistance):
     Source: Heusel et al. 2017 (arXiv:1706.08500), equation 6.
     """
 
+    full_state_update = False
+    higher_is_better = False
+
     def __init__(
         self,
         features: nn.Module,
@@ -179,7 +176,13 @@ class FrechetDistance(FrechetInceptionDistance):
                 f"the reference has {reference.mean.numel()} features and num_features is "
                 f"{num_features}; compute the reference with the same network"
             )
-        super().__init__(feature=_Features(num_features))
+        super().__init__()
+        for side in SIDES:
+            total = torch.zeros(num_features, dtype=torch.float64)
+            outer = torch.zeros(num_features, num_features, dtype=torch.float64)
+            self.add_state(f"{side}_sum", total, dist_reduce_fx="sum")
+            self.add_state(f"{side}_outer", outer, dist_reduce_fx="sum")
+            self.add_state(f"{side}_count", torch.tensor(0), dist_reduce_fx="sum")
         self.num_features = num_features
         self.reference = reference
         self.network = FrozenNetwork(features, batch_size)
@@ -203,7 +206,11 @@ class FrechetDistance(FrechetInceptionDistance):
         if len(images):
             features = self.network(images, self.num_features)
             # to the metric's device first: not every device has float64
-            super().update(features.to(self.device), real)
+            features = features.to(self.device).double()
+            total, outer, count = self._sums(real)
+            total += features.sum(dim=0)
+            outer += features.T.mm(features)
+            count += len(features)
 
     def statistics(self, real: bool = False) -> FeatureStatistics:
         """Return the moments of one side; outside of `compute`, those of this process only.
@@ -211,13 +218,10 @@ class FrechetDistance(FrechetInceptionDistance):
         Raises:
             ValueError: that side has fewer than 2 images.
         """
-        if not real:
-            total, outer = self.fake_features_sum, self.fake_features_cov_sum
-            return FeatureStatistics.from_sums(total, outer, int(self.fake_features_num_samples))
-        if self.reference is not None:
+        if real and self.reference is not None:
             return self.reference.to(self.device)
-        total, outer = self.real_features_sum, self.real_features_cov_sum
-        return FeatureStatistics.from_sums(total, outer, int(self.real_features_num_samples))
+        total, outer, count = self._sums(real)
+        return FeatureStatistics.from_sums(total, outer, int(count))
 
     def compute(self) -> Tensor:
         """Return the squared distance: a float64 scalar, at least 0; NaN after NaN images.
@@ -226,6 +230,12 @@ class FrechetDistance(FrechetInceptionDistance):
             ValueError: a side has fewer than 2 images.
         """
         return self.statistics().distance(self.statistics(real=True))
+
+    def _sums(self, real: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the sums of x (d,) and of x x^T (d, d), and the number of images, of one side."""
+        side = SIDES[real]
+        total: Tensor = getattr(self, f"{side}_sum")
+        return total, getattr(self, f"{side}_outer"), getattr(self, f"{side}_count")
 
 
 class EqualSizeFrechetDistance(ReferenceSampleBuffer):

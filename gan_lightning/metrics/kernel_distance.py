@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics.image.kid import poly_mmd
 
 from gan_lightning.metrics.sample_buffer import ReferenceSampleBuffer
 
@@ -70,6 +69,8 @@ class KernelDistance(ReferenceSampleBuffer):
         Raises:
             ValueError: there are no features, or two features have the same index.
         """
+        from torchmetrics.image.kid import poly_mmd  # takes a second
+
         generated = self.samples()
         size = min(self.subset_size, len(generated), len(self.real))
         rng = np.random.RandomState(SEED)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
 from gan_lightning.metrics.sample_buffer import LabelledSampleBuffer
 
@@ -117,6 +116,10 @@ def within_class_similarity(images: Tensor, labels: Tensor) -> Tensor:
     Returns:
         Scalar in [0, 1], on the images' device; NaN if there is no pair.
     """
+    from torchmetrics.functional.image import (  # takes a second
+        multiscale_structural_similarity_index_measure,
+    )
+
     pairs = class_pairs(labels)
     if not pairs.numel():
         return torch.full((), torch.nan, device=images.device)

@@ -10,7 +10,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.report.run_data import RunSummary
 from gan_lightning.results.aggregate import mean
 from gan_lightning.results.claims import ClaimRow, single_run_rows
-from gan_lightning.utils.imports import gc_paused_imports
+from gan_lightning.utils.imports import fast_imports
 
 __all__ = ["run_claims"]
 
@@ -56,7 +56,7 @@ def _is_run_of(run: RunSummary, experiment: str) -> bool:
         source = read_yaml(experiment_path(experiment))
         if source.get("title") != run.title:  # decides most cases without importing torch
             return False
-        with gc_paused_imports():
+        with fast_imports():
             from gan_lightning.config.fingerprint import changed_values
             from gan_lightning.config.load import load_config
 
