@@ -53,7 +53,7 @@ def test_json_and_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome.code == 1
     assert outcome.out.startswith("red   python")
     assert "-> install Python 3.11" in outcome.out.splitlines()[1]
-    assert outcome.out.splitlines()[-1] == "1 red: fix these first"
+    assert outcome.out.splitlines()[-2:] == ["1 red: fix these first", "next: gan-lightning doctor"]
 
 
 @pytest.mark.parametrize("gpus", [0, 2])

@@ -149,6 +149,25 @@ def test_the_next_step_installs_what_it_needs(
     assert re.fullmatch(f"next: {install}; gan-lightning play 'two words'", installing)
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize(
+    ("arguments", "following"),
+    [
+        (["list", "--topic", "infogan"], "gan-lightning show infogan_control_mnist"),
+        (["show", "gan_ring", "seed=1"], "gan-lightning train gan_ring seed=1"),
+    ],
+)
+def test_printed_data_have_a_next_step_at_a_terminal_only(
+    arguments: list[str],
+    following: str,
+    terminal: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(next_step, "is_terminal", lambda: terminal)
+    outcome = run_cli(*arguments)
+    assert (outcome.out.splitlines()[-1] == f"next: {following}") == terminal
+
+
 def test_invalid_options_are_one_line(empty_folder: None) -> None:
     assert_mistake(run_cli("gallery", "--output", "a.png"), "--output is a.png", ".html")
     assert_mistake(run_cli("gallery", "nothing"), "there is no run 'nothing'")

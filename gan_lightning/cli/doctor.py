@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.cli.next_step import suggest
 from gan_lightning.utils.imports import fast_imports
 
 __all__ = ["doctor"]
@@ -52,4 +53,5 @@ def doctor(as_json: bool) -> None:
         click.echo(
             f"{failed} red: fix these first" if failed else "nothing that is needed is missing"
         )
+        suggest("doctor" if failed else "demo")
     sys.exit(EXIT_FAILED if failed else 0)

@@ -9,6 +9,7 @@ import click
 
 from gan_lightning.cli.arguments import experiment_argument, overrides_argument
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.cli.next_step import suggest_at_terminal
 from gan_lightning.utils.imports import fast_imports
 
 __all__ = ["list_experiments", "show"]
@@ -40,12 +41,16 @@ def list_experiments(**wanted: str | None) -> None:
     from gan_lightning.utils.tables import text_table
 
     rows = [HEADER]
-    for experiment in chosen_experiments(listed_experiments(), wanted):
+    experiments = chosen_experiments(listed_experiments(), wanted)
+    for experiment in experiments:
         minutes = "-" if experiment.minutes is None else f"{max(experiment.minutes, 1):.0f}"
         names = (experiment.name, experiment.topic, experiment.data)
         rows.append((*names, minutes, experiment.title))
     width = shutil.get_terminal_size(fallback=(UNLIMITED, 24)).columns
     click.echo(text_table(rows, width))
+    if experiments:
+        measured = [experiment for experiment in experiments if experiment.minutes is not None]
+        suggest_at_terminal("show", (measured or experiments)[0].name)
 
 
 @click.command()
@@ -69,3 +74,4 @@ def show(experiment: str, overrides: Sequence[str]) -> None:
             read_yaml(experiment_path(experiment)), list(overrides), import_own=False
         )
     click.echo(to_yaml(config), nl=False)
+    suggest_at_terminal("train", experiment, *overrides)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from gan_lightning.utils.commands import command_line
 from gan_lightning.utils.optional import install_command, missing_modules
 
-__all__ = ["FIRST_STEPS", "suggest"]
+__all__ = ["FIRST_STEPS", "is_terminal", "suggest", "suggest_at_terminal"]
 
 FIRST_STEPS = (
     ("gan-lightning demo", "watch a small GAN learn, in 20 seconds"),
@@ -28,3 +30,14 @@ def suggest(command: str, *words: object) -> None:
     if extra is not None and missing_modules(extra):
         line = f"{install_command(extra)}; {line}"
     click.echo(f"next: {line}")
+
+
+def is_terminal() -> bool:
+    """Tell whether people read the output."""
+    return sys.stdout.isatty()
+
+
+def suggest_at_terminal(command: str, *words: object) -> None:
+    """Do as `suggest` where the output is a terminal; a file or a pipe gets the result alone."""
+    if is_terminal():
+        suggest(command, *words)

@@ -8,6 +8,7 @@ import click
 
 from gan_lightning.cli.arguments import checkpoint_option, run_argument
 from gan_lightning.cli.errors import handle_errors
+from gan_lightning.cli.next_step import suggest
 from gan_lightning.utils.imports import fast_imports
 
 __all__ = ["neighbours", "timelapse"]
@@ -47,6 +48,7 @@ def timelapse(run: str, picture: str | None, seconds: float, output: Path | None
 
     file, count = write_timelapse(run, output, picture, seconds)
     click.echo(f"wrote a video of {count} pictures to {file}")
+    suggest("report", run)
 
 
 @click.command()
@@ -97,3 +99,4 @@ def neighbours(
     for line in write_neighbours(run, count, num_neighbours, space, seed, output, checkpoint):
         click.echo(line)
     click.echo(f"wrote {output}")
+    suggest("play", run)
