@@ -144,6 +144,20 @@ class Batch(NamedTuple):
         parts: list[Any] = [None if part is None else part.pin_memory() for part in self]
         return Batch(*parts)
 
+    def tensors(self) -> list[Tensor]:
+        """List all tensors, those of the labelled subset included."""
+        parts = [part for part in self if part is not None]
+        return [
+            tensor
+            for part in parts
+            for tensor in (part.tensors() if isinstance(part, Batch) else [part])
+        ]
+
+    def clone(self) -> Batch:
+        """Copy all tensors."""
+        parts: list[Any] = [None if part is None else part.clone() for part in self]
+        return Batch(*parts)
+
     def unbind(self) -> list[Batch]:
         """Split along the first dimension, without copying."""
         count = len(self.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -89,6 +90,13 @@ class Classifier(BaseModule):
     def networks_in_training(self) -> list[nn.Module]:
         """Return the network."""
         return [self.network]
+
+    def on_train_start(self) -> None:
+        """Log that there are no rounds to capture."""
+        super().on_train_start()
+        if self.cuda_graphs:
+            log = logging.getLogger("gan_lightning")
+            log.info("CUDA graphs are not used: only rounds of GANs are captured")
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Make an update on each minibatch of (rounds, 1, N, C, H, W) images in [-1, 1].

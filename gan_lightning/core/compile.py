@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
-__all__ = ["compile_networks", "eager_mode"]
+__all__ = ["any_compiled", "compile_networks", "eager_mode"]
 
 BACKEND = "inductor"
 """Backend of torch.compile; PyTorch's default."""
@@ -29,6 +29,11 @@ def compile_networks(networks: Iterable[nn.Module]) -> None:
     for network in networks:
         network.compile(backend=BACKEND)
     _any_compiled = True
+
+
+def any_compiled() -> bool:
+    """Tell whether networks of this process are compiled."""
+    return _any_compiled
 
 
 def eager_mode() -> AbstractContextManager[object]:

@@ -33,6 +33,7 @@ __all__ = [
     "disabled",
     "dropout",
     "keep_freed_memory",
+    "reason_against_direct_steps",
     "set_up_process",
     "skip_cuda_driver_check",
     "step",
@@ -137,21 +138,28 @@ def can_step_directly(module: LightningModule) -> bool:
     It has none with one process, no gradient scaler, and no hook around backward passes or steps
     on the module or on a callback. `backward` and `step` then do without it.
     """
+    return not reason_against_direct_steps(module)
+
+
+def reason_against_direct_steps(module: LightningModule) -> str:
+    """Name the code of Lightning or of the user around a step that has an effect, or return ""."""
     from pytorch_lightning import Callback, LightningModule
     from pytorch_lightning.strategies import SingleDeviceStrategy
 
     trainer = module.trainer
     watchers: list[tuple[object, type]] = [(module, LightningModule)]
     watchers += [(callback, Callback) for callback in trainer.callbacks]  # type: ignore[attr-defined]  # set outside of __init__
-    return (
-        type(trainer.strategy) is SingleDeviceStrategy
-        and getattr(trainer.precision_plugin, "scaler", None) is None
-        and all(
-            getattr(type(watcher), hook) is getattr(base, hook)
-            for watcher, base in watchers
-            for hook in STEP_HOOKS
-        )
+    if type(trainer.strategy) is not SingleDeviceStrategy:
+        return f"the strategy is {type(trainer.strategy).__name__}, of several processes"
+    if getattr(trainer.precision_plugin, "scaler", None) is not None:
+        return "a gradient scaler looks at the gradients of each step"
+    hooks = (
+        f"{type(watcher).__name__}.{hook} is called at each step"
+        for watcher, base in watchers
+        for hook in STEP_HOOKS
+        if getattr(type(watcher), hook) is not getattr(base, hook)
     )
+    return next(hooks, "")
 
 
 def backward(module: LightningModule, losses: Iterable[Tensor], direct: bool) -> None:

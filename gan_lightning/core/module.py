@@ -76,6 +76,7 @@ class BaseModule(LightningModule, ABC):
         images_seen: number of real samples used so far, by all processes together.
         log_every: updates between two rows of the log; None for the Trainer's `log_every_n_steps`.
         losses: loss terms of the latest logged update, by name; equal in all processes.
+        cuda_graphs: whether rounds of a GAN are captured as CUDA graphs, where they can be.
         non_finite: the first update of this process with a loss that is not finite, or None.
     """
 
@@ -90,6 +91,7 @@ class BaseModule(LightningModule, ABC):
         self.images_seen = 0
         self.log_every: int | None = None
         self.losses: dict[str, float] = {}
+        self.cuda_graphs = False
         self.non_finite: NonFiniteReport | None = None
         self._unchecked: list[list[Tensor]] = []
         self._latest_terms: Mapping[str, Tensor] = {}

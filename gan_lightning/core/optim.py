@@ -19,6 +19,7 @@ __all__ = [
     "apply_schedules",
     "build_optimizer",
     "optimizer_parameters",
+    "scheduled_values",
 ]
 
 
@@ -138,10 +139,25 @@ def apply_schedules(optimizer: torch.optim.Optimizer, config: OptimizerConfig, u
         update: number of generator updates made so far.
     """
     for group in optimizer.param_groups:
-        if config.schedule is not None:
-            group["lr"] = config.learning_rate * config.schedule.factor(update)
-        if config.betas_schedule is not None:
-            group["betas"] = config.betas_schedule.betas(config.betas, update)
+        group.update(scheduled_values(config, update))
+
+
+def scheduled_values(config: OptimizerConfig, update: int) -> dict[str, Any]:
+    """Return the learning rate and the betas of an update, those that the config schedules.
+
+    Args:
+        config: config of the optimizer.
+        update: number of generator updates made so far.
+
+    Returns:
+        Values by their names in `param_groups`.
+    """
+    values: dict[str, Any] = {}
+    if config.schedule is not None:
+        values["lr"] = config.learning_rate * config.schedule.factor(update)
+    if config.betas_schedule is not None:
+        values["betas"] = config.betas_schedule.betas(config.betas, update)
+    return values
 
 
 def optimizer_parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:

@@ -25,6 +25,7 @@ from gan_lightning.gans.config import GANConfig
 from gan_lightning.gans.contract import LossTerms
 from gan_lightning.gans.differentiable_optim import Weights, unroll
 from gan_lightning.gans.ema import build_generator_ema, ema_generator, rename_old_ema_keys
+from gan_lightning.gans.graphed_rounds import GraphedRounds, graphed_rounds
 from gan_lightning.gans.hyperparameters import (
     as_hyperparameters,
     check_combinations,
@@ -84,6 +85,7 @@ class GAN(PlainTraining):
         ema: running average of the generator, which `sample` uses; None without `ema_decay`.
         ada: adaptive augmentation of the discriminator's inputs; None where it is not enabled.
         lecam: LeCam regularisation; None without a weight.
+        graphs: what plays rounds as CUDA graphs in a training; None where nothing does.
         updates: number of rounds, that is generator updates, made so far.
 
     Raises:
@@ -119,6 +121,7 @@ class GAN(PlainTraining):
         ada, lecam = regularisation.ada, regularisation.lecam
         self.ada = AdaptiveAugmentation(ada, boundary) if ada.enabled else None
         self.lecam = LeCam(lecam) if lecam.weight else None
+        self.graphs: GraphedRounds | None = None
         self.packing: int = family.config.packing
         self.reader = MinibatchReader(
             data,
@@ -275,10 +278,15 @@ class GAN(PlainTraining):
         return discriminator, generator
 
     def on_train_start(self) -> None:
-        """Count the updates of a running average that was loaded for the first update."""
+        """Count the updates of a loaded running average, and prepare CUDA graphs."""
         super().on_train_start()
+        self.graphs = graphed_rounds(self) if self.cuda_graphs else None
         if self.ema is not None:
             self.ema.earlier = max(0, int(self.ema.n_averaged) - self.updates)
+
+    def on_train_end(self) -> None:
+        """Free the memory of CUDA graphs."""
+        self.graphs = None
 
     def inference_network(self) -> nn.Module:
         """Return the generator, or its running average where there is one."""

@@ -141,6 +141,17 @@ class GANContract(BaseModule):
         """
         return {}
 
+    def reason_against_graphs(self) -> str:
+        """Say why a round cannot be a CUDA graph, which repeats operations on the same tensors.
+
+        A variant says it whose losses are other operations in some updates, or have Python's
+        numbers that change, for example `self.updates`, or draw from generators of their own.
+
+        Returns:
+            A clause without a full stop; empty where a round can be captured.
+        """
+        return ""
+
     def condition_fields(self) -> tuple[str, ...]:
         """Return the fields of `Condition` that `generate` takes, by default the latent only.
 

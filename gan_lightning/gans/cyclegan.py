@@ -137,6 +137,12 @@ class CycleGAN(TranslatingGAN):
         """Return the translators of both directions."""
         return {"generator": self.generator, "inverse": self.inverse}
 
+    def reason_against_graphs(self) -> str:
+        """Say that the pool fills up first, and draws from a generator of each update."""
+        if not self.config.pool_size:
+            return ""
+        return "model.pool_size is above 0, and rounds differ while the pool of images fills up"
+
     def discriminator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the objective's loss in the domain of the targets and in that of the sources."""
         with torch.no_grad():

@@ -29,6 +29,7 @@ class LabelledGAN(GAN):
     """
 
     classes: int
+    _shares: Tensor | None = None
 
     def build(self, networks: NetworkFamily[Any]) -> None:
         """Create the generator of noise and class; a variant creates its discriminator.
@@ -76,10 +77,18 @@ class LabelledGAN(GAN):
         if self.data.class_shares is None:
             labels = torch.randint(self.classes, (count,), generator=rng, device=self.device)
         else:
-            # a copy that the host does not wait for, as it would for torch.tensor(device=...)
-            shares = torch.tensor(self.data.class_shares).to(self.device, non_blocking=True)
-            labels = shares.multinomial(count, replacement=True, generator=rng)
+            labels = self._class_shares().multinomial(count, replacement=True, generator=rng)
         return super().prior(count, rng).updated(Condition(labels=labels))
+
+    def _class_shares(self) -> Tensor:
+        """Return the frequencies of the classes on the device, copied once.
+
+        The host does not wait for the copy, as it would for torch.tensor(device=...).
+        """
+        if self._shares is None or self._shares.device != self.device:
+            shares = torch.tensor(self.data.class_shares)
+            self._shares = shares.to(self.device, non_blocking=True)
+        return self._shares
 
     def generate(self, condition: Condition) -> Tensor:
         """Map noise and classes to samples; the generator takes them concatenated, one-hot."""

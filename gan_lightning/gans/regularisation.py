@@ -162,6 +162,16 @@ class RegularisationConfig:
             return self.instance_noise * _factor(self.instance_noise_schedule, update)
         return self.instance_noise * max(0.0, 1 - update / self.instance_noise_updates)
 
+    def values_at(self, update: int) -> tuple[float, ...]:
+        """Return everything of this config that changes with the update."""
+        return (
+            self.r1_at(update),
+            self.r2_at(update),
+            self.gradient_penalty_at(update),
+            self.instance_noise_at(update),
+            update >= self.lecam.start_update,
+        )
+
     def _lazy_factor(self, update: int) -> int:
         """Return the factor of lazy regularisation (Karras et al. 2020, arXiv:1912.04958)."""
         interval = self.r1_r2_every_n_updates

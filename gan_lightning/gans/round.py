@@ -8,14 +8,14 @@ import torch
 
 from gan_lightning.core.seeding import derived_seed
 from gan_lightning.gans.update_rules.alternating import step_discriminator
-from gan_lightning.gans.update_rules.base import generate
+from gan_lightning.gans.update_rules.base import BothTerms, generate
 from gan_lightning.types import Batch
 
 if TYPE_CHECKING:
     from gan_lightning.gans.base import GAN
     from gan_lightning.gans.contract import LossTerms
 
-__all__ = ["train_minibatch", "train_round"]
+__all__ = ["prior_seed", "step_players", "train_minibatch", "train_round"]
 
 
 def train_round(gan: GAN, minibatches: list[Batch]) -> None:
@@ -28,12 +28,27 @@ def train_round(gan: GAN, minibatches: list[Batch]) -> None:
         gan: in training.
         minibatches: real samples of this process, each (N, *shape).
     """
-    rng = _prior_rng(gan)
+    if gan.graphs is None:
+        terms = step_players(gan, minibatches, _prior_rng(gan))
+    else:
+        terms = gan.graphs(minibatches, prior_seed(gan))
+    _finish_round(gan, terms, images=len(minibatches) * len(minibatches[-1].data))
+
+
+def step_players(gan: GAN, minibatches: list[Batch], rng: torch.Generator) -> BothTerms:
+    """Make all steps of a round; return the loss terms of the last step of each player.
+
+    What follows them in a round is not in this function, which may be captured as a CUDA graph.
+
+    Args:
+        gan: in training.
+        minibatches: real samples of this process, each (N, *shape).
+        rng: random number generator of the prior.
+    """
     *earlier, last = minibatches
     terms = [_train_discriminator(gan, real, rng) for real in earlier]
     is_fresh = len(minibatches) > gan.config.discriminator_steps
-    images = len(minibatches) * len(last.data)
-    _end_round(gan, last, rng, terms[-1] if is_fresh else None, images)
+    return _step_both(gan, last, rng, terms[-1] if is_fresh else None)
 
 
 def train_minibatch(
@@ -57,16 +72,22 @@ def train_minibatch(
     rng = _prior_rng(gan, *((number,) if number else ()))
     if is_last:
         is_fresh = number >= gan.config.discriminator_steps
-        _end_round(gan, real, rng, terms if is_fresh else None, images=len(real.data))
+        both = _step_both(gan, real, rng, terms if is_fresh else None)
+        _finish_round(gan, both, images=len(real.data))
         return None
     gan.images_seen += len(real.data) * gan.trainer.world_size
     return _train_discriminator(gan, real, rng)
 
 
+def prior_seed(gan: GAN, *minibatch: int) -> int:
+    """Return the seed of the prior in this update."""
+    return derived_seed(gan.seed, "prior", gan.updates, *minibatch)
+
+
 def _prior_rng(gan: GAN, *minibatch: int) -> torch.Generator:
     """Return the random number generator of the prior in this update."""
     rng = torch.Generator(gan.device)
-    rng.manual_seed(derived_seed(gan.seed, "prior", gan.updates, *minibatch))
+    rng.manual_seed(prior_seed(gan, *minibatch))
     return rng
 
 
@@ -77,17 +98,10 @@ def _train_discriminator(gan: GAN, real: Batch, rng: torch.Generator) -> LossTer
     return step_discriminator(gan, *gan.preprocess_for_discriminator(real, fake))
 
 
-def _end_round(
-    gan: GAN,
-    real: Batch,
-    rng: torch.Generator,
-    discriminator_terms: LossTerms | None,
-    images: int,
-) -> None:
+def _step_both(
+    gan: GAN, real: Batch, rng: torch.Generator, discriminator_terms: LossTerms | None
+) -> BothTerms:
     """Step both players on the last minibatch of a round by the GAN's rule.
-
-    The running average and the log follow, once a round; logged are the loss terms of the last step
-    of each player.
 
     Args:
         gan: in training.
@@ -95,12 +109,20 @@ def _end_round(
         rng: random number generator of the prior.
         discriminator_terms: loss terms of the discriminator's last step, if it has made all its
             steps; None if one is left, on this minibatch.
-        images: number of real samples that are counted.
     """
     condition = gan.training_condition(real, rng)
-    discriminator_terms, generator_terms = gan.update_rule.end_round(
-        gan, real, condition, discriminator_terms
-    )
+    return gan.update_rule.end_round(gan, real, condition, discriminator_terms)
+
+
+def _finish_round(gan: GAN, both: BothTerms, images: int) -> None:
+    """Update the running average, and log the loss terms of the last step of each player.
+
+    Args:
+        gan: in training.
+        both: loss terms of the discriminator and of the generator.
+        images: number of real samples that are counted.
+    """
+    discriminator_terms, generator_terms = both
     if gan.ema is not None:
         gan.ema.update_parameters(gan.generator)
     with torch.no_grad():

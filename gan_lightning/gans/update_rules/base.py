@@ -39,10 +39,12 @@ class UpdateRule(ABC):
         is_joint: whether the gradients of both players are those at the same weights. The
             generator then needs no minibatch of its own for pairs, and steps once in a round.
         is_second_order: whether the rule differentiates the gradients.
+        reason_against_graphs: why rounds cannot be CUDA graphs; empty where they can be.
     """
 
     is_joint: ClassVar[bool] = True
     is_second_order: ClassVar[bool] = False
+    reason_against_graphs: ClassVar[str] = ""
 
     def __init__(self, config: UpdateRuleConfig) -> None:
         self.config = config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
@@ -66,6 +66,10 @@ class Extragradient(UpdateRule):
         penalty of an optimizer is that of the weights that are put back.
     """
 
+    reason_against_graphs: ClassVar[str] = (
+        "update_rule.name is extragradient, which draws the same random numbers twice"
+    )
+
     def end_round(
         self, gan: GAN, real: Batch, condition: Condition, discriminator_terms: LossTerms | None
     ) -> BothTerms:
@@ -113,7 +117,10 @@ class Optimistic(Simultaneous):
             change = torch._foreach_sub(weights, before)
             torch._foreach_add_(weights, change)
             if PREVIOUS_STEP in state[weights[0]]:
-                torch._foreach_sub_(weights, [state[weight][PREVIOUS_STEP] for weight in weights])
+                previous = [state[weight][PREVIOUS_STEP] for weight in weights]
+                torch._foreach_sub_(weights, previous)
+                torch._foreach_copy_(previous, change)  # in place, as CUDA graphs need it
+                return
         for weight, part in zip(weights, change, strict=True):
             state[weight][PREVIOUS_STEP] = part
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
@@ -34,6 +34,10 @@ class Lookahead(Alternating):
     Deviations: the running average of the generator takes the fast weights of every round, after
         they were put back where that is due; the paper averages the slow ones.
     """
+
+    reason_against_graphs: ClassVar[str] = (
+        "update_rule.name is lookahead, which puts the weights back in some rounds only"
+    )
 
     def step(self, gan: GAN, optimizer: LightningOptimizer) -> None:
         """Step, and keep the weights before the first step of k rounds."""
