@@ -85,8 +85,8 @@ OVERRIDES = ["log.wandb=offline"]
 
 WITHOUT_GPU = """**Nothing on this page was measured on a GPU.** Not measured there are: images a
 second and memory at any resolution, in float32, TF32, bf16, channels_last or compiled; the Trainer
-against the bare loop and against PyTorch-GAN's scripts; evaluation on the device; NCCL. CUDA graphs
-are not used. [Proof on a GPU](gpu.md) says how `make gpu` measures them in nine minutes, and
+against the bare loop and against PyTorch-GAN's scripts; evaluation on the device; NCCL; rounds as
+CUDA graphs. [Proof on a GPU](gpu.md) says how `make gpu` measures them in nine minutes, and
 `make quality ARGS="--list"` estimates the hours of longer trainings by counted operations. What is
 shown without a GPU: no training step makes the host wait for its device, and nothing on the device
 is float64 (`tests/test_fake_device.py`)."""

@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import EXPERIMENTS, NARROW_NETWORKS
 from factories import ALL_GANS, make_config, make_gan
-from fake_device import DEVICE, Float64Error, WaitError, fake_trainer, strict
+from fake_device import DEVICE, CopiesFromHost, Float64Error, WaitError, fake_trainer, strict
 from fake_device import fake_device as fake_device
 from pytorch_lightning import Callback
 from torch import Tensor
@@ -74,6 +74,14 @@ def test_the_device_allows_what_does_not_wait(name: str) -> None:
     data = torch.ones(4, device=DEVICE)
     with strict():
         FREE[name](data)
+
+
+def test_the_device_finds_copies_from_the_host() -> None:
+    data = torch.ones(4, device=DEVICE)
+    with CopiesFromHost():
+        data.add_(torch.tensor(1.0)).mul_(2)
+        with pytest.raises(WaitError):
+            data.copy_(torch.ones(4), non_blocking=True)
 
 
 def test_the_device_finds_float64() -> None:
@@ -216,7 +224,9 @@ def test_labels_of_unequal_frequency_do_not_wait() -> None:
     gan.data = replace(gan.data, class_shares=tuple([1 / classes] * classes))
     gan.to(DEVICE)
     with strict():
-        labels = gan.prior(8).labels
+        gan.prior(8)
+        with CopiesFromHost():
+            labels = gan.prior(8).labels
     assert labels is not None
     assert labels.device == DEVICE
 

@@ -12,6 +12,7 @@ from conftest import CHECKOUT
 from factories import ALL_GANS, make_config
 from fake_device import DEVICE, WaitError, fake_trainer
 from fake_device import fake_device as fake_device
+from recorded_graphs import recorded_graphs as recorded_graphs
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan_lightning.data import DATASETS, LoaderConfig
@@ -95,6 +96,46 @@ def test_weights_that_differ_are_wrong(proof: Any, monkeypatch: pytest.MonkeyPat
     row = equality.compare(setup, "cpu", 4)
     assert row["verdict"] == "WRONG"
     assert (row["difference"] > 1e-4, row["repeated"], row["resumed"]) == (True, False, True)
+
+
+def test_weights_with_graphs_are_compared_with_those_without(
+    proof: Any, monkeypatch: pytest.MonkeyPatch, recorded_graphs: None
+) -> None:
+    from gpu_proof import equality
+    from gpu_proof.record import Settings
+
+    setup, settings = equality.setups(quick=True)["gan"], Settings("cpu", quick=True)
+    row = equality.compare_graphs(setup, settings, 6)
+    assert (row["verdict"], row["difference"], row["equal"]) == ("holds", 0, True)
+    assert row["text"].startswith("1 graphs")
+    monkeypatch.setattr(GAN, "reason_against_graphs", lambda gan: "it differs")
+    row = equality.compare_graphs(setup, settings, 6)
+    assert (row["verdict"], row["text"]) == ("skipped", "rounds are eager: it differs")
+    (row,) = [item.measure() for item in equality.items(settings) if "graphs" in item.name]
+    assert row["verdict"] == "skipped"
+    assert row["text"].startswith("rounds are eager: not on CUDA")
+
+
+def test_speeds_with_graphs_are_at_least_so_many_times_those_without(
+    proof: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gpu_proof import speed
+    from gpu_proof.record import Settings
+
+    times = {"trainer.cuda_graphs=true": 1.0}
+
+    def time_loop(loop: str, experiment: str, overrides: Any, *_: Any) -> dict[str, float]:
+        return {"milliseconds": times[overrides[1]]}
+
+    monkeypatch.setattr(speed, "time_loop", time_loop)
+    rows = []
+    for eager, at_least in ((4.0, 5.0), (4.0, None), (6.0, 5.0)):
+        times["trainer.cuda_graphs=false"] = eager
+        rows.append(speed._graphs("gan_ring", at_least, Settings("cuda"), speed.QUICK))
+    assert [row["verdict"] for row in rows] == ["WRONG", "holds", "holds"]
+    assert rows[2]["text"] == "1 ms an update, eager 6: 6.00 times as fast"
+    row = speed._graphs("gan_ring", 5.0, Settings("cpu"), speed.QUICK)
+    assert (row["verdict"], row["text"]) == ("skipped", "rounds are eager: not on CUDA")
 
 
 def test_steps_are_strict_and_nothing_else_is(proof: Any) -> None:

@@ -3,7 +3,8 @@
 20 updates in float32, without TF32, with the same random numbers: no weight differs from the
 processor's by more than 1e-4. Two trainings with deterministic algorithms, for all operations that
 have one, are equal in all bits, and so is one that is resumed from a checkpoint. A run of the
-command line that is killed and resumed has the weights of an uninterrupted one.
+command line that is killed and resumed has the weights of an uninterrupted one. With rounds as CUDA
+graphs no weight differs by more than 1e-4 from those without, by the GPU's own random numbers.
 """
 
 from __future__ import annotations
@@ -18,21 +19,29 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
 from safetensors.torch import load_file
 
+from gan_lightning.gans import GAN
+from gan_lightning.gans.graphed_rounds import reason_against_graphs
 from gan_lightning.testing.observers import SaveCheckpoint
 from gan_lightning.testing.setups import GANSetup
 from gan_lightning.testing.training import Weights, differences
 from gan_lightning.utils.hardware import without_tf32
-from gpu_proof.record import Item, Row, Settings, verdict
+from gpu_proof.record import SKIPPED, Item, Row, Settings, verdict
 from gpu_proof.training import host_randomness, setups, train
 
 __all__ = ["items", "run_command"]
 
 UPDATES = 20
 LIMIT = 1e-4
+WITHOUT_CUDA = {
+    "verdict": SKIPPED,
+    "text": "rounds are eager: not on CUDA; tests/test_cuda_graphs.py has a stand-in for graphs",
+}
 KILL_AT = 8
 """Updates of a run after which it is killed, at the earliest."""
 
@@ -44,7 +53,14 @@ def items(settings: Settings) -> list[Item]:
         Item("a", name, partial(compare, setup, settings.accelerator, updates))
         for name, setup in setups(settings.quick).items()
     ]
-    return [*made, Item("a", "kill", partial(kill_and_resume, settings))]
+    made.append(Item("a", "kill", partial(kill_and_resume, settings)))
+    if not settings.on_cuda:
+        return [*made, Item("a", "CUDA graphs", lambda: WITHOUT_CUDA)]
+    graphed = [
+        Item("a", f"{name}, CUDA graphs", partial(compare_graphs, setup, settings, updates))
+        for name, setup in setups(settings.quick).items()
+    ]
+    return [*made, *graphed]
 
 
 @without_tf32()
@@ -68,6 +84,39 @@ def compare(setup: GANSetup, accelerator: str, updates: int) -> Row:
     )
     holds = errors[worst] <= LIMIT and not again and not after
     return verdict(holds, text, difference=errors[worst], repeated=not again, resumed=not after)
+
+
+@without_tf32()
+def compare_graphs(setup: GANSetup, settings: Settings, updates: int) -> Row:
+    """Train on the device without and with CUDA graphs."""
+    watch = _Graphs()
+    with deterministic():
+        expected = train(setup, settings.accelerator, updates)
+        found = train(setup, settings.accelerator, updates, [watch], graphs=True)
+    if watch.reason:
+        return {"verdict": SKIPPED, "text": f"rounds are eager: {watch.reason}"}
+    floats = [name for name, value in expected.items() if value.is_floating_point()]
+    error = max(float((found[name] - expected[name]).abs().max()) for name in floats)
+    changed = differences(expected, found)
+    text = f"{watch.count} graphs; largest difference {error:.1e}, {_equal(changed)}"
+    holds = error <= LIMIT and watch.count > 0
+    return verdict(holds, text, difference=error, equal=not changed)
+
+
+class _Graphs(Callback):
+    """Notes how many graphs a training has, or why it has none."""
+
+    count, reason = 0, ""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the reason."""
+        assert isinstance(pl_module, GAN)
+        self.reason = reason_against_graphs(pl_module)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Count the graphs, which are freed at the end."""
+        assert isinstance(pl_module, GAN)
+        self.count = 0 if pl_module.graphs is None else pl_module.graphs.count
 
 
 def _equal(changed: list[str]) -> str:

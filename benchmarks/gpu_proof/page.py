@@ -23,7 +23,9 @@ NOTHING = """**Nothing was measured on a GPU yet**, for lack of one: all figures
 documentation are those of processors, and the tables below are empty. Whether everything fits into
 the time on a GPU is not known either. The program itself is tested on a processor
 (`tests/test_gpu_proof.py`), and so is that no step waits for its device
-(`tests/test_fake_device.py`, on a device without values)."""
+(`tests/test_fake_device.py`, on a device without values). That rounds as CUDA graphs give the
+weights of eager ones is tested with a stand-in that records the operations of a round and runs them
+again (`tests/test_cuda_graphs.py`); no graph of CUDA was captured yet."""
 
 INTRODUCTION = """# Proof on a GPU
 
@@ -31,8 +33,15 @@ INTRODUCTION = """# Proof on a GPU
 what that is. It begins no measurement after nine minutes (`ARGS="--minutes M"`). It can be stopped
 and started again: what was measured at the same revision on the same machine is kept.
 `make gpu ARGS="--peer CHECKOUT"` also times PyTorch-GAN's scripts, and
-`make gpu ARGS="--accelerator cpu --quick --output FOLDER"` tries the program on a processor. CUDA
-graphs are not used by the package, so they are not measured."""
+`make gpu ARGS="--accelerator cpu --quick --output FOLDER"` tries the program on a processor.
+
+`trainer.cuda_graphs=true` captures whole rounds, all steps of an update, as CUDA graphs, since the
+launches of a small network's operations take longer than the operations. Rounds are eager, with a
+line in the log that says why: on another device; with several processes, a gradient scaler,
+anomaly detection, compiled networks, or a hook around backward passes and steps; with the update
+rules extragradient and lookahead; with CycleGAN's pool of images. A graph belongs to the numbers of
+an update: rounds are also eager while a schedule changes a learning rate, betas, the weight of a
+penalty or instance noise, and penalties in every k-th update have a graph of their own."""
 
 
 def page(record: Record | None) -> str:

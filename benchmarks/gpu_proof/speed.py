@@ -4,6 +4,8 @@
 loop with all its fast paths (loops.py); it gives the same weights. The loops follow one another in
 one process; a time is the median over blocks of updates, after a warm-up. Memory is the peak of
 PyTorch's allocator on the GPU. PyTorch-GAN's scripts are timed where `--peer` names a checkout.
+Rounds as CUDA graphs (`trainer.cuda_graphs`) are timed against eager ones, both by the trainer;
+points must take at most a fifth of the time.
 """
 
 from __future__ import annotations
@@ -53,6 +55,14 @@ NETWORKS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Resolution -> experiment and overrides."""
 
+GRAPHED: dict[str, tuple[str, float | None]] = {
+    "points": ("gan_ring", 5.0),
+    "points, WGAN-GP": ("wgan_gp_ring", 5.0),
+    "MNIST, fully connected": ("gan_mnist", None),
+    "MNIST, InfoGAN": ("infogan_mnist", None),
+}
+"""Trained with CUDA graphs and without -> experiment, and how many times as fast at least."""
+
 POINTS = ("gan_ring", ("trainer.precision=32-true",))
 
 
@@ -84,6 +94,9 @@ def items(settings: Settings) -> list[Item]:
         ),
         Item("c", "points, against the bare loop", partial(_points, settings, plan)),
     ]
+    for name, (experiment, at_least) in GRAPHED.items():
+        measure = partial(_graphs, experiment, at_least, settings, plan)
+        made.append(Item("c", f"{name}, CUDA graphs", measure))
     if settings.quick:
         formats, resolutions = ["float32"], ["28 pixels"]
     else:
@@ -192,6 +205,29 @@ def _against_bare(
     )
     holds = at_most is None or ratio <= at_most or settings.quick
     return verdict(holds, text, ratio=ratio, **trainer)
+
+
+def _graphs(experiment: str, at_least: float | None, settings: Settings, plan: Plan) -> Row:
+    """Time the trainer with eager rounds, and with CUDA graphs."""
+    if not settings.on_cuda:
+        return {"verdict": SKIPPED, "text": "rounds are eager: not on CUDA"}
+    eager, graphed = (
+        time_loop(
+            "trainer",
+            experiment,
+            ("trainer.precision=32-true", f"trainer.cuda_graphs={flag}"),
+            settings,
+            plan,
+        )
+        for flag in ("false", "true")
+    )
+    ratio = eager["milliseconds"] / graphed["milliseconds"]
+    text = (
+        f"{graphed['milliseconds']:.3g} ms an update, eager {eager['milliseconds']:.3g}: "
+        f"{ratio:.2f} times as fast"
+    )
+    holds = at_least is None or ratio >= at_least or settings.quick
+    return verdict(holds, text, ratio=ratio, **graphed)
 
 
 def _format(resolution: str, name: str, settings: Settings, plan: Plan) -> Row:

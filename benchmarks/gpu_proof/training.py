@@ -64,6 +64,7 @@ def train(
     updates: int,
     callbacks: Sequence[Callback] = (),
     checkpoint: Path | None = None,
+    graphs: bool = False,
 ) -> Weights:
     """Train in float32 on noise; return the state at the end.
 
@@ -75,9 +76,11 @@ def train(
         updates: generator updates.
         callbacks: of the training.
         checkpoint: from which it is resumed.
+        graphs: capture rounds as CUDA graphs, where they can be.
     """
     gan, data = setup.build(), setup.data()
     gan.log_every = UNLOGGED
+    gan.cuda_graphs = graphs
     data.loader_config = LoaderConfig(updates, gan.config.minibatches_per_round)
     with quiet():
         fit: Any = quiet_trainer(accelerator=accelerator, callbacks=[*callbacks]).fit
