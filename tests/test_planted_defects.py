@@ -67,11 +67,12 @@ def test_coverage_falls_with_each_dropped_mode(table: Table) -> None:
 def test_copies_are_seen_by_the_measures_of_copying_only(table: Table) -> None:
     copied, perfect = table[COPIED], table[NONE]
     assert copied["authenticity"] < 0.6 * copied["authenticity/real"]
-    assert copied["ct"] < -8
-    assert abs(perfect["ct"]) < 3
+    assert copied["ct"] < -4
+    assert abs(perfect["ct"]) < 1
+    assert abs(table[ONES]["ct"]) < 1  # a class whose images lie close together
     assert perfect["authenticity"] == pytest.approx(perfect["authenticity/real"], abs=0.08)
     assert table[NOISE]["authenticity"] > 0.95
-    assert min(table[BLURRED]["ct"], table[NOISE]["ct"]) > 5
+    assert min(table[BLURRED]["ct"], table[NOISE]["ct"]) > 4
     least: Callable[[str], float] = lambda defect: table[defect]["authenticity"]  # noqa: E731
     assert min(table, key=least) == COPIED
 

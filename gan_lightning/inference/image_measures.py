@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gan_lightning.inference.image_sources import chosen_rows
 from gan_lightning.metrics.authenticity import authentic, nearest_rows
-from gan_lightning.metrics.data_copying import data_copying_test
+from gan_lightning.metrics.data_copying import cell_copying_score, copying_cells
 from gan_lightning.metrics.frechet import FeatureStatistics
 from gan_lightning.metrics.frechet_infinity import FrechetReference
 from gan_lightning.metrics.half_samples import half_samples, interval
@@ -208,21 +208,20 @@ def _copying_measures(generated: Tensor, real: Tensor, held_out: Tensor) -> list
     """Compute the data-copying score and authenticity, that of held-out real images too."""
     distances, rows = (found[:, 0] for found in nearest_rows(generated, real))
     test_distances, test_rows = (found[:, 0] for found in nearest_rows(held_out, real))
-    count, tests = len(generated), len(held_out)
+
+    centres = copying_cells(real, min(len(generated), len(held_out)))
+    cells, test_cells = (nearest_rows(side, centres)[1][:, 0] for side in (generated, held_out))
 
     def score(chosen: Tensor) -> Tensor:
-        """Return the z-score of some samples, scaled as that of all: it grows with their number."""
-        found = data_copying_test(distances[chosen], test_distances).score
-        return torch.tensor(found * _score_unit(len(chosen), tests) / _score_unit(count, tests))
+        """Return the score of some samples, scaled as that of all."""
+        found = cell_copying_score(
+            distances[chosen], cells[chosen], test_distances, test_cells, len(generated)
+        )
+        return torch.tensor(found)
 
-    measures = [_measure("ct", score, count, len(real), CHEAP)]
+    measures = [_measure("ct", score, len(generated), len(real), CHEAP)]
     sides = {"": (distances, rows), "/real": (test_distances, test_rows)}
     for suffix, (lengths, nearest) in sides.items():
         share = partial(_of_rows, torch.mean, authentic(lengths, nearest, real).double())
         measures.append(_measure(f"authenticity{suffix}", share, len(lengths), len(real), CHEAP))
     return measures
-
-
-def _score_unit(count: int, tests: int) -> float:
-    """Return the probability of a rank that a data-copying score of 1 stands for."""
-    return math.sqrt((count + tests + 1) / (12 * count * tests))

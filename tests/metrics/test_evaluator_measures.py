@@ -12,7 +12,11 @@ from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from gan_lightning.metrics.authenticity import Authenticity, authentic, nearest_rows
-from gan_lightning.metrics.data_copying import data_copying_test
+from gan_lightning.metrics.data_copying import (
+    cell_copying_score,
+    copying_cells,
+    data_copying_test,
+)
 from gan_lightning.metrics.frechet import FeatureStatistics
 from gan_lightning.metrics.frechet_infinity import (
     FrechetInfinity,
@@ -202,6 +206,66 @@ def test_data_copying_score_is_the_z_score_of_mann_whitney() -> None:
     statistic = mannwhitneyu(generated.numpy(), test.numpy()).statistic
     expected = (statistic - 600) / math.sqrt(30 * 40 * 71 / 12)
     assert data_copying_test(generated, test).score == pytest.approx(expected, rel=1e-6)
+
+
+def cell_distances(counts: tuple[int, int], seed: int) -> tuple[Tensor, Tensor]:
+    """Draw distances in two cells, of which the first is twenty times as dense."""
+    distances = features(sum(counts), 1, seed)[:, 0].abs()
+    cells = torch.arange(2).repeat_interleave(torch.tensor(counts))
+    return distances * torch.where(cells == 0, 0.05, 1.0), cells
+
+
+def test_cell_copying_score_averages_z_scores_by_numbers_of_test_data() -> None:
+    (generated, cells), (test, test_cells) = (
+        cell_distances((70, 30), 1),
+        cell_distances((40, 60), 2),
+    )
+    scores = [
+        data_copying_test(generated[cells == cell], test[test_cells == cell]).score
+        for cell in (0, 1)
+    ]
+    found = cell_copying_score(generated, cells, test, test_cells, 100)
+    assert found == pytest.approx(0.4 * scores[0] + 0.6 * scores[1], rel=1e-12)
+    few = torch.cat([torch.arange(70), torch.arange(70, 89)])  # of the second cell 19
+    found = cell_copying_score(generated[few], cells[few], test, test_cells, len(few))
+    assert found == pytest.approx(scores[0], rel=1e-12)
+    assert math.isnan(cell_copying_score(generated[:19], cells[:19], test, test_cells, 19))
+
+
+def test_cell_copying_score_does_not_mistake_a_dense_cell_for_copies() -> None:
+    (generated, cells), (test, test_cells) = (
+        cell_distances((900, 100), 1),
+        cell_distances((500, 500), 2),
+    )
+    assert data_copying_test(generated, test).score < -10
+    assert abs(cell_copying_score(generated, cells, test, test_cells, 1_000)) < 3
+    copied = generated * torch.where(torch.arange(1_000) % 2 == 0, 0.01, 1.0)
+    assert cell_copying_score(copied, cells, test, test_cells, 1_000) < -5
+
+
+def test_cell_copying_score_of_a_half_is_scaled_as_that_of_all() -> None:
+    (generated, cells), (test, test_cells) = (
+        cell_distances((2_000, 2_000), 1),
+        cell_distances((300, 300), 2),
+    )
+    generated = generated * 0.8
+    halves = [
+        cell_copying_score(generated[rows], cells[rows], test, test_cells, 4_000)
+        for rows in half_samples(4_000, 50)
+    ]
+    whole = cell_copying_score(generated, cells, test, test_cells, 4_000)
+    assert sum(halves) / 50 == pytest.approx(whole, rel=0.03)
+
+
+def test_copying_cells_are_as_many_as_the_test_data_fill() -> None:
+    training = torch.cat([features(300, 2, 1), features(300, 2, 2) + 20.0])
+    for count, cells in [(1, 1), (99, 1), (100, 2), (5_000, 20)]:
+        centres = copying_cells(training, count)
+        assert centres.shape == (cells, 2)
+        assert torch.equal(centres, copying_cells(training, count))
+    (first, second) = copying_cells(training, 100)[:, 0].sort().values
+    assert first == pytest.approx(float(training[:300, 0].mean()), abs=0.5)
+    assert second == pytest.approx(float(training[300:, 0].mean()), abs=0.5)
 
 
 def test_interval_of_a_mean_is_that_of_statistics() -> None:
