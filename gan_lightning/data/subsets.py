@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.core.seeding import derived_seed
-from gan_lightning.data.round_loader import IndexableData
+from gan_lightning.data.round_loader import IndexableData, Prefetchable
 
 __all__ = ["RowSubset", "stratified_subset"]
 
@@ -29,6 +29,11 @@ class RowSubset:
     def __getitem__(self, rows: Tensor) -> Tensor:
         """Return rows of the chosen ones as they are stored."""
         return self._data[self._rows[rows]]
+
+    def prefetch(self, rows: Tensor) -> None:
+        """Start to read rows of the chosen ones, where the data can do so in the background."""
+        if isinstance(self._data, Prefetchable):
+            self._data.prefetch(self._rows[rows])
 
 
 def stratified_subset(labels: Tensor, count: int, seed: int) -> Tensor:

@@ -12,6 +12,8 @@ from gan_lightning.data import LoaderConfig
 from gan_lightning.data.mnist.datamodule import MNIST, MNISTConfig
 from gan_lightning.data.mnist.domains import DigitDomains, DigitDomainsConfig
 from gan_lightning.data.mnist.pairs import DigitPairs, DigitPairsConfig
+from gan_lightning.data.round_loader import RoundLoader
+from gan_lightning.data.subsets import RowSubset
 
 
 def rows(data: MNIST) -> tuple[Tensor, Tensor]:
@@ -28,6 +30,34 @@ def test_a_smaller_choice_is_part_of_a_larger_one_and_has_its_labels() -> None:
     assert torch.equal(small_labels, large_labels[:50])
     everything, _ = rows(MNIST(MNISTConfig()))
     assert len(everything) == 60_000
+
+
+class Announced:
+    """Rows that note which of them are prefetched and read."""
+
+    def __init__(self) -> None:
+        self.prefetched: list[Tensor] = []
+        self.read: list[Tensor] = []
+
+    def __len__(self) -> int:
+        return 64
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        self.read.append(rows)
+        return rows.double()
+
+    def prefetch(self, rows: Tensor) -> None:
+        self.prefetched.append(rows)
+
+
+def test_the_next_batch_of_a_choice_is_prefetched() -> None:
+    """As without a choice: images are decoded while the step before is trained."""
+    data, chosen = Announced(), torch.arange(63, 0, -2)
+    subset = RowSubset(data, chosen)
+    loader = RoundLoader(subset, None, source=subset, batch_size=8, loader_config=LoaderConfig(5))
+    assert len(list(loader)) == 5
+    assert all(torch.equal(a, b) for a, b in zip(data.prefetched, data.read[2:], strict=True))
+    RowSubset(torch.zeros(4), torch.arange(2)).prefetch(torch.tensor([1]))  # in memory already
 
 
 def test_training_sees_these_data_only_with_any_seed() -> None:
