@@ -59,8 +59,8 @@ def train(
     **trainer: Any,
 ) -> Result:
     words = [f"trainer.max_updates={updates}", f"trainer.precision={precision}", *overrides]
+    words.append(f"trainer.cuda_graphs={graphs}")
     gan, data = build_on_noise(make_config(model, *words, **(sections or {})))
-    gan.cuda_graphs = graphs
     end, log = Watch(), Rows(gan)
     callbacks = [end, *trainer.pop("callbacks", [])]
     fit: Any = (made := quiet_trainer(precision=precision, callbacks=callbacks, **trainer)).fit

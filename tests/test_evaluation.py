@@ -99,6 +99,34 @@ def test_evaluation_uses_no_tf32(allowed: bool, monkeypatch: pytest.MonkeyPatch)
         torch.backends.cudnn.allow_tf32 = before[1]
 
 
+def test_samples_in_low_precision_are_measured_in_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The distance changes by less than that of other samples of the same model."""
+    digits = {
+        "network": {"name": "dcgan", "width": 4},
+        "data": {"name": "mnist", "batch_size": 8},
+    }
+    model, data = build(make_config("gan", **digits))
+    assert isinstance(model, GAN)
+    seen: list[Sample] = []
+    duplicates = DuplicateEvaluator.update
+    monkeypatch.setattr(
+        DuplicateEvaluator,
+        "update",
+        lambda self, sample, first: (seen.append(sample), duplicates(self, sample, first))[1],
+    )
+    distances = []
+    for seed in range(3):
+        model.seed = seed
+        distances.append(evaluate(model, data, 100)["fd_digits"])
+    low = evaluate(model, data, 100, precision="bf16-mixed")["fd_digits"]
+    assert {sample.data.dtype for sample in seen} == {torch.float32}
+    full, rounded = (sample.data for sample in seen[2:])
+    assert 0 < (full - rounded).abs().max() < 0.05
+    assert 0 < abs(low - distances[2]) < (max(distances) - min(distances)) / 2
+
+
 def test_samples_that_do_not_fill_a_pack_are_ignored() -> None:
     model, data = standard("network.packing=3", "data.batch_size=6")
     scores = discriminator_scores(model, torch.randn(500, 2))

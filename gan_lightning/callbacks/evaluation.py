@@ -88,6 +88,7 @@ class Evaluation(Periodic):
             self._inception,
             config.features,
             config.measures,
+            config.precision,
         )
         self.measures |= self._critic_correlation.update(self.measures)
         self.measures = trainer.strategy.broadcast(self.measures)

@@ -88,6 +88,12 @@ class EvaluationConfig:
         1000, "Generator updates between evaluations; 0 evaluates at the end only.", minimum=0
     )
     samples: int = setting(10_000, "Generated samples of an evaluation.", minimum=2)
+    precision: str = setting(
+        "32-true",
+        "Floating-point precision in which samples are generated; bf16-mixed is faster on GPUs. "
+        "Features and statistics stay in float32 and float64.",
+        choices=("32-true", "bf16-mixed"),
+    )
     pixels: bool = setting(
         False,
         "Measure digits in pixel space too: Parzen log-likelihood, nearest neighbours by class.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -18,6 +20,7 @@ from gan_lightning.evaluation.classification import classifier_accuracies
 from gan_lightning.evaluation.inception import Inception
 from gan_lightning.evaluation.registry import EvaluationContext, evaluators_for, gan_evaluators
 from gan_lightning.gans import GAN
+from gan_lightning.losses import at_least_float32
 from gan_lightning.types import Condition, Sample
 from gan_lightning.utils.hardware import without_tf32
 
@@ -35,6 +38,7 @@ def evaluate(
     inception: Inception | None = None,
     features: str | None = None,
     measures: Sequence[str] = (),
+    precision: str = "32-true",
 ) -> dict[str, float]:
     """Compute all metrics of a model; its weights, modes and random states are unchanged.
 
@@ -50,6 +54,8 @@ def evaluate(
         features: name of the features of image measures, see `image_features`; None for the random
             ones, of data that name these measures.
         measures: names of further evaluators of a GAN, see `evaluation.measures`.
+        precision: in which samples are generated, 32-true or bf16-mixed; features and statistics
+            are computed in float32 and float64.
 
     Returns:
         Metric values by name, the same on every process.
@@ -66,16 +72,19 @@ def evaluate(
         context = EvaluationContext(
             data, model.device, shard, conditional, inception, samples, pixels, features
         )
-        return _evaluate_gan(model, context, gan_evaluators(model, data, shard, measures))
+        of_gan = gan_evaluators(model, data, shard, measures)
+        return _evaluate_gan(model, context, of_gan, precision)
 
 
 def _evaluate_gan(
-    model: GAN, context: EvaluationContext, of_gan: list[GANEvaluator]
+    model: GAN, context: EvaluationContext, of_gan: list[GANEvaluator], precision: str
 ) -> dict[str, float]:
     evaluators = evaluators_for(context)
     for chunk, count in context.shard.iterate(chunk_sizes(context.samples)):
         first_index = chunk * CHUNK_SIZE
-        sample, requested_labels = _generate_chunk(model, context.data, chunk, count)
+        with _generating_in(precision, model.device):
+            sample, requested_labels = _generate_chunk(model, context.data, chunk, count)
+        sample = replace(sample, data=at_least_float32(sample.data))
         for evaluator in evaluators:
             evaluator.update(sample.data, first_index, requested_labels)
         for gan_evaluator in of_gan:
@@ -86,6 +95,13 @@ def _evaluate_gan(
     for gan_evaluator in of_gan:
         measures |= gan_evaluator.compute()
     return measures
+
+
+def _generating_in(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which networks compute in a precision."""
+    if precision == "bf16-mixed":
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
 
 
 def _generate_chunk(

@@ -52,7 +52,12 @@ def remeasure(folder: Path, evaluations: int) -> Remeasured:
         model.seed = config.seed if seed == 0 else config.seed + 1000 * seed
         values.append(
             evaluate(
-                model, data, settings.samples, pixels=settings.pixels, features=settings.features
+                model,
+                data,
+                settings.samples,
+                pixels=settings.pixels,
+                features=settings.features,
+                precision=settings.precision,
             )
         )
     intervals = {} if evaluations < 2 else _intervals(values)

@@ -77,6 +77,7 @@ def evaluate_run(
         inception=inception,
         features=settings.features,
         measures=settings.measures,
+        precision=settings.precision,
     )
     record = RunEvaluation(model.updates, samples, measures, tuple(overrides))
     if is_shipped(directory):

@@ -75,6 +75,7 @@ def build_model(config: RunConfig, data: BaseDataModule) -> BaseModule:
                 gan.examples = data.test_data().source
             model = gan
     model.log_every = config.log.every_n_updates
+    model.cuda_graphs = config.trainer.cuda_graphs
     if config.trainer.channels_last and data.spec.is_image:
         model = model.to(memory_format=torch.channels_last)
     return model

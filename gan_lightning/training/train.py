@@ -236,7 +236,6 @@ def _train(run: Run, start: TrainingStart) -> TrainingResult:
     start.check_checkpoint_exists(trainer.global_rank)
     if config.trainer.compile:
         compile_networks(model.networks_in_training())
-    model.cuda_graphs = config.trainer.cuda_graphs
     with _finish_on_exit(wandb_runs, signals):
         with run.extensions.contained():
             _fit(trainer, run, start)
