@@ -75,17 +75,17 @@ def copying_cells(training: Tensor, count: int) -> Tensor:
     Args:
         training: (M, D).
         count: number of samples, or of test data if these are fewer; there is a cell for each 50
-            of them, 1 to 20 cells.
+            of them, 1 to 20 cells, and at most one for each different training sample.
 
     Returns:
         Centres (cells, D), float64; a sample is in the cell with the nearest centre.
     """
     from scipy.cluster.vq import kmeans2
 
-    cells = min(max(count // IN_CELL, 1), MAX_CELLS)
     rng = np.random.default_rng(SEED)
     chosen = rng.permutation(len(training))[:CELL_DATA]
     data = training[torch.from_numpy(chosen)].cpu().double().numpy()
+    cells = min(max(count // IN_CELL, 1), MAX_CELLS, len(np.unique(data, axis=0)))
     with warnings.catch_warnings():  # an empty cell keeps its centre, and no sample is in it
         warnings.simplefilter("ignore", UserWarning)
         centres, _ = kmeans2(data, cells, CELL_ITERATIONS, minit="++", rng=rng)

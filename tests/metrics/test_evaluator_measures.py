@@ -263,6 +263,7 @@ def test_copying_cells_are_as_many_as_the_test_data_fill() -> None:
         centres = copying_cells(training, count)
         assert centres.shape == (cells, 2)
         assert torch.equal(centres, copying_cells(training, count))
+    assert copying_cells(training[:1].repeat(300, 1), 5_000).shape == (1, 2)
     (first, second) = copying_cells(training, 100)[:, 0].sort().values
     assert first == pytest.approx(float(training[:300, 0].mean()), abs=0.5)
     assert second == pytest.approx(float(training[300:, 0].mean()), abs=0.5)
