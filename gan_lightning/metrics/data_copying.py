@@ -14,7 +14,7 @@ __all__ = ["DataCopyingTest", "cell_copying_score", "copying_cells", "data_copyi
 
 MAX_CELLS, IN_CELL = 20, 50
 """Largest number of cells, and samples that a cell should have on average."""
-CELL_DATA, CELL_ITERATIONS = 10_000, 20
+CELL_DATA, CELL_ITERATIONS = 4_000, 10
 """Training data and iterations of k-means from which the cells are computed."""
 MIN_IN_CELL = 20
 """Generated samples and test data below which a cell of several is left out."""
