@@ -70,7 +70,7 @@ class TrainerConfig:
         True, "Allow TF32 in float32 matrix products on NVIDIA GPUs; evaluation never uses it."
     )
     compile: bool = setting(
-        False, "Compile both players by torch.compile, which takes about a minute."
+        False, "Compile both players and their losses by torch.compile, which takes minutes."
     )
     cuda_graphs: bool = setting(
         False,

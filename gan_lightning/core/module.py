@@ -111,6 +111,10 @@ class BaseModule(LightningModule, ABC):
     def networks_in_training(self) -> list[nn.Module]:
         """Return the networks that training calls, for `torch.compile`."""
 
+    def methods_to_compile(self) -> tuple[str, ...]:
+        """Return the names of methods that `torch.compile` compiles whole; by default none."""
+        return ()
+
     def backward_and_step(self, optimizer: LightningOptimizer, terms: Mapping[str, Tensor]) -> None:
         """Backpropagate the summed loss terms, step the optimizer, and clear its gradients.
 

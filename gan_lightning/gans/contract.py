@@ -141,6 +141,17 @@ class GANContract(BaseModule):
         """
         return {}
 
+    def methods_to_compile(self) -> tuple[str, ...]:
+        """Return the losses of both players, which `trainer.compile` compiles whole.
+
+        A variant leaves out a loss that differentiates, or that has numbers of Python that change,
+        for which it would be compiled again. A regulariser that uses the discriminator's scores
+        replaces `discriminate` in each step.
+        """
+        if self.config.regularisation.uses_scores():
+            return ("generator_loss",)
+        return ("discriminator_loss", "generator_loss")
+
     def reason_against_graphs(self) -> str:
         """Say why a round cannot be a CUDA graph, which repeats operations on the same tensors.
 

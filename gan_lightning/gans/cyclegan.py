@@ -137,6 +137,10 @@ class CycleGAN(TranslatingGAN):
         """Return the translators of both directions."""
         return {"generator": self.generator, "inverse": self.inverse}
 
+    def methods_to_compile(self) -> tuple[str, ...]:
+        """Leave out the discriminators' loss, which draws from the pool by the update's number."""
+        return ("generator_loss",)
+
     def reason_against_graphs(self) -> str:
         """Say that the pool fills up first, and draws from a generator of each update."""
         if not self.config.pool_size:

@@ -68,6 +68,10 @@ class UnrolledGAN(GAN):
     Config: ClassVar[type[Any]] = UnrolledGANConfig
     config: UnrolledGANConfig
 
+    def methods_to_compile(self) -> tuple[str, ...]:
+        """Leave out the generator's loss, which differentiates."""
+        return tuple(name for name in super().methods_to_compile() if name != "generator_loss")
+
     def generator_loss(self, real: Batch, fake: Sample) -> LossTerms:
         """Return the generator's loss against the discriminator after K further steps."""
 

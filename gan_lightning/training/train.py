@@ -18,7 +18,7 @@ from safetensors.torch import save as save_safetensors
 from gan_lightning.callbacks import Evaluation, RunTimer, StopOnSignal
 from gan_lightning.config.schema import RunConfig, as_plain
 from gan_lightning.config.wandb_mode import sweep_run_id, wandb_mode, with_variables
-from gan_lightning.core.compile import compile_networks
+from gan_lightning.core.compile import compile_methods, compile_networks
 from gan_lightning.core.fast_paths import set_up_process
 from gan_lightning.core.module import BaseModule
 from gan_lightning.data import BaseDataModule
@@ -41,7 +41,12 @@ from gan_lightning.training.checks import (
 )
 from gan_lightning.training.defaults import default_callbacks, log_to_file
 from gan_lightning.training.extensions import Extensions, build_callbacks
-from gan_lightning.training.launch import Broadcast, launch, process_lost_error
+from gan_lightning.training.launch import (
+    Broadcast,
+    is_distributed,
+    launch,
+    process_lost_error,
+)
 from gan_lightning.training.resume import TrainingStart, resume_from_latest
 from gan_lightning.training.start_from import load_start_weights
 from gan_lightning.training.trainer import build_trainer
@@ -236,6 +241,8 @@ def _train(run: Run, start: TrainingStart) -> TrainingResult:
     start.check_checkpoint_exists(trainer.global_rank)
     if config.trainer.compile:
         compile_networks(model.networks_in_training())
+        if not is_distributed(config):  # losses that use the data of all processes exchange them
+            compile_methods(model, model.methods_to_compile())
     with _finish_on_exit(wandb_runs, signals):
         with run.extensions.contained():
             _fit(trainer, run, start)
