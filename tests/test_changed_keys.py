@@ -210,7 +210,6 @@ REFUSED = {
 SAME_NUMBERS = {
     "network.sync_minibatch_discrimination": "differs with several processes",
     "trainer.compile": "differs by rounding",
-    "trainer.cuda_graphs": "is used on NVIDIA GPUs",
     "trainer.tf32": "differs on NVIDIA GPUs",
 }
 """Keys that affect a result elsewhere, and here not."""

@@ -24,10 +24,14 @@ WITHOUT_EFFECT = (
     "evaluation.every_n_updates",
     "data.cache",
     "data.readers",
+    "trainer.cuda_graphs",
     "trainer.rounds_per_batch",
     "trainer.threads",
 )
-"""Keys and sections that do not affect the final weights; threads affect rounding only."""
+"""Keys and sections that do not affect the final weights; threads affect rounding only.
+
+CUDA graphs make the same operations.
+"""
 
 NOT_IN_TRAINING = ("trainer.max_updates", "evaluation.")
 """Keys that affect what is evaluated and when, but not the weights after an update."""
