@@ -16,7 +16,9 @@ import torch
 from gan_lightning.config.experiments import experiment_path, read_yaml
 from gan_lightning.config.load import load_config
 from gan_lightning.evaluation import evaluate
+from gan_lightning.runs.models import shipped_models
 from gan_lightning.training.build import build
+from gan_lightning.training.restore import load_model
 from gpu_proof.record import Item, Row, Settings, verdict
 from gpu_proof.training import host_randomness
 
@@ -61,9 +63,8 @@ def compare(experiment: str, settings: Settings, samples: int) -> Row:
 
 
 def compare_low_precision(settings: Settings, samples: int) -> Row:
-    """Evaluate an untrained model on the device with samples in float32, in bf16, and others."""
-    config = load_config(read_yaml(experiment_path("infogan_mnist")), ["log.wandb=disabled"])
-    model, data = build(config)
+    """Evaluate the shipped model on the device with samples in float32, in bf16, and others."""
+    model, data, _ = load_model(shipped_models()["infogan_mnist"])
     model.to(torch.device(settings.accelerator))
     full = evaluate(model, data, samples)["fd_digits"]
     low = evaluate(model, data, samples, precision="bf16-mixed")["fd_digits"]
