@@ -84,6 +84,6 @@ def test_evaluate_needs_either_a_run_or_samples(ring_run: TinyRun) -> None:
     run = str(ring_run.folder)
     needs = "evaluate needs a RUN, or --samples FILE.npz with --data NAME"
     mistake(["evaluate"], needs)
-    mistake(["evaluate", run, "--samples", "mine.npz"], needs)
+    mistake(["evaluate", run, "--samples", "mine.npz"], f"a run, {run}", "leave out one", "--count")
     mistake(["evaluate", run, "--count", "1"], "--count is 1", "at least 2")
     mistake(["evaluate", "--samples", "mine.npz"], "--data is missing", "valid are ", "ring")

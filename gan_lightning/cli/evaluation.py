@@ -115,7 +115,12 @@ def evaluate(
       gan-lightning evaluate --samples pictures/ --reference torchvision:CIFAR10 --root data
       gan-lightning evaluate --samples digits.npz --reference mnist --page digits.html
     """
-    if (run is None) == (samples is None):
+    if run is not None and samples is not None:
+        raise UserError(
+            f"a run, {run}, and --samples {samples} are two sources; leave out one. The number of "
+            f"samples is --count"
+        )
+    if run is None and samples is None:
         raise UserError(
             "evaluate needs a RUN, or --samples FILE.npz with --data NAME, or --samples X with "
             "--reference Y"
