@@ -119,7 +119,7 @@ INCOMPATIBLE = [
 """Arguments of which the last is incompatible with the others, and the parts of the message."""
 
 INCOMPATIBLE_WITH_TWO_PROCESSES = [
-    ("gan_ring", "data.batch_size=7", "multiple of the 2 processes; the nearest is 8"),
+    ("gan_ring", "data.batch_size=7", "multiple of 2 processes; the nearest valid value is 8"),
     (
         "gan_ring",
         "network.packing=4 data.batch_size=12",

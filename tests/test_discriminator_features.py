@@ -20,7 +20,7 @@ from gan_lightning.evaluation.discriminator_features import discriminator_featur
 from gan_lightning.gans import GAN
 from gan_lightning.metrics.linear_svm import fit_linear_svm
 from gan_lightning.training.build import build
-from gan_lightning.training.checks import check_measures
+from gan_lightning.training.checks import check_measured_players, check_measures
 
 DIGITS = {"network": {"name": "dcgan", "width": 2}, "data": {"name": "mnist", "batch_size": 8}}
 MEASURE = "evaluation.measures=[discriminator_features]"
@@ -123,4 +123,4 @@ def test_what_has_no_features_is_refused_before_training(
 def test_a_classifier_has_no_measure_of_gans() -> None:
     config = make_config("gan", MEASURE)
     with pytest.raises(UserError, match="a measure of GANs, and model"):
-        check_measures(config, torch.nn.Linear(1, 1), None)  # type: ignore[arg-type]  # not used
+        check_measured_players(config, torch.nn.Linear(1, 1))

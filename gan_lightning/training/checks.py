@@ -24,6 +24,7 @@ __all__ = [
     "check_data",
     "check_devices",
     "check_launcher",
+    "check_measured_players",
     "check_measures",
     "check_minibatch",
     "resolve_accelerator",
@@ -159,8 +160,7 @@ def check_data(config: RunConfig, data: BaseDataModule) -> None:
     """Read the data, before a run directory is made, and check the minibatch size against them.
 
     Raises:
-        UserError: the data cannot be read, or `data.batch_size` is larger than the dataset, is not
-            a multiple of processes and packs, or is too small for a loss.
+        UserError: the data cannot be read, or `data.batch_size` does not fit their number.
     """
     if config.evaluation.inception is not None:
         inception_network(config.evaluation.inception)
@@ -173,7 +173,6 @@ def check_data(config: RunConfig, data: BaseDataModule) -> None:
         check_batch_size(config.data.batch_size, len(data.used_data()[0]), world_size)
     except ValueError as error:
         raise UserError(f"data.{error}") from error
-    check_minibatch(config)
 
 
 def check_minibatch(config: RunConfig) -> None:
@@ -223,23 +222,32 @@ def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
         )
 
 
-def check_measures(config: RunConfig, model: nn.Module, data: BaseDataModule) -> None:
-    """Check that the model and the data have what `evaluation.measures` and `game` measure.
+def check_measured_players(config: RunConfig, model: nn.Module) -> None:
+    """Check that there are two players where `evaluation.measures` and `game` measure them.
 
     Raises:
-        UserError: the model is a classifier, or a measure does not fit the GAN or the data.
+        UserError: the model is a classifier.
     """
     if config.game.enabled and not isinstance(model, GAN):
         raise UserError(
             f"game.enabled is true, and model.name is {config.model.name}, which has no two "
             f"players; leave it out"
         )
+    if config.evaluation.measures and not isinstance(model, GAN):
+        raise UserError(
+            f"evaluation.measures has {config.evaluation.measures[0]}, a measure of GANs, and "
+            f"model.name is {config.model.name}; leave it out"
+        )
+
+
+def check_measures(config: RunConfig, model: nn.Module, data: BaseDataModule) -> None:
+    """Check that the model and the data have what `evaluation.measures` measure.
+
+    Raises:
+        UserError: a measure does not fit the GAN or the data.
+    """
     for name in config.evaluation.measures:
-        if not isinstance(model, GAN):
-            raise UserError(
-                f"evaluation.measures has {name}, a measure of GANs, and model.name is "
-                f"{config.model.name}; leave it out"
-            )
+        assert isinstance(model, GAN)
         GAN_EVALUATORS[name](model, data, SINGLE_PROCESS)
 
 
