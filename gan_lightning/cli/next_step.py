@@ -33,7 +33,7 @@ def suggest(command: str, *words: object) -> None:
 
 
 def is_terminal() -> bool:
-    """Tell whether people read the output."""
+    """Tell whether the output goes to a terminal."""
     return sys.stdout.isatty()
 
 

@@ -23,20 +23,6 @@ STEP = "step"
 class GraphBackend(Protocol):
     """What captures operations and replays them."""
 
-    def __init__(
-        self,
-        device: torch.device,
-        generators: Sequence[torch.Generator],
-        optimizers: Sequence[torch.optim.Optimizer],
-    ) -> None:
-        """Take what graphs have to know.
-
-        Args:
-            device: on which the operations run.
-            generators: random number generators from which they draw, beside the device's own.
-            optimizers: that step in a graph.
-        """
-
     def warm_up(self) -> AbstractContextManager[object]:
         """Return a context in which operations run eagerly, before they are captured."""
         ...
@@ -132,5 +118,10 @@ def _capturable(optimizers: Sequence[torch.optim.Optimizer]) -> Iterator[None]:
             group["capturable"] = flag
 
 
-BACKENDS: dict[str, type[GraphBackend]] = {"cuda": CUDAGraphs}
+BuildBackend = Callable[
+    [torch.device, Sequence[torch.Generator], Sequence[torch.optim.Optimizer]], GraphBackend
+]
+"""Builds a backend, with the arguments of `CUDAGraphs`."""
+
+BACKENDS: dict[str, BuildBackend] = {"cuda": CUDAGraphs}
 """Kind of device -> what captures on it."""

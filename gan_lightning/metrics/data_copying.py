@@ -111,8 +111,8 @@ def cell_copying_score(
     Returns:
         The score; NaN where no cell of several has 20 of the `samples` and 20 test data.
 
-    Source: Meehan, Chaudhuri, Dasgupta 2020 (arXiv:2004.05675), section 4, C_T; a cell has at
-        least 20 samples, as in their experiments.
+    Source: Meehan, Chaudhuri, Dasgupta 2020 (arXiv:2004.05675), section 4, C_T. The number of cells
+        and the least number of samples in a cell are ours.
     """
     scores, weights = [], []
     used = test_cells.unique()

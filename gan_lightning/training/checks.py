@@ -27,6 +27,7 @@ __all__ = [
     "check_measured_players",
     "check_measures",
     "check_minibatch",
+    "check_run",
     "resolve_accelerator",
     "resolve_precision",
     "resolve_threads",
@@ -154,6 +155,19 @@ def check_devices(config: RunConfig) -> None:
 
 def _on_cuda(config: RunConfig) -> bool:
     return resolve_accelerator(config) in ("gpu", "cuda")
+
+
+def check_run(config: RunConfig, model: nn.Module, data: BaseDataModule) -> None:
+    """Check that config, model and data fit together, the config before the data are read.
+
+    Raises:
+        UserError: they do not, or the data cannot be read.
+    """
+    check_minibatch(config)
+    check_batch_norm(config, model)
+    check_measured_players(config, model)
+    check_data(config, data)
+    check_measures(config, model, data)
 
 
 def check_data(config: RunConfig, data: BaseDataModule) -> None:

@@ -32,13 +32,9 @@ from gan_lightning.runs.directory import RUNS, RunDirectory
 from gan_lightning.runs.state import RunOutcome, run_lock, write_outcome
 from gan_lightning.training.build import build
 from gan_lightning.training.checks import (
-    check_batch_norm,
-    check_data,
     check_devices,
     check_launcher,
-    check_measured_players,
-    check_measures,
-    check_minibatch,
+    check_run,
     resolve_threads,
 )
 from gan_lightning.training.defaults import default_callbacks, log_to_file
@@ -147,11 +143,7 @@ def train(
     extensions = Extensions([*build_callbacks(config), *callbacks], list(loggers))
     extensions.check()
     model, data = build(config, data)
-    check_minibatch(config)
-    check_batch_norm(config, model)
-    check_measured_players(config, model)
-    check_data(config, data)
-    check_measures(config, model, data)
+    check_run(config, model, data)
     torch.set_num_threads(resolve_threads(config, data.spec.is_image))
     if not is_first_process():  # it gets the weights from the first one
         run = Run(config, experiment, model, data, extensions)
