@@ -138,7 +138,7 @@ class GameConfig:
         "weights; duality_gap, which takes long.",
         choices=GAME_MEASURES,
     )
-    samples: int = setting(32, "Samples of the minibatch whose gradients are measured.", minimum=2)
+    samples: int = setting(16, "Samples of the minibatch whose gradients are measured.", minimum=2)
     eigenvalues: int = setting(4, "Eigenvalues of the spectrum, the largest ones.", minimum=1)
     search_steps: int = setting(
         100, "Steps of the search for the worst opponents of a duality gap.", minimum=1
