@@ -29,7 +29,7 @@ from gan_lightning.diagnosis import (
 from gan_lightning.diagnosis.evidence import LOSS_ONLY, PHRASES
 from gan_lightning.diagnosis.features import features
 from gan_lightning.diagnosis.forest import shipped_forest
-from gan_lightning.diagnosis.remedies import REMEDIES
+from gan_lightning.diagnosis.remedies import REMEDIES, remedies_for
 from gan_lightning.diagnosis.signals import OBJECTIVES_OF_GANS, UNDECIDED_LOSS
 from gan_lightning.errors import Diverged
 from gan_lightning.loggers import WandbRun
@@ -198,6 +198,27 @@ def test_a_run_accepts_what_it_is_advised(case: str) -> None:
             assert load_config(as_plain(config), overrides) != config
     assert advise(config, data, "under_trained")
     assert not advise(config, data, "converged")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"name": "ring", "points": 16, "batch_size": 16}, ["points=100000", "batch_size=128"]),
+        ({"name": "mnist", "training_samples": 200}, ["training_samples=0"]),
+        ({"name": "mnist"}, None),
+        ({"name": "ring"}, None),
+    ],
+)
+def test_a_run_that_memorises_is_told_first_to_use_all_data(
+    data: dict[str, Any], words: list[str] | None
+) -> None:
+    config = load_config({"model": {"name": "gan"}, "data": data}, [])
+    _, first = remedies_for("memorising", as_plain(config))[0]
+    if words is None:
+        assert "data" not in "".join(first)
+    else:
+        assert first[: len(words)] == [f"data.{word}" for word in words]
+        load_config(as_plain(config), first)
 
 
 def test_a_class_that_fails_when_it_is_built_ends_no_training(

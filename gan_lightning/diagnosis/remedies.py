@@ -21,6 +21,12 @@ CLIP = 0.03
 GAMMA = 0.1
 """Weight of gradient penalties on real and generated samples."""
 
+ENOUGH = 100_000
+"""Points of a world that a run does not learn by heart."""
+
+LEAST_BATCH = 128
+"""Minibatch with as many data as that."""
+
 
 @dataclass(frozen=True)
 class Remedy:
@@ -129,6 +135,20 @@ def _noisy(config: Config) -> list[str]:
     return ["model.regularisation.instance_noise=0.5", "model.regularisation.r1=1"]
 
 
+def _all_data(config: Config) -> list[str]:
+    """Draw a world in full, and lift the limit on training data."""
+    overrides = []
+    points = _value(config, "data.points")
+    if isinstance(points, int) and points < ENOUGH:
+        overrides.append(f"data.points={ENOUGH}")
+    if _value(config, "data.training_samples"):
+        overrides.append("data.training_samples=0")
+    batch = _value(config, "data.batch_size")
+    if overrides and isinstance(batch, int) and batch < LEAST_BATCH:
+        overrides.append(f"data.batch_size={LEAST_BATCH}")
+    return overrides
+
+
 def _augmented(config: Config) -> list[str]:
     if _value(config, "network.name") == "mlp":
         return []
@@ -146,6 +166,7 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "mode_collapse": (WIDER, RELATIVISTIC, Remedy("packs of two samples", _packed), STABLE),
     "oscillating": (RELATIVISTIC, STABLE),
     "memorising": (
+        Remedy("all training data, where the config limits them", _all_data),
         Remedy("augmented images", _augmented),
         Remedy("noise on the discriminator's input, and a larger penalty", _noisy),
     ),
