@@ -12,7 +12,7 @@ from run_files import make_results
 
 from gan_lightning.config.claim import Claim
 from gan_lightning.results.comparisons import comparison_table
-from gan_lightning.results.curves import draw_curves, has_curve
+from gan_lightning.results.curves import describe_curves, draw_curves, has_curve
 from gan_lightning.results.page import write_pages
 from gan_lightning.results.records import Results, read_results
 
@@ -91,6 +91,17 @@ def test_curves_of_the_compared_methods_are_one_picture_on_the_page(tmp_path: Pa
     assert picture != draw_curves([baseline, methods[0], with_curves(methods[1], 5, 0.5)], "m")
     again = read_results(tmp_path / "plain.json")
     assert again.runs == baseline.runs
+
+
+@pytest.mark.usefixtures("drawn_figures")
+@pytest.mark.parametrize("count", [2, 4, 5, 6])
+def test_ranges_of_seeds_are_drawn_where_they_do_not_hide_each_other(count: int) -> None:
+    def compared(values: list[float]) -> list[Results]:
+        return [with_curves(make_results(f"m{n}", values), 5) for n in range(count)]
+
+    wide, narrow = compared([1.0, 2.0, 6.0]), compared([2.0, 3.0, 4.0])
+    same = draw_curves(wide, "m") == draw_curves(narrow, "m")
+    assert same == ("range" not in describe_curves(wide, "m")) == (count > 4)
 
 
 def test_a_curve_has_three_updates_that_all_seeds_measured() -> None:

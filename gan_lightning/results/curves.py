@@ -8,10 +8,13 @@ from statistics import fmean
 
 from gan_lightning.results.records import Results
 
-__all__ = ["draw_curves", "has_curve"]
+__all__ = ["describe_curves", "draw_curves", "has_curve"]
 
 MIN_POINTS = 3
 """Evaluations below which a line says no more than the final value."""
+
+MAX_RANGES = 4
+"""Experiments whose ranges of seeds are drawn in one picture."""
 
 
 def has_curve(results: Results, metric: str) -> bool:
@@ -19,8 +22,18 @@ def has_curve(results: Results, metric: str) -> bool:
     return len(_points(results, metric)) >= MIN_POINTS
 
 
+def describe_curves(compared: Sequence[Results], metric: str) -> str:
+    """Say what `draw_curves` draws, as a text that stands for the picture."""
+    shown = "mean and range" if len(compared) <= MAX_RANGES else "mean"
+    return (
+        f"{metric} over the updates of {', '.join(r.name for r in compared)}; {shown} of the seeds"
+    )
+
+
 def draw_curves(compared: Sequence[Results], metric: str) -> bytes:
-    """Draw the mean of a metric over seeds, with the range of the seeds, for each experiment.
+    """Draw the mean of a metric over seeds for each experiment.
+
+    Up to four experiments also have the range of their seeds; more ranges would hide each other.
 
     Args:
         compared: results that have a curve of the metric; the first one is the baseline.
@@ -41,8 +54,10 @@ def draw_curves(compared: Sequence[Results], metric: str) -> bytes:
         label = f"{results.name} ({seeds} seed{'s' * (seeds > 1)})"
         (line,) = axis.plot(updates, list(map(fmean, values)), marker=".", label=label)
         bounds = list(map(min, values)), list(map(max, values))
-        axis.fill_between(updates, *bounds, color=line.get_color(), alpha=0.15, linewidth=0)
+        if len(compared) <= MAX_RANGES:
+            axis.fill_between(updates, *bounds, color=line.get_color(), alpha=0.15, linewidth=0)
         lowest, highest = min(lowest, *bounds[0]), max(highest, *bounds[1])
+    axis.ticklabel_format(useOffset=False)
     if lowest > 0 and highest > 30 * lowest:
         axis.set_yscale("log")
     axis.set(xlabel="generator updates", ylabel=metric)

@@ -12,7 +12,7 @@ from gan_lightning.results.comparisons import (
     compared_metrics,
     comparison_table,
 )
-from gan_lightning.results.curves import draw_curves, has_curve
+from gan_lightning.results.curves import describe_curves, draw_curves, has_curve
 from gan_lightning.results.earlier import Trials, describe_trials, read_trials
 from gan_lightning.results.judging import Counts, count_claims, judge_claims
 from gan_lightning.results.outdated import read_known_results
@@ -203,8 +203,7 @@ def _comparisons(page: Page, known: Sequence[Results]) -> list[str]:
         if table := comparison_table(baseline, known, section_address):
             parts += [f"## Methods compared with {baseline.name}", COMPARED, table]
         parts += [
-            f"![{metric} over the updates of {', '.join(r.name for r in compared)}; mean and range "
-            f"of the seeds]({name})"
+            f"![{describe_curves(compared, metric)}]({name})"
             for name, compared, metric in _curves_of(baseline, known)
         ]
     return parts
