@@ -21,11 +21,11 @@ CLIP = 0.03
 GAMMA = 0.1
 """Weight of gradient penalties on real and generated samples."""
 
-ENOUGH = 100_000
-"""Points of a world that a run does not learn by heart."""
+POINTS = 100_000
+"""Points of a 2-D world where a config does not limit them."""
 
 LEAST_BATCH = 128
-"""Minibatch with as many data as that."""
+"""Smallest minibatch where the data are not limited."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,11 @@ def _noisy(config: Config) -> list[str]:
 
 
 def _all_data(config: Config) -> list[str]:
-    """Draw a world in full, and lift the limit on training data."""
+    """Lift the limits of a config on its training data and on its minibatch."""
     overrides = []
     points = _value(config, "data.points")
-    if isinstance(points, int) and points < ENOUGH:
-        overrides.append(f"data.points={ENOUGH}")
+    if isinstance(points, int) and points < POINTS:
+        overrides.append(f"data.points={POINTS}")
     if _value(config, "data.training_samples"):
         overrides.append("data.training_samples=0")
     batch = _value(config, "data.batch_size")
