@@ -24,7 +24,7 @@ from gan_lightning.results.agreement import (
 )
 from gan_lightning.results.claims import Verdict, metrics_of
 from gan_lightning.results.judging import Counts, count_claims, judge_claims
-from gan_lightning.results.outdated import mark_outdated
+from gan_lightning.results.outdated import hold_against_today
 from gan_lightning.results.records import Results
 from gan_lightning.results.tables import claims_table, format_probability
 from gan_lightning.results.verdicts import against_paper, judge
@@ -292,6 +292,19 @@ def test_two_equal_seeds_decide_nothing() -> None:
     assert three.holds is False
 
 
+def test_results_are_judged_by_the_claims_of_today() -> None:
+    config = load_config(read_yaml(experiment_path("gan_ring")))
+    claimed = {metric: 1.0 for claim in config.claims for metric in metrics_of(claim)}
+    measured = make_results("gan_ring", [1, 2], Claim("m", at_least=0.0))
+    runs = [replace(run, measures=run.measures | claimed) for run in measured.runs]
+    today = replace(measured, runs=runs)
+    own = replace(today, own_claims=True)
+    elsewhere = replace(today, experiment="not_of_this_project")
+    held = hold_against_today([today, own, elsewhere, measured])
+    assert held[0].claims == config.claims
+    assert all(results.claims == measured.claims for results in held[1:])
+
+
 def test_results_of_an_earlier_config_decide_nothing() -> None:
     source = read_yaml(experiment_path("gan_ring"))
     run_config = load_config(source)
@@ -305,9 +318,9 @@ def test_results_of_an_earlier_config_decide_nothing() -> None:
     earlier = replace(today, config={**config, "model": model})
     removed = replace(today, config={**config, "model": {**model, "no_such_key": 1}})
     elsewhere = replace(earlier, experiment="not_of_this_project")
-    known = mark_outdated([today, earlier, removed, elsewhere, unmeasured])
+    known = hold_against_today([today, earlier, removed, elsewhere, unmeasured])
     assert [results.is_outdated for results in known] == [False, True, True, False, True]
-    (row,) = judge_claims(known[1], [])
+    (row,) = judge_claims(replace(known[1], claims=[claim]), [])
     assert row.verdict.text == "undecided, measured with an earlier config or other code"
     assert row.against_paper == "near (not judged)"
     other = Claim("m", above="gan_ring")

@@ -16,7 +16,7 @@ from gan_lightning.results.claims import metrics_of
 from gan_lightning.results.earlier import differs, read_trials
 from gan_lightning.results.records import Results, read_all_results
 
-__all__ = ["config_difference", "mark_outdated", "read_known_results"]
+__all__ = ["config_difference", "hold_against_today", "read_known_results"]
 
 
 def config_difference(stored: Results, config: RunConfig) -> str:
@@ -50,32 +50,35 @@ def read_known_results(folder: Path, exclude: Iterable[str] = ()) -> list[Result
     trials = read_trials(folder)
     return [
         replace(results, is_outdated=True) if differs(results, trials) else results
-        for results in mark_outdated(read_all_results(folder, exclude))
+        for results in hold_against_today(read_all_results(folder, exclude))
     ]
 
 
-def mark_outdated(known: Sequence[Results]) -> list[Results]:
-    """Mark the results of experiments, and of variations of them, that have changed since.
+def hold_against_today(known: Sequence[Results]) -> list[Results]:
+    """Give results the claims that their experiment has today, and mark those that it has outrun.
 
-    A claim on a metric that the runs did not measure is a change, too.
-
-    Results of an experiment that is not among those of the project are returned as they are.
+    Results are outrun where the config of their experiment has changed since, or where it has a
+    claim on a metric that they did not measure; then they keep their claims. So do results with
+    claims of their own, and those of an experiment that is not among the project's.
     """
     paths = experiment_names()
     return [
-        replace(results, is_outdated=_is_outdated(results, read_yaml(paths[results.experiment])))
+        _held_against(results, read_yaml(paths[results.experiment]))
         if results.experiment in paths
         else results
         for results in known
     ]
 
 
-def _is_outdated(results: Results, source: dict[str, object]) -> bool:
+def _held_against(results: Results, source: dict[str, object]) -> Results:
     try:
         config = load_config(source, [*results.overrides, "seed=0"])
     except UserError:  # a key of the overrides has been removed
-        return True
+        return replace(results, is_outdated=True)
+    is_outdated = bool(config_difference(results, config))
+    if results.own_claims:
+        return replace(results, is_outdated=is_outdated)
     claimed = {metric for claim in config.claims for metric in metrics_of(claim)}
-    if not results.own_claims and claimed - set(results.measures):
-        return True
-    return bool(config_difference(results, config))
+    if claimed - set(results.measures):
+        return replace(results, is_outdated=True)
+    return replace(results, is_outdated=is_outdated, claims=config.claims)
