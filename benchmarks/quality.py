@@ -17,7 +17,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -55,7 +54,7 @@ class Plan:
     """What is verified.
 
     Attributes:
-        experiment: name, or path of a YAML file.
+        experiment: name.
         spec: shape and classes of its data, which may be missing here.
         seeds: number of seeds, from 0.
         needs: what the user has to bring.
@@ -68,13 +67,13 @@ class Plan:
 
 
 CIFAR = "your copy of CIFAR-10, and the weights of Inception for FID (doctor names their place)"
-SNGAN = Path(__file__).parent / "sngan_cifar10.yaml"
 
 PLANS = {
     "infogan_mnist": Plan("infogan_mnist", DataSpec((1, 28, 28)), 10),
     "dcgan_mnist": Plan("dcgan_mnist", DataSpec((1, 32, 32)), 10),
     "r3gan_stacked_mnist": Plan("r3gan_stacked_mnist", DataSpec((3, 28, 28)), 10),
-    "sngan_cifar10": Plan(str(SNGAN), DataSpec((3, 32, 32)), 3, CIFAR),
+    "sngan_cifar10": Plan("sngan_cifar10", DataSpec((3, 32, 32)), 3, CIFAR),
+    "cgan_cifar10": Plan("cgan_cifar10", DataSpec((3, 32, 32), classes=10), 3, CIFAR),
     "r3gan_cifar10": Plan("r3gan_cifar10", DataSpec((3, 32, 32), classes=10), 1, CIFAR),
 }
 """Name -> what is verified, in this order."""

@@ -180,7 +180,14 @@ LECTURE_TOPICS: tuple[Topic, ...] = (
         equations=r"\min_G \max_D \; \mathbb{E}_{x}[\log D(x \mid y)]"
         r" + \mathbb{E}_{z}[\log(1 - D(G(z \mid y) \mid y))]",
         gans=("cgan",),
-        experiments=("cgan_mnist", "dcgan_conditional_mnist", "cgan_faces", "cgan_celeba"),
+        experiments=(
+            "cgan_mnist",
+            "dcgan_conditional_mnist",
+            "cgan_faces",
+            "projection_faces",
+            "cgan_celeba",
+            "cgan_cifar10",
+        ),
     ),
     Topic(
         slug="coupled",
@@ -217,6 +224,7 @@ LECTURE_TOPICS: tuple[Topic, ...] = (
             "dcgan_mnist_features",
             "dcgan_celeba",
             "dcgan_lsun_bedroom",
+            "sngan_cifar10",
         ),
     ),
     Topic(
