@@ -31,7 +31,12 @@ from gan_lightning.errors import UserError
 from gan_lightning.evaluation import evaluate
 from gan_lightning.evaluation.codes import CodeEvaluator
 from gan_lightning.evaluation.faces import FaceEvaluator, read_attributes
-from gan_lightning.metrics import AttributeAccuracy, AttributeDivergence, MutualInformationGap
+from gan_lightning.metrics import (
+    AttributeAccuracy,
+    AttributeDivergence,
+    MutualInformationGap,
+    ValueAccuracy,
+)
 from gan_lightning.store.faces import ATTRIBUTES, IMAGES, FaceDrawings, draw_attributes
 from gan_lightning.training.build import build
 from gan_lightning.types import Condition, DataSpec, Sample
@@ -196,6 +201,8 @@ def test_real_faces_are_read_correctly(size: int, store_of: Any) -> None:
     assert values["attribute/least_accuracy"] >= 0.99
     names = ("attribute/mouth/accuracy", "attribute/clothes/accuracy")
     assert values["attribute/least_accuracy"] == min(values[name] for name in names)
+    closed = attributes[:, NAMES.index("mouth")] == [*ATTRIBUTES["mouth"]].index("closed smile")
+    assert ("attribute/mouth/closed_smile/accuracy" in values) == bool(closed.any())
     others = FaceEvaluator(data, CPU, conditional=True)
     others.update(images, 0, labels.roll(1))
     assert others.compute()["attribute/least_accuracy"] < 0.5
@@ -241,6 +248,30 @@ def test_accuracy_of_each_attribute() -> None:
         metric.update(torch.zeros(3, 1), torch.zeros(3, 1))
 
 
+def test_accuracy_of_each_value() -> None:
+    """The values of an attribute have its accuracy as their mean, weighted by the requests."""
+    rng = torch.Generator().manual_seed(0)
+    sizes = {"hair": 3, "skin": 2}
+    requested = torch.stack([torch.randint(size, (40,), generator=rng) for size in (2, 2)], 1)
+    read = torch.where(torch.rand(40, 2, generator=rng) < 0.3, 1 - requested, requested)
+    by_value = ValueAccuracy({name: [f"v{n}" for n in range(sizes[name])] for name in sizes})
+    by_attribute = AttributeAccuracy([*sizes])
+    for part in range(3):
+        for metric in (by_value, by_attribute):
+            metric.update(read[part::3], requested[part::3])
+    values = {name: value.item() for name, value in by_value.compute().items()}
+    assert list(values) == ["hair/v0", "hair/v1", "hair/v2", "skin/v0", "skin/v1"]
+    assert math.isnan(values.pop("hair/v2"))  # never requested
+    for column, (name, accuracy) in enumerate(by_attribute.compute().items()):
+        shares = torch.bincount(requested[:, column]) / len(requested)
+        mean = sum(values[f"{name}/v{n}"] * shares[n].item() for n in range(2))
+        assert mean == pytest.approx(accuracy.item())
+    with pytest.raises(ValueError, match="the shapes must be equal"):
+        by_value.update(read, requested[:3])
+    with pytest.raises(ValueError, match=r"it must be \(N, 2\)"):
+        by_value.update(read[:, :1], requested[:, :1])
+
+
 def test_the_divergence_of_attributes_by_hand() -> None:
     # one more real image of each value: (1/2, 1/2) and (3/4, 1/4)
     metric = AttributeDivergence(torch.tensor([9, 9, 14, 4]), [2, 2])
@@ -277,6 +308,9 @@ def test_codes_of_known_information() -> None:
     assert exact["code/mutual_information_gap"] == pytest.approx(1, abs=2e-3)
     assert exact["code/information/first"] == pytest.approx(1)
     assert exact["code/information/second"] == pytest.approx(1)  # of the attribute, not the code
+    assert exact["code2/information/first"] == pytest.approx(1)
+    assert exact["code1/information/second"] == pytest.approx(1)
+    assert max(exact["code1/information/first"], exact["code2/information/second"]) < 2e-3
     # a binary channel that errs in a quarter of the images
     channel = 1 + (0.25 * math.log(0.25) + 0.75 * math.log(0.75)) / math.log(2)
     assert planted(error=0.5)["code/information/second"] == pytest.approx(channel, abs=0.02)
@@ -302,6 +336,7 @@ def test_what_does_not_vary_tells_nothing_and_one_code_has_no_second() -> None:
     values = metric.compute()
     assert values["code/information/constant"] == 0
     assert values["code/mutual_information_gap"].item() == pytest.approx(0.5)
+    assert not [name for name in values if name.startswith("code1/")]  # that of all codes
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
@@ -324,7 +359,9 @@ def test_codes_that_choose_real_faces(shuffled: bool) -> None:
     judge = CodeEvaluator(gan, data)
     judge.update(Sample(images, Condition(categorical=categorical, continuous=continuous)))
     values = judge.compute()
-    assert {f"code/information/{name}" for name in NAMES} <= values.keys()
+    for name in NAMES:
+        each = [values[f"code{number}/information/{name}"] for number in (1, 2)]
+        assert values[f"code/information/{name}"] == max(each)
     if shuffled:
         assert values["code/information/background"] < 0.2
         assert values["code/information/skin"] < 0.2

@@ -183,10 +183,14 @@ def name_of_runs(source: dict[str, Any], overrides: Sequence[str], name: str) ->
 
 
 def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: Sequence[str]) -> None:
-    """Print the metrics of a run with its claims, its duration, its directory and W&B's address."""
+    """Print the metrics of a run with its claims, its duration, its directory and W&B's address.
+
+    Details without a claim are left to the report.
+    """
     from gan_lightning.config.schema import as_plain
     from gan_lightning.diagnosis import diagnose, signals_of_run
     from gan_lightning.results.claims import no_verdict_reason, single_run_rows
+    from gan_lightning.results.detail import is_detail
 
     finished, stopped_by = outcome.stop_signal is None, outcome.stopped_by
     no_verdict = no_verdict_reason(as_plain(config), finished=finished, stopped_by=stopped_by)
@@ -197,7 +201,8 @@ def print_outcome(outcome: TrainingResult, config: RunConfig, experiment: Sequen
             for row in rows
             if row.measure == name
         )
-        click.echo(f"  {name:<26} {value:>9.4f}{claims}")
+        if claims or not is_detail(name):
+            click.echo(f"  {name:<26} {value:>9.4f}{claims}")
     if config.claims and no_verdict:
         click.echo(f"  claims {no_verdict}")
     minutes = outcome.seconds / 60

@@ -160,10 +160,15 @@ SECTIONS: tuple[Section, ...] = (
                 keys=("code/mutual_information_gap",),
                 families=(r"code/information/.+",),
             ),
+            Panel("Information of each code on attributes", families=(r"code\d+/information/.+",)),
             Panel(
                 "Accuracy of requested attributes",
                 keys=("attribute/least_accuracy",),
-                families=(r"attribute/.+/accuracy",),
+                families=(r"attribute/[^/]+/accuracy",),
+            ),
+            Panel(
+                "Accuracy of requested values of attributes",
+                families=(r"attribute/[^/]+/[^/]+/accuracy",),
             ),
             Panel("Accuracy of requested classes", families=(r"class/accuracy.*",)),
             Panel("Classifier on test data", families=(r"classifier/.+",)),

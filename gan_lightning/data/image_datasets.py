@@ -63,8 +63,8 @@ class CelebA(ImageStoreDataModule):
     prepare_command: ClassVar[str] = "celeba"
 
     def evaluators(self, conditional: bool = False) -> tuple[str, ...]:
-        """Return the metrics in the features of Inception, else those of any images."""
-        return ("inception", "images_without_inception")
+        """Return the metrics of Inception, else those of any images, and those of classes."""
+        return ("inception", "images_without_inception", "image_classes")
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import torch
@@ -18,6 +18,7 @@ from gan_lightning.metrics import FeatureStatistics, FrechetDistance, cached_sta
 from gan_lightning.metrics.attributes import (
     AttributeAccuracy,
     AttributeDivergence,
+    ValueAccuracy,
     count_values,
 )
 from gan_lightning.networks.face_net import FaceNet
@@ -56,7 +57,8 @@ class FaceEvaluator(SampleEvaluator):
         data: cartoon faces of at least 32 pixels.
         device: device of the generated faces.
         shard: this process's part of the work.
-        conditional: compute how often the requested value of each attribute is read, too.
+        conditional: compute how often the requested attributes are read, too, by attribute and by
+            value.
     """
 
     def __init__(
@@ -79,7 +81,9 @@ class FaceEvaluator(SampleEvaluator):
         self._spec: DataSpec = data.spec
         names = self._spec.attribute_names if conditional else ()
         self._columns = [list(data.attribute_values).index(name) for name in names]
+        values = {name: _key_parts(data.attribute_values[name]) for name in names}
         self._accuracy = AttributeAccuracy(names).to(device) if names else None
+        self._value_accuracy = ValueAccuracy(values).to(device) if names else None
 
     @torch.no_grad()
     def update(
@@ -90,9 +94,10 @@ class FaceEvaluator(SampleEvaluator):
         values = self._network.values(features)
         self._distance.update(features)
         self._divergence.update(values)
-        if self._accuracy is not None and requested_labels is not None:
-            requested = self._spec.values_of(requested_labels)
-            self._accuracy.update(values[:, self._columns], requested)
+        for accuracy in filter(None, (self._accuracy, self._value_accuracy)):
+            if requested_labels is not None:
+                requested = self._spec.values_of(requested_labels)
+                accuracy.update(values[:, self._columns], requested)
 
     def compute(self) -> dict[str, float]:
         """Return fd_faces, the divergence of the attributes, and accuracies of requested ones."""
@@ -104,13 +109,19 @@ class FaceEvaluator(SampleEvaluator):
         measures |= {f"attribute/{name}/accuracy": value for name, value in accuracies.items()}
         if accuracies:
             measures["attribute/least_accuracy"] = min(accuracies.values())
-        return measures
+        by_value = compute_floats(self._value_accuracy) if self._value_accuracy else {}
+        return measures | {f"attribute/{name}/accuracy": by_value[name] for name in by_value}
 
     @torch.no_grad()
     def _reference(self, data: FaceData, device: torch.device, shard: Shard) -> FeatureStatistics:
         chunks = _test_faces(data, shard.undivided(), device)
         features = torch.cat([_features(self._network, images) for images, _ in chunks])
         return FeatureStatistics.from_features(features)
+
+
+def _key_parts(names: Iterable[str]) -> list[str]:
+    """Return names of values as parts of the keys of metrics, which have no spaces."""
+    return [name.replace(" ", "_") for name in names]
 
 
 def read_attributes(images: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from gan_lightning.metrics.attributes import (
     AttributeAccuracy,
     AttributeDivergence,
     MutualInformationGap,
+    ValueAccuracy,
 )
 from gan_lightning.metrics.class_accuracy import ClassConditionalAccuracy
 from gan_lightning.metrics.code_correlation import CodeCorrelation, slant, stroke_width
@@ -56,6 +57,7 @@ __all__ = [
     "PrecisionRecall",
     "RandomFeatures",
     "SlicedWasserstein",
+    "ValueAccuracy",
     "WithinClassSimilarity",
     "cache_folder",
     "cached_statistics",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,7 +10,13 @@ from torchmetrics import Metric
 
 from gan_lightning.metrics.mode_coverage import divergence_of_counts
 
-__all__ = ["AttributeAccuracy", "AttributeDivergence", "MutualInformationGap", "count_values"]
+__all__ = [
+    "AttributeAccuracy",
+    "AttributeDivergence",
+    "MutualInformationGap",
+    "ValueAccuracy",
+    "count_values",
+]
 
 
 def count_values(values: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -84,6 +90,55 @@ class AttributeAccuracy(Metric):
 
     def compute(self) -> dict[str, Tensor]:
         """Return the accuracy of each attribute, by its name, in [0, 1]; NaN without images."""
+        return dict(zip(self.names, self.correct / self.total, strict=True))
+
+
+class ValueAccuracy(Metric):
+    """Fraction of images whose attribute is read as requested, for each value of each attribute.
+
+    Args:
+        values: names of the values of each attribute, by its name.
+
+    Source: ours; `AttributeAccuracy`, divided by the requested value.
+    """
+
+    full_state_update = False
+    higher_is_better = True
+    is_differentiable = False
+
+    correct: Tensor
+    total: Tensor
+
+    def __init__(self, values: Mapping[str, Sequence[str]]) -> None:
+        super().__init__()
+        self.names = [f"{name}/{value}" for name, names in values.items() for value in names]
+        self.sizes = tuple(map(len, values.values()))
+        counts = torch.zeros(len(self.names), dtype=torch.int64)
+        self.add_state("correct", counts, dist_reduce_fx="sum")
+        self.add_state("total", counts.clone(), dist_reduce_fx="sum")
+
+    def update(self, values: Tensor, requested: Tensor) -> None:
+        """Add images.
+
+        Args:
+            values: number of the value that is read of each attribute, int64 (N, attributes).
+            requested: number of the value that it should have, int64 (N, attributes).
+
+        Raises:
+            ValueError: the shapes differ, or there are other attributes.
+        """
+        if values.shape != requested.shape:
+            raise ValueError(
+                f"values have shape {tuple(values.shape)} and the requested ones "
+                f"{tuple(requested.shape)}; the shapes must be equal"
+            )
+        requested = requested.to(values.device)
+        positions = _positions(requested, self.sizes)
+        self.correct += torch.bincount(positions[values == requested], minlength=len(self.names))
+        self.total += count_values(requested, self.sizes)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the accuracy in [0, 1] by ATTRIBUTE/VALUE; NaN of values never requested."""
         return dict(zip(self.names, self.correct / self.total, strict=True))
 
 
@@ -182,10 +237,11 @@ class MutualInformationGap(Metric):
         self.joint += torch.bincount(pairs, minlength=height * width).view(height, width)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the gap, and the largest normalised information of each attribute.
+        """Return the gap, and the normalised information of the codes on each attribute.
 
         Returns:
-            `code/mutual_information_gap` and `code/information/ATTRIBUTE`, all in [0, 1].
+            `code/mutual_information_gap`; `code/information/ATTRIBUTE`, the largest of all codes;
+            with several codes `codeN/information/ATTRIBUTE`, of each of them; all in [0, 1].
 
         Raises:
             ValueError: there are no images.
@@ -204,7 +260,13 @@ class MutualInformationGap(Metric):
             f"code/information/{name}": value
             for name, value in zip(self.names, ordered[0], strict=True)
         }
-        return {"code/mutual_information_gap": (ordered[0] - second).mean(), **largest}
+        single = {
+            f"code{number}/information/{name}": value
+            for number, row in enumerate(information, start=1)
+            for name, value in zip(self.names, row, strict=True)
+            if len(self.codes) > 1
+        }
+        return {"code/mutual_information_gap": (ordered[0] - second).mean(), **largest, **single}
 
 
 def _normalised_information(joint: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from gan_lightning.report.curves import Curve, downsample, sum_curves
 from gan_lightning.report.run_data import RunSummary
 from gan_lightning.results.aggregate import format_number
+from gan_lightning.results.detail import is_detail
 
 __all__ = [
     "LEGEND",
@@ -91,9 +92,12 @@ def loss_charts(runs: Sequence[RunSummary]) -> list[Chart]:
 
 
 def metric_charts(runs: Sequence[RunSummary]) -> list[Chart]:
-    """Plot each metric of all runs in its own chart, with the numeric bounds of claims."""
+    """Plot each metric of all runs in its own chart, with the numeric bounds of claims.
+
+    Details have no charts.
+    """
     names = dict.fromkeys(name for run in runs for name, _ in run.metric_curves())
-    return [_chart(name, runs, "lines+markers") for name in names]
+    return [_chart(name, runs, "lines+markers") for name in names if not is_detail(name)]
 
 
 def _chart(name: str, runs: Sequence[RunSummary], mode: str) -> Chart:

@@ -11,6 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from gan_lightning.report.attributes import code_tables, requested_table
 from gan_lightning.report.charts import loss_charts, metric_charts, run_colour
 from gan_lightning.report.claims import run_claims
 from gan_lightning.report.image_sliders import image_sliders
@@ -57,19 +58,28 @@ def render(runs: Sequence[RunSummary]) -> str:
     plotted = {index: {"scatter"} for index in (points.charts if points else ())}
     images = image_sliders(runs, excluded=plotted)
     claims = run_claims(runs)
+    requested, codes = requested_table(runs), code_tables(runs)
     sections = [("claims", "Claims")] if claims else []
     sections += [("points", "Points")] if points else []
     sections += [(f"images-{slider.kind}", slider.about.title) for slider in images]
+    sections += [("requested", "Requested attributes")] if requested else []
+    sections += [("codes", "Codes")] if codes else []
     sections += [("curves", "Curves"), ("metrics", "Metrics"), ("configs", "Config")]
     sections.append(("environment", "Environment"))
     scripts = {"plotly": get_plotlyjs(), "script": read_asset("page.js")}
     environment = template_environment()
-    environment.filters |= {"sentence": _sentence, "breakable": _breakable}
+    environment.filters |= {
+        "sentence": _sentence,
+        "breakable": _breakable,
+        "percent": _percent,
+    }
     return environment.get_template("page.html.j2").render(
         runs=runs,
         claims=claims,
         charts=[*loss_charts(runs), *metric_charts(runs)],
         images=images,
+        requested=requested,
+        codes=codes,
         points=points,
         point_count=NUM_POINTS,
         metrics=metrics_table(runs),
@@ -87,6 +97,11 @@ def render(runs: Sequence[RunSummary]) -> str:
 def _sentence(text: str) -> str:
     """Capitalize the first letter."""
     return text[:1].upper() + text[1:]
+
+
+def _percent(share: float) -> str:
+    """Format a share in [0, 1] as a percentage."""
+    return f"{100 * share:.1f} %"
 
 
 def _breakable(key: str) -> Markup:

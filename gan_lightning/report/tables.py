@@ -8,6 +8,7 @@ from typing import Any
 from gan_lightning.config.fingerprint import flatten
 from gan_lightning.report.run_data import RunSummary
 from gan_lightning.results.aggregate import format_number
+from gan_lightning.results.detail import is_detail
 from gan_lightning.utils.hardware import format_machine
 
 __all__ = ["EMPTY", "config_differences", "environment_table", "flat_config", "metrics_table"]
@@ -23,8 +24,8 @@ Row = tuple[str, ...]
 
 
 def metrics_table(runs: Sequence[RunSummary]) -> list[Row]:
-    """Return a row per metric that any run measured."""
-    names = dict.fromkeys(name for run in runs for name in run.measures)
+    """Return a row per metric that any run measured, without details."""
+    names = dict.fromkeys(name for run in runs for name in run.measures if not is_detail(name))
     return [
         (
             name,

@@ -8,6 +8,7 @@ from math import isfinite
 from gan_lightning.results.aggregate import format_mean_sd, format_number, mean
 from gan_lightning.results.agreement import mean_interval
 from gan_lightning.results.claims import ClaimRow
+from gan_lightning.results.detail import is_detail
 from gan_lightning.results.judging import judge_claims
 from gan_lightning.results.records import Results
 from gan_lightning.utils.tables import markdown_table
@@ -90,8 +91,9 @@ def format_probability(probability: float | None) -> str:
 
 
 def measures_table(results: Results) -> str:
-    """Format every metric and the minutes of all seeds as a table, or several for many seeds."""
-    values = {f"`{name}`": results.values(name) for name in results.measures}
+    """Format the metrics and the minutes of all seeds as a table, or several for many seeds."""
+    names = [name for name in results.measures if not is_detail(name)]
+    values = {f"`{name}`": results.values(name) for name in names}
     values["minutes"] = [run.minutes for run in results.runs]
     tables = []
     for start in range(0, len(results.runs), SEEDS_OF_A_TABLE):

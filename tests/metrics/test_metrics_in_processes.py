@@ -37,6 +37,7 @@ from gan_lightning.metrics import (
     PixelAgreement,
     PrecisionRecall,
     SlicedWasserstein,
+    ValueAccuracy,
     WithinClassSimilarity,
 )
 from gan_lightning.metrics.sliced_wasserstein import PatchProjector, band_deviations
@@ -98,6 +99,10 @@ CASES: dict[str, tuple[Callable[[], Metric], Updates]] = {
     "class_accuracy": (ClassConditionalAccuracy, split(LOG_PROBABILITIES.argmax(1), LABELS)),
     "colours": (lambda: ColourRetrieval(COLOURS), split(COLOURS.flip(0), COLOURS)),
     "attribute_accuracy": (lambda: AttributeAccuracy(["a", "b"]), split(VALUES, VALUES.flip(0))),
+    "value_accuracy": (
+        lambda: ValueAccuracy({"a": ["x", "y", "z"], "b": ["x", "y", "z"]}),
+        split(VALUES, VALUES.flip(0)),
+    ),
     "attribute_divergence": (
         lambda: AttributeDivergence(torch.arange(6) + 1, [3, 3]),
         split(VALUES),
