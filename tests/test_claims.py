@@ -146,6 +146,16 @@ def test_claims_that_a_broken_run_would_keep_have_a_floor(experiment: str) -> No
         assert not failing or claim.floor, claim.statement
 
 
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_more_modes_than_another_method_need_samples_near_them(experiment: str) -> None:
+    config = load_config(read_yaml(experiment_path(experiment)))
+    for claim in config.claims if config.data.name in {"ring", "grid"} else ():
+        if claim.metric == "modes/covered" and claim.above:
+            assert claim.floor
+            assert claim.floor.metric == "modes/high_quality"
+            assert claim.floor.at_least >= 0.05
+
+
 @pytest.mark.parametrize(
     ("experiment", "measures"),
     [
