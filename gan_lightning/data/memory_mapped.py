@@ -58,12 +58,13 @@ class MemoryMappedImages:
         """Read the images of these rows, uint8 (*rows.shape, S, S, C), C = 1 if grey, else 3."""
         places = self._places[rows.flatten()]
         files, in_file = places // self._images_per_file, places % self._images_per_file
+        no_images = self._images[0][:0]  # a run that is resumed after its last update has no rows
         parts = [  # index_select copies complete images, indexing would copy byte by byte
             self._images[file].index_select(0, in_file[files == file])
             for file in files.unique().tolist()
         ]
         by_file = files.argsort(stable=True)
-        images = torch.cat(parts).index_select(0, by_file.argsort())
+        images = torch.cat([no_images, *parts]).index_select(0, by_file.argsort())
         images = images.view(*rows.shape, *self._shape)
         return to_grey(images) if self._grey else images
 

@@ -266,6 +266,8 @@ def test_rows_over_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     rows.prefetch(wanted)
     found = rows[wanted]
     assert found.shape == (2, 3, 16, 16, 3)
+    # what a run reads that was stopped after its last update and is resumed to be evaluated
+    assert rows[torch.empty(0, 2, 3, dtype=torch.int64)].shape == (0, 2, 3, 16, 16, 3)
     for place, number in zip(wanted.flatten().tolist(), found.flatten(0, 1), strict=True):
         expected, *_ = ImageTransform("celeba", 16).decode(
             encode_image(smooth_image(place), quality=90)
