@@ -181,7 +181,7 @@ def test_panels_name_only_what_runs_log_and_all_of_it(logged: set[str]) -> None:
     long |= {"fd_clothes", "fd_clothes/real", "clothes_score", "modified_clothes_score"}
     long |= {"fd_faces", "attribute/kl", "attribute/least_accuracy", "attribute/mouth/accuracy"}
     long |= {"code/mutual_information_gap", "code/information/mouth", "code1/information/mouth"}
-    long |= {"attribute/mouth/smile/accuracy"}
+    long |= {"attribute/mouth/smile/accuracy", "arithmetic/accuracy"}
     long |= {"translation/colour_retrieval"}
     # these are off by default; tests/test_game_measures.py has runs with them
     long |= {"game", "game/rotation", "game/path_cosine", "game/duality_gap"}

@@ -28,7 +28,7 @@ from gan_lightning.data.base import to_float_nchw
 from gan_lightning.data.faces import Faces
 from gan_lightning.distributed.sharding import Shard
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation import evaluate
+from gan_lightning.evaluation import arithmetic, evaluate
 from gan_lightning.evaluation.codes import CodeEvaluator
 from gan_lightning.evaluation.faces import FaceEvaluator, read_attributes
 from gan_lightning.metrics import (
@@ -383,12 +383,14 @@ def measure(rank: int, world: int, root: str, folder: Path) -> None:
     configs = {
         "cgan": make_config("cgan", network=DCGAN, data={**data, "attributes": ["skin"]}),
         "infogan": make_config("infogan", *codes, network=DCGAN, data=data),
+        "gan": make_config("gan", network=DCGAN, data=data),
         "attribute_classifier": classifier_config(f"data.root={root}"),
     }
+    named, arithmetic.SAMPLES = ("faces", "arithmetic"), 200
     measures: dict[str, float] = {}
     for name, config in configs.items():
         model, faces = build(config)
-        faces.evaluators = lambda conditional=False: ("faces",)  # type: ignore[method-assign]
+        faces.evaluators = lambda conditional=False: named  # type: ignore[method-assign]
         values = evaluate(model, faces, 520, Shard(rank, world))
         measures |= {f"{name} {key}": value for key, value in values.items()}
     (folder / f"{world}-{rank}.json").write_text(json.dumps(measures))
@@ -406,6 +408,7 @@ def test_two_processes_give_the_metrics_of_one(tmp_path: Path) -> None:
     assert second == pytest.approx(one, rel=1e-6, nan_ok=True)
     assert {"cgan fd_faces", "cgan attribute/kl", "cgan attribute/skin/accuracy"} <= one.keys()
     assert {"cgan attribute/least_accuracy", "infogan fd_faces"} <= one.keys()
+    assert {key.split()[0] for key in one if "arithmetic" in key} == {"gan"}
     assert {"infogan code/mutual_information_gap", "infogan code/information/skin"} <= one.keys()
     assert "attribute_classifier classifier/least_attribute_accuracy_32" in one
 

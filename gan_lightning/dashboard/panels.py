@@ -170,6 +170,7 @@ SECTIONS: tuple[Section, ...] = (
                 "Accuracy of requested values of attributes",
                 families=(r"attribute/[^/]+/[^/]+/accuracy",),
             ),
+            Panel("Vector arithmetic of latents", families=(r"arithmetic/.+",)),
             Panel("Accuracy of requested classes", families=(r"class/accuracy.*",)),
             Panel("Classifier on test data", families=(r"classifier/.+",)),
             Panel("Accuracy under attack", families=(r"robust/.+",)),

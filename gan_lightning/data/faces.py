@@ -103,7 +103,7 @@ class Faces(ImageStoreDataModule):
 
         Attributes are read of faces of at least 32 pixels.
         """
-        judged = ("faces",) if self.config.size >= MIN_JUDGED_SIZE else ()
+        judged = ("faces", "arithmetic") if self.config.size >= MIN_JUDGED_SIZE else ()
         return (*judged, "inception", "images_without_inception", "image_classes")
 
     @property

@@ -10,6 +10,7 @@ import torch
 
 from gan_lightning.data import BaseDataModule
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
+from gan_lightning.evaluation.arithmetic import ArithmeticEvaluator
 from gan_lightning.evaluation.base import GANEvaluator, SampleEvaluator
 from gan_lightning.evaluation.classification import AdaptationEvaluator, ClassifierEvaluator
 from gan_lightning.evaluation.codes import CodeEvaluator
@@ -141,6 +142,7 @@ IMAGE_MEASURES = {"images", "images_without_inception"}
 
 GAN_EVALUATORS: dict[str, Callable[[Any, BaseDataModule, Shard], GANEvaluator]] = {
     "codes": CodeEvaluator,
+    "arithmetic": ArithmeticEvaluator,
     "duplicates": DuplicateEvaluator,
     "divergence": DivergenceEvaluator,
     "classifier": ClassifierEvaluator,
