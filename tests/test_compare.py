@@ -49,7 +49,9 @@ def test_a_claim_is_compared_with_runs_in_the_same_report(
     budget = (
         f"trainer.max_updates={read_yaml(experiment_path('gan_ring'))['trainer']['max_updates']}"
     )
-    packed = made_up(tmp_path / "packed", COMPARED, {"modes/covered": 7.0}, budget)
+    packed = made_up(
+        tmp_path / "packed", COMPARED, {"modes/covered": 7.0, "modes/high_quality": 1.0}, budget
+    )
     ring = made_up(tmp_path / "ring", "gan_ring", {"modes/covered": reference}, *overrides)
     rows = run_claims(read_runs([str(packed), str(ring)]))
     verdict = next(
