@@ -14,6 +14,7 @@ from gan_lightning.classifiers.digits import shipped_digit_network, shipped_netw
 from gan_lightning.data import BaseDataModule
 from gan_lightning.data.base import to_float_nchw
 from gan_lightning.distributed.sharding import SINGLE_PROCESS, Shard
+from gan_lightning.evaluation import resolutions
 from gan_lightning.evaluation.base import CHUNK_SIZE, SampleEvaluator, compute_floats
 from gan_lightning.metrics import (
     ClassConditionalAccuracy,
@@ -108,6 +109,7 @@ class DigitEvaluator(SampleEvaluator):
         self._coverage = ClassCoverage(self._network.head, self._network.classes).to(device)
         self._scores = InceptionScore(self._network.classes).to(device)
         self._accuracy = ClassConditionalAccuracy().to(device) if conditional else None
+        self._resolutions = self._at_resolutions(data, key, device) if conditional else None
         self._similarity = deepcopy(_similarity(data)).to(device) if within_class else None
 
     @torch.no_grad()
@@ -123,13 +125,16 @@ class DigitEvaluator(SampleEvaluator):
         self._scores.update(logits)
         if self._accuracy is not None and requested_labels is not None:
             self._accuracy.update(logits.argmax(1), requested_labels)
+        if self._resolutions is not None and requested_labels is not None:
+            self._resolutions.update(samples, first_index, requested_labels)
         if self._similarity is not None and requested_labels is not None:
             self._similarity.update(samples, requested_labels, first_index)
 
     def compute(self) -> dict[str, float]:
         """Return the Fréchet distance, both scores, precision, recall and covered classes.
 
-        For requested classes, also their accuracy, and the similarity within them.
+        For requested classes, also their accuracy, at lower resolutions too, and the similarity
+        within them.
         """
         distance: Tensor = self._distance.compute()
         scores = compute_floats(self._scores)
@@ -141,6 +146,7 @@ class DigitEvaluator(SampleEvaluator):
             **compute_floats(self._coverage),
             **{f"{name}/{self.label}": v for name, v in compute_floats(self._neighbours).items()},
             **(compute_floats(self._accuracy) if self._accuracy else {}),
+            **(self._resolutions.compute() if self._resolutions else {}),
             **(compute_floats(self._similarity) if self._similarity else {}),
         }
 
@@ -159,6 +165,20 @@ class DigitEvaluator(SampleEvaluator):
         return torch.cat(
             [self._features(part.to(device)).cpu() for part in images.split(CHUNK_SIZE)]
         )
+
+    def _at_resolutions(
+        self, data: BaseDataModule, key: dict[str, str | int | float], device: torch.device
+    ) -> resolutions.ResolutionAccuracy:
+        """Build the accuracies at lower resolutions, with those of random test images beside."""
+        test = data.test_data()
+        images, labels = (
+            _random_rows(part, resolutions.SAMPLES).to(device) for part in (test.data, test.labels)
+        )
+        real = cached_tensors(
+            {**key, "accuracy at resolutions": str(resolutions.SIZES), "images": len(images)},
+            lambda: {"real": resolutions.real_accuracies(self._network, images, labels)},
+        )["real"]
+        return resolutions.ResolutionAccuracy(self._network, real, device)
 
     def _reference(
         self, data: BaseDataModule, device: torch.device, shard: Shard
