@@ -20,7 +20,7 @@ __all__ = ["ArithmeticEvaluator", "ArithmeticTrials", "draw_trials"]
 SAMPLES = 1000
 """Generated faces among which those with given values are searched."""
 
-TRIALS = 200
+TRIALS = 500
 """Results of vector arithmetic that are read."""
 
 EXEMPLARS = 3
@@ -29,7 +29,7 @@ EXEMPLARS = 3
 LEAST_SHARE = 0.05
 """A value of an attribute that a smaller share of the generated faces has is not used."""
 
-ATTEMPTS = 20
+ATTEMPTS = 10
 """Draws for each trial, of which those count that have enough faces of each concept."""
 
 
@@ -69,8 +69,8 @@ class ArithmeticEvaluator(GANEvaluator):
     The latents of three faces with glasses and red hair, for example, are averaged; the mean of
     three without glasses and with red hair is subtracted, and that of three without glasses and
     with black hair is added. The face of the result should have glasses and black hair. The shipped
-    classifier reads the attributes of 1,000 generated faces, among which the concepts of 200 trials
-    are searched, and those of the 200 results. The attributes and values of a trial are drawn at
+    classifier reads the attributes of 1,000 generated faces, among which the concepts of 500 trials
+    are searched, and those of the 500 results. The attributes and values of a trial are drawn at
     random: two attributes, and of each two values that at least 5 % of the generated faces have. A
     generator that has no trial, since it makes too few kinds of faces, scores 0.
 
@@ -154,7 +154,7 @@ def draw_trials(values: Tensor, rng: torch.Generator) -> ArithmeticTrials | None
         rng: random number generator.
 
     Returns:
-        `TRIALS` of them, or those that were found in 20 times as many draws; None without any.
+        `TRIALS` of them, or those that were found in 10 times as many draws; None without any.
     """
     frequent = [_frequent_values(column) for column in values.unbind(1)]
     usable = [column for column, found in enumerate(frequent) if len(found) > 1]
