@@ -55,11 +55,12 @@ def read_known_results(folder: Path, exclude: Iterable[str] = ()) -> list[Result
 
 
 def hold_against_today(known: Sequence[Results]) -> list[Results]:
-    """Give results the claims that their experiment has today, and mark those that it has outrun.
+    """Give results the claims that their experiment has today, and mark outdated results.
 
-    Results are outrun where the config of their experiment has changed since, or where it has a
-    claim on a metric that they did not measure; then they keep their claims. So do results with
-    claims of their own, and those of an experiment that is not among the project's.
+    Results are outdated if the config of their experiment has changed since they were measured, or
+    if the experiment has a claim on a metric that was not measured. Results keep the claims of
+    their file in the second case, if they have claims of their own, and if their experiment is not
+    among those of the project.
     """
     paths = experiment_names()
     return [
